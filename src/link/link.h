@@ -134,6 +134,8 @@ void link_stream_refuse(struct link_stream *s, uint64_t code);
 struct quic_stream *link_stream_bytes(const struct link_stream *s);
 void link_stream_set_user(struct link_stream *s, void *user);
 void *link_stream_user(const struct link_stream *s);
+/* Connect side: the target has taken the connection. */
+bool link_stream_is_answered(const struct link_stream *s);
 /* The user is done; mandatory once for each stream it was handed, unless refused. */
 void link_stream_release(struct link_stream *s);
 
