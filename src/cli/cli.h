@@ -24,17 +24,18 @@ struct cli {
 struct cli_row {
 	const char *name;
 	const char *summary; /* one line */
-	enum cli_for opts;   /* its bit in the table of options */
+	enum cli_for opts; /* its bit in the table of options */
 	int (*run)(struct cli *cli, int argc, char **argv);
 	int (*run_raw)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-/* The table; a row without a name ends it. */
-extern const struct cli_row cli_rows[];
 const struct cli_row *cli_row_find(const char *name);
 
 /* Says that there is no such command and which one was probably meant; returns the exit code. */
 int cli_unknown_command(struct cli_msg *m, const char *typed);
+
+/* `adit -h`: an example and the commands. */
+void cli_overview(struct cli *cli);
 
 int cmd_help(struct cli *cli, int argc, char **argv);
 int cmd_id(struct cli *cli, int argc, char **argv);

@@ -4,6 +4,8 @@
 #ifndef ADIT_CLI_CONFIG_H
 #define ADIT_CLI_CONFIG_H
 
+#include <stddef.h>
+
 #include "cli/cli_fault.h"
 #include "cli/cli_limits.h"
 

@@ -4,7 +4,6 @@
 
 #include "base/time.h"
 
-#define CLI_NAME_MAX       32 /* characters of a service, label or saved name: CLI.md, Words */
 #define CLI_HOST_MAX       253 /* characters of a host name: RFC 1035 2.3.4, without the final dot */
 #define CLI_LABEL_MAX      63 /* characters between two dots of a host name: RFC 1035 2.3.4 */
 #define CLI_PATH_MAX       107 /* bytes of a unix socket's path: sun_path holds 108 with the NUL on Linux */

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/bytes.h"
 #include "cli/cli_config.h"
 #include "cli/cli_exit.h"
 #include "cli/cli_text.h"
+#include "core/trust/trust_ticket.h"
 
 #define FOR_LINK (CLI_FOR_SERVE | CLI_FOR_CONNECT | CLI_FOR_PIPE)
 #define FOR_MEET (FOR_LINK | CLI_FOR_PEER)
@@ -87,15 +87,14 @@ static const char *dashes(enum cli_rank rank)
 
 static int unknown_option(enum cli_for cmd, enum cli_rank rank, const char *typed, struct cli_fault *f)
 {
-	const char *names[ARRAY_LEN(rows) + 1];
+	const char *names[ARRAY_LEN(rows)];
 	const char *guess;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if ((rows[i].cmds & cmd) && rows[i].id != CLI_OPT_CLOCK_OFFSET && find_row(rows[i].name, rank))
 			names[n++] = rows[i].name;
-	names[n] = NULL;
-	guess = cli_text_guess(typed, names);
+	guess = cli_text_guess(typed, names, n);
 	cli_fault_set(f, CLI_EXIT_USAGE, "unknown option \"%s%.60s\"", dashes(rank), typed);
 	if (guess)
 		cli_fault_next(f, "did you mean \"%s%s\"?", dashes(rank), guess);
@@ -336,20 +335,13 @@ int cli_opts_level(const struct cli_opts *o)
 	return o->common.verbose;
 }
 
-bool cli_opts_is_ticket(const char *word)
-{
-	while (*word == ' ' || *word == '\t' || *word == '\n' || *word == '\r')
-		word++;
-	return strncasecmp(word, "adit1", 5) == 0;
-}
-
 static int take_word(struct cli_opts *o, char *word, struct cli_fault *f)
 {
 	size_t len = strlen(word);
 
 	if (o->n_words == CLI_WORDS_MAX)
 		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d words", CLI_WORDS_MAX);
-	if (cli_opts_is_ticket(word)) {
+	if (trust_ticket_is_text(word, len)) {
 		char *copy;
 
 		if (o->n_secrets == ARRAY_LEN(o->secrets) || len > CLI_TICKET_MAX)
@@ -509,7 +501,7 @@ int cli_opts_config(struct cli_opts *o, enum cli_for cmd, const char *file, cons
 static int serve_words(struct cli_opts *o, struct cli_fault *f)
 {
 	for (size_t i = 0; i < o->n_words; i++) {
-		if (cli_opts_is_ticket(o->words[i])) {
+		if (trust_ticket_is_text(o->words[i], strlen(o->words[i]))) {
 			cli_fault_set(f, CLI_EXIT_USAGE, "serve takes services, and a ticket was given");
 			return cli_fault_next(f, "with a ticket, it is: adit connect TICKET");
 		}
@@ -527,7 +519,7 @@ static int serve_words(struct cli_opts *o, struct cli_fault *f)
 static int find_peer(struct cli_opts *o, const char *cmd, char *env_ticket, size_t *ret_first, struct cli_fault *f)
 {
 	bool from_file = o->connect.ticket_file[0] != '\0';
-	bool is_word = o->n_words > 0 && cli_opts_is_ticket(o->words[0]);
+	bool is_word = o->n_words > 0 && trust_ticket_is_text(o->words[0], strlen(o->words[0]));
 
 	*ret_first = 0;
 	if (from_file && env_ticket) {
@@ -563,7 +555,7 @@ static int connect_words(struct cli_opts *o, enum cli_for cmd, char *env_ticket,
 	if (find_peer(o, pipe ? "pipe" : "connect", env_ticket, &first, f) != 0)
 		return ADIT_EINVAL;
 	for (size_t i = first; i < o->n_words; i++) {
-		if (cli_opts_is_ticket(o->words[i])) {
+		if (trust_ticket_is_text(o->words[i], strlen(o->words[i]))) {
 			cli_fault_set(f, CLI_EXIT_USAGE, "a ticket stands where a service is expected");
 			return cli_fault_next(f, "the ticket comes first: adit %s TICKET SERVICE",
 					      pipe ? "pipe" : "connect");

@@ -158,7 +158,4 @@ ADIT_MUST_CHECK int cli_opts_words(struct cli_opts *o, enum cli_for cmd, char *e
 /* -1 with -q, else how many -v: 0 to CLI_VERBOSE_MAX. The command line's word beats a file's. */
 int cli_opts_level(const struct cli_opts *o);
 
-/* Starts like a ticket: surely meant as one, be it damaged. Names cannot start so. */
-bool cli_opts_is_ticket(const char *word);
-
 #endif

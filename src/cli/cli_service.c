@@ -5,33 +5,24 @@
 
 #include "cli/cli_exit.h"
 #include "cli/cli_text.h"
-
-bool cli_name_is_valid(const char *s, size_t len)
-{
-	if (len < 1 || len > CLI_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') && s[i] != '-')
-			return false;
-	return true;
-}
+#include "core/trust/trust_name.h"
 
 static int name_fault(const char *what, const char *name, size_t len, struct cli_fault *f)
 {
 	if (len == 0)
 		cli_fault_set(f, CLI_EXIT_USAGE, "the %s is empty", what);
-	else if (len > CLI_NAME_MAX)
+	else if (len > TRUST_NAME_MAX)
 		cli_fault_set(f, CLI_EXIT_USAGE, "the %s \"%.40s...\" has %zu characters", what, name, len);
 	else
 		cli_fault_set(f, CLI_EXIT_USAGE, "\"%.*s\" is no %s", (int)len, name, what);
-	return cli_fault_next(f, "a %s is 1 to %d of the characters a-z, 0-9 and -", what, CLI_NAME_MAX);
+	return cli_fault_next(f, "a %s is 1 to %d of the characters a-z, 0-9 and -", what, TRUST_NAME_MAX);
 }
 
 int cli_name_check(const char *what, const char *name, struct cli_fault *f)
 {
 	size_t len = strlen(name);
 
-	return cli_name_is_valid(name, len) ? 0 : name_fault(what, name, len, f);
+	return trust_name_is_valid(name, len) ? 0 : name_fault(what, name, len, f);
 }
 
 /* RFC 1123 2.1 letters, plus the underscore that real zones use; no dash in front, which would look like an option. */
@@ -217,7 +208,7 @@ int cli_service_parse(const char *text, struct cli_service *ret_service, struct 
 	int len = name_len(text);
 
 	if (len >= 0) {
-		if (!cli_name_is_valid(text, (size_t)len))
+		if (!trust_name_is_valid(text, (size_t)len))
 			return name_fault("service name", text, (size_t)len, f);
 		memcpy(s.name, text, (size_t)len);
 	}
@@ -284,7 +275,7 @@ int cli_forward_parse(const char *text, struct cli_forward *ret_forward, struct 
 		return forward_fault(text, "the service is missing behind the colon", f);
 	if (strncmp(text, "unix:", 5) == 0 && colon == text + 4)
 		return forward_fault(text, "the service is missing: unix:/path:SERVICE", f);
-	if (!cli_name_is_valid(service, strlen(service)))
+	if (!trust_name_is_valid(service, strlen(service)))
 		return name_fault("service name", service, strlen(service), f);
 	memcpy(fw.service, service, strlen(service));
 	if (colon) {

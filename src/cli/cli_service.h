@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "cli/cli_fault.h"
 #include "cli/cli_limits.h"
+#include "core/trust/trust_limits.h"
 
 enum cli_target_kind {
 	CLI_TARGET_TCP,
@@ -29,7 +30,7 @@ struct cli_target {
 
 /* [SERVICE=]TARGET of `serve`. */
 struct cli_service {
-	char name[CLI_NAME_MAX + 1];
+	char name[TRUST_NAME_MAX + 1];
 	struct cli_target target;
 };
 
@@ -43,7 +44,7 @@ enum cli_local_kind {
 
 /* [LOCAL:]SERVICE of `connect`. */
 struct cli_forward {
-	char service[CLI_NAME_MAX + 1];
+	char service[TRUST_NAME_MAX + 1];
 	enum cli_local_kind kind;
 	uint16_t port;
 	struct adit_addr addr;
@@ -57,10 +58,7 @@ struct cli_host {
 	struct adit_addr addr; /* with |port|; family NONE: |name| is to be resolved */
 };
 
-/* A service, a label or a saved name: [a-z0-9-]{1,32}. */
-bool cli_name_is_valid(const char *s, size_t len);
-
-/* 0, or what adit_err says is wrong with |name|; |what| is "service", "label", "name": for the message. */
+/* Is |name| one, [a-z0-9-]{1,32}? |what| ("label", "service name") is for the message. */
 ADIT_MUST_CHECK int cli_name_check(const char *what, const char *name, struct cli_fault *f);
 
 ADIT_MUST_CHECK int cli_service_parse(const char *text, struct cli_service *ret_service, struct cli_fault *f);
@@ -74,7 +72,7 @@ bool cli_forward_clashes(const struct cli_forward *a, const struct cli_forward *
 
 /* As it was or could have been typed. Return |buf|, which always holds the longest. */
 #define CLI_TARGET_LEN  (CLI_HOST_MAX + 16)
-#define CLI_FORWARD_LEN (CLI_PATH_MAX + CLI_NAME_MAX + 16)
+#define CLI_FORWARD_LEN (CLI_PATH_MAX + TRUST_NAME_MAX + 16)
 const char *cli_target_format(const struct cli_target *t, char buf[CLI_TARGET_LEN]);
 const char *cli_forward_format(const struct cli_forward *fw, char buf[CLI_FORWARD_LEN]);
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "core/trust/trust_name.h"
 
 size_t cli_text_next(const char *p, size_t len, uint32_t *ret_cp)
 {
@@ -71,57 +72,14 @@ size_t cli_text_fit(const char *s, size_t columns)
 	return i;
 }
 
-#define GUESS_MAX 40 /* characters; longer words are not guessed at */
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+const char *cli_text_guess(const char *typed, const char *const *words, size_t n_words)
 {
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Optimal string alignment distance: a swap of neighbours counts as one slip. */
-static unsigned slips(const char *a, const char *b)
-{
-	unsigned d[GUESS_MAX + 1][GUESS_MAX + 1];
-	size_t la = strlen(a);
-	size_t lb = strlen(b);
-
-	if (la > GUESS_MAX || lb > GUESS_MAX)
-		return GUESS_MAX;
-	for (size_t i = 0; i <= la; i++)
-		d[i][0] = (unsigned)i;
-	for (size_t j = 0; j <= lb; j++)
-		d[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned wrong = a[i - 1] != b[j - 1];
-
-			d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + wrong);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    d[i - 2][j - 2] + 1 < d[i][j])
-				d[i][j] = d[i - 2][j - 2] + 1;
-		}
-	}
-	return d[la][lb];
-}
-
-const char *cli_text_guess(const char *typed, const char *const *words)
-{
-	const char *best = NULL;
 	size_t len = strlen(typed);
-	unsigned best_slips = 3;
 
-	for (; len > 0 && *words; words++) {
-		/* A start of two letters is a word not finished; a third of the letters may be wrong, two at most. */
-		unsigned n = len > 1 && strncmp(typed, *words, len) == 0 ? 1 : slips(typed, *words);
-
-		if (n < best_slips && n * 3 <= strlen(*words) + 1) {
-			best = *words;
-			best_slips = n;
-		}
-	}
-	return best;
+	for (size_t i = 0; len > 1 && i < n_words; i++)
+		if (strncmp(typed, words[i], len) == 0)
+			return words[i];
+	return trust_name_suggest(typed, words, n_words);
 }
 
 int cli_text_number(const char *s, unsigned long min, unsigned long max, unsigned long *ret)

@@ -31,11 +31,8 @@ size_t cli_text_safe(char *dst, size_t cap, const char *src, size_t len);
 /* How many bytes of |s| fill at most |columns| columns, each character counted as one. */
 size_t cli_text_fit(const char *s, size_t columns);
 
-/*
- * The one of |words| (NULL ends them) that |typed| was probably meant to be: at most two slips (a letter missing,
- * extra, wrong, or two swapped), or an unfinished word. NULL where nothing is close.
- */
-const char *cli_text_guess(const char *typed, const char *const *words);
+/* The one of |words| that |typed| was probably meant to be: unfinished, or a slip or two. NULL: nothing is close. */
+const char *cli_text_guess(const char *typed, const char *const *words, size_t n_words);
 
 /* "90", "1.5", "5m", "2h", "1d" (seconds without a unit). ADIT_EINVAL for anything else or over |max|. */
 ADIT_MUST_CHECK int cli_text_duration(const char *s, adit_dur max, adit_dur *ret_dur);
