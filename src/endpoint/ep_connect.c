@@ -311,7 +311,7 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 		break;
 	case LINK_EVENT_DOWN:
 		c->up = false;
-		ep_conn_close_all(&c->conns, FWD_STREAM_SHUTDOWN);
+		ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
 		if (c->gone) {
 			c->gone(c->gone_ctx);
 			return;
@@ -431,7 +431,7 @@ void ep_connect_free(struct ep_connect *c)
 	adit_list_each_safe(it, tmp, &c->doors)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
-	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTDOWN);
+	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
 	io_net_close(c->net);
 	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&c->goodbye_timer, on_timer_closed);

@@ -17,7 +17,7 @@ struct ep_door; /* a local listener or UDP socket in front of a service */
 struct ep_connect_ops {
 	/* What the link reports, for messages; streams and datagrams excepted. */
 	void (*event)(void *ctx, const struct link_event *e);
-	/* The first connection that a service refused, and the first after it worked again: |code| enum fwd_stream_code. */
+	/* The first connection that a service refused, and the first after it worked again: |code| enum fwd_stream_err. */
 	void (*refused)(void *ctx, const struct fwd_service *service, uint64_t code);
 	/* Accepting stopped for want of descriptors; once until it works again. */
 	void (*paused)(void *ctx, int err);

@@ -74,20 +74,20 @@ static void offer(struct ep_serve *s)
 
 /* --- streams --- */
 
-static enum fwd_stream_code refusal(int err)
+static enum fwd_stream_err refusal(int err)
 {
 	switch (err) {
 	case ECONNREFUSED:
 	case ENOENT:
-		return FWD_STREAM_REFUSED;
+		return FWD_STREAM_TARGET_REFUSED;
 	case ETIMEDOUT:
-		return FWD_STREAM_TIMED_OUT;
+		return FWD_STREAM_TARGET_TIMED_OUT;
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
 		return FWD_STREAM_OVERLOAD;
 	default:
-		return FWD_STREAM_UNREACHABLE;
+		return FWD_STREAM_TARGET_UNREACHABLE;
 	}
 }
 
@@ -175,7 +175,7 @@ static void on_stream(struct serve_lane *lane, const struct link_event *e)
 		return;
 	ep_dial_cancel(d->dial);
 	dial_free(d);
-	link_stream_refuse(e->stream, FWD_STREAM_RESET);
+	link_stream_refuse(e->stream, FWD_STREAM_TCP_RESET);
 }
 
 static void drop_streams(struct serve_lane *lane)
@@ -184,10 +184,10 @@ static void drop_streams(struct serve_lane *lane)
 		struct serve_dial *d = adit_container(it, struct serve_dial, node);
 
 		ep_dial_cancel(d->dial);
-		link_stream_refuse(d->stream, FWD_STREAM_SHUTDOWN);
+		link_stream_refuse(d->stream, FWD_STREAM_SHUTTING_DOWN);
 		dial_free(d);
 	}
-	ep_conn_close_all(&lane->conns, FWD_STREAM_SHUTDOWN);
+	ep_conn_close_all(&lane->conns, FWD_STREAM_SHUTTING_DOWN);
 	lane->n_conns = 0;
 	ep_flow_out_clear(lane->flows);
 }
@@ -410,7 +410,7 @@ void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing)
-			lane_close(lane, FWD_CLOSE_SHUTDOWN);
+			lane_close(lane, FWD_CLOSE_SHUTTING_DOWN);
 	}
 	uv_timer_start(&s->goodbye_timer, on_goodbye, adit_list_is_empty(&s->lanes) ? 0 : GOODBYE_MS, 0);
 }
