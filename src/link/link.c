@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/punch/punch_path.h"
 #include "link/link_limits.h"
 #include "link/link_session.h"
@@ -820,7 +821,7 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	if (!l->session)
 		return;
 	quic_stats_get(l->session->quic, &ret_status->quic);
-	ret_status->dgrams_lost = l->session->dgrams_lost + fwd_reasm_lost(&l->session->reasm);
+	ret_status->dgrams_lost = l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
 	if (l->session->state == LINK_SESSION_UP)
 		memcpy(ret_status->peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 }
