@@ -17,7 +17,7 @@ import sys
 CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "trust", "fwd")
 BELOW_2 = ("base", *(f"core/{r}" for r in CORE))
 FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp")
-BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "api")
+BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "endpoint", "api")
 
 # room: the rooms it may include, besides itself.
 MAY_USE = {
@@ -37,7 +37,8 @@ MAY_USE = {
     "lab": ("base",),
     "udphp": BELOW_2,
     "io": (*BELOW_2, *FLOOR_2),
-    "api": (*BELOW_2, *FLOOR_2, "io"),
+    "endpoint": (*BELOW_2, *FLOOR_2, "io"),
+    "api": (*BELOW_2, *FLOOR_2, "io", "endpoint"),
     "cli": BELOW_4,
     "mediator": BELOW_4,
 }
@@ -50,7 +51,7 @@ LIBRARIES = {
     "sodium": ("crypto",),
     "zlib": ("udphp",),
     "zstd": ("link",),
-    "uv": ("io", "lab/box"),
+    "uv": ("io", "endpoint", "lab/box"),
     "miniupnpc/": ("io",),
     "microhttpd": ("mediator",),
     "nats": ("mediator",),
@@ -59,7 +60,7 @@ LIBRARIES = {
 # Sockets, files of the network, and what waits on them. quic only fills in sockaddr structures.
 SOCKETS = re.compile(r"(sys/(socket|un|epoll|select|poll|ioctl|timerfd|eventfd|signalfd|uio)|netinet/.*|netpacket/.*|net/.*|"
                      r"arpa/.*|netdb|poll|linux/.*|ifaddrs|resolv)\.h")
-SOCKET_ROOMS = ("io", "lab/box")
+SOCKET_ROOMS = ("io", "endpoint", "lab/box")
 QUIC_SOCKETS = ("sys/socket.h", "netinet/in.h")
 
 # Floors 0 and 1 see nothing but these; floor 2 may have a heap besides.
