@@ -91,7 +91,7 @@ static void end(struct ep_conn *c, enum ep_end how, uint64_t code)
 
 static void end_local(struct ep_conn *c)
 {
-	quic_stream_reset(bytes_of(c), FWD_STREAM_RESET);
+	quic_stream_reset(bytes_of(c), FWD_STREAM_TCP_RESET);
 	end(c, EP_END_LOCAL, 0);
 }
 
@@ -209,7 +209,7 @@ void ep_conn_news(struct ep_conn *c, unsigned news)
 	if (news & QUIC_NEWS_STOPPED) {
 		uint64_t code = quic_stream_error(bytes_of(c));
 
-		quic_stream_reset(bytes_of(c), FWD_STREAM_RESET);
+		quic_stream_reset(bytes_of(c), FWD_STREAM_TCP_RESET);
 		end(c, EP_END_PEER, code);
 		return;
 	}

@@ -21,7 +21,7 @@ struct ep_conn;
 enum ep_end {
 	EP_END_CLEAN,	/* both sides ended their half */
 	EP_END_LOCAL,	/* the local socket was reset */
-	EP_END_PEER,	/* the far end reset it or was refused: |code|, enum fwd_stream_code */
+	EP_END_PEER,	/* the far end reset it or was refused: |code|, enum fwd_stream_err */
 	EP_END_SESSION, /* the session died under it */
 };
 

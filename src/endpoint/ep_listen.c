@@ -14,37 +14,30 @@
 #define ACCEPTS_PER_TURN 64
 #define FREE_PORT_TRIES	 16 /* until one is free on both loopbacks */
 
-struct listen_fd {
-	uv_poll_t poll;
-	struct ep_listen *owner;
-	int fd;
-	bool open;
-};
-
 struct ep_listen {
-	struct listen_fd lfd[2];
+	uv_poll_t poll;
 	uv_timer_t timer;
-	bool timer_open;
+	int open_handles;
+	int fd;
 	const struct ep_listen_ops *ops;
 	void *ctx;
-	uint16_t port;
-	char path[108]; /* unix: unlinked at the end */
 };
 
-static int bind_tcp(const struct adit_addr *a, uint16_t *ret_port)
+static int bind_inet(const struct adit_addr *a, bool dgram, uint16_t *ret_port)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = io_sockaddr_from(a, &ss);
-	int fd = socket(io_sockaddr_family(a), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(io_sockaddr_family(a), (dgram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1;
 	int saved;
 
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (!dgram)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (adit_addr_is_v6(a))
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&ss, len) == 0 && listen(fd, EP_LISTEN_BACKLOG) == 0 &&
+	if (bind(fd, (struct sockaddr *)&ss, len) == 0 && (dgram || listen(fd, EP_LISTEN_BACKLOG) == 0) &&
 	    getsockname(fd, (struct sockaddr *)&ss, &len) == 0) {
 		*ret_port = io_sockaddr_to((struct sockaddr *)&ss).port;
 		return fd;
@@ -56,7 +49,7 @@ static int bind_tcp(const struct adit_addr *a, uint16_t *ret_port)
 }
 
 /* 127.0.0.1, and ::1 on the same port where this machine has IPv6. */
-static int bind_loopbacks(uint16_t port, int fds[2], uint16_t *ret_port)
+static int bind_loopbacks(uint16_t port, bool dgram, int fds[2], uint16_t *ret_port)
 {
 	static const uint8_t one[16] = {[15] = 1};
 
@@ -65,11 +58,11 @@ static int bind_loopbacks(uint16_t port, int fds[2], uint16_t *ret_port)
 		struct adit_addr v6;
 		uint16_t got;
 
-		fds[0] = bind_tcp(&v4, ret_port);
+		fds[0] = bind_inet(&v4, dgram, ret_port);
 		if (fds[0] < 0)
 			return ADIT_ESYS;
 		v6 = adit_addr_v6(one, *ret_port);
-		fds[1] = bind_tcp(&v6, &got);
+		fds[1] = bind_inet(&v6, dgram, &got);
 		if (fds[1] >= 0)
 			return 2;
 		if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
@@ -112,7 +105,7 @@ static int bind_unix(const char *path)
 	return -1;
 }
 
-int ep_listen_open_fds(const struct ep_local *local, int ret_fds[2], uint16_t *ret_port)
+int ep_listen_open(const struct ep_local *local, int ret_fds[EP_LISTEN_FDS_MAX], uint16_t *ret_port)
 {
 	*ret_port = 0;
 	if (local->path[0]) {
@@ -120,43 +113,35 @@ int ep_listen_open_fds(const struct ep_local *local, int ret_fds[2], uint16_t *r
 		return ret_fds[0] < 0 ? ADIT_ESYS : 1;
 	}
 	if (local->addr.family == ADIT_FAMILY_NONE)
-		return bind_loopbacks(local->addr.port, ret_fds, ret_port);
-	ret_fds[0] = bind_tcp(&local->addr, ret_port);
+		return bind_loopbacks(local->addr.port, local->dgram, ret_fds, ret_port);
+	ret_fds[0] = bind_inet(&local->addr, local->dgram, ret_port);
 	return ret_fds[0] < 0 ? ADIT_ESYS : 1;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
-static void resume(struct ep_listen *l)
-{
-	for (int i = 0; i < 2; i++)
-		if (l->lfd[i].open)
-			uv_poll_start(&l->lfd[i].poll, UV_READABLE, on_readable);
-}
-
 static void on_pause_over(uv_timer_t *timer)
 {
-	resume(timer->data);
+	struct ep_listen *l = timer->data;
+
+	uv_poll_start(&l->poll, UV_READABLE, on_readable);
 }
 
 static void pause_accepting(struct ep_listen *l, int err)
 {
-	for (int i = 0; i < 2; i++)
-		if (l->lfd[i].open)
-			uv_poll_stop(&l->lfd[i].poll);
+	uv_poll_stop(&l->poll);
 	uv_timer_start(&l->timer, on_pause_over, EP_LISTEN_PAUSE_MS, 0);
 	l->ops->paused(l->ctx, err);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct listen_fd *lfd = poll->data;
-	struct ep_listen *l = lfd->owner;
+	struct ep_listen *l = poll->data;
 
 	(void)status;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN && lfd->open; i++) {
-		int fd = accept4(lfd->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0; i++) {
+		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			l->ops->accepted(l->ctx, fd);
@@ -169,103 +154,45 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static void free_if_unused(struct ep_listen *l)
-{
-	if (!l->timer_open && !l->lfd[0].owner && !l->lfd[1].owner)
-		free(l);
-}
-
-static void on_poll_closed(uv_handle_t *h)
-{
-	struct listen_fd *lfd = h->data;
-	struct ep_listen *l = lfd->owner;
-
-	lfd->owner = NULL;
-	free_if_unused(l);
-}
-
-static void on_timer_closed(uv_handle_t *h)
+static void on_closed(uv_handle_t *h)
 {
 	struct ep_listen *l = h->data;
 
-	l->timer_open = false;
-	free_if_unused(l);
+	if (--l->open_handles == 0)
+		free(l);
 }
 
 void ep_listen_close(struct ep_listen *l)
 {
 	if (!l)
 		return;
-	for (int i = 0; i < 2; i++) {
-		if (!l->lfd[i].open)
-			continue;
-		l->lfd[i].open = false;
-		uv_poll_stop(&l->lfd[i].poll);
-		close(l->lfd[i].fd);
-		uv_close((uv_handle_t *)&l->lfd[i].poll, on_poll_closed);
-	}
-	if (l->path[0])
-		unlink(l->path);
-	uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+	uv_poll_stop(&l->poll);
+	close(l->fd);
+	l->fd = -1;
+	uv_close((uv_handle_t *)&l->poll, on_closed);
+	uv_close((uv_handle_t *)&l->timer, on_closed);
 }
 
-/* Takes |fds| over. */
-static int start(uv_loop_t *loop, const int *fds, int n, const struct ep_listen_ops *ops, void *ctx,
-		 struct ep_listen **ret_listen)
+int ep_listen_new(uv_loop_t *loop, int fd, const struct ep_listen_ops *ops, void *ctx, struct ep_listen **ret_listen)
 {
 	struct ep_listen *l = calloc(1, sizeof(*l));
 
 	if (!l) {
-		for (int i = 0; i < n; i++)
-			close(fds[i]);
+		close(fd);
 		return ADIT_ENOMEM;
 	}
+	if (uv_poll_init(loop, &l->poll, fd) < 0) {
+		close(fd);
+		free(l);
+		return ADIT_ESYS;
+	}
+	l->fd = fd;
 	l->ops = ops;
 	l->ctx = ctx;
 	uv_timer_init(loop, &l->timer);
-	l->timer.data = l;
-	l->timer_open = true;
-	for (int i = 0; i < n; i++) {
-		struct listen_fd *lfd = &l->lfd[i];
-
-		if (uv_poll_init(loop, &lfd->poll, fds[i]) < 0) {
-			close(fds[i]);
-			continue;
-		}
-		lfd->fd = fds[i];
-		lfd->owner = l;
-		lfd->open = true;
-		lfd->poll.data = lfd;
-	}
-	resume(l);
+	l->poll.data = l->timer.data = l;
+	l->open_handles = 2;
+	uv_poll_start(&l->poll, UV_READABLE, on_readable);
 	*ret_listen = l;
 	return 0;
-}
-
-int ep_listen_new(uv_loop_t *loop, const struct ep_local *local, const struct ep_listen_ops *ops, void *ctx,
-		  struct ep_listen **ret_listen)
-{
-	int fds[2];
-	uint16_t port;
-	int n = ep_listen_open_fds(local, fds, &port);
-	int r;
-
-	if (n < 0)
-		return n;
-	r = start(loop, fds, n, ops, ctx, ret_listen);
-	if (r < 0)
-		return r;
-	(*ret_listen)->port = port;
-	memcpy((*ret_listen)->path, local->path, sizeof(local->path));
-	return 0;
-}
-
-int ep_listen_from_fd(uv_loop_t *loop, int fd, const struct ep_listen_ops *ops, void *ctx, struct ep_listen **ret_listen)
-{
-	return start(loop, &fd, 1, ops, ctx, ret_listen);
-}
-
-uint16_t ep_listen_port(const struct ep_listen *l)
-{
-	return l->port;
 }

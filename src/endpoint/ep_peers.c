@@ -7,16 +7,13 @@
 
 #include "io/io_sockaddr.h"
 
-#define NAME_MAX_LEN 256 /* RFC 1035 2.3.4: 255 octets, and the NUL */
 #define PER_NAME_MAX 4	 /* addresses taken of one name, in the resolver's order */
 
 struct peer_name {
 	struct ep_peers *owner;
-	char host[NAME_MAX_LEN];
-	uint16_t port;
-	bool numeric;
+	struct ep_host host;
 	bool resolving;
-	bool told; /* a failure was reported already; only news are reported again */
+	bool told; /* that it failed */
 	uv_getaddrinfo_t req;
 	struct adit_addr addr[PER_NAME_MAX];
 	size_t n;
@@ -68,7 +65,7 @@ static void take_addresses(struct peer_name *name, const struct addrinfo *res)
 		struct adit_addr a = io_sockaddr_to(ai->ai_addr);
 
 		if (a.family != ADIT_FAMILY_NONE)
-			name->addr[name->n++] = adit_addr_with_port(a, name->port);
+			name->addr[name->n++] = adit_addr_with_port(a, name->host.port);
 	}
 }
 
@@ -88,8 +85,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		name->told = false;
 		report(p);
 	} else if (!name->told) {
-		name->told = true; /* addresses known from before stay good */
-		p->failed(p->ctx, name->host, uv_strerror(status));
+		name->told = true;
+		p->failed(p->ctx, name->host.name, uv_strerror(status));
 	}
 	uv_freeaddrinfo(res);
 }
@@ -102,40 +99,15 @@ static void on_timer(uv_timer_t *timer)
 	for (size_t i = 0; i < p->n_names; i++) {
 		struct peer_name *name = &p->name[i];
 
-		if (name->numeric || name->resolving)
+		if (name->host.addr.family != ADIT_FAMILY_NONE || name->resolving)
 			continue;
 		name->req.data = name;
-		name->resolving = uv_getaddrinfo(p->loop, &name->req, on_resolved, name->host, NULL, &hints) == 0;
+		name->resolving = uv_getaddrinfo(p->loop, &name->req, on_resolved, name->host.name, NULL, &hints) == 0;
 	}
 	report(p);
 }
 
-static int parse_name(struct peer_name *name, const char *text)
-{
-	size_t len = strlen(text);
-	const char *colon = strrchr(text, ':');
-
-	if (adit_addr_parse(text, len, &name->addr[0]) == 0) {
-		name->numeric = true;
-		name->n = 1;
-		return 0;
-	}
-	if (colon) {
-		char *end;
-		unsigned long port = strtoul(colon + 1, &end, 10);
-
-		if (end == colon + 1 || *end || port < 1 || port > 65535)
-			return ADIT_EINVAL;
-		name->port = (uint16_t)port;
-		len = (size_t)(colon - text);
-	}
-	if (len == 0 || len >= sizeof(name->host) || memchr(text, ':', len))
-		return ADIT_EINVAL;
-	memcpy(name->host, text, len);
-	return 0;
-}
-
-int ep_peers_new(uv_loop_t *loop, const char *const *names, size_t n, ep_peers_changed *changed,
+int ep_peers_new(uv_loop_t *loop, const struct ep_host *hosts, size_t n, ep_peers_changed *changed,
 		 ep_peers_failed *failed, void *ctx, struct ep_peers **ret_peers)
 {
 	struct ep_peers *p = calloc(1, sizeof(*p));
@@ -147,12 +119,12 @@ int ep_peers_new(uv_loop_t *loop, const char *const *names, size_t n, ep_peers_c
 	p->failed = failed;
 	p->ctx = ctx;
 	for (size_t i = 0; i < n && i < EP_PEERS_MAX; i++) {
-		p->name[i].owner = p;
-		if (parse_name(&p->name[i], names[i]) < 0) {
-			free(p);
-			return ADIT_EINVAL;
-		}
-		p->n_names++;
+		struct peer_name *name = &p->name[p->n_names++];
+
+		name->owner = p;
+		name->host = hosts[i];
+		name->addr[0] = hosts[i].addr;
+		name->n = hosts[i].addr.family != ADIT_FAMILY_NONE;
 	}
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p;

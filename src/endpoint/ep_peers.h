@@ -16,12 +16,20 @@
 
 struct ep_peers;
 
-/* |names|: "host", "host:port", "1.2.3.4", "[v6]:port". |n| addresses, sorted as given; n = 0 with |failed| = the name. */
+/* A host as the user named it. */
+struct ep_host {
+	char name[256];	       /* RFC 1035 2.3.4: 255 octets, and the NUL */
+	uint16_t port;	       /* 0: none given */
+	struct adit_addr addr; /* where |name| is numeric, with |port|; else family NONE */
+};
+
+/* All addresses known now, in the order of the hosts. */
 typedef void ep_peers_changed(void *ctx, const struct adit_addr *addrs, size_t n);
+/* A name could not be resolved; told once until it works again. Addresses known from before stay good. */
 typedef void ep_peers_failed(void *ctx, const char *name, const char *why);
 
-/* |names| is copied. EINVAL: one of them is no host[:port]; ENOMEM. */
-ADIT_MUST_CHECK int ep_peers_new(uv_loop_t *loop, const char *const *names, size_t n, ep_peers_changed *changed,
+/* |hosts| is copied; more than EP_PEERS_MAX are ignored. ENOMEM or 0. */
+ADIT_MUST_CHECK int ep_peers_new(uv_loop_t *loop, const struct ep_host *hosts, size_t n, ep_peers_changed *changed,
 				 ep_peers_failed *failed, void *ctx, struct ep_peers **ret_peers);
 void ep_peers_close(struct ep_peers *p);
 

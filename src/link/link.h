@@ -128,12 +128,14 @@ int link_event(struct link *l, adit_time now, struct link_event *ret_event);
 ADIT_MUST_CHECK int link_stream_open(struct link *l, uint16_t service, struct link_stream **ret_stream);
 /* Serve side: answers LINK_EVENT_REQUEST. */
 void link_stream_accept(struct link_stream *s);
-/* |code|: enum fwd_stream_code; the stream is gone after it. */
+/* |code|: enum fwd_stream_err; the stream is gone after it. */
 void link_stream_refuse(struct link_stream *s, uint64_t code);
 /* The bytes: quic_stream_reserve, commit, finish, peek, consume, reset. */
 struct quic_stream *link_stream_bytes(const struct link_stream *s);
 void link_stream_set_user(struct link_stream *s, void *user);
 void *link_stream_user(const struct link_stream *s);
+/* Connect side: the target has taken the connection. */
+bool link_stream_is_answered(const struct link_stream *s);
 /* The user is done; mandatory once for each stream it was handed, unless refused. */
 void link_stream_release(struct link_stream *s);
 

@@ -75,7 +75,7 @@ static int exporter(struct link_session *s, uint8_t out[TRUST_EXPORTER_LEN])
 
 static bool write_hello(struct link_session *s)
 {
-	struct fwd_hello h = {.version_min = FWD_VERSION, .version_max = FWD_VERSION, .features = features};
+	struct fwd_hello h = {.version_min = FWD_VERSION_MIN, .version_max = FWD_VERSION_MAX, .features = features};
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	uint8_t buf[FWD_HELLO_MAX];
 	int len;
@@ -91,15 +91,17 @@ static bool write_hello(struct link_session *s)
 
 static bool write_welcome(struct link_session *s, const struct fwd_hello *hello, enum fwd_status status)
 {
-	struct fwd_welcome w = {.status = status, .version = FWD_VERSION, .features = features & hello->features};
+	struct fwd_welcome w = {.status = (uint8_t)status, .version = FWD_VERSION_MAX};
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	static uint8_t buf[FWD_WELCOME_MAX];
 	int len;
 
 	if (exporter(s, secret) < 0)
 		return false;
-	memcpy(w.session_id, hello->session_id, sizeof(w.session_id));
 	if (status == FWD_STATUS_OK) {
+		w.version = fwd_hello_version(hello);
+		w.features = features & hello->features;
+		memcpy(w.session_id, hello->session_id, sizeof(w.session_id));
 		trust_keys_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_SERVE, secret, w.proof);
 		w.services = s->cfg->services;
 		w.n_services = s->cfg->n_services;
@@ -113,13 +115,13 @@ static enum fwd_status judge(struct link_session *s, const struct fwd_hello *h)
 {
 	uint8_t secret[TRUST_EXPORTER_LEN];
 
-	if (h->version_min > FWD_VERSION || h->version_max < FWD_VERSION)
-		return FWD_STATUS_VERSION;
+	if (fwd_hello_version(h) == 0)
+		return FWD_STATUS_NO_VERSION;
 	if (exporter(s, secret) < 0 || memcmp(h->secret_id, s->cfg->secret_id, sizeof(h->secret_id)) != 0 ||
 	    !trust_keys_is_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_CONNECT, secret, h->proof))
-		return FWD_STATUS_DENIED;
+		return FWD_STATUS_BAD_PROOF;
 	if (s->cfg->has_peer_key && !adit_bytes_eq_ct(quic_peer_key(s->quic), s->cfg->peer_key, QUIC_KEY_LEN))
-		return s->cfg->single ? FWD_STATUS_BOUND : FWD_STATUS_DENIED;
+		return s->cfg->single ? FWD_STATUS_BOUND : FWD_STATUS_NOT_ALLOWED;
 	return FWD_STATUS_OK;
 }
 
@@ -186,7 +188,7 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 	struct fwd_welcome w;
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	size_t len = peek_flat(s->hello, buf, sizeof(buf));
-	int used = fwd_welcome_decode(buf, len, &w, s->services, ARRAY_LEN(s->services));
+	int used = fwd_welcome_decode(buf, len, s->services, ARRAY_LEN(s->services), &w);
 
 	if (used == ADIT_EAGAIN)
 		return 0;
@@ -197,8 +199,7 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 	quic_stream_consume(s->hello, (size_t)used);
 	quic_stream_finish(s->hello);
 	if (w.status != FWD_STATUS_OK) {
-		memcpy(s->text, w.text, sizeof(s->text) < sizeof(w.text) ? sizeof(s->text) : sizeof(w.text));
-		s->text[sizeof(s->text) - 1] = '\0';
+		trust_text_safe(w.sentence, w.sentence_len, s->text, sizeof(s->text));
 		link_session_end(s, now, LINK_REASON_REFUSED, FWD_CLOSE_DONE, true);
 		s->code = w.status;
 		return 0;
@@ -260,8 +261,10 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 	used = fwd_open_decode(buf, peek_flat(ls->bytes, buf, sizeof(buf)), &open);
 	if (used == ADIT_EAGAIN && !quic_stream_at_end(ls->bytes))
 		return 0;
-	if (used < 0 || !is_offered(s, open.service)) {
-		link_stream_refuse(ls, used < 0 ? FWD_STREAM_PROTOCOL : FWD_STREAM_NO_SERVICE);
+	if (used < 0 || open.type != FWD_OPEN_CONNECT || !is_offered(s, open.service)) {
+		link_stream_refuse(ls, used < 0 ? FWD_STREAM_PROTOCOL
+				       : open.type != FWD_OPEN_CONNECT ? FWD_STREAM_UNSUPPORTED
+								       : FWD_STREAM_NO_SERVICE);
 		return 0;
 	}
 	quic_stream_consume(ls->bytes, (size_t)used);
@@ -274,8 +277,9 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 /* Connect: takes the answer off the front. The news that remain to be told. */
 static unsigned read_answer(struct link_stream *ls, unsigned news)
 {
-	uint8_t buf[FWD_ANSWER_MAX];
-	int used = fwd_answer_decode(buf, peek_flat(ls->bytes, buf, sizeof(buf)));
+	uint8_t buf[FWD_OPENED_MAX];
+	struct fwd_opened opened;
+	int used = fwd_opened_decode(buf, peek_flat(ls->bytes, buf, sizeof(buf)), &opened);
 
 	if (used == ADIT_EAGAIN)
 		return news & ~(unsigned)QUIC_NEWS_READABLE;
@@ -295,7 +299,7 @@ static int stream_news(struct link_stream *ls, unsigned news, struct link_event 
 	if (ls->state == LINK_STREAM_HEADER) {
 		if (!gone)
 			return read_header(ls, ret_event);
-		link_stream_refuse(ls, FWD_STREAM_RESET);
+		link_stream_refuse(ls, FWD_STREAM_TCP_RESET);
 		return 0;
 	}
 	if (ls->state == LINK_STREAM_ANSWER && (news & QUIC_NEWS_READABLE))
@@ -451,8 +455,8 @@ adit_time link_session_deadline(const struct link_session *s)
 
 void link_stream_accept(struct link_stream *ls)
 {
-	uint8_t buf[FWD_ANSWER_MAX];
-	int len = fwd_answer_encode(buf, sizeof(buf));
+	uint8_t buf[FWD_OPENED_MAX];
+	int len = fwd_opened_encode(&(struct fwd_opened){0}, buf, sizeof(buf));
 
 	ls->state = LINK_STREAM_OPEN;
 	if (len < 0 || quic_stream_write(ls->bytes, buf, (size_t)len) < 0)
@@ -495,7 +499,7 @@ bool link_stream_is_answered(const struct link_stream *ls)
 int link_session_stream_open(struct link_session *s, uint16_t service, struct link_stream **ret_stream)
 {
 	uint8_t buf[FWD_OPEN_MAX];
-	struct fwd_open open = {.service = service};
+	struct fwd_open open = {.type = FWD_OPEN_CONNECT, .service = service};
 	int len = fwd_open_encode(&open, buf, sizeof(buf));
 	struct quic_stream *qs;
 	struct link_stream *ls;
