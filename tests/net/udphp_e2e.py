@@ -190,12 +190,14 @@ class Pair:
     def __init__(self, lab, server, client, via=None):
         self.lab = lab
         a, b = lab.a, lab.b
+        lab.port += 1  # the script cannot listen on a port whose last connection is not quite forgotten
+        self.port = lab.port
         peer_of_a, peer_of_b = ("10.77.0.2", "10.77.0.1") if not via else ("10.78.1.2", "10.78.2.2")
-        self.listener = b.call(lambda: socket.create_server(("127.0.0.1", TCP_PORT)))
-        self.server = self.start(b, server, ["-c", str(TCP_PORT), peer_of_b])
+        self.listener = b.call(lambda: socket.create_server(("127.0.0.1", self.port)))
+        self.server = self.start(b, server, ["-c", str(self.port), peer_of_b])
         self.listener.settimeout(10)
         self.service, _ = self.listener.accept()
-        self.client = self.start(a, client, ["-l", str(TCP_PORT), peer_of_a])
+        self.client = self.start(a, client, ["-l", str(self.port), peer_of_a])
         self.user = wait_for("the client side to listen", lambda: self.connect(a), 10)
 
     def start(self, ns, program, args):
@@ -203,10 +205,9 @@ class Pair:
         self.lab.logs.append(log)
         return subprocess.Popen(ns.command(program + args), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    @staticmethod
-    def connect(ns):
+    def connect(self, ns):
         try:
-            return ns.call(lambda: socket.create_connection(("127.0.0.1", TCP_PORT)))
+            return ns.call(lambda: socket.create_connection(("127.0.0.1", self.port)))
         except OSError:
             return None
 
@@ -244,6 +245,7 @@ class Lab:
     def __init__(self, tmp):
         self.tmp = tmp
         self.logs = []
+        self.port = TCP_PORT
         self.a, self.m, self.b = Namespace(), Namespace(), Namespace()
         join(self.a, self.b, "10.77.0.1", "10.77.0.2", "direct")
         join(self.a, self.m, "10.78.1.1", "10.78.1.2", "left")
