@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Services that stand behind the tunnel, and the clients' half of their protocol.
+
+    target.py pump PORT|/SOCKET     TCP (or Unix): each connection begins with one line
+                                    echo          everything comes back; half-closes when the client does
+                                    get N         N bytes, then the end
+                                    put           reads to the end, answers with "BYTES SHA256" and ends
+                                    swap N        N bytes out while reading to the end; then as put
+                                    hold          says "held", then neither reads nor writes
+                                    reset         says "bye", reads one byte, resets the connection
+    target.py udpecho PORT          every datagram comes back from where it was sent to
+
+Bytes of get and swap: blocks of BLOCK random bytes (seeded), each beginning with its number, so that a block lost,
+doubled or moved changes the sum.
+"""
+
+import hashlib
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+
+BLOCK = 1 << 20
+_base = None
+
+
+def _random_block():
+    global _base
+    if _base is None:
+        _base = random.Random(20061).randbytes(BLOCK)
+    return _base
+
+
+def blocks(size):
+    """The stream of |size| bytes, piece by piece."""
+    base = bytearray(_random_block())
+    number = 0
+    while size > 0:
+        base[:8] = struct.pack(">Q", number)
+        number += 1
+        n = min(size, BLOCK)
+        yield memoryview(base)[:n]
+        size -= n
+
+
+def checksum(size):
+    h = hashlib.sha256()
+    for b in blocks(size):
+        h.update(b)
+    return h.hexdigest()
+
+
+def send_stream(sock, size):
+    for b in blocks(size):
+        sock.sendall(b)
+
+
+def drain(sock, on_bytes=None):
+    """Reads to the end. (bytes, SHA-256)"""
+    buf = bytearray(BLOCK)
+    view = memoryview(buf)
+    h = hashlib.sha256()
+    total = 0
+    while True:
+        n = sock.recv_into(buf)
+        if n == 0:
+            return total, h.hexdigest()
+        h.update(view[:n])
+        total += n
+        if on_bytes:
+            on_bytes(n)
+
+
+def read_line(sock):
+    line = b""
+    while not line.endswith(b"\n"):
+        c = sock.recv(1)
+        if not c:
+            break
+        line += c
+    return line.decode(errors="replace").strip()
+
+
+def reset(sock):
+    """Closes with RST, not FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def _echo(sock):
+    while True:
+        data = sock.recv(65536)
+        if not data:
+            break
+        sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+
+
+def _serve_one(sock):
+    with sock:
+        try:
+            word, _, arg = read_line(sock).partition(" ")
+            if word == "echo":
+                _echo(sock)
+            elif word == "get":
+                send_stream(sock, int(arg))
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(4096):
+                    pass
+            elif word in ("put", "swap"):
+                sender = threading.Thread(target=send_stream, args=(sock, int(arg or 0)))
+                sender.start()
+                total, digest = drain(sock)
+                sender.join()
+                sock.sendall(f"{total} {digest}\n".encode())
+            elif word == "hold":
+                sock.sendall(b"held\n")
+                threading.Event().wait()
+            elif word == "reset":
+                sock.sendall(b"bye\n")
+                sock.recv(1)
+                reset(sock)
+        except OSError:
+            pass
+
+
+def pump(where):
+    if where.startswith("/"):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(where)
+    else:
+        server = socket.socket(socket.AF_INET6)
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("::", int(where)))
+    server.listen(4096)
+    threading.stack_size(256 * 1024)
+    _random_block()
+    print("ready", flush=True)
+    while True:
+        sock, _ = server.accept()
+        threading.Thread(target=_serve_one, args=(sock,), daemon=True).start()
+
+
+def udpecho(port):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.bind(("::", int(port)))
+    print("ready", flush=True)
+    while True:
+        data, addr = s.recvfrom(65536)
+        s.sendto(data, addr)
+
+
+def main(argv):
+    kinds = {"pump": pump, "udpecho": udpecho}
+    if len(argv) != 3 or argv[1] not in kinds:
+        sys.stderr.write(__doc__)
+        return 2
+    kinds[argv[1]](argv[2])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
