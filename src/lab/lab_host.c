@@ -98,7 +98,8 @@ struct lab_sock *lab_sock_open(struct lab_machine *m, uint32_t number, uint8_t f
 	k->family = family;
 	k->next = *bucket;
 	*bucket = k;
-	adit_list_push_back(&m->socks, &k->of_machine);
+	adit_list_push_back(&m->socks[number % LAB_SOCK_BUCKETS], &k->same_bucket);
+	m->sock_count++;
 	return k;
 }
 
@@ -109,7 +110,8 @@ void lab_sock_close(struct lab_sock *k)
 	while (*at != k)
 		at = &(*at)->next;
 	*at = k->next;
-	adit_list_del(&k->of_machine);
+	adit_list_del(&k->same_bucket);
+	k->machine->sock_count--;
 	free(k);
 }
 

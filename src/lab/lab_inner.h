@@ -86,8 +86,8 @@ struct lab_router {
 #define LAB_SOCK_BUCKETS 64u
 
 struct lab_sock {
-	struct lab_sock *next; /* in its host's bucket */
-	struct adit_list of_machine;
+	struct lab_sock *next; /* in its host's bucket, by port */
+	struct adit_list same_bucket; /* of its machine, by number */
 	struct lab_machine *machine;
 	uint32_t number;
 	uint16_t port;
@@ -111,7 +111,8 @@ struct lab_host {
 struct lab_machine {
 	struct lab_event timer;
 	struct adit_list of_host;
-	struct adit_list socks;
+	struct adit_list socks[LAB_SOCK_BUCKETS];
+	size_t sock_count;
 	struct lab_host *host;
 	const struct adit_machine_ops *ops;
 	void *self;
