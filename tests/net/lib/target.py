@@ -8,6 +8,10 @@
                                     swap N        N bytes out while reading to the end; then as put
                                     hold          says "held", then neither reads nor writes
                                     reset         says "bye", reads one byte, resets the connection
+                                    farewell KEY  says "bye", half-closes, reads to the end
+                                    watch KEY     says "watching", reads to the end
+                                    recall KEY    how farewell or watch with that KEY ended: "eof BYTES SHA256",
+                                                  "reset", or "open"
     target.py udpecho PORT          every datagram comes back from where it was sent to
 
 Bytes of get and swap: blocks of BLOCK random bytes (seeded), each beginning with its number, so that a block lost,
@@ -15,8 +19,8 @@ doubled or moved changes the sum.
 """
 
 import hashlib
-import os
 import random
+import resource
 import socket
 import struct
 import sys
@@ -98,6 +102,18 @@ def _echo(sock):
     sock.shutdown(socket.SHUT_WR)
 
 
+_memory = {}
+
+
+def _remember(key, sock):
+    _memory[key] = "open"
+    try:
+        total, digest = drain(sock)
+        _memory[key] = f"eof {total} {digest}"
+    except ConnectionResetError:
+        _memory[key] = "reset"
+
+
 def _serve_one(sock):
     with sock:
         try:
@@ -122,6 +138,15 @@ def _serve_one(sock):
                 sock.sendall(b"bye\n")
                 sock.recv(1)
                 reset(sock)
+            elif word == "farewell":
+                sock.sendall(b"bye\n")
+                sock.shutdown(socket.SHUT_WR)
+                _remember(arg, sock)
+            elif word == "watch":
+                sock.sendall(b"watching\n")
+                _remember(arg, sock)
+            elif word == "recall":
+                sock.sendall((_memory.get(arg, "unknown") + "\n").encode())
         except OSError:
             pass
 
@@ -136,6 +161,8 @@ def pump(where):
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("::", int(where)))
     server.listen(4096)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     threading.stack_size(256 * 1024)
     _random_block()
     print("ready", flush=True)
