@@ -28,6 +28,9 @@ _adit_options() {
 # _adit_value OPTION: fills COMPREPLY with values of OPTION; 1 where it takes none.
 _adit_value() {
 	case $1 in
+	--ticket-file | --allow | --config | --state) compopt -o filenames 2>/dev/null ;;
+	esac
+	case $1 in
 	--ticket-file | --allow | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
@@ -54,10 +57,11 @@ _adit() {
 		return
 	fi
 
-	# How many words without dashes stand between the command and the cursor.
+	# How many words that are no option, nor an option's value, stand between the command and the cursor.
 	for ((i = 2; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == -* ]] || n=$((n + 1))
+		[[ ${COMP_WORDS[i]} == -* ]] || _adit_value "${COMP_WORDS[i - 1]}" || n=$((n + 1))
 	done
+	COMPREPLY=()
 	case $command:$n in
 	connect:0 | pipe:0) words=$(_adit_listed peer list) ;;
 	help:0) words=$commands ;;

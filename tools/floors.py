@@ -17,7 +17,7 @@ import sys
 CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "trust", "fwd")
 BELOW_2 = ("base", *(f"core/{r}" for r in CORE))
 FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp")
-BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "api")
+BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "endpoint", "api")
 
 # room: the rooms it may include, besides itself.
 MAY_USE = {
@@ -37,7 +37,8 @@ MAY_USE = {
     "lab": ("base",),
     "udphp": BELOW_2,
     "io": (*BELOW_2, *FLOOR_2),
-    "api": (*BELOW_2, *FLOOR_2, "io"),
+    "endpoint": (*BELOW_2, *FLOOR_2, "io"),
+    "api": (*BELOW_2, *FLOOR_2, "io", "endpoint"),
     "cli": BELOW_4,
     "mediator": BELOW_4,
 }
@@ -50,17 +51,18 @@ LIBRARIES = {
     "sodium": ("crypto",),
     "zlib": ("udphp",),
     "zstd": ("link",),
-    "uv": ("io", "lab/box"),
+    "uv": ("io", "endpoint", "lab/box"),
     "miniupnpc/": ("io",),
     "microhttpd": ("mediator",),
     "nats": ("mediator",),
 }
 
-# Sockets, files of the network, and what waits on them. quic only fills in sockaddr structures.
+# Sockets, files of the network, and what waits on them. quic only fills in sockaddr structures; cli asks the terminal
+# for its width and waits until it takes more text.
 SOCKETS = re.compile(r"(sys/(socket|un|epoll|select|poll|ioctl|timerfd|eventfd|signalfd|uio)|netinet/.*|netpacket/.*|net/.*|"
                      r"arpa/.*|netdb|poll|linux/.*|ifaddrs|resolv)\.h")
-SOCKET_ROOMS = ("io", "lab/box")
-QUIC_SOCKETS = ("sys/socket.h", "netinet/in.h")
+SOCKET_ROOMS = ("io", "endpoint", "lab/box")
+SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys/ioctl.h")}
 
 # Floors 0 and 1 see nothing but these; floor 2 may have a heap besides.
 CORE_LIBC = {"assert.h", "ctype.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h"}
@@ -106,7 +108,7 @@ def check_system(path, name):
         if name == prefix + ".h" or (prefix.endswith("/") and name.startswith(prefix)):
             return None if room in rooms else f"<{name}> belongs to {' and '.join(rooms)} alone"
     if SOCKETS.fullmatch(name):
-        if room in SOCKET_ROOMS or (room == "quic" and name in QUIC_SOCKETS):
+        if room in SOCKET_ROOMS or name in SOME_SOCKETS.get(room, ()):
             return None
         return f"<{name}>: sockets belong to {' and '.join(SOCKET_ROOMS)} alone"
     if (room == "base" or room.startswith("core/")) and name not in CORE_LIBC:
