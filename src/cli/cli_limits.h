@@ -8,7 +8,7 @@
 #define CLI_LABEL_MAX      63 /* characters between two dots of a host name: RFC 1035 2.3.4 */
 #define CLI_PATH_MAX       107 /* bytes of a unix socket's path: sun_path holds 108 with the NUL on Linux */
 #define CLI_SERVICES_MAX   64 /* services of one serve, and forwards of one connect */
-#define CLI_PEERS_MAX      16 /* --peer on one serve */
+#define CLI_PEERS_MAX      8 /* --peer on one serve: as many as one search takes (PUNCH_PEERS_MAX) */
 #define CLI_MEDIATORS_MAX  8 /* --mediator */
 #define CLI_WORDS_MAX      512 /* words on one command line; more is refused before anything is parsed */
 #define CLI_CONFIG_MAX     65536 /* bytes of a config file */

@@ -18,7 +18,7 @@ struct ep_door {
 	struct ep_connect *owner;
 	char name[FWD_NAME_MAX + 1];
 	struct ep_listen *listen; /* or */
-	struct ep_flow_in *flows;
+	struct ep_flow_door *dgrams;
 };
 
 /* An accepted connection without a stream yet. */
@@ -48,7 +48,7 @@ struct ep_connect {
 	struct adit_list conns; /* of struct ep_conn */
 	struct adit_list waiting;
 	size_t n_waiting;
-	uint32_t next_flow;
+	struct ep_flow_in *flows;
 	void (*gone)(void *ctx);
 	void *gone_ctx;
 };
@@ -215,7 +215,7 @@ int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int 
 	}
 	door->owner = c;
 	memcpy(door->name, name, strnlen(name, sizeof(door->name) - 1));
-	r = dgram ? ep_flow_in_new(c->loop, c->lane, fd, door_service, door, &c->next_flow, &door->flows)
+	r = dgram ? ep_flow_door_new(c->flows, fd, door_service, door, &door->dgrams)
 		  : ep_listen_new(c->loop, fd, &door_ops, door, &door->listen);
 	if (r < 0) {
 		free(door);
@@ -229,8 +229,10 @@ int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int 
 void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door)
 {
 	(void)c;
-	ep_listen_close(door->listen);
-	ep_flow_in_free(door->flows);
+	if (door->listen)
+		ep_listen_close(door->listen);
+	if (door->dgrams)
+		ep_flow_door_close(door->dgrams);
 	adit_list_del(&door->node);
 	free(door);
 }
@@ -274,16 +276,6 @@ static void on_stream(struct ep_connect *c, const struct link_event *e)
 	ep_conn_news(conn, e->news);
 }
 
-static void on_dgram(struct ep_connect *c, const struct link_event *e)
-{
-	adit_list_each(it, &c->doors) {
-		struct ep_door *door = adit_container(it, struct ep_door, node);
-
-		if (door->flows && ep_flow_in_input(door->flows, e->service, e->flow, e->data, e->len))
-			return;
-	}
-}
-
 static void on_up(struct ep_connect *c, const struct link_event *e)
 {
 	c->up = true;
@@ -301,7 +293,7 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 		on_stream(c, e);
 		return;
 	case LINK_EVENT_DGRAM:
-		on_dgram(c, e);
+		ep_flow_in_input(c->flows, e->service, e->flow, e->data, e->len);
 		return;
 	case LINK_EVENT_CREDIT:
 		start_waiting(c);
@@ -363,7 +355,6 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 	c->loop = loop;
 	c->ops = ops;
 	c->ctx = ctx;
-	c->next_flow = (uint32_t)cfg->instance;
 	adit_list_init(&c->doors);
 	adit_list_init(&c->conns);
 	adit_list_init(&c->waiting);
@@ -374,6 +365,11 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 	}
 	if (io_net_add(c->net, link, lane_event, c, &c->lane) < 0) {
 		link_free(link);
+		io_net_close(c->net);
+		free(c);
+		return ADIT_ENOMEM;
+	}
+	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0) {
 		io_net_close(c->net);
 		free(c);
 		return ADIT_ENOMEM;
@@ -432,6 +428,7 @@ void ep_connect_free(struct ep_connect *c)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+	ep_flow_in_free(c->flows);
 	io_net_close(c->net);
 	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&c->goodbye_timer, on_timer_closed);

@@ -164,8 +164,6 @@ static void on_closed(uv_handle_t *h)
 
 void ep_listen_close(struct ep_listen *l)
 {
-	if (!l)
-		return;
 	uv_poll_stop(&l->poll);
 	close(l->fd);
 	l->fd = -1;

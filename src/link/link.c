@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/punch/punch_path.h"
 #include "link/link_limits.h"
 #include "link/link_session.h"
@@ -31,6 +32,7 @@ struct link_known {
 struct link {
 	struct link_config cfg;
 	struct punch_config punch_cfg;
+	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
 	struct punch punch;
 	enum link_state state;
 	adit_time since;     /* of |state| */
@@ -114,8 +116,11 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 		.low_ttl = true,
 	};
 	memcpy(l->punch_cfg.k, cfg->k, sizeof(l->punch_cfg.k));
+	punch_replay_init(&l->replay);
+	punch_replay_set_horizon(&l->replay, cfg->horizon);
+	l->punch_cfg.replay = &l->replay;
+	l->punch_cfg.budget = cfg->budget;
 	punch_init(&l->punch, &l->punch_cfg, now);
-	punch_set_horizon(&l->punch, cfg->horizon);
 	*ret_link = l;
 	return 0;
 }
@@ -169,15 +174,13 @@ static bool sock_in_use(const struct link *l, uint32_t sock)
 	return false;
 }
 
-/* Its socket goes back to the punching machine if that wants it (the steady pair), else it is closed. */
-static void path_drop(struct link *l, adit_time now, struct link_path *p)
+/* Closes its socket. The punching machine opens the steady pair's again when it wants it. */
+static void path_drop(struct link *l, struct link_path *p)
 {
 	if (!p || !p->used || path_in_use(l, p))
 		return;
 	p->used = false;
-	if (sock_in_use(l, p->sock) || punch_give(&l->punch, now, p->sock))
-		return;
-	if (l->n_close < LINK_PATHS_MAX)
+	if (!sock_in_use(l, p->sock) && l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
 }
 
@@ -270,7 +273,7 @@ static void session_retire(struct link *l, adit_time now)
 	l->session = NULL;
 	l->session_path = NULL;
 	l->migrate_at = ADIT_NEVER;
-	path_drop(l, now, old);
+	path_drop(l, old);
 }
 
 /* Its last packet goes out only over a living path. */
@@ -293,7 +296,7 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 
 	quic_config_fill(l, &cfg);
 	if (quic_connect(&cfg, now, p->gen, &q) < 0 || link_session_new(&l->cfg, now, q, &l->session) < 0) {
-		path_drop(l, now, p);
+		path_drop(l, p);
 		return;
 	}
 	l->session_path = p;
@@ -320,7 +323,7 @@ static void switch_to(struct link *l, adit_time now, struct link_path *p)
 
 	l->session_path = p;
 	if (old != p)
-		path_drop(l, now, old);
+		path_drop(l, old);
 	migrate(l, now);
 	if (!was_outage)
 		return;
@@ -390,7 +393,7 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 		return ADIT_EFULL;
 	quic_config_fill(l, &cfg);
 	if (quic_accept(&cfg, now, p->gen, d->data, d->len, &q) < 0 || link_session_new(&l->cfg, now, q, slot) < 0) {
-		path_drop(l, now, p);
+		path_drop(l, p);
 		return ADIT_EPROTO;
 	}
 	*slot_path = p;
@@ -432,7 +435,7 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 		heard(l, now, p);
 		switch_to(l, now, p);
 	} else {
-		path_drop(l, now, p);
+		path_drop(l, p);
 	}
 	return 0;
 }
@@ -631,7 +634,7 @@ static void reap(struct link *l, adit_time now)
 	link_session_free(l->incoming);
 	l->incoming = NULL;
 	l->incoming_path = NULL;
-	path_drop(l, now, p);
+	path_drop(l, p);
 }
 
 static void session_tick(struct link_session *s, adit_time now, const struct link_path *p)
@@ -813,14 +816,14 @@ int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status)
 {
 	*ret_status = (struct link_status){.state = l->state, .since = l->since, .generation = l->last_gen};
-	punch_stats_get(&l->punch, &ret_status->punch);
-	ret_status->horizon = punch_horizon(&l->punch, now);
+	punch_stats(&l->punch, &ret_status->punch);
+	ret_status->horizon = punch_replay_horizon(&l->replay, l->utc + adit_time_since(now, l->utc_at));
 	if (l->session_path)
 		ret_status->path = l->session_path->info;
 	if (!l->session)
 		return;
 	quic_stats_get(l->session->quic, &ret_status->quic);
-	ret_status->dgrams_lost = l->session->dgrams_lost + fwd_reasm_lost(&l->session->reasm);
+	ret_status->dgrams_lost = l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
 	if (l->session->state == LINK_SESSION_UP)
 		memcpy(ret_status->peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 }

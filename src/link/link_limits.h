@@ -17,7 +17,10 @@
 /* A migration that QUIC put off for want of a connection id is tried again this often. */
 #define LINK_MIGRATE_RETRY ADIT_MS(50)
 
-/* Streams of one session that may wait for their header at the same time (each holds at most an initial window). */
-#define LINK_STREAM_HEADER_WITHIN ADIT_SEC(30)
+/* Bytes: no QUIC datagram is longer (quic_dgram_max() tells the path's own bound). */
+#define LINK_DGRAM_MAX 65536
+
+/* Cut UDP payloads that may be under way to us at once; 64 KB each, but a page costs nothing until it is used. */
+#define LINK_REASM_SLOTS 16
 
 #endif

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/trust/trust_keys.h"
+#include "core/trust/trust_name.h"
 #include "link/link_limits.h"
 
 static const uint32_t features = 0; /* none defined yet; an unknown bit is ignored */
@@ -53,7 +55,7 @@ int link_session_new(const struct link_config *cfg, adit_time now, struct quic *
 	s->quic = quic;
 	s->admit_by = adit_time_add(now, LINK_ADMIT_WITHIN);
 	adit_list_init(&s->streams);
-	fwd_reasm_init(&s->reasm);
+	fwd_reasm_init(&s->reasm, s->slots, ARRAY_LEN(s->slots));
 	*ret_session = s;
 	return 0;
 }
@@ -346,18 +348,14 @@ static int look_at_waiting(struct link_session *s, struct link_event *ret_event)
 static int on_dgram(struct link_session *s, adit_time now, const struct quic_event *e, struct link_event *ret_event)
 {
 	struct fwd_dgram d;
-	int r;
+	const uint8_t *data;
+	size_t len;
 
-	if (s->state != LINK_SESSION_UP)
+	if (s->state != LINK_SESSION_UP || fwd_dgram_decode(e->data, e->len, &d) < 0 ||
+	    fwd_reasm_input(&s->reasm, now, &d, &data, &len) <= 0)
 		return 0;
-	r = fwd_reasm_input(&s->reasm, now, e->data, e->len, &d);
-	if (r <= 0)
-		return 0;
-	*ret_event = (struct link_event){.kind = LINK_EVENT_DGRAM,
-					 .service = d.service,
-					 .flow = d.flow,
-					 .data = d.data,
-					 .len = d.len};
+	*ret_event = (struct link_event){
+		.kind = LINK_EVENT_DGRAM, .service = d.service, .flow = d.flow, .data = data, .len = len};
 	return 1;
 }
 
@@ -530,16 +528,17 @@ int link_session_stream_open(struct link_session *s, uint16_t service, struct li
 int link_session_dgram_send(struct link_session *s, uint16_t service, uint32_t flow, const uint8_t *data, size_t len)
 {
 	struct fwd_split split;
-	uint8_t buf[FWD_DGRAM_MAX];
+	uint8_t buf[LINK_DGRAM_MAX];
 	size_t max = quic_dgram_max(s->quic);
-	int n;
-	int r = fwd_split_init(&split, service, flow, s->next_msg, data, len, max < sizeof(buf) ? max : sizeof(buf));
+	int n = fwd_split_init(&split, service, flow, s->next_msg, data, len, max < sizeof(buf) ? max : sizeof(buf));
 
-	if (r < 0)
-		return r;
-	s->next_msg++;
+	if (n < 0)
+		return n;
+	if (n > 1)
+		s->next_msg++;
 	while ((n = fwd_split_next(&split, buf, sizeof(buf))) > 0) {
-		r = quic_dgram_send(s->quic, buf, (size_t)n);
+		int r = quic_dgram_send(s->quic, buf, (size_t)n);
+
 		if (r < 0) {
 			s->dgrams_lost++;
 			return r;

@@ -6,8 +6,9 @@
 #define ADIT_LINK_SESSION_H
 
 #include "base/list.h"
-#include "core/fwd/fwd_dgram.h"
+#include "core/fwd/fwd_reasm.h"
 #include "link/link.h"
+#include "link/link_limits.h"
 
 enum link_session_state {
 	LINK_SESSION_TLS,   /* handshake runs */
@@ -46,6 +47,7 @@ struct link_session {
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
 	size_t n_services;
 	struct fwd_reasm reasm;
+	struct fwd_reasm_slot slots[LINK_REASM_SLOTS];
 	uint16_t next_msg;
 	uint64_t dgrams_lost;
 	enum link_reason reason;

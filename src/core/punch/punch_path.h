@@ -1,11 +1,11 @@
 /*
  * Keeping a found path: consent, outage, rebinding. The message is the punching probe (punch_probe.h).
  *
- * While data flows, authenticated data is the sign of life (punch_path_heard); an idle path is asked every 15 s. Data sent
- * that asks for an answer and nothing heard for PUNCH_PATH_SUSPECT: a probe each second; nothing after
+ * While data flows, authenticated data is the sign of life (punch_path_heard); an idle path is asked every 15 s. Data
+ * sent that asks for an answer and nothing heard for PUNCH_PATH_SUSPECT: a probe each second; nothing after
  * PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer: BACK.
- * A valid fresh request from another remote address on the same socket is asked back; its answer moves the path (MOVED):
- * the peer's NAT rebound it.
+ * A valid fresh request from another remote address on the same socket is asked back; its answer moves the path
+ * (MOVED): the peer's NAT rebound it.
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
@@ -38,8 +38,8 @@ int punch_path_output(struct punch_path *p, adit_time now, struct adit_out *ret_
 enum punch_path_event_kind {
 	PUNCH_PATH_EVENT_LOST,
 	PUNCH_PATH_EVENT_BACK,
-	PUNCH_PATH_EVENT_MOVED,	    /* remote changed */
-	PUNCH_PATH_EVENT_HEARD,	    /* an authentic request of another instance: a restarted peer knocks at |remote| */
+	PUNCH_PATH_EVENT_MOVED, /* remote changed */
+	PUNCH_PATH_EVENT_HEARD, /* an authentic request of another instance: a restarted peer knocks at |remote| */
 	PUNCH_PATH_EVENT_RESTARTED, /* our request was answered by another instance: the session over there is gone */
 };
 
