@@ -2,8 +2,7 @@
  * Any text as an identity line. What is read is written again, and that line reads the same.
  *
  * covers: src/core/trust/trust_idline.c
- * planted: src/core/trust/trust_idline.c: while (line->len > 0 && !is_between(*line->p, also)) -> while
- * (!is_between(*line->p, also))
+ * planted: src/core/trust/trust_idline.c: while (line->len > 0 && !is_between -> while (!is_between
  */
 #include "fuzz.h"
 

@@ -33,20 +33,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct udphp_msg m;
 	struct udphp_zip zip;
 	uint8_t *out;
-	uint8_t sum = 0;
 
 	if (udphp_msg_decode(data, size, &m) < 0)
 		return 0;
 	write_again(&m, data);
-	for (size_t i = 0; i < m.body_len; i++)
-		sum ^= m.body[i];
+	fuzz_touch(m.body, m.body_len);
 	if (m.type != UDPHP_ZIPPED || udphp_zip_init(&zip) < 0)
-		return sum == 256;
+		return 0;
 	out = malloc((size_t)m.len + 1);
 	if (udphp_zip_unpack(&zip, m.body, m.body_len, out, m.len) == 0)
-		for (size_t i = 0; i < m.len; i++)
-			sum ^= out[i];
+		fuzz_touch(out, m.len);
 	free(out);
 	udphp_zip_done(&zip);
-	return sum == 256;
+	return 0;
 }
