@@ -49,6 +49,11 @@ adit_utc lab_host_utc(const struct lab_host *h)
 	return LAB_UTC_START + h->sim->now + (uint64_t)h->utc_offset;
 }
 
+void lab_host_set_lateness(struct lab_host *h, adit_dur lateness)
+{
+	h->lateness = lateness;
+}
+
 static struct lab_sock **bucket_of(struct lab_host *h, uint16_t port)
 {
 	return &h->buckets[port % LAB_SOCK_BUCKETS];
@@ -98,7 +103,8 @@ struct lab_sock *lab_sock_open(struct lab_machine *m, uint32_t number, uint8_t f
 	k->family = family;
 	k->next = *bucket;
 	*bucket = k;
-	adit_list_push_back(&m->socks, &k->of_machine);
+	adit_list_push_back(&m->socks[number % LAB_SOCK_BUCKETS], &k->same_bucket);
+	m->sock_count++;
 	return k;
 }
 
@@ -109,7 +115,8 @@ void lab_sock_close(struct lab_sock *k)
 	while (*at != k)
 		at = &(*at)->next;
 	*at = k->next;
-	adit_list_del(&k->of_machine);
+	adit_list_del(&k->same_bucket);
+	k->machine->sock_count--;
 	free(k);
 }
 

@@ -86,8 +86,8 @@ struct lab_router {
 #define LAB_SOCK_BUCKETS 64u
 
 struct lab_sock {
-	struct lab_sock *next; /* in its host's bucket */
-	struct adit_list of_machine;
+	struct lab_sock *next; /* in its host's bucket, by port */
+	struct adit_list same_bucket; /* of its machine, by number */
 	struct lab_machine *machine;
 	uint32_t number;
 	uint16_t port;
@@ -100,6 +100,7 @@ struct lab_host {
 	unsigned id;
 	adit_dur up_for; /* before virtual time began */
 	int64_t utc_offset;
+	adit_dur lateness;
 	struct lab_icmp_limit limit;
 	struct adit_rng_seeded rng_state;
 	struct adit_rng rng; /* for ports */
@@ -111,7 +112,8 @@ struct lab_host {
 struct lab_machine {
 	struct lab_event timer;
 	struct adit_list of_host;
-	struct adit_list socks;
+	struct adit_list socks[LAB_SOCK_BUCKETS];
+	size_t sock_count;
 	struct lab_host *host;
 	const struct adit_machine_ops *ops;
 	void *self;
@@ -119,7 +121,7 @@ struct lab_machine {
 	void *ctx;
 	bool busy; /* its outputs are being drained */
 	bool doomed; /* freed as soon as it is not busy */
-	adit_time armed_at; /* in virtual time; ADIT_NEVER: not armed */
+	adit_time armed_for; /* the deadline in virtual time; ADIT_NEVER: not armed */
 	adit_time spin_at; /* the last instant it was due at, ... */
 	unsigned spins; /* ... and how often */
 };

@@ -7,8 +7,8 @@
 
 struct lab_sock *lab_machine_sock(const struct lab_machine *m, uint32_t number)
 {
-	adit_list_each (it, &m->socks) {
-		struct lab_sock *k = adit_container(it, struct lab_sock, of_machine);
+	adit_list_each (it, &m->socks[number % LAB_SOCK_BUCKETS]) {
+		struct lab_sock *k = adit_container(it, struct lab_sock, same_bucket);
 
 		if (k->number == number)
 			return k;
@@ -25,11 +25,7 @@ uint16_t lab_machine_port(const struct lab_machine *m, uint32_t sock)
 
 size_t lab_machine_socks(const struct lab_machine *m)
 {
-	size_t n = 0;
-
-	adit_list_each (it, &m->socks)
-		n++;
-	return n;
+	return m->sock_count;
 }
 
 /* The iface a packet to |remote| leaves by: the one with |local|, or one whose net knows the way. NULL: none. */
@@ -111,20 +107,25 @@ static void act(struct lab_machine *m, const struct adit_out *out)
 
 static void arm(struct lab_machine *m)
 {
-	struct lab_sim *s = m->host->sim;
+	struct lab_host *h = m->host;
+	struct lab_sim *s = h->sim;
 	adit_time at = m->ops->deadline(m->self);
 
 	if (at != ADIT_NEVER) {
-		at = adit_time_since(at, m->host->up_for);
+		at = adit_time_since(at, h->up_for);
 		if (at < s->now)
 			at = s->now;
 	}
-	if (at == m->armed_at)
+	if (at == m->armed_for)
 		return;
-	m->armed_at = at;
-	if (at == ADIT_NEVER)
+	m->armed_for = at;
+	if (at == ADIT_NEVER) {
 		lab_queue_del(&s->queue, &m->timer);
-	else if (lab_queue_set(&s->queue, &m->timer, at) < 0)
+		return;
+	}
+	if (h->lateness > 0)
+		at += adit_rng_below(&h->rng, h->lateness + 1);
+	if (lab_queue_set(&s->queue, &m->timer, at) < 0)
 		s->stats.steps[LAB_STEP_NO_MEMORY]++;
 }
 
@@ -155,7 +156,7 @@ void lab_machine_due(struct lab_machine *m)
 {
 	struct lab_sim *s = m->host->sim;
 
-	m->armed_at = ADIT_NEVER;
+	m->armed_for = ADIT_NEVER;
 	m->spins = m->spin_at == s->now ? m->spins + 1 : 0;
 	m->spin_at = s->now;
 	assert(m->spins < LAB_SPIN_MAX);
@@ -176,8 +177,9 @@ struct lab_machine *lab_machine_new(struct lab_host *h, const struct adit_machin
 	m->self = self;
 	m->events = events;
 	m->ctx = ctx;
-	m->armed_at = ADIT_NEVER;
-	adit_list_init(&m->socks);
+	m->armed_for = ADIT_NEVER;
+	for (size_t i = 0; i < LAB_SOCK_BUCKETS; i++)
+		adit_list_init(&m->socks[i]);
 	adit_list_push_back(&h->machines, &m->of_host);
 	if (ops->set_utc)
 		ops->set_utc(self, lab_host_now(h), lab_host_utc(h));
@@ -194,8 +196,10 @@ void lab_machine_free(struct lab_machine *m)
 		return;
 	}
 	lab_queue_del(&m->host->sim->queue, &m->timer);
-	adit_list_each_safe (it, tmp, &m->socks)
-		lab_sock_close(adit_container(it, struct lab_sock, of_machine));
+	for (size_t i = 0; i < LAB_SOCK_BUCKETS; i++) {
+		adit_list_each_safe (it, tmp, &m->socks[i])
+			lab_sock_close(adit_container(it, struct lab_sock, same_bucket));
+	}
 	adit_list_del(&m->of_host);
 	free(m);
 }
