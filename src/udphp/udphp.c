@@ -196,6 +196,7 @@ static void input_message(struct udphp *u, const struct adit_dgram *d, const str
 		break;
 	case UDPHP_ACK:
 		valid = udphp_tx_ack(&u->tx, u->now, m->seq);
+		u->rx.near |= u->tx.near;
 		u->stats.late += !valid;
 		break;
 	case UDPHP_NACK:

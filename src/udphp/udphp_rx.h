@@ -31,8 +31,10 @@ struct udphp_rx {
 	uint16_t received; /* messages so far, stays at 0x7fff: older numbers than these were never here */
 	bool withheld; /* the ack of the last one waits for room */
 	bool closed; /* nobody takes the bytes any more */
+	bool near; /* the next message has followed an ack within UDPHP_NEAR, or our own sending half says so */
+	bool acked_again; /* the last one, so no time is measured */
 	adit_time acked_at; /* when the last one was acknowledged */
-	adit_time reack_at; /* it was repeated: acknowledge again then */
+	adit_time reack_at; /* acknowledge it again then: it was repeated, or the peer may be asleep */
 
 	unsigned n_replies;
 	uint8_t reply[UDPHP_RX_REPLIES][UDPHP_ACK_LEN];

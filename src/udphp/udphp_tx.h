@@ -38,7 +38,7 @@ struct udphp_tx {
 	bool prev_again; /* |prev| was asked for again */
 	adit_time started_at;
 	adit_time retry_at;
-	adit_dur ack_delay; /* of the last message sent once; ADIT_NEVER: none yet */
+	bool near; /* an ack came within UDPHP_NEAR */
 
 	uint64_t raw_total; /* bytes of TCP data in all messages */
 	uint64_t wire_total; /* what they became */

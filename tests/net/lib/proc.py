@@ -180,9 +180,9 @@ class Pair:
     """The usual case: a pump behind rb on port 8000, adit serve beside it on hb, adit connect on ha at port 7100."""
 
     def __init__(self, lab, services=("pump=8000",), locals=("7100:pump",), serve_args=(), connect_args=(), program=None,
-                 target_kind="pump", **kw):
+                 **kw):
         self.lab = lab
-        self.target = start_target(lab, lab.hb, target_kind, "8000")
+        self.target = start_target(lab, lab.hb, "pump", "8000")
         self.serve_side, self.connect_side = Side(lab, "hb", program=program), Side(lab, "ha", program=program)
         self.ticket = self.serve_side.ticket()
         self.serve = self.serve_side.serve(*services, peer="203.0.113.10", args=serve_args, **kw)
