@@ -115,6 +115,7 @@ static bool read_local(struct ep_conn *c)
 	}
 	/* struct quic_vec has the shape of struct iovec. */
 	got = readv(c->fd, (const struct iovec *)vec, (int)n);
+	quic_stream_commit(bytes_of(c), got > 0 ? (size_t)got : 0);
 	if (got < 0) {
 		if (is_transient(errno))
 			return true;
@@ -124,8 +125,6 @@ static bool read_local(struct ep_conn *c)
 	if (got == 0) {
 		c->eof_sent = true;
 		quic_stream_finish(bytes_of(c));
-	} else {
-		quic_stream_commit(bytes_of(c), (size_t)got);
 	}
 	io_lane_touch(c->lane);
 	return true;
