@@ -1,5 +1,4 @@
-#include "cli/cmd_udphp.h"
-
+/* adit udphp: the old script's protocol, arguments and exit codes. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -9,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "cli/cli.h"
 #include "crypto/crypto_md5.h"
 #include "io/io_udphp.h"
 #include "io/io_udphp_sock.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_dial.h"

@@ -406,6 +406,9 @@ static int translate(struct link_session *s, adit_time now, const struct quic_ev
 		return on_handshake(s, now);
 	case QUIC_EVENT_CONFIRMED:
 		return 0;
+	case QUIC_EVENT_CREDIT:
+		*ret_event = (struct link_event){.kind = LINK_EVENT_CREDIT};
+		return 1;
 	case QUIC_EVENT_STREAM:
 		return on_stream(s, now, e->stream, ret_event);
 	case QUIC_EVENT_DGRAM:
@@ -428,11 +431,6 @@ int link_session_event(struct link_session *s, adit_time now, struct link_event 
 	while (quic_event(s->quic, &e))
 		if (translate(s, now, &e, ret_event))
 			return 1;
-	if (s->want_credit && s->state == LINK_SESSION_UP && quic_stream_credit(s->quic) > 0) {
-		s->want_credit = false;
-		*ret_event = (struct link_event){.kind = LINK_EVENT_CREDIT};
-		return 1;
-	}
 	return 0;
 }
 
@@ -506,10 +504,8 @@ int link_session_stream_open(struct link_session *s, uint16_t service, struct li
 	if (len < 0)
 		return len;
 	r = s->state == LINK_SESSION_UP ? quic_stream_open(s->quic, &qs) : ADIT_EAGAIN;
-	if (r < 0) {
-		s->want_credit = true;
+	if (r < 0)
 		return ADIT_EAGAIN;
-	}
 	ls = stream_new(s, qs);
 	if (!ls || quic_stream_write(qs, buf, (size_t)len) < 0) {
 		quic_stream_reset(qs, FWD_STREAM_OVERLOAD);

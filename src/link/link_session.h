@@ -42,7 +42,6 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
-	bool want_credit;
 	bool reported; /* DOWN was handed out */
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
 	size_t n_services;

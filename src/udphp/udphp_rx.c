@@ -25,10 +25,11 @@ static void rx_reply(struct udphp_rx *x, enum udphp_type type, uint16_t seq)
 	adit_trace(x->log, ADIT_LOG_PACKET, "udphp answer type=%c seq=%u", type, seq);
 }
 
-static void rx_ack_last(struct udphp_rx *x, adit_time now)
+static void rx_ack_last(struct udphp_rx *x, adit_time now, bool again)
 {
 	x->acked_at = now;
-	x->reack_at = ADIT_NEVER;
+	x->acked_again = again;
+	x->reack_at = x->near && !again ? adit_time_add(now, UDPHP_NUDGE) : ADIT_NEVER;
 	rx_reply(x, UDPHP_ACK, (uint16_t)(x->expected - 1));
 }
 
@@ -45,9 +46,9 @@ static void rx_old(struct udphp_rx *x, adit_time now, uint16_t seq)
 	else if (x->withheld)
 		return;
 	else if (now >= adit_time_add(x->acked_at, UDPHP_REACK_GAP))
-		rx_ack_last(x, now);
+		rx_ack_last(x, now, true);
 	else
-		x->reack_at = adit_time_add(x->acked_at, UDPHP_REACK_GAP);
+		x->reack_at = adit_time_min(x->reack_at, adit_time_add(x->acked_at, UDPHP_REACK_GAP));
 }
 
 static bool rx_is_old(const struct udphp_rx *x, uint16_t seq)
@@ -61,9 +62,9 @@ static bool rx_is_old(const struct udphp_rx *x, uint16_t seq)
 	return behind > 0 && behind <= x->received;
 }
 
-bool udphp_rx_is_near(const struct udphp_rx *x, uint16_t seq)
+bool udphp_rx_is_recent(const struct udphp_rx *x, uint16_t seq)
 {
-	return seq == x->expected || (x->received && seq == (uint16_t)(x->expected - 1));
+	return seq == x->expected || (rx_is_old(x, seq) && udphp_seq_behind(seq, x->expected) <= (int)UDPHP_RECENT);
 }
 
 void udphp_rx_damaged(struct udphp_rx *x, adit_time now, uint16_t seq)
@@ -121,6 +122,8 @@ bool udphp_rx_data(struct udphp_rx *x, adit_time now, const struct udphp_msg *ms
 		udphp_rx_damaged(x, now, msg->seq);
 		return false;
 	}
+	if (x->received && !x->acked_again && adit_time_since(now, x->acked_at) < UDPHP_NEAR)
+		x->near = true;
 	x->end += msg->len;
 	x->expected++;
 	if (x->received < RX_RECEIVED_MAX)
@@ -128,7 +131,7 @@ bool udphp_rx_data(struct udphp_rx *x, adit_time now, const struct udphp_msg *ms
 	x->withheld = !rx_has_room(x);
 	x->reack_at = ADIT_NEVER;
 	if (!x->withheld)
-		rx_ack_last(x, now);
+		rx_ack_last(x, now, false);
 	return true;
 }
 
@@ -146,7 +149,7 @@ void udphp_rx_taken(struct udphp_rx *x, adit_time now, size_t n)
 		x->pos = x->end = 0;
 	if (x->withheld && rx_has_room(x)) {
 		x->withheld = false;
-		rx_ack_last(x, now);
+		rx_ack_last(x, now, false);
 	}
 }
 
@@ -161,7 +164,7 @@ void udphp_rx_close(struct udphp_rx *x)
 void udphp_rx_tick(struct udphp_rx *x, adit_time now)
 {
 	if (now >= x->reack_at)
-		rx_ack_last(x, now);
+		rx_ack_last(x, now, true);
 }
 
 adit_time udphp_rx_deadline(const struct udphp_rx *x)

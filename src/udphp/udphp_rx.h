@@ -31,8 +31,10 @@ struct udphp_rx {
 	uint16_t received; /* messages so far, stays at 0x7fff: older numbers than these were never here */
 	bool withheld; /* the ack of the last one waits for room */
 	bool closed; /* nobody takes the bytes any more */
+	bool near; /* the next message has followed an ack within UDPHP_NEAR, or our own sending half says so */
+	bool acked_again; /* the last one, so no time is measured */
 	adit_time acked_at; /* when the last one was acknowledged */
-	adit_time reack_at; /* it was repeated: acknowledge again then */
+	adit_time reack_at; /* acknowledge it again then: it was repeated, or the peer may be asleep */
 
 	unsigned n_replies;
 	uint8_t reply[UDPHP_RX_REPLIES][UDPHP_ACK_LEN];
@@ -49,8 +51,8 @@ bool udphp_rx_data(struct udphp_rx *x, adit_time now, const struct udphp_msg *ms
 
 /* Something damaged that seems to be the data message |seq|. */
 void udphp_rx_damaged(struct udphp_rx *x, adit_time now, uint16_t seq);
-/* Would udphp_rx_damaged() believe that? */
-bool udphp_rx_is_near(const struct udphp_rx *x, uint16_t seq);
+/* Would that be believable: |seq| is expected, or among the last UDPHP_RECENT ones received? */
+bool udphp_rx_is_recent(const struct udphp_rx *x, uint16_t seq);
 
 /* The bytes that wait; good until the next call. _taken: |n| of them are with TCP now. */
 const uint8_t *udphp_rx_take(const struct udphp_rx *x, size_t *ret_len);

@@ -12,7 +12,6 @@ void udphp_tx_init(struct udphp_tx *t, void (*md5)(const void *, size_t, uint8_t
 	t->cur = &t->slot[1];
 	t->next = &t->slot[2];
 	t->retry_at = ADIT_NEVER;
-	t->ack_delay = ADIT_NEVER;
 }
 
 size_t udphp_tx_feed(struct udphp_tx *t, const uint8_t *data, size_t len)
@@ -28,7 +27,7 @@ size_t udphp_tx_feed(struct udphp_tx *t, const uint8_t *data, size_t len)
 /* Makes a message of all that has gathered. */
 static void tx_build(struct udphp_tx *t, struct udphp_tx_slot *s, uint16_t seq)
 {
-	int level = t->ack_delay < UDPHP_FAST_PATH ? UDPHP_LEVEL_FAST : UDPHP_LEVEL_SLOW;
+	int level = t->near ? UDPHP_LEVEL_FAST : UDPHP_LEVEL_SLOW;
 	enum udphp_type type = UDPHP_ZIPPED;
 	uint8_t md5[16];
 	size_t n;
@@ -74,8 +73,8 @@ static void tx_done(struct udphp_tx *t, adit_time now)
 {
 	struct udphp_tx_slot *oldest = t->prev;
 
-	if (!t->repeated)
-		t->ack_delay = adit_time_since(now, t->started_at);
+	if (!t->repeated && adit_time_since(now, t->started_at) < UDPHP_NEAR)
+		t->near = true;
 	adit_trace(t->log, ADIT_LOG_PACKET, "udphp acked seq=%u tries=%u", t->seq, t->tries);
 	t->prev = t->cur;
 	t->cur = oldest;
@@ -135,6 +134,13 @@ bool udphp_tx_nack(struct udphp_tx *t, adit_time now, uint16_t seq)
 		return true;
 	}
 	return false;
+}
+
+bool udphp_tx_is_recent(const struct udphp_tx *t, uint16_t seq)
+{
+	int behind = udphp_seq_behind(seq, t->seq);
+
+	return behind >= -1 && behind <= (int)UDPHP_RECENT;
 }
 
 bool udphp_tx_tick(struct udphp_tx *t, adit_time now)

@@ -38,7 +38,7 @@ struct udphp_tx {
 	bool prev_again; /* |prev| was asked for again */
 	adit_time started_at;
 	adit_time retry_at;
-	adit_dur ack_delay; /* of the last message sent once; ADIT_NEVER: none yet */
+	bool near; /* an ack came within UDPHP_NEAR */
 
 	uint64_t raw_total; /* bytes of TCP data in all messages */
 	uint64_t wire_total; /* what they became */
@@ -61,6 +61,9 @@ void udphp_tx_pump(struct udphp_tx *t, adit_time now);
 /* An 'A' or 'N' of the peer. True: it fitted something that we did send. */
 bool udphp_tx_ack(struct udphp_tx *t, adit_time now, uint16_t seq);
 bool udphp_tx_nack(struct udphp_tx *t, adit_time now, uint16_t seq);
+
+/* Could a (damaged) answer be about |seq|: in flight, the next, or among the last UDPHP_RECENT ones? */
+bool udphp_tx_is_recent(const struct udphp_tx *t, uint16_t seq);
 
 /* False: the last try was in vain. */
 bool udphp_tx_tick(struct udphp_tx *t, adit_time now);
