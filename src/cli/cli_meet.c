@@ -15,12 +15,11 @@
 
 static int decode(struct cli_run *r, const char *where, const char *text, size_t len, struct cli_target_peer *p)
 {
-	static const uint8_t none[TRUST_SECRET_ID_LEN];
 	struct cli_msg *m = &r->cli->msg;
 	int err = trust_ticket_decode(text, len, &crypto_gnutls, &p->ticket);
 
 	if (err >= 0) {
-		p->by_key = memcmp(p->ticket.secret_id, none, sizeof(none)) == 0;
+		p->by_key = trust_ticket_is_by_key(&p->ticket);
 		return CLI_GO;
 	}
 	if (err == ADIT_EVERSION)

@@ -69,6 +69,8 @@
 /* A peer that goes on asking gets a new check at most this often. */
 #define PUNCH_CHECK_PACE ADIT_MS(50)
 
+#define PUNCH_HEARD_AGAIN ADIT_SEC(10) /* a remote that goes on asking is told of again */
+
 #define PUNCH_STUCK ADIT_SEC(30) /* CLI.md: after 30 s possible reasons are listed */
 #define PUNCH_CALM  ADIT_SEC(3) /* after VALID no new pairs for as long as the handshake may take */
 
