@@ -58,11 +58,11 @@ LIBRARIES = {
 }
 
 # Sockets, files of the network, and what waits on them. quic only fills in sockaddr structures; cli asks the terminal
-# for its width and waits until it takes more text.
+# for its width, waits until it takes more text, and lets the loop read stdin through a pair of sockets.
 SOCKETS = re.compile(r"(sys/(socket|un|epoll|select|poll|ioctl|timerfd|eventfd|signalfd|uio)|netinet/.*|netpacket/.*|net/.*|"
                      r"arpa/.*|netdb|poll|linux/.*|ifaddrs|resolv)\.h")
 SOCKET_ROOMS = ("io", "endpoint", "lab/box")
-SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys/ioctl.h")}
+SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys/ioctl.h", "sys/socket.h")}
 
 # What the processor can do, asked at run time to choose a cipher.
 PROCESSOR = {"quic": ("sys/auxv.h", "asm/hwcap.h")}
