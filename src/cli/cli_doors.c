@@ -19,7 +19,7 @@ static const struct fwd_service *find(const struct fwd_service *offered, size_t 
 
 static int not_offered(struct cli_run *r, const struct fwd_service *offered, size_t n, const char *name)
 {
-	const char *names[FWD_SERVICES_MAX];
+	const char *names[FWD_SERVICES_MAX] = {NULL};
 	char next[160] = "the other side offers nothing";
 	const char *guess;
 
@@ -29,7 +29,8 @@ static int not_offered(struct cli_run *r, const struct fwd_service *offered, siz
 	if (guess)
 		snprintf(next, sizeof(next), "did you mean \"%s\"?", guess);
 	else if (n > 0)
-		snprintf(next, sizeof(next), "it offers %s%s", offered[0].name, n > 1 ? " and others: leave the name out" : "");
+		snprintf(next, sizeof(next), "it offers %s%s", offered[0].name,
+			 n > 1 ? " and others: leave the name out" : "");
 	cli_error(&r->cli->msg, next, "the other side does not offer \"%s\"", name);
 	return CLI_EXIT_REFUSED;
 }
@@ -56,7 +57,7 @@ static void describe(const struct ep_local *l, uint16_t port, char out[160])
 {
 	char buf[ADIT_ADDR_STRLEN];
 	struct adit_addr a = l->addr.family == ADIT_FAMILY_NONE ? adit_addr_v4(127, 0, 0, 1, port)
-								 : adit_addr_with_port(l->addr, port);
+								: adit_addr_with_port(l->addr, port);
 
 	if (l->path[0])
 		snprintf(out, 160, "unix:%s", l->path);
@@ -83,7 +84,8 @@ static void warn_if_open(struct cli_run *r, const struct ep_local *l)
 	char buf[ADIT_ADDR_STRLEN];
 
 	if (l->addr.family != ADIT_FAMILY_NONE && !adit_addr_is_loopback(&l->addr))
-		cli_warn(&r->cli->msg, NULL, "%s can be reached from other machines, too", adit_addr_format(&l->addr, buf));
+		cli_warn(&r->cli->msg, NULL, "%s can be reached from other machines, too",
+			 adit_addr_format(&l->addr, buf));
 }
 
 /* Opens |l| and hands the sockets over; CLI_GO, ADIT_ESYS (with errno; nothing said), or the exit code. */
@@ -138,8 +140,8 @@ static int open_auto(struct cli_run *r, const struct fwd_service *s, cli_doors_a
 	return rc;
 }
 
-static int open_forward(struct cli_run *r, const struct cli_forward *fw, const struct fwd_service *s, cli_doors_add *add,
-			void *ctx)
+static int open_forward(struct cli_run *r, const struct cli_forward *fw, const struct fwd_service *s,
+			cli_doors_add *add, void *ctx)
 {
 	struct ep_local l = {0};
 	uint16_t port;

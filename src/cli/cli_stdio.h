@@ -1,4 +1,5 @@
-/* stdin and stdout as the two halves of a socket, by two threads: either may be a file, which no event loop can watch. */
+/* stdin and stdout as the two halves of a socket, by two threads: either may be a file, which no event loop can watch.
+ */
 #ifndef ADIT_CLI_STDIO_H
 #define ADIT_CLI_STDIO_H
 
@@ -7,8 +8,8 @@
 #include "base/err.h"
 
 /*
- * Makes a pair of sockets and copies between one end and stdin/stdout; |ret_fd| is the other end. End of file on stdin half-closes;
- * an end of file from the socket ends the output. ESYS with errno.
+ * Makes a pair of sockets and copies between one end and stdin/stdout; |ret_fd| is the other end. End of file on stdin
+ * half-closes; an end of file from the socket ends the output. ESYS with errno.
  */
 ADIT_MUST_CHECK int cli_stdio_start(int *ret_fd);
 /* Waits until everything that came has been written to stdout. false: stdout could not be written to. */

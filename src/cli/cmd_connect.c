@@ -18,7 +18,7 @@
 #include "io/io_clock.h"
 
 #define PIPE_TIMEOUT ADIT_SEC(60) /* unless --timeout says otherwise: whoever waits behind a pipe is a program */
-#define RETRY_MS     1000         /* after a handshake that failed, before the peer is looked for again */
+#define RETRY_MS     1000 /* after a handshake that failed, before the peer is looked for again */
 
 struct connect {
 	struct cli *cli;
@@ -164,12 +164,13 @@ static void on_down(struct connect *c, const struct link_event *e)
 	if (e->reason == LINK_REASON_CLOSED)
 		return;
 	if (exit != CLI_EXIT_OK) {
-		const char *next = e->reason == LINK_REASON_PEER && e->code == FWD_CLOSE_REPLACED
-					   ? "give each machine its own ticket: adit ticket new LABEL, on the other side"
-					   : NULL;
+		const char *next =
+			e->reason == LINK_REASON_PEER && e->code == FWD_CLOSE_REPLACED
+				? "give each machine its own ticket: adit ticket new LABEL, on the other side"
+				: NULL;
 
-		cli_error(&c->cli->msg, next, "the session has ended: %s%s%s", cli_run_reason(e), e->text[0] ? ": " : "",
-			  e->text);
+		cli_error(&c->cli->msg, next, "the session has ended: %s%s%s", cli_run_reason(e),
+			  e->text[0] ? ": " : "", e->text);
 		leave(c, exit);
 		return;
 	}
@@ -202,8 +203,8 @@ static void on_refused(void *ctx, const struct fwd_service *service, uint64_t co
 
 static void on_paused(void *ctx, int err)
 {
-	cli_warn(&of_run(ctx)->cli->msg, "raise the limit of open files (ulimit -n)",
-		 "new connections wait: %s", strerror(err));
+	cli_warn(&of_run(ctx)->cli->msg, "raise the limit of open files (ulimit -n)", "new connections wait: %s",
+		 strerror(err));
 }
 
 static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
@@ -277,7 +278,8 @@ static int start(struct connect *c)
 	if (rc != CLI_GO)
 		return rc;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
-	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) < 0) {
+	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
+		    0) {
 		cli_error(&c->cli->msg, NULL, "no memory to start with");
 		rc = CLI_EXIT_LOCAL;
 	}

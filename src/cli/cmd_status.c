@@ -69,7 +69,7 @@ static void show(struct cli_msg *m, const char *json)
 	field(json, "pid", pid, sizeof(pid));
 	if (!lane) {
 		field(json, "peer", name, sizeof(name));
-		snprintf(what, sizeof(what), "%s %s (%s)", command, name, pid);
+		snprintf(what, sizeof(what), "%.15s %.40s (%.15s)", command, name, pid);
 		show_link(m, what, json);
 		return;
 	}
@@ -80,7 +80,7 @@ static void show(struct cli_msg *m, const char *json)
 		if (!one)
 			return;
 		field(one, "label", name, sizeof(name));
-		snprintf(what, sizeof(what), "%s %s (%s)", command, name, pid);
+		snprintf(what, sizeof(what), "%.15s %.40s (%.15s)", command, name, pid);
 		show_link(m, what, one);
 		free(one);
 		lane++;

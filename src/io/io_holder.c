@@ -34,7 +34,8 @@ static unsigned long inode_in(const char *table, uint16_t port, bool udp)
 
 static unsigned long inode_of_port(uint16_t port, bool udp)
 {
-	static const char *const tables[2][2] = {{"/proc/net/tcp", "/proc/net/tcp6"}, {"/proc/net/udp", "/proc/net/udp6"}};
+	static const char *const tables[2][2] = {{"/proc/net/tcp", "/proc/net/tcp6"},
+						 {"/proc/net/udp", "/proc/net/udp6"}};
 	unsigned long inode = inode_in(tables[udp][0], port, udp);
 
 	return inode ? inode : inode_in(tables[udp][1], port, udp);
