@@ -4,8 +4,9 @@
  *	version     u8   1
  *	key type    u8   1 = Ed25519
  *	identity    32   public key of the serve side
- *	secret id   4    which ticket of that serve side; all zeroes means "admitted by key" elsewhere, and is no
- *ticket's secret      16   random hints       TLVs {type u8, length u8, value}; unknown types are skipped and kept
+ *	secret id   4    which ticket of that serve side; never zeroes, which mean "admitted by key" in a hello
+ *	secret      16   random
+ *	hints       TLVs {type u8, length u8, value}; unknown types are skipped and kept
  *	checksum    4    SHA-256(label || all before), cut
  *
  * Every later version keeps the prefix and the checksum, so that damage is told apart from news.
