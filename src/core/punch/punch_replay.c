@@ -40,14 +40,15 @@ static bool was_seen(const struct punch_replay_sender *s, adit_utc stamp)
 }
 
 /*
- * Stamps run as time does: how much later this one is here than its distance from the newest allows for. What was captured
- * on its way and never arrived is no more fresh after a while than what did arrive.
+ * Stamps run as time does: how much later this one is here than its distance from the newest allows for. What was
+ * captured on its way and never arrived is no more fresh after a while than what did arrive.
  */
 static bool is_late(const struct punch_replay_sender *s, adit_time now, adit_utc stamp)
 {
 	adit_dur passed = adit_time_since(now, s->heard_at);
 
-	return stamp >= s->newest ? passed > (stamp - s->newest) + PUNCH_LATE : passed + (s->newest - stamp) > PUNCH_LATE;
+	return stamp >= s->newest ? passed > (stamp - s->newest) + PUNCH_LATE
+				  : passed + (s->newest - stamp) > PUNCH_LATE;
 }
 
 /* The smallest remembered stamp makes room and becomes the floor. */

@@ -39,7 +39,8 @@ void punch_replay_init(struct punch_replay *r);
 /* 0: fresh, and remembered. EREPLAY: not to be answered. */
 ADIT_MUST_CHECK int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp);
 
-/* The stamp of our next request: UTC, but it runs on where the clock steps back, so that it is never late at the peer. */
+/* The stamp of our next request: UTC, but it runs on where the clock steps back, so that it is never late at the peer.
+ */
 adit_utc punch_replay_stamp(struct punch_replay *r, adit_time now, adit_utc utc);
 
 /*
