@@ -318,7 +318,8 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text)
 	quic_clock(q, now);
 	if (len >= sizeof(q->close.text))
 		len = sizeof(q->close.text) - 1;
-	memcpy(q->close.text, text, len);
+	if (len > 0)
+		memcpy(q->close.text, text, len);
 	quic_shim_ccerr_app(&q->ccerr, code, (const uint8_t *)q->close.text, len);
 	quic_start_closing(q, QUIC_CLOSE_LOCAL, code);
 }

@@ -25,7 +25,7 @@ static ngtcp2_ssize pack_stream_done(struct quic_stream *s, ngtcp2_ssize n, ngtc
 		quic_stream_blocked(s);
 		return PACK_AGAIN;
 	case NGTCP2_ERR_STREAM_SHUT_WR:
-		quic_stream_was_stopped(s, 0);
+		quic_stream_was_stopped(s);
 		return PACK_AGAIN;
 	case NGTCP2_ERR_STREAM_NOT_FOUND:
 		quic_sched_dry(&s->turn, s->q->clock);
@@ -66,7 +66,7 @@ static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, n
 	ngtcp2_ssize n;
 
 	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
-					&data, 1, q->clock);
+					&data, d_len > 0 ? 1 : 0, q->clock);
 	if (accepted)
 		quic_dgrams_pop(&q->tx_dgrams);
 	return n;
