@@ -665,7 +665,7 @@ static unsigned bad_network(struct pair *p, unsigned from, uint8_t *data, size_t
 		return 0;
 	if (r / 100 % 100 < 10)
 		/* Not the numbers: nothing in a message protects them. */
-		damage(data, len, (unsigned)(r / 10000 % 8 + (*len > 3 ? 24 + r / 80000 % (8 * (*len - 4)) : 0)));
+		damage(data, len, (unsigned)(r / 10000 % 8 + (*len > 4 ? 24 + r / 80000 % (8 * (*len - 4)) : 0)));
 	if (r / 1000000 % 100 < 10)
 		*delay = ADIT_MS(r / 100000000 % 1500);
 	return r / 1000000000 % 100 < 10 ? 2 : 1;
