@@ -396,7 +396,7 @@ def udphp_listens(t):
     assert p.stop() == 0
 
 
-@check("udphp: a reader that stops for half a minute loses nothing and is not taken for dead")
+@check("udphp: a reader that stops holds back the ack, and loses nothing")
 def udphp_stalled_reader(t):
     lab = t.lab()
     p, service, peer = _lone_server(t, lab)
@@ -420,3 +420,17 @@ def udphp_stalled_reader(t):
     assert bytes(got) == body * (acked + 1)
     t.note(f"{acked} messages before it stopped")
     assert p.stop() == 0
+
+
+@check("udphp's throughput beside the script's, 64 MiB one way (with --full)", kind="alone", limit=400)
+def udphp_rates(t):
+    if not t.full:
+        t.skip("it only measures")
+    size = 64 << 20
+    for kind, data in (("random", _noise(size, 1)), ("text", _text(size, 1))):
+        for name, server, client in (("adit to adit", _adit, _adit), ("adit to script", _script, _adit),
+                                     ("script to adit", _adit, _script), ("script to script", _script, _script)):
+            lab = t.lab()
+            pair = Pair(lab, server(t), client(t))
+            t.note(f"{name}, {kind}: {size / pair.swap(data, b'') / 1e6:.0f} MB/s")
+            lab.close()
