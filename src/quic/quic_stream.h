@@ -36,7 +36,7 @@ enum quic_stream_news {
 	QUIC_NEWS_CLOSED = 1 << 6,   /* both directions are over (or the connection is): release it when done */
 };
 
-/* Opens one. EAGAIN: no stream credit from the peer now (an event of any stream may bring some); EDEAD. */
+/* Opens one. EAGAIN: no stream credit from the peer, or no room in the budget; QUIC_EVENT_CREDIT will follow. EDEAD, ENOMEM. */
 ADIT_MUST_CHECK int quic_stream_open(struct quic *q, struct quic_stream **ret_stream);
 
 /* The news since the last call, as flags; cleared by reading. */

@@ -198,6 +198,20 @@ int punch_take(struct punch *p, uint32_t sock)
 	return 0;
 }
 
+void punch_released(struct punch *p, adit_time now, uint32_t sock)
+{
+	set_now(p, now);
+	for (size_t i = 0; i < PUNCH_TAKEN_MAX; i++)
+		if (p->taken[i] == sock + 1)
+			p->taken[i] = 0;
+	punch_holes_forget(p, sock);
+	if (p->state == PUNCH_RESTING && p->cfg.role == PUNCH_CONNECT)
+		return;
+	for (int i = 0; i < 2 && p->state != PUNCH_IDLE; i++)
+		if (!punch_steady_is_open(p, i == 0 ? ADIT_FAMILY_V4 : ADIT_FAMILY_V6))
+			p->steady_at[i] = now;
+}
+
 void punch_sock_failed(struct punch *p, adit_time now, uint32_t sock)
 {
 	struct punch_pair *pair = punch_pair_find(p, sock);

@@ -12,7 +12,7 @@
  * the same for |e| up to 128 ms, where three slots have failed.
  *
  * New flows: near 62, mid 24, far 6, wide 4, volley 7 + 6 times 24, steady 1: about 400 in the first minute, then mid
- * 20, far 3, volley 24: 47 in a minute, after ten minutes 25. A burst adds 128 once in a minute, three times in all.
+ * 20, far 3, volley 24: 47 in a minute, after ten minutes 35. A burst adds 128 once in a minute, three times in all.
  */
 struct spec {
 	adit_dur slot;
@@ -74,8 +74,6 @@ bool punch_plan_is_due(enum punch_family family, uint64_t slot, adit_dur waited,
 	switch (family) {
 	case PUNCH_NEAR:
 		return waited < PUNCH_FIRST;
-	case PUNCH_MID:
-		return waited < PUNCH_LONG || slot % 2 == 0;
 	case PUNCH_VOLLEY:
 		if (waited < PUNCH_FRESH)
 			return true;

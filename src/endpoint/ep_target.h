@@ -1,0 +1,23 @@
+/* What a service leads to: TCP or UDP at a host and port, or a unix socket. */
+#ifndef ADIT_EP_TARGET_H
+#define ADIT_EP_TARGET_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum ep_kind {
+	EP_TCP,
+	EP_UDP,
+	EP_UNIX,
+};
+
+struct ep_target {
+	enum ep_kind kind;
+	char host[256]; /* name or numeric address; empty: this machine (127.0.0.1, then ::1) */
+	uint16_t port;	/* TCP, UDP */
+	struct adit_addr addr; /* UDP: |host| resolved, family NONE until it is */
+	char path[108]; /* unix: as sun_path takes it, with the NUL */
+};
+
+#endif
