@@ -15,9 +15,9 @@ const char *sim_input_name(enum lab_input input)
 
 const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
 {
-	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%ld clock=%ld port=%u late=%ld",
-		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, c->skew_ms, c->clock_ms,
-		 c->port, c->late_us);
+	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld",
+		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, (double)c->skew_us / 1000,
+		 c->clock_ms, c->port, c->late_us);
 	return buf;
 }
 
@@ -36,12 +36,14 @@ bool sim_cell_parse(const char *text, struct sim_cell *ret_cell)
 {
 	struct sim_cell c = {0};
 	char in[2][8];
+	double skew_ms;
 
-	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%ld clock=%ld port=%u late=%ld", in[0], in[1],
-		   &c.hops, &c.rtt_ms, &c.skew_ms, &c.clock_ms, &c.port, &c.late_us) != 8)
+	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld", in[0], in[1],
+		   &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us) != 8)
 		return false;
 	if (!parse_input(in[0], &c.input[0]) || !parse_input(in[1], &c.input[1]))
 		return false;
+	c.skew_us = (long)(skew_ms * 1000 + (skew_ms < 0 ? -0.5 : 0.5));
 	*ret_cell = c;
 	return true;
 }
@@ -84,7 +86,7 @@ static struct lab_link_config way_of(const struct sim_cell *c)
 int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 {
 	struct lab_link_config way = way_of(c);
-	adit_time start[2] = {c->skew_ms < 0 ? ADIT_MS(-c->skew_ms) : 0, c->skew_ms > 0 ? ADIT_MS(c->skew_ms) : 0};
+	adit_time start[2] = {c->skew_us < 0 ? ADIT_US(-c->skew_us) : 0, c->skew_us > 0 ? ADIT_US(c->skew_us) : 0};
 	struct adit_rng_seeded g;
 	struct adit_rng rng = adit_rng_seeded_init(&g, seed);
 	uint8_t k[32];

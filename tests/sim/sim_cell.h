@@ -2,7 +2,7 @@
  * A cell of the matrix: two homes behind masquerading routers, the way between them, who starts when, whose clock is
  * wrong. A run of a cell is given by its text and a seed, and by nothing else.
  *
- *   in=drop,accept hops=8 rtt=20 skew=-500 clock=300 port=0 late=100
+ *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100
  *
  *   in     WAN input of the serve side's router, of the connect side's
  *   hops   routers between the two; 0: neighbours
@@ -24,7 +24,7 @@ struct sim_cell {
 	enum lab_input input[2]; /* by enum punch_role */
 	unsigned hops;
 	long rtt_ms;
-	long skew_ms;
+	long skew_us;
 	long clock_ms;
 	unsigned port;
 	long late_us;
