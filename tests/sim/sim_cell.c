@@ -164,3 +164,32 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 	}
 	ret->hash = lab_sim_hash(w->sim);
 }
+
+void sim_world_run(struct sim_world *w, adit_dur d)
+{
+	lab_sim_run(w->sim, lab_sim_now(w->sim) + d);
+}
+
+struct flow_wait {
+	const struct sim_world *w;
+	adit_time since;
+};
+
+static bool has_echo_since(const struct sim_peer *p, adit_time since)
+{
+	return p->echo_at != ADIT_NEVER && p->echo_at > since;
+}
+
+static bool flows(void *ctx)
+{
+	const struct flow_wait *f = ctx;
+
+	return has_echo_since(&f->w->peer[0], f->since) && has_echo_since(&f->w->peer[1], f->since);
+}
+
+bool sim_world_flows(struct sim_world *w, adit_time since, adit_time until)
+{
+	struct flow_wait f = {.w = w, .since = since};
+
+	return lab_sim_run_until(w->sim, until, flows, &f);
+}

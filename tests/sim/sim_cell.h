@@ -61,6 +61,11 @@ struct sim_result {
 	uint64_t hash;
 };
 
+/* Runs for |d|. */
+void sim_world_run(struct sim_world *w, adit_dur d);
+/* Runs until each side has had an echo after |since|; false: not by |until|. */
+ADIT_MUST_CHECK bool sim_world_flows(struct sim_world *w, adit_time since, adit_time until);
+
 /* Runs until both have met, or |horizon| after the later start. */
 void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *ret);
 
