@@ -15,12 +15,11 @@
 
 static int decode(struct cli_run *r, const char *where, const char *text, size_t len, struct cli_target_peer *p)
 {
-	static const uint8_t none[TRUST_SECRET_ID_LEN];
 	struct cli_msg *m = &r->cli->msg;
 	int err = trust_ticket_decode(text, len, &crypto_gnutls, &p->ticket);
 
 	if (err >= 0) {
-		p->by_key = memcmp(p->ticket.secret_id, none, sizeof(none)) == 0;
+		p->by_key = trust_ticket_is_by_key(&p->ticket);
 		return CLI_GO;
 	}
 	if (err == ADIT_EVERSION)
@@ -99,7 +98,8 @@ static int from_name(struct cli_run *r, const char *name, struct cli_target_peer
 		return CLI_EXIT_LOCAL;
 	}
 	for (size_t i = 0; i < saved.n_options; i++) {
-		err = cli_opts_set(o, CLI_FOR_CONNECT, CLI_RANK_SAVED, saved.options[i].name, saved.options[i].value, &f);
+		err = cli_opts_set(o, CLI_FOR_CONNECT, CLI_RANK_SAVED, saved.options[i].name, saved.options[i].value,
+				   &f);
 		if (err < 0 && err != ADIT_EIGNORED)
 			return cli_msg_fault(&r->cli->msg, &f);
 	}
@@ -118,7 +118,7 @@ int cli_meet_find(struct cli_run *r, struct cli_target_peer *ret_peer)
 		return from_file(r, ret_peer);
 	if (c->env_ticket)
 		return decode(r, "ADIT_TICKET", c->env_ticket, strlen(c->env_ticket), ret_peer);
-	if (cli_opts_is_ticket(c->peer))
+	if (trust_ticket_is_text(c->peer, strlen(c->peer)))
 		return decode(r, "PEER", c->peer, strlen(c->peer), ret_peer);
 	return from_name(r, c->peer, ret_peer);
 }
@@ -183,7 +183,8 @@ static void hint_allow(struct cli_run *r)
 
 	memcpy(id.key, r->identity.public_key, sizeof(id.key));
 	trust_idline_format(&id, line);
-	cli_hint(&r->cli->msg, "this ticket admits known keys only; the line for the other side's --allow file: %s", line);
+	cli_hint(&r->cli->msg, "this ticket admits known keys only; the line for the other side's --allow file: %s",
+		 line);
 }
 
 void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p)

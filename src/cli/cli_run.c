@@ -259,7 +259,8 @@ static void say_clock(struct cli_run *r, int64_t diff)
 	char buf[24];
 
 	if (abs >= CLOCK_DIFF_TOLD)
-		cli_info(&r->cli->msg, "your clocks differ by %s: the other side's is %s (kept in mind; NTP would cure it)",
+		cli_info(&r->cli->msg,
+			 "your clocks differ by %s: the other side's is %s (kept in mind; NTP would cure it)",
 			 cli_run_dur(abs, buf), diff > 0 ? "ahead" : "behind");
 }
 
@@ -297,8 +298,8 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 		cli_detail(m, "%sthe peer's address changed: its NAT gave it another port", prefix);
 		break;
 	case LINK_EVENT_OUTAGE:
-		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s", prefix,
-			 cli_run_dur(r->cli->opts.meet.linger, buf));
+		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s",
+			 prefix, cli_run_dur(r->cli->opts.meet.linger, buf));
 		break;
 	case LINK_EVENT_UP:
 		cli_info(m, "%sconnected to %s", prefix, cli_run_key(e->peer_key, buf));

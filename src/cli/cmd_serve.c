@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "cli/cli_allow.h"
@@ -16,9 +17,8 @@
 #include "io/io_memory.h"
 #include "io/io_tickets.h"
 
-#define WATCH_MS       1000 /* the ticket store is looked at this often: a revocation takes effect within 5 s */
-#define HORIZON_EVERY  60   /* looks at the stamps of the lanes, in WATCH_MS */
-#define REVOKED_WITHIN ADIT_SEC(5)
+#define WATCH_MS      1000 /* the ticket store is looked at this often: a revocation takes effect within 5 s */
+#define HORIZON_EVERY 60 /* looks at the stamps of the lanes, in WATCH_MS */
 
 struct serve {
 	struct cli *cli;
@@ -257,10 +257,6 @@ static void on_stop(void *ctx)
 
 /* --- status --- */
 
-struct status_ctx {
-	struct cli_json json;
-};
-
 static void status_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
 {
 	struct cli_json *j = ctx;
@@ -322,20 +318,9 @@ static void open_ctl(struct serve *s)
 
 static void resolve_udp(struct serve *s, struct ep_service *to)
 {
-	uv_getaddrinfo_t req;
-	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
-
-	if (to->target.host[0] == '\0') {
-		to->target.addr = adit_addr_v4(127, 0, 0, 1, to->target.port);
-		return;
-	}
-	if (uv_getaddrinfo(&s->run.loop, &req, NULL, to->target.host, NULL, &hints) < 0) {
+	if (ep_target_resolve(&s->run.loop, &to->target) < 0)
 		cli_warn(&s->cli->msg, "check the name; start adit again when it is known",
 			 "service \"%s\": no address found for %s", to->name, to->target.host);
-		return;
-	}
-	to->target.addr = adit_addr_with_port(io_sockaddr_to(req.addrinfo->ai_addr), to->target.port);
-	uv_freeaddrinfo(req.addrinfo);
 }
 
 static void take_services(struct serve *s)
@@ -438,8 +423,9 @@ static void say_start(struct serve *s)
 	if (o->meet.n_peers == 0)
 		cli_info(&s->cli->msg, "no --peer: waiting for whoever can reach this machine's public address");
 	else
-		cli_info(&s->cli->msg, "offering %zu service%s; waiting for the other side at %s%s", o->serve.n_services,
-			 o->serve.n_services == 1 ? "" : "s", o->meet.peers[0].name, o->meet.n_peers > 1 ? ", ..." : "");
+		cli_info(&s->cli->msg, "offering %zu service%s; waiting for the other side at %s%s",
+			 o->serve.n_services, o->serve.n_services == 1 ? "" : "s", o->meet.peers[0].name,
+			 o->meet.n_peers > 1 ? ", ..." : "");
 	if (o->meet.port > 0)
 		cli_detail(&s->cli->msg, "UDP port %u is pinned: a clash on the router cannot be healed", o->meet.port);
 }
@@ -459,7 +445,8 @@ static int start(struct serve *s)
 	int rc;
 
 	if (ep_serve_new(&s->run.loop, &cfg, &ops, s, &s->ep) < 0 ||
-	    ep_peers_new(&s->run.loop, hosts, cli_run_hosts(s->cli, hosts), on_peers, on_peer_failed, s, &s->peers) < 0) {
+	    ep_peers_new(&s->run.loop, hosts, cli_run_hosts(s->cli, hosts), on_peers, on_peer_failed, s, &s->peers) <
+		    0) {
 		cli_error(&s->cli->msg, NULL, "no memory to start with");
 		return CLI_EXIT_LOCAL;
 	}

@@ -8,15 +8,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "cli/cli.h"
 #include "cli/cli_help.h"
+#include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
 
 /* A command that is not linked in has no row: each may be left out of a build. */
-#pragma weak cmd_id
-#pragma weak cmd_ticket
-#pragma weak cmd_peer
 #pragma weak cmd_serve
 #pragma weak cmd_connect
 #pragma weak cmd_pipe
@@ -94,20 +91,6 @@ static int read_config(struct cli *cli, const struct cli_row *row)
 	return err == 0 ? CLI_GO : cli_msg_fault(&cli->msg, &f);
 }
 
-/* A mediator asked for on the command line must not be passed over in silence; one from a file may, beside --peer. */
-static int check_mediators(struct cli *cli, const struct cli_row *row)
-{
-	static const char next[] = "leave --mediator out and give the other side's public address: --peer ADDR";
-	const struct cli_opts *o = &cli->opts;
-
-	if (o->meet.n_mediators == 0 || !(row->opts & (CLI_FOR_SERVE | CLI_FOR_CONNECT | CLI_FOR_PIPE)))
-		return CLI_GO;
-	if (o->rank[CLI_OPT_MEDIATOR] < CLI_RANK_ARGV && o->meet.n_peers > 0)
-		return CLI_GO;
-	cli_error(&cli->msg, next, "meeting through a mediator is not available in this version");
-	return CLI_EXIT_USAGE;
-}
-
 static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **argv)
 {
 	struct cli_opts *o = &cli->opts;
@@ -115,7 +98,10 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 	int rc;
 
 	cli->name = row->name;
-	if (cli_opts_argv(o, row->opts, argc, argv, &f) != 0) {
+	cli->opts_for = row->opts;
+	rc = cli_opts_argv(o, row->opts, argc, argv, &f);
+	cli_msg_setup(&cli->msg, o); /* what was understood before a fault shapes how the fault is told */
+	if (rc != 0) {
 		rc = cli_msg_fault(&cli->msg, &f);
 		cli_hint(&cli->msg, "all options: adit %s -h", row->name);
 		return rc;
@@ -124,14 +110,14 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 		cli_out_raw(&cli->msg, cli_help_text(row->name));
 		return CLI_EXIT_OK;
 	}
-	cli_msg_setup(&cli->msg, o);
 	rc = read_config(cli, row);
 	if (rc != CLI_GO)
 		return rc;
 	cli_msg_setup(&cli->msg, o);
 	if (cli_opts_words(o, row->opts, getenv("ADIT_TICKET"), &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
-	rc = check_mediators(cli, row);
+	/* connect and pipe check when the saved peer's options are there too: cli_peer_find(). */
+	rc = row->opts == CLI_FOR_SERVE ? cli_meet_check(cli) : CLI_GO;
 	return rc != CLI_GO ? rc : row->run(cli, (int)o->n_words, o->words);
 }
 

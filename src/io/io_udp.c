@@ -89,8 +89,8 @@ static int open_fd(enum adit_family family, uint16_t port, uint16_t *ret_port)
 
 /* The source address to use, the TTL and the segment size, as control messages. */
 struct tx_control {
-	_Alignas(struct cmsghdr) uint8_t buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
-					     CMSG_SPACE(sizeof(uint16_t))];
+	_Alignas(struct cmsghdr) uint8_t
+		buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
 	size_t len;
 };
 

@@ -12,7 +12,7 @@
 #include "base/machine.h"
 
 #define IO_UDP_BATCH_MAX 65536 /* bytes: largest GSO send and GRO receive (IP total length is 16 bits) */
-#define IO_UDP_READS_MAX 16    /* receive calls per wakeup, so that TCP gets its turn */
+#define IO_UDP_READS_MAX 16 /* receive calls per wakeup, so that TCP gets its turn */
 #define IO_UDP_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
 
 struct io_udp;

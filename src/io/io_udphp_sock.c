@@ -154,7 +154,7 @@ int io_udphp_accept(int listener)
 
 bool io_udphp_recv(int fd, uint8_t *buf, size_t cap, struct adit_addr *ret_from, size_t *ret_len)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
 	ssize_t n;
 

@@ -163,8 +163,8 @@ static bool looks_damaged(const struct udphp *u, const uint8_t *data, size_t len
 	if (is_helo(data, len, 1))
 		return true;
 	if (len == UDPHP_ACK_LEN)
-		return (uint16_t)(seq - u->tx.seq + 1) <= 2;
-	return len > UDPHP_HEADER && len <= UDPHP_DGRAM_MAX && udphp_rx_is_near(&u->rx, seq);
+		return udphp_tx_is_recent(&u->tx, seq);
+	return len > UDPHP_HEADER && len <= UDPHP_DGRAM_MAX && udphp_rx_is_recent(&u->rx, seq);
 }
 
 static void input_unknown(struct udphp *u, const struct adit_dgram *d)
