@@ -1,5 +1,6 @@
 #include "sim_cell.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char *const input_names[] = {
@@ -153,7 +154,8 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 
 	*ret = (struct sim_result){0};
 	ret->met = lab_sim_run_until(w->sim, w->later_at + horizon, has_met, w);
-	ret->took = ret->met ? adit_time_since(c->met_at, w->later_at) : ADIT_NEVER;
+	assert(!ret->met || c->met_at > w->later_at);
+	ret->took = ret->met ? c->met_at - w->later_at : ADIT_NEVER;
 	ret->how = c->how;
 	for (int side = 0; side < 2; side++) {
 		struct punch_stats st;

@@ -9,6 +9,15 @@
 #define DATA 0x40
 #define ECHO 0x41
 
+/* Nothing has happened yet. */
+static void forget(struct sim_peer *p)
+{
+	p->started_at = p->valid_at = p->stuck_at = p->met_at = p->lost_at = p->echo_at = ADIT_NEVER;
+	p->known_n = 0;
+	p->has_path = p->is_lost = p->owes_echo = false;
+	p->close_sock = 0;
+}
+
 int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role, const uint8_t k[32],
 		  const struct adit_addr *other, uint16_t pinned_port)
 {
@@ -18,6 +27,7 @@ int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enu
 		.other = *other,
 		.data_every = ADIT_MS(100),
 	};
+	forget(p);
 	p->punch = malloc(sizeof(*p->punch));
 	p->path = malloc(sizeof(*p->path));
 	if (!p->punch || !p->path)
@@ -274,11 +284,8 @@ void sim_peer_start(void *ctx)
 	adit_time now = lab_host_now(p->host);
 
 	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
+	forget(p);
 	p->started_at = lab_sim_now(p->sim);
-	p->valid_at = p->stuck_at = p->met_at = p->lost_at = p->echo_at = ADIT_NEVER;
-	p->known_n = 0;
-	p->has_path = p->is_lost = p->owes_echo = false;
-	p->close_sock = 0;
 	punch_init(p->punch, &p->cfg, now);
 	punch_set_peers(p->punch, now, &p->other, 1);
 	p->machine = lab_machine_new(p->host, &peer_ops, p, peer_events, p);
