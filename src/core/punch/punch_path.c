@@ -86,7 +86,6 @@ static void alive(struct punch_path *p, int64_t clock_diff)
 
 	p->heard_at = p->now;
 	p->waiting_since = p->probe_at = ADIT_NEVER;
-	p->keepalive_at = adit_time_add(p->now, keepalive(p));
 	if (p->state == PUNCH_PATH_IS_LOST) {
 		e = event_push(p, PUNCH_PATH_EVENT_BACK, &p->remote, p->peer_instance);
 		if (e)
@@ -99,6 +98,7 @@ void punch_path_heard(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	alive(p, 0);
+	p->keepalive_at = adit_time_add(now, keepalive(p));
 	p->check_at = adit_time_add(now, PUNCH_PATH_SUSPECT + grace(p));
 }
 
