@@ -16,9 +16,9 @@ const char *sim_input_name(enum lab_input input)
 
 const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
 {
-	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld",
+	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld loss=%u",
 		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, (double)c->skew_us / 1000,
-		 c->clock_ms, c->port, c->late_us);
+		 c->clock_ms, c->port, c->late_us, c->loss);
 	return buf;
 }
 
@@ -39,8 +39,8 @@ bool sim_cell_parse(const char *text, struct sim_cell *ret_cell)
 	char in[2][8];
 	double skew_ms;
 
-	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld", in[0], in[1],
-		   &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us) != 8)
+	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld loss=%u", in[0], in[1],
+		   &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us, &c.loss) != 9)
 		return false;
 	if (!parse_input(in[0], &c.input[0]) || !parse_input(in[1], &c.input[1]))
 		return false;
@@ -76,7 +76,7 @@ static int home_init(struct sim_world *w, int side)
 /* Between neighbours a packet still takes a moment, and not always the same one. */
 static struct lab_link_config way_of(const struct sim_cell *c)
 {
-	struct lab_link_config way = {.delay = ADIT_US(500 * c->rtt_ms), .hops = c->hops};
+	struct lab_link_config way = {.delay = ADIT_US(500 * c->rtt_ms), .hops = c->hops, .loss_ppm = c->loss * 1000};
 
 	if (way.delay < ADIT_US(20))
 		way.delay = ADIT_US(20);
