@@ -121,8 +121,8 @@ static void format_v6(const uint8_t ip[16], char buf[ADIT_ADDR_STRLEN])
 			i += run_len - 1;
 			continue;
 		}
-		at += (size_t)snprintf(buf + at, ADIT_ADDR_STRLEN - at, "%s%x",
-				       i > 0 && i != run + run_len ? ":" : "", g[i]);
+		at += (size_t)snprintf(buf + at, ADIT_ADDR_STRLEN - at, "%s%x", i > 0 && i != run + run_len ? ":" : "",
+				       g[i]);
 	}
 }
 
@@ -209,8 +209,8 @@ static bool parse_group(const char **p, const char *end, uint16_t *ret)
 static bool parse_v6(const char *p, const char *end, uint8_t ip[16])
 {
 	uint8_t out[16] = {0};
-	int n = 0;	/* bytes written */
-	int gap = -1;	/* where "::" stood */
+	int n = 0; /* bytes written */
+	int gap = -1; /* where "::" stood */
 
 	if (end - p >= 2 && p[0] == ':' && p[1] == ':') {
 		gap = 0;

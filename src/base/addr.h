@@ -19,10 +19,10 @@ enum adit_family {
 };
 
 struct adit_addr {
-	uint8_t ip[16];	 /* network order; IPv4 uses the first four */
-	uint32_t scope;	 /* IPv6 zone index of a link-local address, else 0 */
-	uint16_t port;	 /* host order; 0 = none */
-	uint8_t family;	 /* enum adit_family */
+	uint8_t ip[16]; /* network order; IPv4 uses the first four */
+	uint32_t scope; /* IPv6 zone index of a link-local address, else 0 */
+	uint16_t port; /* host order; 0 = none */
+	uint8_t family; /* enum adit_family */
 };
 
 /* "[2001:db8::1%4294967295]:65535" with its NUL fits. */

@@ -4,7 +4,10 @@
 
 struct adit_rd adit_rd_over(const void *buf, size_t len)
 {
-	return (struct adit_rd){.buf = buf, .len = len};
+	/* No bytes at NULL are no bytes anywhere: adit_rd_take(r, 0) must not look like a failure. */
+	static const uint8_t nothing[1];
+
+	return (struct adit_rd){.buf = buf ? buf : nothing, .len = buf ? len : 0};
 }
 
 size_t adit_rd_left(const struct adit_rd *r)

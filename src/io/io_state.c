@@ -345,9 +345,9 @@ int io_state_lock_serve(struct io_state *st, struct io_why *why)
 		return err;
 	}
 	len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	/* For a message only: a full disk does not stop the serve. */
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
-		(void)ftruncate(fd, 0);
+	/* For a message only: a full disk does not stop the serve. Half a number would be worse than none. */
+	if (ftruncate(fd, 0) != 0 || (pwrite(fd, pid, (size_t)len, 0) != len && ftruncate(fd, 0) != 0))
+		errno = 0;
 	st->serve_fd = fd;
 	return 0;
 }

@@ -201,9 +201,10 @@ void io_record_put_hex(struct io_record_out *r, const char *key, const uint8_t *
 void io_record_put_number(struct io_record_out *r, const char *key, uint64_t v)
 {
 	char num[24];
+	int len = snprintf(num, sizeof(num), "%" PRIu64, v);
 
 	put_key(r, key);
-	put_raw(r, num, (size_t)snprintf(num, sizeof(num), "%" PRIu64, v));
+	put_raw(r, num, (size_t)len);
 }
 
 /* The line at |pos| without its newline; returns where the next one starts. */

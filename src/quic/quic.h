@@ -85,6 +85,7 @@ enum quic_event_kind {
 	QUIC_EVENT_HANDSHAKE, /* both sides proved their keys; quic_peer_key() and quic_export() work; streams may be used */
 	QUIC_EVENT_CONFIRMED, /* the other side has accepted us too (HANDSHAKE_DONE); "connected" may be said */
 	QUIC_EVENT_STREAM,    /* |stream| has news: quic_stream_news() */
+	QUIC_EVENT_CREDIT,    /* quic_stream_open() gave EAGAIN before; now it would open one */
 	QUIC_EVENT_DGRAM,     /* |data|, |len|: an RFC 9221 datagram, good until the next call */
 	QUIC_EVENT_CLOSED,    /* it is over: |close|; only quic_free() is left */
 };
