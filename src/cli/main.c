@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli_help.h"
-#include "cli/cli_state.h"
+#include "cli/cli_peer.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
 
@@ -117,7 +117,7 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 	if (cli_opts_words(o, row->opts, getenv("ADIT_TICKET"), &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
 	/* connect and pipe check when the saved peer's options are there too: cli_peer_find(). */
-	rc = row->opts == CLI_FOR_SERVE ? cli_meet_check(cli) : CLI_GO;
+	rc = row->opts == CLI_FOR_SERVE ? cli_peer_check_mediators(cli) : CLI_GO;
 	return rc != CLI_GO ? rc : row->run(cli, (int)o->n_words, o->words);
 }
 

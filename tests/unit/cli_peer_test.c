@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "cli/cli_state.h"
+#include "cli/cli_peer.h"
 #include "crypto/crypto.h"
 #include "io/io_peers.h"
 #include "io_tmpdir.h"
@@ -211,20 +211,6 @@ static void a_mediator_is_refused_unless_a_file_named_it_beside_a_peer(void **st
 	assert_int_equal(find(CLI_FOR_CONNECT, home, mediator, host), CLI_EXIT_USAGE);
 }
 
-static void without_an_address_there_is_no_way_to_meet(void **state)
-{
-	char home[] = "home";
-	char peer_option[] = "--peer";
-	char addr[] = "192.0.2.1";
-
-	(void)state;
-	save("home");
-	assert_int_equal(find(CLI_FOR_CONNECT, home, NULL, NULL), CLI_GO);
-	assert_int_equal(cli_meet_need(&cli), CLI_EXIT_USAGE);
-	assert_int_equal(find(CLI_FOR_CONNECT, home, peer_option, addr), CLI_GO);
-	assert_int_equal(cli_meet_need(&cli), CLI_GO);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,7 +222,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_saved_peer_that_makes_no_sense_is_told_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mediator_is_refused_unless_a_file_named_it_beside_a_peer, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(without_an_address_there_is_no_way_to_meet, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
