@@ -259,8 +259,9 @@ static void a_body_that_makes_no_sense_is_refused(void **state)
 	for (size_t len = 2; len < 5; len++)
 		assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + len, &t), ADIT_EINVAL);
 	assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + 5, &t), 0);
-	/* The secret id that means something else. */
+	/* A secret without an id. */
 	body[2 + TRUST_KEY_LEN] = 0;
+	body[TRUST_TICKET_HEAD_LEN - 1] = 1;
 	assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + 5, &t), ADIT_EINVAL);
 }
 
