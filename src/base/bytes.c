@@ -62,6 +62,8 @@ void adit_rd_bytes(struct adit_rd *r, void *dst, size_t len)
 {
 	const uint8_t *p = adit_rd_take(r, len);
 
+	if (len == 0)
+		return;
 	if (p)
 		memcpy(dst, p, len);
 	else
@@ -130,17 +132,17 @@ void adit_wr_u64(struct adit_wr *w, uint64_t v)
 
 void adit_wr_bytes(struct adit_wr *w, const void *src, size_t len)
 {
-	uint8_t *p = wr_room(w, len);
+	uint8_t *p = len > 0 ? wr_room(w, len) : NULL;
 
-	if (p && len > 0)
+	if (p)
 		memcpy(p, src, len);
 }
 
 void adit_wr_zero(struct adit_wr *w, size_t len)
 {
-	uint8_t *p = wr_room(w, len);
+	uint8_t *p = len > 0 ? wr_room(w, len) : NULL;
 
-	if (p && len > 0)
+	if (p)
 		memset(p, 0, len);
 }
 
@@ -160,7 +162,7 @@ void adit_wr_varint(struct adit_wr *w, uint64_t v)
 
 void adit_wr_patch_u16(struct adit_wr *w, size_t at, uint16_t v)
 {
-	if (w->bad || at + 2 > w->len) {
+	if (w->bad || at > w->len || w->len - at < 2) {
 		w->bad = true;
 		return;
 	}

@@ -6,7 +6,7 @@
 #include "io/io_file.h"
 
 #define ALLOW_FILE_MAX (1024 * 1024) /* bytes: thousands of keys */
-#define ALLOW_KEYS_MAX 256	     /* each is a lane with sockets of its own */
+#define ALLOW_KEYS_MAX 256 /* each is a lane with sockets of its own */
 
 void cli_allow_done(struct cli_allow *a)
 {
@@ -26,7 +26,8 @@ static int parse_line(struct cli_msg *m, const char *file, unsigned nr, const ch
 		return 1;
 	if (r == ADIT_EIGNORED)
 		return 0;
-	cli_error(m, "each line is what \"adit id\" prints on the machine that may connect", "%s:%u: %s", file, nr, reason);
+	cli_error(m, "each line is what \"adit id\" prints on the machine that may connect", "%s:%u: %s", file, nr,
+		  reason);
 	return CLI_EXIT_BAD;
 }
 

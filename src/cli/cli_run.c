@@ -11,6 +11,8 @@
 #include "core/trust/trust_base32.h"
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
+#include "io/io_holder.h"
+#include "io/io_udp.h"
 
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
 
@@ -57,6 +59,21 @@ static int fail(struct cli_run *r, const struct io_why *why)
 	return CLI_EXIT_LOCAL;
 }
 
+/* --port: a port that another program holds cannot be pinned. */
+static int check_port(struct cli_run *r)
+{
+	uint16_t port = r->cli->opts.meet.port;
+	char next[192] = "choose another --port; the other side has to be told";
+	char holder[128];
+
+	if (port == 0 || io_udp_is_free(port))
+		return CLI_GO;
+	if (io_holder_of_port(port, true, holder, sizeof(holder)))
+		snprintf(next, sizeof(next), "it is held by %s; end that, or choose another --port", holder);
+	cli_error(&r->cli->msg, next, "--port %u: UDP port %u is in use", port, port);
+	return CLI_EXIT_LOCAL;
+}
+
 int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), void *ctx)
 {
 	struct adit_rng rng = crypto_rng();
@@ -70,6 +87,10 @@ int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), vo
 	if (io_state_identity(&r->state, &r->identity, &why) < 0) {
 		io_state_close(&r->state);
 		return fail(r, &why);
+	}
+	if (check_port(r) != CLI_GO) {
+		io_state_close(&r->state);
+		return CLI_EXIT_LOCAL;
 	}
 	raise_descriptors(cli);
 	r->instance = adit_rng_u64(&rng);
@@ -259,7 +280,8 @@ static void say_clock(struct cli_run *r, int64_t diff)
 	char buf[24];
 
 	if (abs >= CLOCK_DIFF_TOLD)
-		cli_info(&r->cli->msg, "your clocks differ by %s: the other side's is %s (kept in mind; NTP would cure it)",
+		cli_info(&r->cli->msg,
+			 "your clocks differ by %s: the other side's is %s (kept in mind; NTP would cure it)",
 			 cli_run_dur(abs, buf), diff > 0 ? "ahead" : "behind");
 }
 
@@ -297,8 +319,8 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 		cli_detail(m, "%sthe peer's address changed: its NAT gave it another port", prefix);
 		break;
 	case LINK_EVENT_OUTAGE:
-		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s", prefix,
-			 cli_run_dur(r->cli->opts.meet.linger, buf));
+		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s",
+			 prefix, cli_run_dur(r->cli->opts.meet.linger, buf));
 		break;
 	case LINK_EVENT_UP:
 		cli_info(m, "%sconnected to %s", prefix, cli_run_key(e->peer_key, buf));

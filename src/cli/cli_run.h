@@ -1,6 +1,6 @@
 /*
- * What serve, connect and pipe share: the loop, the identity, signals, descriptor limits, and the sentences for what a link
- * reports.
+ * What serve, connect and pipe share: the loop, the identity, signals, descriptor limits, and the sentences for what a
+ * link reports.
  */
 #ifndef ADIT_CLI_RUN_H
 #define ADIT_CLI_RUN_H

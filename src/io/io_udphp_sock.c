@@ -154,12 +154,12 @@ int io_udphp_accept(int listener)
 
 bool io_udphp_recv(int fd, uint8_t *buf, size_t cap, struct adit_addr *ret_from, size_t *ret_len)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
 	ssize_t n;
 
 	do
-		n = recvfrom(fd, buf, cap, MSG_TRUNC, (struct sockaddr *)&sa, &len);
+		n = recvfrom(fd, buf, cap, 0, (struct sockaddr *)&sa, &len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return false;

@@ -64,7 +64,7 @@ void link_session_free(struct link_session *s)
 {
 	if (!s)
 		return;
-	adit_list_each_safe(it, tmp, &s->streams)
+	adit_list_each_safe (it, tmp, &s->streams)
 		stream_free(adit_container(it, struct link_stream, node));
 	quic_free(s->quic);
 	free(s);
@@ -169,7 +169,8 @@ static int read_hello(struct link_session *s, adit_time now, struct link_event *
 	}
 	quic_stream_consume(s->hello, (size_t)used);
 	status = judge(s, &h);
-	adit_trace(s->cfg->log, ADIT_LOG_DECIDE, "hello status=%d version=%u..%u", status, h.version_min, h.version_max);
+	adit_trace(s->cfg->log, ADIT_LOG_DECIDE, "hello status=%d version=%u..%u", status, h.version_min,
+		   h.version_max);
 	if (!write_welcome(s, &h, status)) {
 		link_session_end(s, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, true);
 		return 0;
@@ -264,7 +265,7 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 	if (used == ADIT_EAGAIN && !quic_stream_at_end(ls->bytes))
 		return 0;
 	if (used < 0 || open.type != FWD_OPEN_CONNECT || !is_offered(s, open.service)) {
-		link_stream_refuse(ls, used < 0 ? FWD_STREAM_PROTOCOL
+		link_stream_refuse(ls, used < 0                        ? FWD_STREAM_PROTOCOL
 				       : open.type != FWD_OPEN_CONNECT ? FWD_STREAM_UNSUPPORTED
 								       : FWD_STREAM_NO_SERVICE);
 		return 0;
@@ -335,7 +336,7 @@ static int on_stream(struct link_session *s, adit_time now, struct quic_stream *
 /* Serve: once up, streams whose header came before the hello. */
 static int look_at_waiting(struct link_session *s, struct link_event *ret_event)
 {
-	adit_list_each_safe(it, tmp, &s->streams) {
+	adit_list_each_safe (it, tmp, &s->streams) {
 		struct link_stream *ls = adit_container(it, struct link_stream, node);
 
 		if (ls->state == LINK_STREAM_HEADER && read_header(ls, ret_event))

@@ -48,6 +48,11 @@
 /* The peer's port is followed to another one after this silence of the present one; less than 30 tries last. Ours. */
 #define UDPHP_FOLLOW_AFTER ADIT_SEC(10)
 
+/*
+ * A message of unknown type is taken for a damaged one of ours if its number lies so close to the present one. Ours.
+ */
+#define UDPHP_RECENT 16u
+
 /* At the end of the local connection: how long it may take to hand it what the peer had sent. Ours. */
 #define UDPHP_DRAIN_MAX ADIT_SEC(5)
 

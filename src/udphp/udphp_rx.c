@@ -62,9 +62,9 @@ static bool rx_is_old(const struct udphp_rx *x, uint16_t seq)
 	return behind > 0 && behind <= x->received;
 }
 
-bool udphp_rx_is_near(const struct udphp_rx *x, uint16_t seq)
+bool udphp_rx_is_recent(const struct udphp_rx *x, uint16_t seq)
 {
-	return seq == x->expected || (x->received && seq == (uint16_t)(x->expected - 1));
+	return seq == x->expected || (rx_is_old(x, seq) && udphp_seq_behind(seq, x->expected) <= (int)UDPHP_RECENT);
 }
 
 void udphp_rx_damaged(struct udphp_rx *x, adit_time now, uint16_t seq)

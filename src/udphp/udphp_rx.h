@@ -51,8 +51,8 @@ bool udphp_rx_data(struct udphp_rx *x, adit_time now, const struct udphp_msg *ms
 
 /* Something damaged that seems to be the data message |seq|. */
 void udphp_rx_damaged(struct udphp_rx *x, adit_time now, uint16_t seq);
-/* Would udphp_rx_damaged() believe that? */
-bool udphp_rx_is_near(const struct udphp_rx *x, uint16_t seq);
+/* Would that be believable: |seq| is expected, or among the last UDPHP_RECENT ones received? */
+bool udphp_rx_is_recent(const struct udphp_rx *x, uint16_t seq);
 
 /* The bytes that wait; good until the next call. _taken: |n| of them are with TCP now. */
 const uint8_t *udphp_rx_take(const struct udphp_rx *x, size_t *ret_len);

@@ -136,6 +136,13 @@ bool udphp_tx_nack(struct udphp_tx *t, adit_time now, uint16_t seq)
 	return false;
 }
 
+bool udphp_tx_is_recent(const struct udphp_tx *t, uint16_t seq)
+{
+	int behind = udphp_seq_behind(seq, t->seq);
+
+	return behind >= -1 && behind <= (int)UDPHP_RECENT;
+}
+
 bool udphp_tx_tick(struct udphp_tx *t, adit_time now)
 {
 	if (!t->waiting || now < t->retry_at)

@@ -62,6 +62,9 @@ void udphp_tx_pump(struct udphp_tx *t, adit_time now);
 bool udphp_tx_ack(struct udphp_tx *t, adit_time now, uint16_t seq);
 bool udphp_tx_nack(struct udphp_tx *t, adit_time now, uint16_t seq);
 
+/* Could a (damaged) answer be about |seq|: in flight, the next, or among the last UDPHP_RECENT ones? */
+bool udphp_tx_is_recent(const struct udphp_tx *t, uint16_t seq);
+
 /* False: the last try was in vain. */
 bool udphp_tx_tick(struct udphp_tx *t, adit_time now);
 adit_time udphp_tx_deadline(const struct udphp_tx *t);

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 
 import daemons
 import proc
@@ -26,8 +27,10 @@ def _ask(s, data, tries=10):
                 got = s.recv(65536)
                 if got == data:
                     return got
-        except (TimeoutError, ConnectionRefusedError):
+        except TimeoutError:
             continue
+        except ConnectionRefusedError:  # not open yet: it is opened when the service is known to be UDP
+            time.sleep(0.1)
     raise proc.Unexpected(f"no echo of {len(data)} bytes in {tries} tries")
 
 
@@ -39,7 +42,7 @@ def _echo_lab(t, **shape):
     serve = side.serve("echo=udp/9000", peer="203.0.113.10")
     connect = other.connect(ticket, "7200:echo", peer="203.0.113.20")
     s = _udp_client(lab.ha)
-    _ask(s, b"are you there?", tries=30)
+    _ask(s, b"are you there?", tries=100)
     return lab, s, serve, connect
 
 
@@ -105,6 +108,8 @@ def dig(t):
     ticket = side.ticket()
     side.serve("dns=udp/5353", peer="203.0.113.10")
     connect = other.connect(ticket, "5300:dns", peer="203.0.113.20")
+
+    connect.expect(":5300 dns", 30, "out")
 
     def ask(*words):
         return lab.ha.run(["dig", "@127.0.0.1", "-p", "5300", "+short", "+tries=15", "+time=2", *words], timeout=60).stdout

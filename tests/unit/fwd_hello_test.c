@@ -363,11 +363,11 @@ static void a_welcome_nobody_would_take_is_not_written(void **state)
 	services[1].id = services[0].id;
 	assert_int_equal(fwd_welcome_encode(&m, buf, sizeof(buf)), ADIT_EINVAL);
 	services[1].id = 2;
-	strcpy(services[1].name, services[0].name);
+	memcpy(services[1].name, services[0].name, sizeof(services[1].name));
 	assert_int_equal(fwd_welcome_encode(&m, buf, sizeof(buf)), ADIT_EINVAL);
 	memset(services[1].name, 'a', sizeof(services[1].name));
 	assert_int_equal(fwd_welcome_encode(&m, buf, sizeof(buf)), ADIT_EINVAL);
-	strcpy(services[1].name, "ok");
+	snprintf(services[1].name, sizeof(services[1].name), "ok");
 	services[1].kind = 0;
 	assert_int_equal(fwd_welcome_encode(&m, buf, sizeof(buf)), ADIT_EINVAL);
 	services[1].kind = FWD_KIND_DGRAM;

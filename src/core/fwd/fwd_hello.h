@@ -1,7 +1,7 @@
 /*
  * What travels inside QUIC. Start here: the two messages that open a session, on the first bidirectional stream.
- * fwd_open.h has the header of every later stream, fwd_dgram.h the datagrams of UDP services, fwd_flow.h who they
- *belong to, fwd_limits.h every number. Integers are big-endian.
+ * fwd_open.h has the header of every later stream, fwd_dgram.h the datagrams of UDP services, fwd_reasm.h puts large
+ * ones together, fwd_flow.h knows whom they belong to, fwd_limits.h has every number. Integers are big-endian.
  *
  *	hello, connect side to serve side            welcome, serve side to connect side
  *	length      u16  of all                      length    u16  of all

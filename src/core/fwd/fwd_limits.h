@@ -17,8 +17,7 @@
 
 /* The contract with users: [a-z0-9-]{1,32}. */
 #define FWD_NAME_MAX 32
-/* One ticket's services. A list of them is sent once per connection; 256 names fit a screen no more, and ten packets.
- */
+/* One ticket's services. The list is sent once per connection: at most seven packets. */
 #define FWD_SERVICES_MAX 256
 /* Why we were refused, in the peer's words: two lines of a terminal. */
 #define FWD_SENTENCE_MAX 200

@@ -251,9 +251,9 @@ class Lab:
             links.address(self.spaces[host], "lan", lan + "2", 64)
             links.address(self.spaces[router], "lan", lan + "1", 64)
             links.address(self.spaces[router], "wan", IP6[router], 64)
-            links.do(self.spaces[host], f"-6 route add default via {lan}1")
-        links.do(self.ra, f"-6 route add 2001:db8:b::/64 via {IP6['rb']}")
-        links.do(self.rb, f"-6 route add 2001:db8:a::/64 via {IP6['ra']}")
+            links.do(self.spaces[host], f"route add default via {lan}1")
+        links.do(self.ra, f"route add 2001:db8:b::/64 via {IP6['rb']}")
+        links.do(self.rb, f"route add 2001:db8:a::/64 via {IP6['ra']}")
 
     def _offload_off(self):
         for ns in self.spaces.values():
