@@ -4,7 +4,8 @@
 
 #include "core/punch/punch_replay.h"
 
-#define T0 ADIT_SEC(1000000)
+#define T0  ADIT_SEC(1000000)
+#define NOW ADIT_SEC(50)
 
 static struct punch_replay r;
 
@@ -18,20 +19,20 @@ static int setup(void **state)
 static void a_stamp_is_fresh_once(void **state)
 {
 	(void)state;
-	assert_int_equal(punch_replay_check(&r, 1, T0), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 1), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 1), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 1), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 1), ADIT_EREPLAY);
 }
 
 static void reordering_within_two_seconds_is_no_replay(void **state)
 {
 	(void)state;
-	assert_int_equal(punch_replay_check(&r, 1, T0 + ADIT_SEC(2)), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 - 1), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + ADIT_SEC(2)), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 - 1), ADIT_EREPLAY);
 }
 
 /* The newest 16 are known one by one; what is older than all of them cannot be told from a replay. */
@@ -39,13 +40,13 @@ static void what_was_forgotten_is_a_replay(void **state)
 {
 	(void)state;
 	for (unsigned i = 1; i <= PUNCH_STAMPS_MAX + 1; i++)
-		assert_int_equal(punch_replay_check(&r, 1, T0 + 2 * i), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 2), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 1), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 5), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 5), ADIT_EREPLAY);
+		assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 2 * i), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 2), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 1), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 5), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 5), ADIT_EREPLAY);
 	/* Late and older than the 16 newest: taken once, and then the floor. */
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 4 + 1), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 4 + 1), ADIT_EREPLAY);
 }
 
 static void nothing_is_fresh_twice_in_any_order(void **state)
@@ -60,7 +61,7 @@ static void nothing_is_fresh_twice_in_any_order(void **state)
 
 		seed = seed * 1664525 + 1013904223;
 		n = seed >> 16 & (N - 1);
-		if (punch_replay_check(&r, 1, T0 + n) == 0) {
+		if (punch_replay_check(&r, NOW, 1, T0 + n) == 0) {
 			assert_false(taken[n]);
 			taken[n] = true;
 		}
@@ -71,22 +72,22 @@ static void nothing_is_fresh_twice_in_any_order(void **state)
 static void each_instance_has_its_own_time(void **state)
 {
 	(void)state;
-	assert_int_equal(punch_replay_check(&r, 1, T0 + ADIT_SEC(3600)), 0);
-	assert_int_equal(punch_replay_check(&r, 2, T0), 0);
-	assert_int_equal(punch_replay_check(&r, 2, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + ADIT_SEC(3600)), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 2, T0), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 2, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
 }
 
 static void an_evicted_instance_raises_the_horizon(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < PUNCH_INSTANCES_MAX; i++)
-		assert_int_equal(punch_replay_check(&r, 100 + i, T0 + i), 0);
+		assert_int_equal(punch_replay_check(&r, NOW, 100 + i, T0 + i), 0);
 	assert_int_equal(r.horizon, 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 1000), 0); /* in the place of instance 100 */
-	assert_int_equal(punch_replay_check(&r, 100, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 7, T0 - 5), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 100, T0 + 1), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 1000), 0); /* in the place of instance 100 */
+	assert_int_equal(punch_replay_check(&r, NOW, 100, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 7, T0 - 5), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 100, T0 + 1), 0);
 	assert_int_equal(r.n, PUNCH_INSTANCES_MAX);
 }
 
@@ -95,14 +96,14 @@ static void a_kept_horizon_refuses_what_was_captured_before(void **state)
 	adit_utc kept;
 
 	(void)state;
-	assert_int_equal(punch_replay_check(&r, 1, T0), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), 0);
 	kept = punch_replay_horizon(&r, T0 + ADIT_SEC(5));
 	assert_true(kept == T0);
 	punch_replay_init(&r);
 	punch_replay_set_horizon(&r, kept);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
-	assert_int_equal(punch_replay_check(&r, 1, T0 + 1), 0);
-	assert_int_equal(punch_replay_check(&r, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 1), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0), ADIT_EREPLAY);
 	punch_replay_set_horizon(&r, 1);
 	assert_true(r.horizon == kept);
 }
@@ -110,10 +111,10 @@ static void a_kept_horizon_refuses_what_was_captured_before(void **state)
 static void a_peer_ahead_of_time_is_not_locked_out_later(void **state)
 {
 	(void)state;
-	assert_int_equal(punch_replay_check(&r, 1, T0 + ADIT_SEC(3600)), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + ADIT_SEC(3600)), 0);
 	assert_true(punch_replay_horizon(&r, T0) == T0);
 	punch_replay_set_horizon(&r, punch_replay_horizon(&r, T0));
-	assert_int_equal(punch_replay_check(&r, 2, T0 + 1), 0);
+	assert_int_equal(punch_replay_check(&r, NOW, 2, T0 + 1), 0);
 }
 
 static void own_stamps_are_never_used_twice(void **state)
@@ -131,6 +132,19 @@ static void own_stamps_are_never_used_twice(void **state)
 	assert_true(punch_replay_stamp(&r, T0 + ADIT_SEC(7200)) == T0 + ADIT_SEC(7200));
 }
 
+static void what_never_came_is_worthless_soon_after(void **state)
+{
+	(void)state;
+	assert_int_equal(punch_replay_check(&r, NOW, 1, T0 + 10), 0);
+	/* Sent before it, late on the way. */
+	assert_int_equal(punch_replay_check(&r, NOW + PUNCH_REORDER, 1, T0 + 10 - 1), ADIT_EREPLAY);
+	assert_int_equal(punch_replay_check(&r, NOW + PUNCH_REORDER - 10, 1, T0 + 9), 0);
+	/* The sender's clock was set back meanwhile: it goes on just above its newest stamp. */
+	assert_int_equal(punch_replay_check(&r, NOW + ADIT_SEC(3600), 1, T0 + 11), 0);
+	assert_int_equal(punch_replay_check(&r, NOW + ADIT_SEC(3600), 1, T0 + 5), 0);
+	assert_int_equal(punch_replay_check(&r, NOW + ADIT_SEC(3603), 1, T0 + 6), ADIT_EREPLAY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +157,7 @@ int main(void)
 		cmocka_unit_test_setup(a_kept_horizon_refuses_what_was_captured_before, setup),
 		cmocka_unit_test_setup(a_peer_ahead_of_time_is_not_locked_out_later, setup),
 		cmocka_unit_test_setup(own_stamps_are_never_used_twice, setup),
+		cmocka_unit_test_setup(what_never_came_is_worthless_soon_after, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

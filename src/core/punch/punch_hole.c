@@ -133,7 +133,7 @@ static int input_request(struct punch *p, const struct adit_dgram *d, const stru
 {
 	struct punch_hole *h;
 
-	if (punch_replay_check(p->cfg.replay, probe->instance, probe->stamp) < 0) {
+	if (punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp) < 0) {
 		p->stats.replays++;
 		return ADIT_EREPLAY;
 	}

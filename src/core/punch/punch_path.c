@@ -138,7 +138,7 @@ static void consider_move(struct punch_path *p, const struct adit_addr *remote)
 
 static int input_request(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
 {
-	int r = punch_replay_check(p->cfg.replay, probe->instance, probe->stamp);
+	int r = punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp);
 
 	if (r < 0)
 		return r;

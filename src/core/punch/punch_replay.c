@@ -40,12 +40,14 @@ static bool was_seen(const struct punch_replay_sender *s, adit_utc stamp)
 }
 
 /* The smallest remembered stamp makes room and becomes the floor. */
-static void remember(struct punch_replay_sender *s, adit_utc stamp)
+static void remember(struct punch_replay_sender *s, adit_time now, adit_utc stamp)
 {
 	size_t at = 0;
 
-	if (stamp > s->newest)
+	if (stamp >= s->newest) {
 		s->newest = stamp;
+		s->newest_at = now;
+	}
 	if (s->n_seen < PUNCH_STAMPS_MAX) {
 		s->seen[s->n_seen++] = stamp;
 		return;
@@ -61,7 +63,16 @@ static void remember(struct punch_replay_sender *s, adit_utc stamp)
 	s->seen[at] = stamp;
 }
 
-int punch_replay_check(struct punch_replay *r, uint64_t instance, adit_utc stamp)
+/* Behind the newest one; too old, forgotten or seen? A sender whose clock was set back goes on above its newest stamp.
+ */
+static bool is_replay(const struct punch_replay_sender *s, adit_time now, adit_utc stamp)
+{
+	adit_utc by_now = s->newest + adit_time_since(now, s->newest_at);
+
+	return by_now - stamp > PUNCH_REORDER || stamp <= s->floor || was_seen(s, stamp);
+}
+
+int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp)
 {
 	struct punch_replay_sender *s = find(r, instance);
 
@@ -70,12 +81,12 @@ int punch_replay_check(struct punch_replay *r, uint64_t instance, adit_utc stamp
 			return ADIT_EREPLAY;
 		s = make_room(r);
 		*s = (struct punch_replay_sender){.instance = instance, .newest = stamp, .floor = r->horizon};
-		remember(s, stamp);
+		remember(s, now, stamp);
 		return 0;
 	}
-	if (stamp <= s->newest && (s->newest - stamp > PUNCH_REORDER || stamp <= s->floor || was_seen(s, stamp)))
+	if (stamp <= s->newest && is_replay(s, now, stamp))
 		return ADIT_EREPLAY;
-	remember(s, stamp);
+	remember(s, now, stamp);
 	return 0;
 }
 
