@@ -34,6 +34,8 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
+	p->decoy = p->keys;
+	adit_rng_fill(&cfg->rng, p->decoy.pwd, sizeof(p->decoy.pwd));
 	punch_replay_init(&p->own_replay);
 	punch_budget_init(&p->own_budget);
 	if (!p->cfg.replay)

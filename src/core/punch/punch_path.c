@@ -274,7 +274,7 @@ adit_time punch_path_deadline(const struct punch_path *p)
 static void send_request(struct punch_path *p, adit_time now, const struct adit_addr *remote, struct adit_out *ret_out)
 {
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
-	adit_utc stamp = punch_replay_stamp(p->cfg.replay, path_utc(p, now));
+	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
 
 	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));

@@ -2,9 +2,8 @@
  * Stamps of one lane, shared by the punching machine and the paths of the lane: which requests of the peer are fresh,
  * and which stamp the next own request gets.
  *
- * Per sender instance the newest stamp is kept, and when it came. A request is fresh if it is newer, or not seen and at
- * most PUNCH_REORDER behind what the sender's clock must show by now (reordering on the way). So a probe that never
- * arrived, as those of low TTL should not, is worthless soon after, also to who has captured it. An instance that is not known must be newer than the horizon: the newest stamp of
+ * Per sender instance the newest stamp is kept. A request is fresh if it is newer, or at most PUNCH_REORDER older and
+ * not seen (reordering on the way). An instance that is not known must be newer than the horizon: the newest stamp of
  * any instance that was forgotten. The program keeps the horizon over restarts, so that what was captured before one is
  * not answered after it.
  */
@@ -21,7 +20,7 @@
 struct punch_replay_sender {
 	uint64_t instance;
 	adit_utc newest;
-	adit_time newest_at; /* when it came */
+	adit_time heard_at; /* when that came */
 	adit_utc floor; /* at or below: a replay, seen or not */
 	adit_utc seen[PUNCH_STAMPS_MAX]; /* above the floor, in no order */
 	size_t n_seen;
@@ -32,6 +31,7 @@ struct punch_replay {
 	size_t n;
 	adit_utc horizon;
 	adit_utc sent; /* our own newest stamp */
+	adit_time sent_at;
 };
 
 void punch_replay_init(struct punch_replay *r);
@@ -39,8 +39,9 @@ void punch_replay_init(struct punch_replay *r);
 /* 0: fresh, and remembered. EREPLAY: not to be answered. */
 ADIT_MUST_CHECK int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp);
 
-/* The stamp of our next request: UTC, but never one used before, also where the clock steps back. */
-adit_utc punch_replay_stamp(struct punch_replay *r, adit_utc utc);
+/* The stamp of our next request: UTC, but it runs on where the clock steps back, so that it is never late at the peer.
+ */
+adit_utc punch_replay_stamp(struct punch_replay *r, adit_time now, adit_utc utc);
 
 /*
  * What to keep over a restart. Capped by our own UTC: a peer whose clock was an hour ahead and is set right must not be
