@@ -8,7 +8,7 @@ _adit_listed() {
 
 # _adit_options COMMAND: what `adit COMMAND -h` explains; the last row is common to all.
 _adit_options() {
-	local meet='--peer --mediator --port --linger'
+	local meet='--peer --port --linger'
 	case $1 in
 	serve) printf '%s ' "$meet" --no-ticket --allow --json ;;
 	connect) printf '%s ' "$meet" --timeout --ticket-file --json ;;
@@ -35,7 +35,7 @@ _adit_value() {
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
-	--peer | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	--peer) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	--port | --linger | --timeout) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac

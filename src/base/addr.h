@@ -37,6 +37,8 @@ bool adit_addr_is_v6(const struct adit_addr *a);
 bool adit_addr_eq(const struct adit_addr *a, const struct adit_addr *b);
 bool adit_addr_eq_ip(const struct adit_addr *a, const struct adit_addr *b);
 
+/* These five see through IPv4-mapped IPv6 addresses (::ffff:0:0/96): a packet to one goes where the IPv4 address is. */
+
 /* 127/8, ::1. */
 bool adit_addr_is_loopback(const struct adit_addr *a);
 /* RFC 1918, RFC 4193 (fc00::/7), and RFC 6598 100.64/10: behind some NAT. */

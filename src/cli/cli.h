@@ -16,6 +16,7 @@
 
 struct cli {
 	const char *name; /* the command's */
+	enum cli_for opts_for; /* its bit in the table of options */
 	struct cli_opts opts;
 	struct cli_msg msg;
 };

@@ -22,24 +22,23 @@ const char cli_help_tail[] = "\n"
 	"  --state DIR          keep keys and tickets in DIR\n"                         \
 	"  -q, -v, -vv          errors only; decisions; packets\n"
 
-static const char serve_text[] =
-	"Example: adit serve web=8080 --peer 203.0.113.20\n"
-	"\n"
-	"Usage: adit serve [OPTION]... [SERVICE=]TARGET...\n"
-	"Offers services to whoever holds a ticket, and prints the ticket.\n"
-	"\n"
-	"TARGET is 22, host:22, udp/53, udp/host:53 or unix:/path. SERVICE is what the\n"
-	"other side calls it; without, it is called by its port (22, udp-53).\n"
-	"\n"
-	"  --peer ADDR[:PORT]   the other side's public address; may be repeated\n"
-	"  --port N             use this UDP port instead of those the ticket implies\n"
-	"  --allow FILE         admit the keys in FILE instead of tickets\n"
-	"  --no-ticket          print no ticket\n"
-	"  --linger TIME        keep open connections this long when the path is lost (5m)\n" COMMON
-	"  --json               results as JSON, one object per line\n"
-	"  --log json           messages as JSON;  --color auto|always|never\n"
-	"\n"
-	"Manual: adit help serve\n";
+static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.20\n"
+				 "\n"
+				 "Usage: adit serve [OPTION]... [SERVICE=]TARGET...\n"
+				 "Offers services to whoever holds a ticket, and prints the ticket.\n"
+				 "\n"
+				 "TARGET is 22, host:22, udp/53, udp/host:53 or unix:/path. SERVICE is what the\n"
+				 "other side calls it; without, it is called by its port (22, udp-53).\n"
+				 "\n"
+				 "  --peer ADDR[:PORT]   the other side's public address; may be repeated\n"
+				 "  --port N             use this UDP port instead of those the ticket implies\n"
+				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
+				 "  --no-ticket          print no ticket\n"
+				 "  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
+				 "  --json               results as JSON, one object per line\n"
+				 "  --log json           messages as JSON;  --color auto|always|never\n"
+				 "\n"
+				 "Manual: adit help serve\n";
 
 static const char connect_text[] =
 	"Example: adit connect home 7100:web\n"
@@ -54,30 +53,29 @@ static const char connect_text[] =
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
 	"  --port N             use this UDP port instead of those the ticket implies\n"
 	"  --timeout TIME       give up after this long (else wait for ever)\n"
-	"  --linger TIME        keep open connections this long when the path is lost (5m)\n" COMMON
+	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 	"  --json               results as JSON, one object per line\n"
 	"  --log json           messages as JSON;  --color auto|always|never\n"
 	"\n"
 	"Times are seconds, or 5m, 2h, 1d. ADIT_TICKET in the environment works too.\n"
 	"Manual: adit help connect\n";
 
-static const char pipe_text[] =
-	"Example: ssh -o ProxyCommand='adit pipe home ssh' home\n"
-	"\n"
-	"Usage: adit pipe [OPTION]... PEER SERVICE\n"
-	"Connects stdin and stdout to a service of PEER.\n"
-	"\n"
-	"PEER is a ticket or a name saved by \"adit peer add\".\n"
-	"\n"
-	"  --peer ADDR[:PORT]   the other side's public address\n"
-	"  --ticket-file FILE   read the ticket there; PEER is left out\n"
-	"  --port N             use this UDP port instead of those the ticket implies\n"
-	"  --timeout TIME       give up after this long (60 s)\n"
-	"  --linger TIME        keep the connection this long when the path is lost (5m)\n" COMMON
-	"  --log json           messages as JSON;  --color auto|always|never\n"
-	"\n"
-	"Times are seconds, or 5m, 2h, 1d. ADIT_TICKET in the environment works too.\n"
-	"Manual: adit help pipe\n";
+static const char pipe_text[] = "Example: ssh -o ProxyCommand='adit pipe home ssh' home\n"
+				"\n"
+				"Usage: adit pipe [OPTION]... PEER SERVICE\n"
+				"Connects stdin and stdout to a service of PEER.\n"
+				"\n"
+				"PEER is a ticket or a name saved by \"adit peer add\".\n"
+				"\n"
+				"  --peer ADDR[:PORT]   the other side's public address\n"
+				"  --ticket-file FILE   read the ticket there; PEER is left out\n"
+				"  --port N             use this UDP port instead of those the ticket implies\n"
+				"  --timeout TIME       give up after this long (60 s)\n"
+				"  --linger TIME        keep it this long when the path is lost (5m)\n" COMMON
+				"  --log json           messages as JSON;  --color auto|always|never\n"
+				"\n"
+				"Times are seconds, or 5m, 2h, 1d. ADIT_TICKET in the environment works too.\n"
+				"Manual: adit help pipe\n";
 
 static const char status_text[] = "Example: adit status --watch\n"
 				  "\n"
@@ -128,7 +126,7 @@ static const char peer_text[] = "Example: adit peer add home --peer 203.0.113.10
 				"  --peer ADDR[:PORT]   the other side's public address\n"
 				"  --port N             the own UDP port\n"
 				"  --timeout TIME       give up after this long\n"
-				"  --linger TIME        keep open connections this long when the path is lost\n" COMMON
+				"  --linger TIME        keep connections this long when the path is lost\n" COMMON
 				"  --json               results as JSON, one object per line\n"
 				"  --log json           messages as JSON;  --color auto|always|never\n"
 				"\n"

@@ -113,7 +113,7 @@ void cli_msg_setup(struct cli_msg *m, const struct cli_opts *o)
 
 static bool is_shown(const struct cli_msg *m, enum cli_level level)
 {
-	return (int)level <= (int)CLI_INFO + m->verbosity || level == CLI_ERROR;
+	return m->verbosity < 0 ? level == CLI_ERROR : (int)level <= (int)CLI_INFO + m->verbosity;
 }
 
 static const char *level_name(enum cli_level level)

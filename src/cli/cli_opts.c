@@ -28,28 +28,29 @@ static const struct row {
 	unsigned cmds;
 	const char *arg; /* what the value is called; NULL: a flag */
 	enum where where;
+	bool is_saved; /* `peer add` keeps it */
 } rows[] = {
-	{"help", 'h', CLI_OPT_HELP, CLI_FOR_ALL, NULL, ONLY_ARGV},
-	{"config", 0, CLI_OPT_CONFIG, CLI_FOR_ALL, "FILE", ONLY_ARGV},
-	{"quiet", 'q', CLI_OPT_QUIET, CLI_FOR_ALL, NULL, EVERYWHERE},
-	{"verbose", 'v', CLI_OPT_VERBOSE, CLI_FOR_ALL, NULL, EVERYWHERE},
-	{"json", 0, CLI_OPT_JSON, CLI_FOR_ALL & ~CLI_FOR_PIPE, NULL, EVERYWHERE},
-	{"log", 0, CLI_OPT_LOG, CLI_FOR_ALL, "FORMAT", EVERYWHERE},
-	{"color", 0, CLI_OPT_COLOR, CLI_FOR_ALL, "WHEN", EVERYWHERE},
-	{"state", 0, CLI_OPT_STATE, CLI_FOR_ALL, "DIR", EVERYWHERE},
-	{"clock-offset", 0, CLI_OPT_CLOCK_OFFSET, FOR_LINK, "SEC", EVERYWHERE},
-	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE},
-	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET, "HOST[:PORT]", EVERYWHERE},
-	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE},
-	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE},
-	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE},
-	{"ticket-file", 0, CLI_OPT_TICKET_FILE, CLI_FOR_CONNECT | CLI_FOR_PIPE, "FILE", EVERYWHERE},
-	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE},
-	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE},
-	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV},
-	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV},
-	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES},
-	{"connect", 0, CLI_OPT_FORWARDS, CLI_FOR_CONNECT | CLI_FOR_PEER, "[LOCAL:]SERVICE", ONLY_FILES},
+	{"help", 'h', CLI_OPT_HELP, CLI_FOR_ALL, NULL, ONLY_ARGV, false},
+	{"config", 0, CLI_OPT_CONFIG, CLI_FOR_ALL, "FILE", ONLY_ARGV, false},
+	{"quiet", 'q', CLI_OPT_QUIET, CLI_FOR_ALL, NULL, EVERYWHERE, false},
+	{"verbose", 'v', CLI_OPT_VERBOSE, CLI_FOR_ALL, NULL, EVERYWHERE, false},
+	{"json", 0, CLI_OPT_JSON, CLI_FOR_ALL & ~CLI_FOR_PIPE, NULL, EVERYWHERE, false},
+	{"log", 0, CLI_OPT_LOG, CLI_FOR_ALL, "FORMAT", EVERYWHERE, false},
+	{"color", 0, CLI_OPT_COLOR, CLI_FOR_ALL, "WHEN", EVERYWHERE, false},
+	{"state", 0, CLI_OPT_STATE, CLI_FOR_ALL, "DIR", EVERYWHERE, false},
+	{"clock-offset", 0, CLI_OPT_CLOCK_OFFSET, FOR_LINK, "SEC", EVERYWHERE, false},
+	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
+	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET, "HOST[:PORT]", EVERYWHERE, true},
+	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
+	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
+	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
+	{"ticket-file", 0, CLI_OPT_TICKET_FILE, CLI_FOR_CONNECT | CLI_FOR_PIPE, "FILE", EVERYWHERE, false},
+	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
+	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
+	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
+	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
+	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
+	{"connect", 0, CLI_OPT_FORWARDS, CLI_FOR_CONNECT | CLI_FOR_PEER, "[LOCAL:]SERVICE", ONLY_FILES, false},
 };
 
 void cli_opts_init(struct cli_opts *o)
@@ -305,6 +306,21 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 	}
 }
 
+/* A single-valued option given twice: the last one counts, here as well. */
+static int note_given(struct cli_opts *o, const struct row *r, const char *value, struct cli_fault *f)
+{
+	size_t i = 0;
+
+	while (i < o->n_given && (r->id == CLI_OPT_MEDIATOR || o->given[i].name != r->name))
+		i++;
+	if (i == CLI_GIVEN_MAX)
+		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d options about meeting", CLI_GIVEN_MAX);
+	o->given[i].name = r->name;
+	o->given[i].value = value;
+	o->n_given += i == o->n_given;
+	return 0;
+}
+
 int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const char *name, const char *value,
 		 struct cli_fault *f)
 {
@@ -325,7 +341,9 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 	}
 	if (!claim(o, r->id, rank))
 		return 0;
-	return set_value(o, cmd, rank, r, value, f);
+	if (set_value(o, cmd, rank, r, value, f) != 0)
+		return ADIT_EINVAL;
+	return rank == CLI_RANK_ARGV && r->is_saved ? note_given(o, r, value, f) : 0;
 }
 
 int cli_opts_level(const struct cli_opts *o)

@@ -121,6 +121,11 @@ struct cli_opts {
 	size_t n_words;
 	char *secrets[4]; /* copies of tickets that stood in argv, owned */
 	size_t n_secrets;
+	struct {
+		const char *name; /* without dashes, static */
+		const char *value; /* as typed, borrowed from argv */
+	} given[CLI_GIVEN_MAX]; /* the options about meeting that stood on the command line: what `peer add` saves */
+	size_t n_given;
 	enum cli_rank rank[CLI_OPT_COUNT];
 };
 

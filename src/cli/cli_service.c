@@ -53,9 +53,11 @@ static bool is_hostname(const char *s, size_t len)
 /* "999.1.2.3" and "10.1" are typing errors, not names: what ends in a number is an address (RFC 3696 2). */
 static bool looks_numeric(const char *s, size_t len)
 {
-	while (len > 0 && s[len - 1] >= '0' && s[len - 1] <= '9')
-		len--;
-	return len == 0 || s[len - 1] == '.';
+	size_t rest = len;
+
+	while (rest > 0 && s[rest - 1] >= '0' && s[rest - 1] <= '9')
+		rest--;
+	return rest == 0 || (rest < len && s[rest - 1] == '.');
 }
 
 static bool parse_port(const char *s, size_t len, uint16_t *ret_port)

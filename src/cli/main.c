@@ -8,20 +8,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "cli/cli.h"
 #include "cli/cli_help.h"
+#include "cli/cli_peer.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
-
-/* A command that is not linked in has no row: each may be left out of a build. */
-#pragma weak cmd_id
-#pragma weak cmd_ticket
-#pragma weak cmd_peer
-#pragma weak cmd_serve
-#pragma weak cmd_connect
-#pragma weak cmd_pipe
-#pragma weak cmd_status
-#pragma weak cmd_udphp
 
 static const struct cli_row rows[] = {
 	{"serve", "offer services; prints the ticket", CLI_FOR_SERVE, cmd_serve, NULL},
@@ -35,15 +25,10 @@ static const struct cli_row rows[] = {
 	{"help", "show the manual of a command", CLI_FOR_HELP, cmd_help, NULL},
 };
 
-static bool is_linked(const struct cli_row *row)
-{
-	return row->run || row->run_raw;
-}
-
 const struct cli_row *cli_row_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]) && strcmp(rows[i].name, name) == 0)
+		if (strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
 }
@@ -53,12 +38,10 @@ int cli_unknown_command(struct cli_msg *m, const char *typed)
 	const char *names[ARRAY_LEN(rows)];
 	char next[64] = "adit -h lists the commands";
 	const char *guess;
-	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]))
-			names[n++] = rows[i].name;
-	guess = cli_text_guess(typed, names, n);
+		names[i] = rows[i].name;
+	guess = cli_text_guess(typed, names, ARRAY_LEN(rows));
 	if (guess)
 		snprintf(next, sizeof(next), "did you mean \"%s\"?", guess);
 	cli_error(m, next, "there is no command \"%.60s\"", typed);
@@ -69,8 +52,7 @@ void cli_overview(struct cli *cli)
 {
 	cli_out_raw(&cli->msg, cli_help_head);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]))
-			cli_out(&cli->msg, "  %-9s %s", rows[i].name, rows[i].summary);
+		cli_out(&cli->msg, "  %-9s %s", rows[i].name, rows[i].summary);
 	cli_out_raw(&cli->msg, cli_help_tail);
 }
 
@@ -94,20 +76,6 @@ static int read_config(struct cli *cli, const struct cli_row *row)
 	return err == 0 ? CLI_GO : cli_msg_fault(&cli->msg, &f);
 }
 
-/* A mediator asked for on the command line must not be passed over in silence; one from a file may, beside --peer. */
-static int check_mediators(struct cli *cli, const struct cli_row *row)
-{
-	static const char next[] = "leave --mediator out and give the other side's public address: --peer ADDR";
-	const struct cli_opts *o = &cli->opts;
-
-	if (o->meet.n_mediators == 0 || !(row->opts & (CLI_FOR_SERVE | CLI_FOR_CONNECT | CLI_FOR_PIPE)))
-		return CLI_GO;
-	if (o->rank[CLI_OPT_MEDIATOR] < CLI_RANK_ARGV && o->meet.n_peers > 0)
-		return CLI_GO;
-	cli_error(&cli->msg, next, "meeting through a mediator is not available in this version");
-	return CLI_EXIT_USAGE;
-}
-
 static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **argv)
 {
 	struct cli_opts *o = &cli->opts;
@@ -115,7 +83,10 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 	int rc;
 
 	cli->name = row->name;
-	if (cli_opts_argv(o, row->opts, argc, argv, &f) != 0) {
+	cli->opts_for = row->opts;
+	rc = cli_opts_argv(o, row->opts, argc, argv, &f);
+	cli_msg_setup(&cli->msg, o); /* what was understood before a fault shapes how the fault is told */
+	if (rc != 0) {
 		rc = cli_msg_fault(&cli->msg, &f);
 		cli_hint(&cli->msg, "all options: adit %s -h", row->name);
 		return rc;
@@ -124,14 +95,14 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 		cli_out_raw(&cli->msg, cli_help_text(row->name));
 		return CLI_EXIT_OK;
 	}
-	cli_msg_setup(&cli->msg, o);
 	rc = read_config(cli, row);
 	if (rc != CLI_GO)
 		return rc;
 	cli_msg_setup(&cli->msg, o);
 	if (cli_opts_words(o, row->opts, getenv("ADIT_TICKET"), &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
-	rc = check_mediators(cli, row);
+	/* connect and pipe check when the saved peer's options are there too: cli_peer_find(). */
+	rc = row->opts == CLI_FOR_SERVE ? cli_peer_check_mediators(cli) : CLI_GO;
 	return rc != CLI_GO ? rc : row->run(cli, (int)o->n_words, o->words);
 }
 

@@ -11,8 +11,9 @@
 
 #include "base/bytes.h"
 
-#define READ_VECS  16		 /* chunks filled by one call */
-#define READ_WANT  (256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
+#define READ_VECS 16 /* chunks filled by one call */
+#define READ_WANT \
+	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 #define WRITE_VECS 16
 
 struct ep_conn {
@@ -23,12 +24,12 @@ struct ep_conn {
 	struct link_stream *stream;
 	ep_conn_ended *ended;
 	void *ctx;
-	int armed;	   /* uv_poll events asked for */
-	bool stream_full;  /* nothing is read until WRITABLE news */
-	bool local_full;   /* nothing is written until the socket takes more */
-	bool eof_sent;	   /* the local end of file was passed on as FIN */
+	int armed; /* uv_poll events asked for */
+	bool stream_full; /* nothing is read until WRITABLE news */
+	bool local_full; /* nothing is written until the socket takes more */
+	bool eof_sent; /* the local end of file was passed on as FIN */
 	bool eof_received; /* the far end's FIN was passed on as shutdown */
-	bool watch_gone;   /* while nothing is read: learn of a reset all the same */
+	bool watch_gone; /* while nothing is read: learn of a reset all the same */
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -114,6 +115,7 @@ static bool read_local(struct ep_conn *c)
 	}
 	/* struct quic_vec has the shape of struct iovec. */
 	got = readv(c->fd, (const struct iovec *)vec, (int)n);
+	quic_stream_commit(bytes_of(c), got > 0 ? (size_t)got : 0);
 	if (got < 0) {
 		if (is_transient(errno))
 			return true;
@@ -123,8 +125,6 @@ static bool read_local(struct ep_conn *c)
 	if (got == 0) {
 		c->eof_sent = true;
 		quic_stream_finish(bytes_of(c));
-	} else {
-		quic_stream_commit(bytes_of(c), (size_t)got);
 	}
 	io_lane_touch(c->lane);
 	return true;
@@ -234,7 +234,7 @@ void ep_conn_close(struct ep_conn *c, uint64_t code)
 
 void ep_conn_close_all(struct adit_list *list, uint64_t code)
 {
-	adit_list_each_safe(it, tmp, list)
+	adit_list_each_safe (it, tmp, list)
 		ep_conn_close(adit_container(it, struct ep_conn, node), code);
 }
 

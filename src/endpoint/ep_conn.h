@@ -1,10 +1,10 @@
 /*
  * One local connection (TCP or unix socket) and the stream that carries it.
  *
- * Bytes go both ways with back-pressure: a stream that is full stops the reading here; a local socket that is full leaves
- * the bytes in the stream, whose window then stops the far end. Ends are told apart: the local end of file becomes FIN and
- * the other way round; everything else (reset, lost session) becomes a reset, so that no reader takes a broken transfer for
- * a whole one. A unix socket has no reset: it just closes.
+ * Bytes go both ways with back-pressure: a stream that is full stops the reading here; a local socket that is full
+ * leaves the bytes in the stream, whose window then stops the far end. Ends are told apart: the local end of file
+ * becomes FIN and the other way round; everything else (reset, lost session) becomes a reset, so that no reader takes a
+ * broken transfer for a whole one. A unix socket has no reset: it just closes.
  */
 #ifndef ADIT_EP_CONN_H
 #define ADIT_EP_CONN_H
@@ -19,9 +19,9 @@ struct ep_conn;
 
 /* How it ended. */
 enum ep_end {
-	EP_END_CLEAN,	/* both sides ended their half */
-	EP_END_LOCAL,	/* the local socket was reset */
-	EP_END_PEER,	/* the far end reset it or was refused: |code|, enum fwd_stream_err */
+	EP_END_CLEAN, /* both sides ended their half */
+	EP_END_LOCAL, /* the local socket was reset */
+	EP_END_PEER, /* the far end reset it or was refused: |code|, enum fwd_stream_err */
 	EP_END_SESSION, /* the session died under it */
 };
 
@@ -30,8 +30,8 @@ typedef void ep_conn_ended(void *ctx, enum ep_end end, uint64_t code);
 
 /*
  * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |list|: where to
- * keep it; the owner closes what is left there with ep_conn_close(). |ended| may be NULL. ENOMEM: |fd| is closed and the
- * stream reset.
+ * keep it; the owner closes what is left there with ep_conn_close(). |ended| may be NULL. ENOMEM: |fd| is closed and
+ * the stream reset.
  */
 ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream,
 				struct adit_list *list, ep_conn_ended *ended, void *ctx);

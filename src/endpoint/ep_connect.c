@@ -86,7 +86,7 @@ size_t ep_connect_conns(const struct ep_connect *c)
 {
 	size_t n = 0;
 
-	adit_list_each(it, &c->conns)
+	adit_list_each (it, &c->conns)
 		n++;
 	return n;
 }
@@ -151,7 +151,7 @@ static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_con
 
 static void start_waiting(struct ep_connect *c)
 {
-	adit_list_each_safe(it, tmp, &c->waiting) {
+	adit_list_each_safe (it, tmp, &c->waiting) {
 		struct waiting *w = adit_container(it, struct waiting, node);
 
 		if (start_conn(c, w->name, w->fd, w->ended, w->ctx) == ADIT_EAGAIN)
@@ -162,7 +162,7 @@ static void start_waiting(struct ep_connect *c)
 
 static void drop_waiting(struct ep_connect *c)
 {
-	adit_list_each_safe(it, tmp, &c->waiting) {
+	adit_list_each_safe (it, tmp, &c->waiting) {
 		struct waiting *w = adit_container(it, struct waiting, node);
 		ep_conn_ended *ended = w->ended;
 		void *ctx = w->ctx;
@@ -424,7 +424,7 @@ void ep_connect_free(struct ep_connect *c)
 {
 	if (!c)
 		return;
-	adit_list_each_safe(it, tmp, &c->doors)
+	adit_list_each_safe (it, tmp, &c->doors)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);

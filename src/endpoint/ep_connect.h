@@ -1,6 +1,6 @@
 /*
- * The connect side: one session with one peer, local listeners in front of its services, and pipes. Listening sockets and
- * pipe ends come from this process or, through ep_share.h, from others of the same user.
+ * The connect side: one session with one peer, local listeners in front of its services, and pipes. Listening sockets
+ * and pipe ends come from this process or, through ep_share.h, from others of the same user.
  */
 #ifndef ADIT_EP_CONNECT_H
 #define ADIT_EP_CONNECT_H
@@ -17,7 +17,8 @@ struct ep_door; /* a local listener or UDP socket in front of a service */
 struct ep_connect_ops {
 	/* What the link reports, for messages; streams and datagrams excepted. */
 	void (*event)(void *ctx, const struct link_event *e);
-	/* The first connection that a service refused, and the first after it worked again: |code| enum fwd_stream_err. */
+	/* The first connection that a service refused, and the first after it worked again: |code| enum fwd_stream_err.
+	 */
 	void (*refused)(void *ctx, const struct fwd_service *service, uint64_t code);
 	/* Accepting stopped for want of descriptors; once until it works again. */
 	void (*paused)(void *ctx, int err);
@@ -34,8 +35,8 @@ struct ep_connect_config {
 	adit_dur linger;
 };
 
-ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const struct ep_connect_ops *ops,
-				   void *ctx, struct ep_connect **ret_connect);
+ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
+				   const struct ep_connect_ops *ops, void *ctx, struct ep_connect **ret_connect);
 void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n);
 /* Looks for the peer, again after a DOWN. */
 void ep_connect_start(struct ep_connect *c);
@@ -47,13 +48,15 @@ struct link *ep_connect_link(const struct ep_connect *c);
 size_t ep_connect_conns(const struct ep_connect *c);
 
 /*
- * Opens |fd| (a listening stream socket, or a bound UDP socket for a UDP service) in front of the service |name|. The name is
- * looked up anew in each session. Takes |fd| over. ENOMEM, ESYS.
+ * Opens |fd| (a listening stream socket, or a bound UDP socket for a UDP service) in front of the service |name|. The
+ * name is looked up anew in each session. Takes |fd| over. ENOMEM, ESYS.
  */
-ADIT_MUST_CHECK int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd, struct ep_door **ret_door);
+ADIT_MUST_CHECK int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd,
+					struct ep_door **ret_door);
 void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door);
 
-/* Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream service. */
+/* Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream
+ * service. */
 ADIT_MUST_CHECK int ep_connect_pipe(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx);
 
 /* As ep_serve_shutdown. */

@@ -47,7 +47,8 @@ static void drop(struct ep_ctl_client *client)
 	uv_close((uv_handle_t *)&client->poll, free_handle);
 }
 
-/* One packet with at most one descriptor. The length as recvmsg has it; further descriptors are closed by the kernel. */
+/* One packet with at most one descriptor. The length as recvmsg has it; further descriptors are closed by the kernel.
+ */
 static ssize_t receive(int fd, char buf[EP_CTL_TEXT_MAX], int *ret_passed)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
@@ -185,7 +186,7 @@ void ep_ctl_close(struct ep_ctl *c)
 {
 	if (!c)
 		return;
-	adit_list_each_safe(it, tmp, &c->clients)
+	adit_list_each_safe (it, tmp, &c->clients)
 		drop(adit_container(it, struct ep_ctl_client, node));
 	unlink(c->path);
 	uv_poll_stop(&c->poll);

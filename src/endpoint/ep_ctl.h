@@ -1,6 +1,6 @@
 /*
- * Control sockets: a process that has a session answers others of the same user. Unix sockets of type SOCK_SEQPACKET: one
- * packet is one message, a line or several of text, at most one descriptor beside it.
+ * Control sockets: a process that has a session answers others of the same user. Unix sockets of type SOCK_SEQPACKET:
+ * one packet is one message, a line or several of text, at most one descriptor beside it.
  *
  * The server side lives in the loop; the client side blocks, for commands that have nothing else to do.
  */
@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-#define EP_CTL_TEXT_MAX	   65536 /* bytes of a message with its NUL: 256 services or 100 lanes' status */
+#define EP_CTL_TEXT_MAX    65536 /* bytes of a message with its NUL: 256 services or 100 lanes' status */
 #define EP_CTL_CLIENTS_MAX 256
 
 struct ep_ctl;
@@ -23,7 +23,8 @@ struct ep_ctl_ops {
 	void (*gone)(void *ctx, struct ep_ctl_client *client);
 };
 
-/* Listens at |path|; a file left over from a crash is replaced. ESYS with errno (EADDRINUSE: somebody answers there), ENOMEM. */
+/* Listens at |path|; a file left over from a crash is replaced. ESYS with errno (EADDRINUSE: somebody answers there),
+ * ENOMEM. */
 ADIT_MUST_CHECK int ep_ctl_new(uv_loop_t *loop, const char *path, const struct ep_ctl_ops *ops, void *ctx,
 			       struct ep_ctl **ret_ctl);
 /* Closes all clients (gone is called for each) and removes the file. NULL is fine. */
@@ -41,8 +42,8 @@ ADIT_MUST_CHECK int ep_ctl_dial(const char *path);
 /* |pass| -1 or a descriptor to hand over (it stays open here). ESYS. */
 ADIT_MUST_CHECK int ep_ctl_send(int fd, const char *text, int pass);
 /*
- * The next message, waiting |timeout_ms| (-1: for ever) for it. Length, or ENOENT: the server is gone; EAGAIN: no message in
- * time; ESYS with errno (EINTR: a signal).
+ * The next message, waiting |timeout_ms| (-1: for ever) for it. Length, or ENOENT: the server is gone; EAGAIN: no
+ * message in time; ESYS with errno (EINTR: a signal).
  */
 ADIT_MUST_CHECK int ep_ctl_recv(int fd, char buf[EP_CTL_TEXT_MAX], int timeout_ms);
 

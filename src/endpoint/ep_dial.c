@@ -183,13 +183,15 @@ static void set_unix(struct ep_dial *d)
 	d->n_addrs = 1;
 }
 
-/* Connecting at once could call |done| before the caller has the dial, so also a unix socket takes a turn of the loop. */
+/* Connecting at once could call |done| before the caller has the dial, so also a unix socket takes a turn of the loop.
+ */
 static void on_start(uv_timer_t *timer)
 {
 	try_next(timer->data);
 }
 
-int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *done, void *ctx, struct ep_dial **ret_dial)
+int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *done, void *ctx,
+		struct ep_dial **ret_dial)
 {
 	struct ep_dial *d = calloc(1, sizeof(*d));
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};

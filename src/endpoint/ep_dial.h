@@ -1,6 +1,6 @@
 /*
- * Connects to a TCP or unix target: resolves the name (on libuv's worker pool), tries its addresses one after the other,
- * without ever blocking the loop.
+ * Connects to a TCP or unix target: resolves the name (on libuv's worker pool), tries its addresses one after the
+ * other, without ever blocking the loop.
  */
 #ifndef ADIT_EP_DIAL_H
 #define ADIT_EP_DIAL_H
@@ -10,7 +10,8 @@
 #include "base/err.h"
 #include "endpoint/ep_target.h"
 
-#define EP_DIAL_TIMEOUT_MS 10000 /* per address; a local or LAN service answers in milliseconds, a SYN is retried at 1, 3, 7 s */
+#define EP_DIAL_TIMEOUT_MS \
+	10000 /* per address; a local or LAN service answers in milliseconds, a SYN is retried at 1, 3, 7 s */
 
 struct ep_dial;
 

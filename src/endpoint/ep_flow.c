@@ -11,8 +11,8 @@
 #include "io/io_clock.h"
 #include "io/io_sockaddr.h"
 
-#define READS_PER_TURN	 32   /* datagrams of one socket before the others get their turn */
-#define EXPIRE_EVERY_MS	 5000 /* idle flows may live this much longer */
+#define READS_PER_TURN  32 /* datagrams of one socket before the others get their turn */
+#define EXPIRE_EVERY_MS 5000 /* idle flows may live this much longer */
 
 /* A table made when the first flow comes: most sessions have none. */
 struct flows {
@@ -330,7 +330,7 @@ void ep_flow_door_close(struct ep_flow_door *d)
 {
 	struct fwd_flow_table *t = &d->owner->flows.table;
 
-	adit_list_each_safe(it, tmp, &t->busy) {
+	adit_list_each_safe (it, tmp, &t->busy) {
 		struct fwd_flow *flow = adit_container(it, struct fwd_flow, node);
 
 		if (flow->user == d)

@@ -30,7 +30,7 @@ void ep_flow_out_free(struct ep_flow_out *f);
 
 /* --- connect side --- */
 
-struct ep_flow_in;   /* all flows of one connect side */
+struct ep_flow_in; /* all flows of one connect side */
 struct ep_flow_door; /* one local UDP socket */
 
 /* The number of the service in front of which the door is; false: it is not to be had now. */

@@ -12,7 +12,7 @@
 #include "io/io_sockaddr.h"
 
 #define ACCEPTS_PER_TURN 64
-#define FREE_PORT_TRIES	 16 /* until one is free on both loopbacks */
+#define FREE_PORT_TRIES  16 /* until one is free on both loopbacks */
 
 struct ep_listen {
 	uv_poll_t poll;

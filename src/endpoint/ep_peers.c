@@ -7,7 +7,7 @@
 
 #include "io/io_sockaddr.h"
 
-#define PER_NAME_MAX 4	 /* addresses taken of one name, in the resolver's order */
+#define PER_NAME_MAX 4 /* addresses taken of one name, in the resolver's order */
 
 struct peer_name {
 	struct ep_peers *owner;

@@ -1,6 +1,6 @@
 /*
- * The peer's public addresses as the user gave them (--peer, several), names resolved at the start and every minute again:
- * dynamic DNS is the serverless answer to a changed address (DESIGN: a name is resolved anew at each try).
+ * The peer's public addresses as the user gave them (--peer, several), names resolved at the start and every minute
+ * again: dynamic DNS is the serverless answer to a changed address (DESIGN: a name is resolved anew at each try).
  */
 #ifndef ADIT_EP_PEERS_H
 #define ADIT_EP_PEERS_H
@@ -11,15 +11,15 @@
 #include "base/addr.h"
 #include "base/err.h"
 
-#define EP_PEERS_MAX	  8     /* addresses handed to a link (PUNCH_PEERS_MAX) */
+#define EP_PEERS_MAX      8 /* addresses handed to a link (PUNCH_PEERS_MAX) */
 #define EP_PEERS_AGAIN_MS 60000 /* how often names are looked up */
 
 struct ep_peers;
 
 /* A host as the user named it. */
 struct ep_host {
-	char name[256];	       /* RFC 1035 2.3.4: 255 octets, and the NUL */
-	uint16_t port;	       /* 0: none given */
+	char name[256]; /* RFC 1035 2.3.4: 255 octets, and the NUL */
+	uint16_t port; /* 0: none given */
 	struct adit_addr addr; /* where |name| is numeric, with |port|; else family NONE */
 };
 

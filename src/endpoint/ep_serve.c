@@ -5,13 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
 #include "io/io_clock.h"
 
-#define GOODBYE_MS 1000 /* how long the last packets may take to leave */
+#define GOODBYE_MS   1000 /* how long the last packets may take to leave */
 #define UTC_EVERY_MS 1000
 
 struct serve_lane {
@@ -49,8 +50,8 @@ struct ep_serve {
 	struct adit_addr peers[EP_PEERS_MAX];
 	size_t n_peers;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
-	bool *failed;		     /* per service: its failure was told */
-	void (*gone)(void *ctx);     /* ep_serve_shutdown() */
+	bool *failed; /* per service: its failure was told */
+	void (*gone)(void *ctx); /* ep_serve_shutdown() */
 	void *gone_ctx;
 };
 
@@ -150,7 +151,7 @@ static void on_request(struct serve_lane *lane, const struct link_event *e)
 
 static struct serve_dial *dial_of(struct serve_lane *lane, const struct link_stream *stream)
 {
-	adit_list_each(it, &lane->dials) {
+	adit_list_each (it, &lane->dials) {
 		struct serve_dial *d = adit_container(it, struct serve_dial, node);
 
 		if (d->stream == stream)
@@ -181,7 +182,7 @@ static void on_stream(struct serve_lane *lane, const struct link_event *e)
 
 static void drop_streams(struct serve_lane *lane)
 {
-	adit_list_each_safe(it, tmp, &lane->dials) {
+	adit_list_each_safe (it, tmp, &lane->dials) {
 		struct serve_dial *d = adit_container(it, struct serve_dial, node);
 
 		ep_dial_cancel(d->dial);
@@ -309,7 +310,7 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 
 static struct serve_lane *lane_find(const struct ep_serve *s, const char *label)
 {
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing && strcmp(lane->cfg.label, label) == 0)
@@ -342,7 +343,7 @@ void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_
 {
 	s->n_peers = n < EP_PEERS_MAX ? n : EP_PEERS_MAX;
 	memcpy(s->peers, peers, s->n_peers * sizeof(peers[0]));
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		link_set_peers(io_lane_link(lane->io), io_clock_now(), s->peers, s->n_peers);
@@ -353,7 +354,7 @@ void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),
 		   void *ctx)
 {
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing)
@@ -365,7 +366,7 @@ static void on_utc(uv_timer_t *timer)
 {
 	struct ep_serve *s = timer->data;
 
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		link_set_utc(io_lane_link(lane->io), io_clock_now(), io_clock_utc());
@@ -409,7 +410,7 @@ void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
 {
 	s->gone = done;
 	s->gone_ctx = ctx;
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing)
@@ -431,7 +432,7 @@ void ep_serve_free(struct ep_serve *s)
 	if (!s)
 		return;
 	s->gone = NULL;
-	adit_list_each_safe(it, tmp, &s->lanes)
+	adit_list_each_safe (it, tmp, &s->lanes)
 		lane_free(adit_container(it, struct serve_lane, node));
 	io_net_close(s->net);
 	free(s->offered);

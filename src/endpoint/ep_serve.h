@@ -1,6 +1,6 @@
 /*
- * The serve side: one lane per ticket label or admitted key, each with its own link; streams that come in are connected to
- * the targets, UDP flows too.
+ * The serve side: one lane per ticket label or admitted key, each with its own link; streams that come in are connected
+ * to the targets, UDP flows too.
  */
 #ifndef ADIT_EP_SERVE_H
 #define ADIT_EP_SERVE_H

@@ -1,6 +1,6 @@
 /*
- * One session for all commands to the same peer on this machine: whoever has it serves the others through its control socket.
- * A borrower opens its own listening sockets and hands them over; they live as long as the borrower. Messages:
+ * One session for all commands to the same peer on this machine: whoever has it serves the others through its control
+ *socket. A borrower opens its own listening sockets and hands them over; they live as long as the borrower. Messages:
  *
  *	services               -> "services\nNAME stream|dgram PORT\n..." as soon as the session is up
  *	door NAME stream|dgram + listening socket  -> "ok" or "error TEXT"

@@ -3,8 +3,10 @@
 #define ADIT_EP_TARGET_H
 
 #include <stdint.h>
+#include <uv.h>
 
 #include "base/addr.h"
+#include "base/err.h"
 
 enum ep_kind {
 	EP_TCP,
@@ -15,9 +17,12 @@ enum ep_kind {
 struct ep_target {
 	enum ep_kind kind;
 	char host[256]; /* name or numeric address; empty: this machine (127.0.0.1, then ::1) */
-	uint16_t port;	/* TCP, UDP */
+	uint16_t port; /* TCP, UDP */
 	struct adit_addr addr; /* UDP: |host| resolved, family NONE until it is */
 	char path[108]; /* unix: as sun_path takes it, with the NUL */
 };
+
+/* Fills |addr| of a UDP target; waits for the resolver, so before the loop runs. ENOENT: the name has no address. */
+ADIT_MUST_CHECK int ep_target_resolve(uv_loop_t *loop, struct ep_target *t);
 
 #endif

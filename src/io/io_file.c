@@ -109,6 +109,16 @@ int io_file_read(const char *path, size_t max, struct io_text *ret_text, struct 
 	return err;
 }
 
+bool io_file_is_open(const char *path, unsigned *ret_mode)
+{
+	struct stat sb;
+
+	if (stat(path, &sb) != 0 || !S_ISREG(sb.st_mode) || !(sb.st_mode & 077))
+		return false;
+	*ret_mode = sb.st_mode & 07777;
+	return true;
+}
+
 static int write_and_sync(int fd, const char *p, size_t len)
 {
 	while (len > 0) {

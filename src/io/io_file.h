@@ -5,6 +5,7 @@
 #ifndef ADIT_IO_FILE_H
 #define ADIT_IO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -37,6 +38,9 @@ ADIT_MUST_CHECK int io_file_read_fd(int fd, const char *name, size_t max, struct
 
 /* The file |path|, "-" for stdin. ADIT_ENOENT: there is none; ADIT_ESYS, ADIT_EFULL. */
 ADIT_MUST_CHECK int io_file_read(const char *path, size_t max, struct io_text *ret_text, struct io_why *why);
+
+/* Is |path| a regular file that its group or others may use? Then |ret_mode| has its permissions. */
+bool io_file_is_open(const char *path, unsigned *ret_mode);
 
 /*
  * Makes |name| in the directory |dir_fd| hold |len| bytes of |data|, mode 0600: after a crash at any moment it holds

@@ -84,7 +84,7 @@ static int set_locked(struct io_state *st, enum io_memory which, const char *key
 {
 	struct io_record_out record = {0};
 	struct io_text text;
-	uint64_t old;
+	uint64_t old = 0;
 	int err = io_state_read(st, kinds[which].store, &text, why);
 
 	if (err != 0)

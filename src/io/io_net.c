@@ -77,7 +77,7 @@ static void sock_dgram(void *ctx, struct adit_dgram *d)
 	struct net_sock *s = ctx;
 	adit_time now = io_clock_now();
 
-	adit_list_each(it, &s->users) {
+	adit_list_each (it, &s->users) {
 		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
 
 		if (ls->lane->removed)
@@ -95,7 +95,7 @@ static void sock_icmp(void *ctx, struct adit_icmp *icmp)
 	struct net_sock *s = ctx;
 	adit_time now = io_clock_now();
 
-	adit_list_each(it, &s->users) {
+	adit_list_each (it, &s->users) {
 		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
 
 		if (ls->lane->removed)
@@ -110,7 +110,7 @@ static void sock_writable(void *ctx)
 {
 	struct net_sock *s = ctx;
 
-	adit_list_each(it, &s->users) {
+	adit_list_each (it, &s->users) {
 		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
 
 		io_lane_touch(ls->lane);
@@ -125,7 +125,7 @@ static const struct io_udp_ops sock_ops = {
 
 static struct lane_sock *lane_find(struct io_lane *lane, uint32_t nr)
 {
-	adit_list_each(it, &lane->socks) {
+	adit_list_each (it, &lane->socks) {
 		struct lane_sock *ls = adit_container(it, struct lane_sock, by_lane);
 
 		if (ls->nr == nr)
@@ -138,7 +138,7 @@ static struct net_sock *net_find(struct io_net *net, enum adit_family family, ui
 {
 	if (port == 0)
 		return NULL;
-	adit_list_each(it, &net->socks) {
+	adit_list_each (it, &net->socks) {
 		struct net_sock *s = adit_container(it, struct net_sock, node);
 
 		if (s->family == family && io_udp_port(s->udp) == port)
@@ -290,7 +290,7 @@ static void lane_run(struct io_lane *lane)
 
 static void lane_free(struct io_lane *lane)
 {
-	adit_list_each_safe(it, tmp, &lane->socks)
+	adit_list_each_safe (it, tmp, &lane->socks)
 		lane_sock_free(adit_container(it, struct lane_sock, by_lane));
 	adit_list_del(&lane->node);
 	link_free(lane->link);
@@ -307,14 +307,14 @@ static void on_prepare(uv_prepare_t *prepare)
 
 	uv_idle_stop(&net->idle);
 	net->running = true;
-	adit_list_each(it, &net->lanes) {
+	adit_list_each (it, &net->lanes) {
 		struct io_lane *lane = adit_container(it, struct io_lane, node);
 
 		if (!lane->removed && lane->dirty)
 			lane_run(lane);
 	}
 	net->running = false;
-	adit_list_each_safe(it, tmp, &net->lanes) {
+	adit_list_each_safe (it, tmp, &net->lanes) {
 		struct io_lane *lane = adit_container(it, struct io_lane, node);
 
 		if (lane->removed) {
@@ -334,7 +334,7 @@ static void on_timer(void *ctx)
 	struct io_net *net = ctx;
 	adit_time now = io_clock_now();
 
-	adit_list_each(it, &net->lanes) {
+	adit_list_each (it, &net->lanes) {
 		struct io_lane *lane = adit_container(it, struct io_lane, node);
 
 		if (!lane->removed && link_deadline(lane->link) <= now)
@@ -386,7 +386,7 @@ void io_net_close(struct io_net *net)
 {
 	if (!net)
 		return;
-	adit_list_each_safe(it, tmp, &net->lanes)
+	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
 	io_timer_close(net->timer);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);

@@ -172,7 +172,7 @@ int io_state_open(struct io_state *st, const char *option, struct io_why *why)
 	enum origin origin;
 	int err;
 
-	*st = (struct io_state){.fd = -1, .lock_fd = -1, .serve_fd = -1};
+	*st = (struct io_state){.fd = -1, .lock_fd = -1, .serve_fd = -1, .lock_wait = IO_LOCK_WAIT};
 	err = locate(option, st->dir, &origin, why);
 	if (err != 0)
 		return err;
@@ -288,7 +288,7 @@ int io_state_lock(struct io_state *st, struct io_why *why)
 		return fd;
 	for (adit_dur waited = 0;; waited += IO_LOCK_STEP) {
 		err = try_lock(st, fd, "lock", why);
-		if (err != ADIT_EAGAIN || waited >= IO_LOCK_WAIT)
+		if (err != ADIT_EAGAIN || waited >= st->lock_wait)
 			break;
 		nanosleep(&step, NULL);
 	}
@@ -345,9 +345,9 @@ int io_state_lock_serve(struct io_state *st, struct io_why *why)
 		return err;
 	}
 	len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	/* For a message only: a full disk does not stop the serve. */
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
-		(void)ftruncate(fd, 0);
+	/* For a message only: a full disk does not stop the serve. Half a number would be worse than none. */
+	if (ftruncate(fd, 0) != 0 || (pwrite(fd, pid, (size_t)len, 0) != len && ftruncate(fd, 0) != 0))
+		errno = 0;
 	st->serve_fd = fd;
 	return 0;
 }
@@ -373,14 +373,15 @@ static int parse_identity(const struct io_state *st, const struct io_text *text,
 	uint8_t seed[CRYPTO_KEY_LEN];
 	uint8_t public[CRYPTO_KEY_LEN];
 	unsigned version = 0;
-	int n = sscanf(text->data, "adit identity %4u ed25519 %63s %63s", &version, seed_text, public_text);
+	int end = 0;
+	int n = sscanf(text->data, "adit identity %4u ed25519 %63s %63s %n", &version, seed_text, public_text, &end);
 	bool good;
 
 	if (n >= 1 && version > 1) {
 		io_why_set(why, ADIT_EVERSION, "%s/%s was written by a later version of adit", st->dir, IDENTITY);
 		return io_why_next(why, ADIT_EVERSION, "update adit");
 	}
-	good = n == 3 && version == 1 && strlen(text->data) == text->len &&
+	good = n == 3 && version == 1 && (size_t)end == text->len &&
 	       trust_base32_decode(seed_text, strlen(seed_text), seed, sizeof(seed)) == (int)sizeof(seed) &&
 	       trust_base32_decode(public_text, strlen(public_text), public, sizeof(public)) == (int)sizeof(public);
 	if (good) {

@@ -67,7 +67,7 @@ static int parse_field(char *word, struct io_record *r, const char **ret_reason)
 {
 	char *equals = strchr(word, '=');
 
-	if (!equals || equals == word)
+	if (!equals || equals == word || word + strspn(word, "abcdefghijklmnopqrstuvwxyz-") != equals)
 		return fail(ret_reason, "a word is no key=value");
 	if (r->n == IO_FIELDS_MAX)
 		return fail(ret_reason, "too many fields");
@@ -201,9 +201,10 @@ void io_record_put_hex(struct io_record_out *r, const char *key, const uint8_t *
 void io_record_put_number(struct io_record_out *r, const char *key, uint64_t v)
 {
 	char num[24];
+	int len = snprintf(num, sizeof(num), "%" PRIu64, v);
 
 	put_key(r, key);
-	put_raw(r, num, (size_t)snprintf(num, sizeof(num), "%" PRIu64, v));
+	put_raw(r, num, (size_t)len);
 }
 
 /* The line at |pos| without its newline; returns where the next one starts. */

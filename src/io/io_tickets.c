@@ -329,7 +329,7 @@ int io_tickets_revoke(struct io_state *st, const char *label, adit_utc utc, stru
 int io_tickets_bind(struct io_state *st, const struct io_ticket *ticket, const uint8_t key[TRUST_KEY_LEN],
 		    struct io_why *why)
 {
-	struct io_ticket t;
+	struct io_ticket t = {0};
 	struct change c;
 	int err = change_begin(&c, st, why);
 

@@ -89,8 +89,8 @@ static int open_fd(enum adit_family family, uint16_t port, uint16_t *ret_port)
 
 /* The source address to use, the TTL and the segment size, as control messages. */
 struct tx_control {
-	_Alignas(struct cmsghdr) uint8_t buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
-					     CMSG_SPACE(sizeof(uint16_t))];
+	_Alignas(struct cmsghdr) uint8_t
+		buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
 	size_t len;
 };
 
@@ -352,6 +352,17 @@ int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const s
 	poll_arm(u);
 	*ret_udp = u;
 	return 0;
+}
+
+bool io_udp_is_free(uint16_t port)
+{
+	uint16_t got;
+	int fd = open_fd(ADIT_FAMILY_V4, port, &got);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
 }
 
 static void on_closed(uv_handle_t *h)

@@ -49,6 +49,11 @@ adit_utc lab_host_utc(const struct lab_host *h)
 	return LAB_UTC_START + h->sim->now + (uint64_t)h->utc_offset;
 }
 
+void lab_host_set_lateness(struct lab_host *h, adit_dur lateness)
+{
+	h->lateness = lateness;
+}
+
 static struct lab_sock **bucket_of(struct lab_host *h, uint16_t port)
 {
 	return &h->buckets[port % LAB_SOCK_BUCKETS];

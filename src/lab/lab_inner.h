@@ -100,6 +100,7 @@ struct lab_host {
 	unsigned id;
 	adit_dur up_for; /* before virtual time began */
 	int64_t utc_offset;
+	adit_dur lateness;
 	struct lab_icmp_limit limit;
 	struct adit_rng_seeded rng_state;
 	struct adit_rng rng; /* for ports */
@@ -120,7 +121,7 @@ struct lab_machine {
 	void *ctx;
 	bool busy; /* its outputs are being drained */
 	bool doomed; /* freed as soon as it is not busy */
-	adit_time armed_at; /* in virtual time; ADIT_NEVER: not armed */
+	adit_time armed_for; /* the deadline in virtual time; ADIT_NEVER: not armed */
 	adit_time spin_at; /* the last instant it was due at, ... */
 	unsigned spins; /* ... and how often */
 };

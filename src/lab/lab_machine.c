@@ -107,20 +107,25 @@ static void act(struct lab_machine *m, const struct adit_out *out)
 
 static void arm(struct lab_machine *m)
 {
-	struct lab_sim *s = m->host->sim;
+	struct lab_host *h = m->host;
+	struct lab_sim *s = h->sim;
 	adit_time at = m->ops->deadline(m->self);
 
 	if (at != ADIT_NEVER) {
-		at = adit_time_since(at, m->host->up_for);
+		at = adit_time_since(at, h->up_for);
 		if (at < s->now)
 			at = s->now;
 	}
-	if (at == m->armed_at)
+	if (at == m->armed_for)
 		return;
-	m->armed_at = at;
-	if (at == ADIT_NEVER)
+	m->armed_for = at;
+	if (at == ADIT_NEVER) {
 		lab_queue_del(&s->queue, &m->timer);
-	else if (lab_queue_set(&s->queue, &m->timer, at) < 0)
+		return;
+	}
+	if (h->lateness > 0)
+		at += adit_rng_below(&h->rng, h->lateness + 1);
+	if (lab_queue_set(&s->queue, &m->timer, at) < 0)
 		s->stats.steps[LAB_STEP_NO_MEMORY]++;
 }
 
@@ -151,7 +156,7 @@ void lab_machine_due(struct lab_machine *m)
 {
 	struct lab_sim *s = m->host->sim;
 
-	m->armed_at = ADIT_NEVER;
+	m->armed_for = ADIT_NEVER;
 	m->spins = m->spin_at == s->now ? m->spins + 1 : 0;
 	m->spin_at = s->now;
 	assert(m->spins < LAB_SPIN_MAX);
@@ -172,7 +177,7 @@ struct lab_machine *lab_machine_new(struct lab_host *h, const struct adit_machin
 	m->self = self;
 	m->events = events;
 	m->ctx = ctx;
-	m->armed_at = ADIT_NEVER;
+	m->armed_for = ADIT_NEVER;
 	for (size_t i = 0; i < LAB_SOCK_BUCKETS; i++)
 		adit_list_init(&m->socks[i]);
 	adit_list_push_back(&h->machines, &m->of_host);

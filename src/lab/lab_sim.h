@@ -96,6 +96,8 @@ adit_time lab_host_now(const struct lab_host *h);
 /* UTC there is true UTC plus this; all machines of the host are told. 0 at first. */
 void lab_host_set_clock(struct lab_host *h, int64_t utc_offset);
 adit_utc lab_host_utc(const struct lab_host *h);
+/* Timers there fire late, by a random time up to this, as a busy machine's do. 0 at first. */
+void lab_host_set_lateness(struct lab_host *h, adit_dur lateness);
 
 /*
  * A router between two nets: the gateway of |inside|. Takes |nat| over, also on failure. Its addresses must be those

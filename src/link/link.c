@@ -35,19 +35,19 @@ struct link {
 	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
 	struct punch punch;
 	enum link_state state;
-	adit_time since;     /* of |state| */
+	adit_time since; /* of |state| */
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_known known[LINK_KNOWN_MAX];
-	struct link_session *session;	   /* up, or on its way there */
+	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
-	struct link_session *incoming;	   /* serve: a restarted peer, not admitted yet */
+	struct link_session *incoming; /* serve: a restarted peer, not admitted yet */
 	struct link_path *incoming_path;
-	struct link_session *retired;	   /* over and reported; freed when the driver has left its events behind */
-	struct link_event incoming_up;	   /* the UP that waits until the old session's DOWN was told */
+	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
+	struct link_event incoming_up; /* the UP that waits until the old session's DOWN was told */
 	bool has_incoming_up;
 	struct link_event queue[LINK_QUEUE_MAX];
 	size_t n_queue;
@@ -175,13 +175,16 @@ static bool sock_in_use(const struct link *l, uint32_t sock)
 }
 
 /* Closes its socket. The punching machine opens the steady pair's again when it wants it. */
-static void path_drop(struct link *l, struct link_path *p)
+static void path_drop(struct link *l, adit_time now, struct link_path *p)
 {
 	if (!p || !p->used || path_in_use(l, p))
 		return;
 	p->used = false;
-	if (!sock_in_use(l, p->sock) && l->n_close < LINK_PATHS_MAX)
+	if (sock_in_use(l, p->sock))
+		return;
+	if (l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
+	punch_released(&l->punch, now, p->sock);
 }
 
 static struct link_path *path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
@@ -221,7 +224,8 @@ static struct link_path *path_by_gen(struct link *l, uint32_t gen)
 	return NULL;
 }
 
-static void known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance)
+static void known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
+		      uint64_t instance)
 {
 	struct link_known *slot = &l->known[0];
 
@@ -273,7 +277,7 @@ static void session_retire(struct link *l, adit_time now)
 	l->session = NULL;
 	l->session_path = NULL;
 	l->migrate_at = ADIT_NEVER;
-	path_drop(l, old);
+	path_drop(l, now, old);
 }
 
 /* Its last packet goes out only over a living path. */
@@ -296,7 +300,7 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 
 	quic_config_fill(l, &cfg);
 	if (quic_connect(&cfg, now, p->gen, &q) < 0 || link_session_new(&l->cfg, now, q, &l->session) < 0) {
-		path_drop(l, p);
+		path_drop(l, now, p);
 		return;
 	}
 	l->session_path = p;
@@ -323,7 +327,7 @@ static void switch_to(struct link *l, adit_time now, struct link_path *p)
 
 	l->session_path = p;
 	if (old != p)
-		path_drop(l, old);
+		path_drop(l, now, old);
 	migrate(l, now);
 	if (!was_outage)
 		return;
@@ -393,7 +397,7 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 		return ADIT_EFULL;
 	quic_config_fill(l, &cfg);
 	if (quic_accept(&cfg, now, p->gen, d->data, d->len, &q) < 0 || link_session_new(&l->cfg, now, q, slot) < 0) {
-		path_drop(l, p);
+		path_drop(l, now, p);
 		return ADIT_EPROTO;
 	}
 	*slot_path = p;
@@ -435,7 +439,7 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 		heard(l, now, p);
 		switch_to(l, now, p);
 	} else {
-		path_drop(l, p);
+		path_drop(l, now, p);
 	}
 	return 0;
 }
@@ -567,7 +571,8 @@ static void punch_events(struct link *l, adit_time now)
 	}
 }
 
-/* The path in use was answered by a program that was started after the session began: the session is gone over there. */
+/* The path in use was answered by a program that was started after the session began: the session is gone over there.
+ */
 static void on_restarted(struct link *l, adit_time now, struct link_path *p)
 {
 	if (p == l->session_path && l->session)
@@ -634,7 +639,7 @@ static void reap(struct link *l, adit_time now)
 	link_session_free(l->incoming);
 	l->incoming = NULL;
 	l->incoming_path = NULL;
-	path_drop(l, p);
+	path_drop(l, now, p);
 }
 
 static void session_tick(struct link_session *s, adit_time now, const struct link_path *p)
@@ -823,7 +828,8 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	if (!l->session)
 		return;
 	quic_stats_get(l->session->quic, &ret_status->quic);
-	ret_status->dgrams_lost = l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
+	ret_status->dgrams_lost =
+		l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
 	if (l->session->state == LINK_SESSION_UP)
 		memcpy(ret_status->peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 }

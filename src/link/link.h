@@ -32,11 +32,11 @@ struct link_stream;
 struct link_config {
 	enum punch_role role;
 	const struct adit_crypto *crypto; /* borrowed */
-	const struct adit_log *log;	  /* borrowed; may be NULL */
+	const struct adit_log *log; /* borrowed; may be NULL */
 	struct adit_rng rng;
 	struct quic_creds *creds; /* borrowed */
-	uint8_t k[32];		  /* the pair secret */
-	uint8_t secret_id[4];	  /* which ticket */
+	uint8_t k[32]; /* the pair secret */
+	uint8_t secret_id[4]; /* which ticket */
 	uint8_t peer_key[QUIC_KEY_LEN]; /* connect: the ticket's; serve: the only admissible one, if |has_peer_key| */
 	bool has_peer_key;
 	bool single; /* serve: the first key that is admitted becomes the only one (LINK_EVENT_UP tells it) */
@@ -44,7 +44,7 @@ struct link_config {
 	uint16_t pinned_port;
 	struct punch_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
 	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
-	adit_dur linger;  /* a session in outage longer than this is over */
+	adit_dur linger; /* a session in outage longer than this is over */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
 };
@@ -71,28 +71,28 @@ adit_time link_deadline(const struct link *l);
 int link_output(struct link *l, adit_time now, struct adit_out *ret_out);
 
 enum link_event_kind {
-	LINK_EVENT_STUCK,   /* 30 s without an answer; waiting goes on */
-	LINK_EVENT_HOLE,    /* |path|: a way is open; securing it */
-	LINK_EVENT_UP,	    /* admitted: |peer_key|; connect: |services| */
-	LINK_EVENT_OUTAGE,  /* the path is lost; looking for another */
-	LINK_EVENT_BACK,    /* |path|: the session goes on over it */
-	LINK_EVENT_MOVED,   /* |path|: the peer's NAT changed its address or port */
+	LINK_EVENT_STUCK, /* 30 s without an answer; waiting goes on */
+	LINK_EVENT_HOLE, /* |path|: a way is open; securing it */
+	LINK_EVENT_UP, /* admitted: |peer_key|; connect: |services| */
+	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
+	LINK_EVENT_BACK, /* |path|: the session goes on over it */
+	LINK_EVENT_MOVED, /* |path|: the peer's NAT changed its address or port */
 	LINK_EVENT_REQUEST, /* serve: the peer wants |service|: link_stream_accept() or link_stream_refuse() */
-	LINK_EVENT_STREAM,  /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
-	LINK_EVENT_CREDIT,  /* link_stream_open() may succeed again */
-	LINK_EVENT_DGRAM,   /* |data| of UDP |flow| of |service|, good until the next call */
-	LINK_EVENT_DOWN,    /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
+	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
+	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
+	LINK_EVENT_DGRAM, /* |data| of UDP |flow| of |service|, good until the next call */
+	LINK_EVENT_DOWN, /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
 };
 
 enum link_reason {
-	LINK_REASON_CLOSED,   /* this side closed it */
-	LINK_REASON_PEER,     /* the peer closed it: |code|, an fwd_close code */
-	LINK_REASON_REFUSED,  /* the peer did not admit us: |code|, an fwd_welcome status, |text| */
-	LINK_REASON_BAD_KEY,  /* whoever answered does not have the ticket's key */
-	LINK_REASON_LINGER,   /* the outage lasted too long */
-	LINK_REASON_RESTART,  /* the peer's program was started anew */
+	LINK_REASON_CLOSED, /* this side closed it */
+	LINK_REASON_PEER, /* the peer closed it: |code|, an fwd_close code */
+	LINK_REASON_REFUSED, /* the peer did not admit us: |code|, an fwd_welcome status, |text| */
+	LINK_REASON_BAD_KEY, /* whoever answered does not have the ticket's key */
+	LINK_REASON_LINGER, /* the outage lasted too long */
+	LINK_REASON_RESTART, /* the peer's program was started anew */
 	LINK_REASON_REPLACED, /* serve: another client came with the same ticket */
-	LINK_REASON_FAILED,   /* handshake or protocol failed: |code| */
+	LINK_REASON_FAILED, /* handshake or protocol failed: |code| */
 };
 
 struct link_path_info {
@@ -102,7 +102,7 @@ struct link_path_info {
 	struct adit_addr mapped; /* what the peer sees us as; family NONE where unknown */
 	adit_dur rtt;
 	int64_t clock_diff; /* the peer's UTC minus ours, nanoseconds */
-	adit_dur took;	    /* since the search began */
+	adit_dur took; /* since the search began */
 };
 
 struct link_event {
@@ -125,7 +125,8 @@ struct link_event {
 /* 1: filled; 0: none. */
 int link_event(struct link *l, adit_time now, struct link_event *ret_event);
 
-/* Connect side: a stream to |service|. Bytes may be sent at once. EAGAIN: no credit now or no session (CREDIT follows). */
+/* Connect side: a stream to |service|. Bytes may be sent at once. EAGAIN: no credit now or no session (CREDIT follows).
+ */
 ADIT_MUST_CHECK int link_stream_open(struct link *l, uint16_t service, struct link_stream **ret_stream);
 /* Serve side: answers LINK_EVENT_REQUEST. */
 void link_stream_accept(struct link_stream *s);
@@ -144,7 +145,7 @@ void link_stream_release(struct link_stream *s);
 ADIT_MUST_CHECK int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8_t *data, size_t len);
 
 enum link_state {
-	LINK_SEEKING,  /* no session, no path */
+	LINK_SEEKING, /* no session, no path */
 	LINK_SECURING, /* a path, not admitted yet */
 	LINK_UP,
 	LINK_OUTAGE,
@@ -158,9 +159,9 @@ struct link_status {
 	uint8_t peer_key[QUIC_KEY_LEN];
 	struct quic_stats quic;
 	struct punch_stats punch;
-	uint32_t generation;   /* how many paths this session has had */
-	uint64_t dgrams_lost;  /* incomplete or refused UDP payloads */
-	uint64_t horizon;      /* to be kept for the next run */
+	uint32_t generation; /* how many paths this session has had */
+	uint64_t dgrams_lost; /* incomplete or refused UDP payloads */
+	uint64_t horizon; /* to be kept for the next run */
 };
 
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status);

@@ -4,9 +4,9 @@
 
 #include "base/time.h"
 
-#define LINK_PATHS_MAX 4  /* the one in use, the one before it until the new one is proven, and two in between */
+#define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
 #define LINK_KNOWN_MAX 32 /* addresses that sent a valid probe: those of a few slots; the oldest is forgotten */
-#define LINK_QUEUE_MAX 8  /* events of the link's own that wait for the driver; one input makes three at most */
+#define LINK_QUEUE_MAX 8 /* events of the link's own that wait for the driver; one input makes three at most */
 
 /* An address that sent a valid probe may begin a QUIC handshake for this long: a slot pair lives 128 s at most. */
 #define LINK_KNOWN_FOR ADIT_SEC(128)

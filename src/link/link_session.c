@@ -64,7 +64,7 @@ void link_session_free(struct link_session *s)
 {
 	if (!s)
 		return;
-	adit_list_each_safe(it, tmp, &s->streams)
+	adit_list_each_safe (it, tmp, &s->streams)
 		stream_free(adit_container(it, struct link_stream, node));
 	quic_free(s->quic);
 	free(s);
@@ -169,7 +169,8 @@ static int read_hello(struct link_session *s, adit_time now, struct link_event *
 	}
 	quic_stream_consume(s->hello, (size_t)used);
 	status = judge(s, &h);
-	adit_trace(s->cfg->log, ADIT_LOG_DECIDE, "hello status=%d version=%u..%u", status, h.version_min, h.version_max);
+	adit_trace(s->cfg->log, ADIT_LOG_DECIDE, "hello status=%d version=%u..%u", status, h.version_min,
+		   h.version_max);
 	if (!write_welcome(s, &h, status)) {
 		link_session_end(s, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, true);
 		return 0;
@@ -264,7 +265,7 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 	if (used == ADIT_EAGAIN && !quic_stream_at_end(ls->bytes))
 		return 0;
 	if (used < 0 || open.type != FWD_OPEN_CONNECT || !is_offered(s, open.service)) {
-		link_stream_refuse(ls, used < 0 ? FWD_STREAM_PROTOCOL
+		link_stream_refuse(ls, used < 0                        ? FWD_STREAM_PROTOCOL
 				       : open.type != FWD_OPEN_CONNECT ? FWD_STREAM_UNSUPPORTED
 								       : FWD_STREAM_NO_SERVICE);
 		return 0;
@@ -335,7 +336,7 @@ static int on_stream(struct link_session *s, adit_time now, struct quic_stream *
 /* Serve: once up, streams whose header came before the hello. */
 static int look_at_waiting(struct link_session *s, struct link_event *ret_event)
 {
-	adit_list_each_safe(it, tmp, &s->streams) {
+	adit_list_each_safe (it, tmp, &s->streams) {
 		struct link_stream *ls = adit_container(it, struct link_stream, node);
 
 		if (ls->state == LINK_STREAM_HEADER && read_header(ls, ret_event))
@@ -406,6 +407,9 @@ static int translate(struct link_session *s, adit_time now, const struct quic_ev
 		return on_handshake(s, now);
 	case QUIC_EVENT_CONFIRMED:
 		return 0;
+	case QUIC_EVENT_CREDIT:
+		*ret_event = (struct link_event){.kind = LINK_EVENT_CREDIT};
+		return 1;
 	case QUIC_EVENT_STREAM:
 		return on_stream(s, now, e->stream, ret_event);
 	case QUIC_EVENT_DGRAM:
@@ -428,11 +432,6 @@ int link_session_event(struct link_session *s, adit_time now, struct link_event 
 	while (quic_event(s->quic, &e))
 		if (translate(s, now, &e, ret_event))
 			return 1;
-	if (s->want_credit && s->state == LINK_SESSION_UP && quic_stream_credit(s->quic) > 0) {
-		s->want_credit = false;
-		*ret_event = (struct link_event){.kind = LINK_EVENT_CREDIT};
-		return 1;
-	}
 	return 0;
 }
 
@@ -506,10 +505,8 @@ int link_session_stream_open(struct link_session *s, uint16_t service, struct li
 	if (len < 0)
 		return len;
 	r = s->state == LINK_SESSION_UP ? quic_stream_open(s->quic, &qs) : ADIT_EAGAIN;
-	if (r < 0) {
-		s->want_credit = true;
+	if (r < 0)
 		return ADIT_EAGAIN;
-	}
 	ls = stream_new(s, qs);
 	if (!ls || quic_stream_write(qs, buf, (size_t)len) < 0) {
 		quic_stream_reset(qs, FWD_STREAM_OVERLOAD);

@@ -11,7 +11,7 @@
 #include "link/link_limits.h"
 
 enum link_session_state {
-	LINK_SESSION_TLS,   /* handshake runs */
+	LINK_SESSION_TLS, /* handshake runs */
 	LINK_SESSION_HELLO, /* keys proven; waiting for hello (serve) or welcome (connect) */
 	LINK_SESSION_UP,
 	LINK_SESSION_OVER, /* |reason| and what goes with it is set */
@@ -25,9 +25,9 @@ struct link_stream {
 	struct link_session *session;
 	struct quic_stream *bytes;
 	enum {
-		LINK_STREAM_HEADER,  /* serve: the header has not come whole yet */
+		LINK_STREAM_HEADER, /* serve: the header has not come whole yet */
 		LINK_STREAM_REQUEST, /* serve: the driver has not answered yet */
-		LINK_STREAM_ANSWER,  /* connect: the answer has not come yet */
+		LINK_STREAM_ANSWER, /* connect: the answer has not come yet */
 		LINK_STREAM_OPEN,
 	} state;
 	uint16_t service;
@@ -42,7 +42,6 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
-	bool want_credit;
 	bool reported; /* DOWN was handed out */
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
 	size_t n_services;
@@ -67,13 +66,14 @@ void link_session_tick(struct link_session *s, adit_time now);
 adit_time link_session_deadline(const struct link_session *s);
 
 /*
- * Ends it for |reason|; tells the peer |code| (fwd_close) if |can_send|. The streams get their CLOSED news, then DOWN comes.
+ * Ends it for |reason|; tells the peer |code| (fwd_close) if |can_send|. The streams get their CLOSED news, then DOWN
+ * comes.
  */
 void link_session_end(struct link_session *s, adit_time now, enum link_reason reason, uint64_t code, bool can_send);
 
 /* As link_stream_open() and link_dgram_send(). */
 ADIT_MUST_CHECK int link_session_stream_open(struct link_session *s, uint16_t service, struct link_stream **ret_stream);
-ADIT_MUST_CHECK int link_session_dgram_send(struct link_session *s, uint16_t service, uint32_t flow, const uint8_t *data,
-					    size_t len);
+ADIT_MUST_CHECK int link_session_dgram_send(struct link_session *s, uint16_t service, uint32_t flow,
+					    const uint8_t *data, size_t len);
 
 #endif

@@ -85,6 +85,7 @@ enum quic_event_kind {
 	QUIC_EVENT_HANDSHAKE, /* both sides proved their keys; quic_peer_key() and quic_export() work; streams may be used */
 	QUIC_EVENT_CONFIRMED, /* the other side has accepted us too (HANDSHAKE_DONE); "connected" may be said */
 	QUIC_EVENT_STREAM,    /* |stream| has news: quic_stream_news() */
+	QUIC_EVENT_CREDIT,    /* quic_stream_open() gave EAGAIN before; now it would open one */
 	QUIC_EVENT_DGRAM,     /* |data|, |len|: an RFC 9221 datagram, good until the next call */
 	QUIC_EVENT_CLOSED,    /* it is over: |close|; only quic_free() is left */
 };
@@ -119,8 +120,8 @@ int quic_event(struct quic *q, struct quic_event *ret_event);
 void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
 
 /*
- * Connect side: go on over |path|. 0; EAGAIN: no connection id to spare or handshake not confirmed yet, try again later;
- * EDEAD.
+ * Connect side: go on over |path|, from now on; also when it is the same as before: then probing starts anew, which is
+ * what is wanted after an outage. 0; EAGAIN: handshake not confirmed yet; EINVAL: not the connect side; EDEAD.
  */
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
 

@@ -36,7 +36,7 @@ enum quic_stream_news {
 	QUIC_NEWS_CLOSED = 1 << 6,   /* both directions are over (or the connection is): release it when done */
 };
 
-/* Opens one. EAGAIN: no stream credit from the peer now (an event of any stream may bring some); EDEAD. */
+/* Opens one. EAGAIN: no stream credit from the peer, or no room in the budget; QUIC_EVENT_CREDIT will follow. EDEAD, ENOMEM. */
 ADIT_MUST_CHECK int quic_stream_open(struct quic *q, struct quic_stream **ret_stream);
 
 /* The news since the last call, as flags; cleared by reading. */
@@ -49,7 +49,10 @@ uint64_t quic_stream_id(const struct quic_stream *s);
 
 /* Up to |max| free vectors, |want| bytes or less in all; 0: full (WRITABLE news will follow). */
 size_t quic_stream_reserve(struct quic_stream *s, struct quic_vec *vec, size_t max, size_t want);
-/* The first |n| bytes of the reserved vectors are filled. At once after reserve, with no other call on the connection between. */
+/*
+ * The first |n| bytes of the reserved vectors are filled; 0 gives all of them back. Mandatory after each reserve that gave
+ * any, at once, with no other call on the connection between.
+ */
 void quic_stream_commit(struct quic_stream *s, size_t n);
 /* Copies; all or nothing: 0 or EFULL. */
 ADIT_MUST_CHECK int quic_stream_write(struct quic_stream *s, const void *data, size_t len);
@@ -62,7 +65,7 @@ void quic_stream_consume(struct quic_stream *s, size_t n);
 size_t quic_stream_readable(const struct quic_stream *s);
 /* The peer's FIN came and every byte before it was consumed. */
 bool quic_stream_at_end(const struct quic_stream *s);
-/* The code of RESET or STOPPED news. */
+/* The code of RESET news; that of STOPPED is known with CLOSED only. */
 uint64_t quic_stream_error(const struct quic_stream *s);
 
 /* Gives up both directions: RESET_STREAM and STOP_SENDING with |code|. Queued bytes are dropped. */

@@ -13,6 +13,13 @@
 			abort(); \
 	} while (0)
 
+/* Reads every byte, so that a pointer that leads out of its buffer is seen. */
+static inline void fuzz_touch(const void *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		(void)((const volatile uint8_t *)p)[i];
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

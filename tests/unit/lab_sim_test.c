@@ -16,6 +16,8 @@ struct puppet {
 	bool echo; /* sends back what it gets */
 	adit_dur interval; /* 0: no timer */
 	adit_time wake_at;
+	adit_dur late_most;
+	adit_dur late_sum;
 	adit_time made_at;
 	adit_time input_at; /* the last one */
 	unsigned inputs;
@@ -97,7 +99,8 @@ static void puppet_tick(void *self, adit_time now)
 
 	if (p->interval == 0 || now < p->wake_at)
 		return;
-	assert_true(now == p->wake_at);
+	p->late_most = now - p->wake_at > p->late_most ? now - p->wake_at : p->late_most;
+	p->late_sum += now - p->wake_at;
 	p->ticks++;
 	p->wake_at += p->interval;
 }
@@ -262,9 +265,26 @@ static void a_timer_fires_at_its_deadline(void **state)
 	puppet_join(&timer, w.host[0]);
 	lab_sim_run(w.sim, ADIT_SEC(10));
 	assert_int_equal(timer.ticks, 40);
+	assert_true(timer.late_most == 0);
 	lab_machine_free(timer.machine);
 	lab_sim_run(w.sim, ADIT_SEC(20));
 	assert_int_equal(timer.ticks, 40);
+	world_done(&w);
+}
+
+static void a_busy_host_is_late_but_never_early(void **state)
+{
+	struct world w;
+	struct puppet timer = {.interval = ADIT_MS(10)};
+
+	(void)state;
+	world_init(&w, 1, NULL, LAB_INPUT_DROP);
+	lab_host_set_lateness(w.host[0], ADIT_US(100));
+	puppet_join(&timer, w.host[0]);
+	lab_sim_run(w.sim, ADIT_SEC(10) + ADIT_MS(1));
+	assert_int_equal(timer.ticks, 1000);
+	assert_in_range(timer.late_most, ADIT_US(90), ADIT_US(100));
+	assert_in_range(timer.late_sum / 1000, ADIT_US(45), ADIT_US(55));
 	world_done(&w);
 }
 
@@ -635,6 +655,7 @@ int main(void)
 		cmocka_unit_test(a_packet_takes_the_time_of_the_way),
 		cmocka_unit_test(machines_do_not_see_virtual_time_itself),
 		cmocka_unit_test(a_timer_fires_at_its_deadline),
+		cmocka_unit_test(a_busy_host_is_late_but_never_early),
 		cmocka_unit_test(a_taken_port_is_reported_and_a_closed_one_is_free),
 		cmocka_unit_test(a_low_ttl_dies_on_the_way_and_says_where),
 		cmocka_unit_test(a_closed_port_answers_with_unreachable_through_the_nat),

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,11 @@ static void comments_are_made_safe_and_cut(void **state)
 	assert_int_equal(id.n_services, 1);
 }
 
+static void add_service(struct trust_idline *id, const char *name)
+{
+	snprintf(id->services[id->n_services++], sizeof(id->services[0]), "%s", name);
+}
+
 static void what_is_formatted_is_parsed_back(void **state)
 {
 	struct trust_idline id = {.comment = "anna@laptop"};
@@ -148,8 +154,8 @@ static void what_is_formatted_is_parsed_back(void **state)
 	n = trust_idline_format(&id, text);
 	assert_int_equal(n, strlen(text));
 	assert_string_equal(text, "ed25519 " KEY " anna@laptop");
-	strcpy(id.services[id.n_services++], "web");
-	strcpy(id.services[id.n_services++], "ssh");
+	add_service(&id, "web");
+	add_service(&id, "ssh");
 	n = trust_idline_format(&id, text);
 	assert_int_equal(n, strlen(text));
 	assert_string_equal(text, "ed25519 " KEY " anna@laptop [web,ssh]");
@@ -162,7 +168,7 @@ static void what_is_formatted_is_parsed_back(void **state)
 	id.n_services = 0;
 	trust_idline_format(&id, text);
 	assert_string_equal(text, "ed25519 " KEY);
-	strcpy(id.comment, "[two words\n");
+	snprintf(id.comment, sizeof(id.comment), "[two words\n");
 	trust_idline_format(&id, text);
 	assert_string_equal(text, "ed25519 " KEY " -two-words?");
 }
@@ -184,8 +190,7 @@ static void the_longest_line_fits(void **state)
 	assert_int_equal(trust_idline_format(&id, text), TRUST_IDLINE_TEXT_MAX - 1);
 	assert_int_equal(trust_idline_parse(text, strlen(text), &back, &reason), 0);
 	assert_memory_equal(&back, &id, sizeof(id));
-	strcpy(more, text);
-	strcpy(more + strlen(more) - 1, ",x]");
+	snprintf(more, sizeof(more), "%.*s,x]", (int)strlen(text) - 1, text);
 	assert_int_equal(trust_idline_parse(more, strlen(more), &back, &reason), ADIT_EFULL);
 	assert_non_null(reason);
 }

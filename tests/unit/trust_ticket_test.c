@@ -259,8 +259,9 @@ static void a_body_that_makes_no_sense_is_refused(void **state)
 	for (size_t len = 2; len < 5; len++)
 		assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + len, &t), ADIT_EINVAL);
 	assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + 5, &t), 0);
-	/* The secret id that means something else. */
+	/* A secret without an id. */
 	body[2 + TRUST_KEY_LEN] = 0;
+	body[TRUST_TICKET_HEAD_LEN - 1] = 1;
 	assert_int_equal(decode_body(body, TRUST_TICKET_HEAD_LEN + 5, &t), ADIT_EINVAL);
 }
 
@@ -340,7 +341,22 @@ static void a_ticket_that_would_not_be_read_is_not_written(void **state)
 	assert_int_equal(trust_ticket_encode(&t, &crypto_gnutls, text), ADIT_EINVAL);
 	t.hints_len = 0;
 	memset(t.secret_id, 0, sizeof(t.secret_id));
+	t.secret[15] = 1;
 	assert_int_equal(trust_ticket_encode(&t, &crypto_gnutls, text), ADIT_EINVAL);
+}
+
+static void a_ticket_without_a_secret_admits_by_key(void **state)
+{
+	struct trust_ticket t = {.identity = {9}};
+	struct trust_ticket back;
+	char text[TRUST_TICKET_TEXT_MAX + 1];
+	int len = trust_ticket_encode(&t, &crypto_gnutls, text);
+
+	(void)state;
+	assert_true(len > 0);
+	assert_int_equal(trust_ticket_decode(text, (size_t)len, &crypto_gnutls, &back), 0);
+	assert_true(trust_ticket_is_by_key(&back));
+	assert_int_equal(back.identity[0], 9);
 }
 
 static void a_failed_decode_leaves_the_result_alone(void **state)
@@ -376,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_mediator_that_is_no_host_is_not_listed),
 		cmocka_unit_test(hints_end_where_the_room_ends),
 		cmocka_unit_test(a_ticket_that_would_not_be_read_is_not_written),
+		cmocka_unit_test(a_ticket_without_a_secret_admits_by_key),
 		cmocka_unit_test(a_failed_decode_leaves_the_result_alone),
 	};
 

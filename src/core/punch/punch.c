@@ -34,6 +34,8 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
+	p->decoy = p->keys;
+	adit_rng_fill(&cfg->rng, p->decoy.pwd, sizeof(p->decoy.pwd));
 	punch_replay_init(&p->own_replay);
 	punch_budget_init(&p->own_budget);
 	if (!p->cfg.replay)
@@ -196,6 +198,20 @@ int punch_take(struct punch *p, uint32_t sock)
 	punch_holes_taken(p, sock);
 	*pair = (struct punch_pair){.state = PUNCH_PAIR_FREE};
 	return 0;
+}
+
+void punch_released(struct punch *p, adit_time now, uint32_t sock)
+{
+	set_now(p, now);
+	for (size_t i = 0; i < PUNCH_TAKEN_MAX; i++)
+		if (p->taken[i] == sock + 1)
+			p->taken[i] = 0;
+	punch_holes_forget(p, sock);
+	if (p->state == PUNCH_RESTING && p->cfg.role == PUNCH_CONNECT)
+		return;
+	for (int i = 0; i < 2 && p->state != PUNCH_IDLE; i++)
+		if (!punch_steady_is_open(p, i == 0 ? ADIT_FAMILY_V4 : ADIT_FAMILY_V6))
+			p->steady_at[i] = now;
 }
 
 void punch_sock_failed(struct punch *p, adit_time now, uint32_t sock)

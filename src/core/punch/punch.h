@@ -95,6 +95,8 @@ void punch_stop(struct punch *p, adit_time now);
  * it again, but still answers probes when the caller hands it datagrams of this socket. 0 or ENOENT.
  */
 ADIT_MUST_CHECK int punch_take(struct punch *p, uint32_t sock);
+/* The caller has closed a socket that it took: its number is free again, and the steady pair may be wanted again. */
+void punch_released(struct punch *p, adit_time now, uint32_t sock);
 
 /* 0: it was an authenticated STUN message of this pair secret, and dealt with. EIGNORED: not ours. EREPLAY, EAUTH,
  * EPROTO: drop. */
@@ -215,6 +217,7 @@ struct punch_hole {
 	struct adit_addr remote;
 	uint64_t instance;
 	adit_time heard_at;
+	adit_time told_at; /* the last HEARD event */
 	adit_time checked_at;
 	adit_time check_at; /* the next triggered check */
 };
@@ -237,6 +240,7 @@ struct punch_cursor {
 struct punch {
 	struct punch_config cfg;
 	struct punch_keys keys;
+	struct punch_keys decoy; /* for probes with a low TTL: nobody is to answer them, so they prove nothing */
 	struct punch_replay own_replay;
 	struct punch_budget own_budget;
 	enum punch_state state;

@@ -4,8 +4,6 @@
 
 #include "base/bytes.h"
 
-#define HEARD_AGAIN ADIT_SEC(10) /* after this much silence a remote is news again */
-
 void punch_holes_clear(struct punch *p)
 {
 	memset(p->holes, 0, sizeof(p->holes));
@@ -135,18 +133,18 @@ static int input_request(struct punch *p, const struct adit_dgram *d, const stru
 {
 	struct punch_hole *h;
 
-	if (punch_replay_check(p->cfg.replay, probe->instance, probe->stamp) < 0) {
+	if (punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp) < 0) {
 		p->stats.replays++;
 		return ADIT_EREPLAY;
 	}
 	p->stats.heard++;
 	answer(p, d, probe);
 	h = hole_touch(p, d, probe->instance);
-	if (h->is_heard && adit_time_since(p->now, h->heard_at) >= HEARD_AGAIN)
-		h->is_heard = false;
 	h->heard_at = p->now;
-	if (!h->is_heard && event_push(p, h, PUNCH_EVENT_HEARD))
-		h->is_heard = true;
+	if (!h->is_heard || adit_time_since(p->now, h->told_at) >= PUNCH_HEARD_AGAIN) {
+		h->is_heard = event_push(p, h, PUNCH_EVENT_HEARD) != NULL;
+		h->told_at = p->now;
+	}
 	trigger(p, h);
 	return 0;
 }

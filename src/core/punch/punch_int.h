@@ -13,6 +13,7 @@ struct punch_pair *punch_pair_find(struct punch *p, uint32_t sock);
 enum punch_how punch_pair_how(const struct punch *p, const struct punch_pair *pair);
 /* Steady pairs that are wanted are opened, or made loud again. */
 void punch_steady_start(struct punch *p, uint8_t ip_family);
+bool punch_steady_is_open(struct punch *p, uint8_t ip_family);
 void punch_steady_quiet(struct punch *p);
 /* The steady pairs whose time to be opened has come. */
 void punch_steady_tick(struct punch *p);

@@ -34,7 +34,9 @@
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */
 #define PUNCH_STAMPS_MAX    16 /* stamps remembered per sender for reordering */
-#define PUNCH_REORDER       ADIT_SEC(2) /* older than this behind the newest: a replay */
+#define PUNCH_LATE \
+	ADIT_SEC(5) /* a stamp that comes so much later than its turn: a replay (queues hold a packet for 1-2 s) */
+#define PUNCH_REORDER ADIT_SEC(2) /* older than this behind the newest: a replay */
 
 /*
  * Local ports of pairs: below Linux' ephemeral range (32768), so nobody holds them by accident; above the services.
@@ -68,6 +70,8 @@
 #define PUNCH_CHECKS_MAX 4
 /* A peer that goes on asking gets a new check at most this often. */
 #define PUNCH_CHECK_PACE ADIT_MS(50)
+
+#define PUNCH_HEARD_AGAIN ADIT_SEC(10) /* a remote that goes on asking is told of again */
 
 #define PUNCH_STUCK ADIT_SEC(30) /* CLI.md: after 30 s possible reasons are listed */
 #define PUNCH_CALM  ADIT_SEC(3) /* after VALID no new pairs for as long as the handshake may take */
@@ -105,13 +109,19 @@
 #define PUNCH_STALE        ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
 
 /* Keeping a path (punch_path.h). */
-#define PUNCH_PATH_KEEPALIVE  ADIT_SEC(15) /* DESIGN 5.3 */
-#define PUNCH_PATH_SUSPECT    ADIT_MS(1000) /* silence after which a path in use is asked */
-#define PUNCH_PATH_LOST       ADIT_MS(2500) /* silence after which it is lost: "found within 3 s" */
-#define PUNCH_PATH_STEP       ADIT_MS(500) /* between probes of a suspect path */
-#define PUNCH_PATH_RETRY      ADIT_MS(1000) /* between probes of a lost one */
-#define PUNCH_PATH_RTT_MAX    ADIT_SEC(3) /* a slow path is given more time, at most this */
-#define PUNCH_PATH_SENT_MAX   16
-#define PUNCH_PATH_MOVE_TRIES 3
+#define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* DESIGN 5.3 */
+#define PUNCH_PATH_LATER         ADIT_SEC(2) /* the serve side waits this much longer, so that one side asks */
+#define PUNCH_PATH_SUSPECT       ADIT_MS(1000) /* silence after which a path in use is asked */
+#define PUNCH_PATH_LOST          ADIT_MS(2500) /* silence after which it is lost: "found within 3 s" */
+#define PUNCH_PATH_STEP          ADIT_MS(500) /* between probes of a suspect path */
+#define PUNCH_PATH_RETRY         ADIT_MS(1000) /* between probes of a lost one */
+#define PUNCH_PATH_RTT_FREE      ADIT_MS(500) /* a round trip beyond this is added to both waits, twice, ... */
+#define PUNCH_PATH_RTT_MAX       ADIT_SEC(3) /* ... as if it were at most this */
+#define PUNCH_PATH_MOVE_TRIES    3
+#define PUNCH_PATH_MOVE_STEP     ADIT_MS(200)
+#define PUNCH_PATH_SENT_MAX      16 /* a lost path's last 16 s; the oldest is forgotten */
+#define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
+#define PUNCH_PATH_ANSWERS_PER_S 50
+#define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
 
 #endif

@@ -155,18 +155,32 @@ void punch_steady_start(struct punch *p, uint8_t ip_family)
 	pair->step = PUNCH_LOUD_STEP;
 }
 
+bool punch_steady_is_open(struct punch *p, uint8_t ip_family)
+{
+	return find_steady(p, ip_family) != NULL;
+}
+
 void punch_steady_quiet(struct punch *p)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)
-		if (p->pairs[i].family == PUNCH_STEADY)
-			p->pairs[i].full_until = adit_time_min(p->pairs[i].full_until, p->now);
+	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+		struct punch_pair *pair = &p->pairs[i];
+
+		if (pair->family != PUNCH_STEADY || pair->state == PUNCH_PAIR_FREE)
+			continue;
+		pair->is_valid = false;
+		pair->full_until = adit_time_min(pair->full_until, p->now);
+	}
 }
 
 void punch_steady_tick(struct punch *p)
 {
-	for (int i = 0; i < 2; i++)
-		if (p->now >= p->steady_at[i])
-			punch_steady_start(p, i == 0 ? ADIT_FAMILY_V4 : ADIT_FAMILY_V6);
+	for (int i = 0; i < 2; i++) {
+		if (p->now < p->steady_at[i])
+			continue;
+		punch_steady_start(p, i == 0 ? ADIT_FAMILY_V4 : ADIT_FAMILY_V6);
+		if (p->state == PUNCH_RESTING)
+			punch_steady_quiet(p);
+	}
 }
 
 static bool is_planned_already(const struct punch *p, enum punch_family family, uint64_t slot, uint16_t index,
@@ -264,11 +278,13 @@ adit_time punch_pairs_deadline(const struct punch *p)
 void punch_pair_valid(struct punch *p, struct punch_pair *pair)
 {
 	pair->is_valid = true;
-	if (pair->family == PUNCH_STEADY)
-		return;
-	pair->next_at = adit_time_add(p->now, PUNCH_VALID_STEP);
-	pair->close_at = adit_time_add(p->now, PUNCH_VALID_MAX);
 	pair->target = 0;
+	pair->step = PUNCH_VALID_STEP;
+	pair->next_at = adit_time_add(p->now, pair->step);
+	pair->full_from = p->now;
+	pair->full_until = adit_time_add(p->now, PUNCH_VALID_MAX);
+	if (pair->family != PUNCH_STEADY)
+		pair->close_at = pair->full_until;
 }
 
 static adit_dur quiet_step(struct punch *p)
@@ -278,7 +294,7 @@ static adit_dur quiet_step(struct punch *p)
 
 static bool pair_is_full(const struct punch_pair *pair, adit_time now)
 {
-	return pair->is_valid || (now >= pair->full_from && now < pair->full_until);
+	return now >= pair->full_from && now < pair->full_until;
 }
 
 /* A waiter pinned to one port is loud now and then: punch_limits.h says why. */
@@ -296,11 +312,9 @@ static void pair_reschedule(struct punch *p, struct punch_pair *pair, adit_time 
 	adit_dur step;
 
 	pair->target = 0;
-	if (pair->is_valid) {
-		step = PUNCH_VALID_STEP;
-	} else if (pair_is_full(pair, now)) {
+	if (pair_is_full(pair, now)) {
 		step = pair->step;
-		if (pair->family != PUNCH_STEADY)
+		if (pair->family != PUNCH_STEADY && !pair->is_valid)
 			pair->step = pair->step * 2 < PUNCH_FULL_MAX ? pair->step * 2 : PUNCH_FULL_MAX;
 	} else if (now < pair->head_until) {
 		step = pair->is_burst ? PUNCH_HEAD : PUNCH_HEAD_STEP;
@@ -310,7 +324,7 @@ static void pair_reschedule(struct punch *p, struct punch_pair *pair, adit_time 
 			pinned_again(p, pair, now);
 	}
 	pair->next_at = adit_time_add(now, step);
-	if (!pair->is_valid && now < pair->full_from)
+	if (now < pair->full_from)
 		pair->next_at = adit_time_min(pair->next_at, pair->full_from);
 }
 
@@ -331,7 +345,9 @@ void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const str
 			const struct adit_addr *remote, uint8_t ttl, struct adit_out *ret_out)
 {
 	struct punch_sent *s = &p->sent[p->sent_next++ % PUNCH_SENT_MAX];
-	adit_utc stamp = punch_replay_stamp(p->cfg.replay, punch_utc(p, now));
+	/* Captured on its way, what never arrives would still be fresh at the peer. */
+	const struct punch_keys *keys = ttl ? &p->decoy : &p->keys;
+	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, punch_utc(p, now));
 
 	*s = (struct punch_sent){.ttl = ttl, .is_out = true, .sock = sock, .remote = *remote, .at = now};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
@@ -340,7 +356,7 @@ void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const str
 		.sock = sock,
 		.remote = *remote,
 		.data = p->out,
-		.len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
+		.len = punch_probe_request(keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
 		.ttl = ttl,
 	};
 	if (local)

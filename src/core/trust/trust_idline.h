@@ -4,8 +4,8 @@
  *	ed25519 BASE32 comment [services]
  *
  * The comment is one word. Services are names with commas or blanks between them, in square brackets or not; without
- * them the key may use all. A comment must stand before services: a bracket in its place is refused, so that a
- *forgotten comment does not turn the list into one.
+ * them the key may use all. A comment must stand before services: a bracket in its place is refused, so that
+ * a forgotten comment does not turn the list into one.
  */
 #ifndef ADIT_TRUST_IDLINE_H
 #define ADIT_TRUST_IDLINE_H

@@ -1,5 +1,6 @@
 #include "core/trust/trust_keys.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -13,6 +14,7 @@ void trust_keys_from_ticket(const struct adit_crypto *crypto, const struct trust
 	uint8_t info[sizeof(TICKET_LABEL) - 1 + TRUST_KEY_LEN + TRUST_SECRET_ID_LEN];
 	struct adit_wr w = adit_wr_over(info, sizeof(info));
 
+	assert(!trust_ticket_is_by_key(t));
 	adit_wr_bytes(&w, TICKET_LABEL, sizeof(TICKET_LABEL) - 1);
 	adit_wr_bytes(&w, t->identity, sizeof(t->identity));
 	adit_wr_bytes(&w, t->secret_id, sizeof(t->secret_id));

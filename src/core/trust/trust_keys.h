@@ -18,7 +18,7 @@ enum trust_role {
 	TRUST_ROLE_CONNECT = 1,
 };
 
-/* K = HKDF(secret, label || identity || secret id). */
+/* K = HKDF(secret, label || identity || secret id). The ticket has a secret (else everybody could compute K). */
 void trust_keys_from_ticket(const struct adit_crypto *crypto, const struct trust_ticket *t, uint8_t ret_k[TRUST_K_LEN]);
 
 /* K = HKDF(X25519 of both, label || serve key || connect key). */

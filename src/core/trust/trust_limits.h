@@ -10,7 +10,7 @@
 #define TRUST_EXPORTER_LEN  32 /* what is taken from the TLS exporter, RFC 8446 7.5 */
 #define TRUST_PROOF_LEN     32 /* HMAC-SHA256, not truncated */
 
-/* All hints of a ticket together. Four mediators with names of usual length fit; the text stays below ten lines. */
+/* All hints of a ticket together. Four mediators with names of usual length fit; the text is seven lines at most. */
 #define TRUST_HINTS_MAX 256
 /* One hint: its length is a byte on the wire. */
 #define TRUST_HINT_MAX 255
@@ -30,7 +30,7 @@
 /* SERVICE, ticket labels, peer names: CLI contract. No ticket is as short as the longest name. */
 #define TRUST_NAME_MAX 32
 
-/* Comments in identity lines: user@host with a host name label of 63 would still be cut; it is only for people. */
+/* Comments in identity lines: user@host, as a rule. Longer ones are cut; they are for people only. */
 #define TRUST_COMMENT_MAX 64
 /* Services in one identity line. The line's owner lists fewer or leaves the list out (all). */
 #define TRUST_IDLINE_SERVICES_MAX 64

@@ -18,7 +18,7 @@ void trust_ticket_init(struct trust_ticket *t, const uint8_t identity[TRUST_KEY_
 	memcpy(t->identity, identity, TRUST_KEY_LEN);
 	adit_rng_fill(rng, t->secret, sizeof(t->secret));
 	adit_rng_fill(rng, t->secret_id, sizeof(t->secret_id));
-	/* Zeroes are taken: fwd_hello uses them for "admitted by key". */
+	/* Zeroes are taken: they say "admitted by key". */
 	t->secret_id[0] |= 1;
 }
 
@@ -65,11 +65,19 @@ static bool hints_are_whole(const uint8_t *hints, size_t len)
 	return !r.bad;
 }
 
-static bool is_usable(const struct trust_ticket *t)
+bool trust_ticket_is_by_key(const struct trust_ticket *t)
 {
 	static const uint8_t zero[TRUST_SECRET_ID_LEN];
 
-	return hints_are_whole(t->hints, t->hints_len) && memcmp(t->secret_id, zero, sizeof(zero)) != 0;
+	return memcmp(t->secret_id, zero, sizeof(zero)) == 0;
+}
+
+static bool is_usable(const struct trust_ticket *t)
+{
+	static const uint8_t zero[TRUST_SECRET_LEN];
+
+	return hints_are_whole(t->hints, t->hints_len) &&
+	       (!trust_ticket_is_by_key(t) || memcmp(t->secret, zero, sizeof(zero)) == 0);
 }
 
 int trust_ticket_encode(const struct trust_ticket *t, const struct adit_crypto *crypto,

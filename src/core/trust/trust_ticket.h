@@ -4,8 +4,9 @@
  *	version     u8   1
  *	key type    u8   1 = Ed25519
  *	identity    32   public key of the serve side
- *	secret id   4    which ticket of that serve side; all zeroes means "admitted by key" elsewhere, and is no
- *ticket's secret      16   random hints       TLVs {type u8, length u8, value}; unknown types are skipped and kept
+ *	secret id   4    which ticket of that serve side; all zeroes: there is no secret, known keys are admitted
+ *	secret      16   random; zeroes where there is none
+ *	hints       TLVs {type u8, length u8, value}; unknown types are skipped and kept
  *	checksum    4    SHA-256(label || all before), cut
  *
  * Every later version keeps the prefix and the checksum, so that damage is told apart from news.
@@ -39,7 +40,7 @@ void trust_ticket_init(struct trust_ticket *t, const uint8_t identity[TRUST_KEY_
 /* Wipes it. NULL is fine. */
 void trust_ticket_done(struct trust_ticket *t);
 
-/* Writes the text and a NUL. Returns its length. EINVAL: hints that are no TLVs, or a secret id of zeroes. */
+/* Writes the text and a NUL. Returns its length. EINVAL: hints that are no TLVs, or a secret without an id. */
 ADIT_MUST_CHECK int trust_ticket_encode(const struct trust_ticket *t, const struct adit_crypto *crypto,
 					char ret_text[TRUST_TICKET_TEXT_MAX + 1]);
 
@@ -51,6 +52,9 @@ ADIT_MUST_CHECK int trust_ticket_encode(const struct trust_ticket *t, const stru
  */
 ADIT_MUST_CHECK int trust_ticket_decode(const char *text, size_t len, const struct adit_crypto *crypto,
 					struct trust_ticket *ret_ticket);
+
+/* It has no secret: the serve side admits known keys (--allow), and the pair secret comes from both sides' keys. */
+bool trust_ticket_is_by_key(const struct trust_ticket *t);
 
 /* Is it meant as a ticket (whether undamaged or not), and not as a name? */
 bool trust_ticket_is_text(const char *text, size_t len);

@@ -68,7 +68,7 @@ def _own_accounts(lab):
             raise OSError(ctypes.get_errno(), f"bind mount on {path}")
 
 
-def start_sshd(lab, ns, port):
+def start_sshd(lab, ns, port, address="127.0.0.1"):
     """Returns (process, the ssh client's options)."""
     if ns_module.is_user_namespace():
         raise Skip("sshd changes users, which a user namespace with one user does not have: run as root")
@@ -79,7 +79,7 @@ def start_sshd(lab, ns, port):
     os.makedirs(top)
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{top}/{name}"], check=True)
-    lines = [f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {top}/host", f"AuthorizedKeysFile {top}/user.pub",
+    lines = [f"Port {port}", f"ListenAddress {address}", f"HostKey {top}/host", f"AuthorizedKeysFile {top}/user.pub",
              "StrictModes no", "UsePAM no", "PermitRootLogin prohibit-password", f"PidFile {top}/pid",
              "Subsystem sftp internal-sftp", "PrintMotd no"]
     for option, inner in (("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")):  # OpenSSH 9.8, 10.0

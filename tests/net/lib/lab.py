@@ -97,7 +97,7 @@ class Lab:
     nat      masquerade, random, fully-random, none (a public host behind a stateful firewall is none)
     hops     routers between the two
     delay    milliseconds each way; loss: per cent each way; rate: Mbit/s; queue: KB
-    stranger a third public host `pub`
+    stranger a third public host `pub`, before the wire as seen from "a" or "b" (True: "a")
     offload  False: MTU-sized frames everywhere, as a real wire carries them
     ct       conntrack time-outs, for instance {"udp_timeout": 5}
     """
@@ -196,9 +196,10 @@ class Lab:
             switch, pub = self._ns("switch"), self._ns("pub")
             links.do(switch, "link add name br0 type bridge")
             links.do(switch, "link set br0 up")
-            macs["ra"], _ = links.add(ra, "wan", switch, "p0")
+            near, far = ("rb", "ra") if self.stranger == "b" else ("ra", "rb")
+            macs[near], _ = links.add(self.spaces[near], "wan", switch, "p0")
             macs["pub"], _ = links.add(pub, "wan", switch, "p1")
-            _, macs["rb"] = self._wire(links, switch, "p2", rb, "wan")
+            _, macs[far] = self._wire(links, switch, "p2", self.spaces[far], "wan")
             for port in ("p0", "p1", "p2"):
                 links.do(switch, f"link set {port} master br0")
             links.address(pub, "wan", self.pub_ip, 24)
@@ -240,7 +241,7 @@ class Lab:
         self.pub_ip = "198.51.100.201"
         if self.stranger:
             pub = self._ns("pub")
-            links.join(nodes[1], "pub", "198.51.100.200", pub, "wan", self.pub_ip, 31)
+            links.join(nodes[-2 if self.stranger == "b" else 1], "pub", "198.51.100.200", pub, "wan", self.pub_ip, 31)
             links.do(pub, "route add default via 198.51.100.200")
 
     def _build_ipv6(self, links):
@@ -250,9 +251,9 @@ class Lab:
             links.address(self.spaces[host], "lan", lan + "2", 64)
             links.address(self.spaces[router], "lan", lan + "1", 64)
             links.address(self.spaces[router], "wan", IP6[router], 64)
-            links.do(self.spaces[host], f"-6 route add default via {lan}1")
-        links.do(self.ra, f"-6 route add 2001:db8:b::/64 via {IP6['rb']}")
-        links.do(self.rb, f"-6 route add 2001:db8:a::/64 via {IP6['ra']}")
+            links.do(self.spaces[host], f"route add default via {lan}1")
+        links.do(self.ra, f"route add 2001:db8:b::/64 via {IP6['rb']}")
+        links.do(self.rb, f"route add 2001:db8:a::/64 via {IP6['ra']}")
 
     def _offload_off(self):
         for ns in self.spaces.values():
@@ -316,6 +317,11 @@ class Lab:
                 chain pre { type filter hook prerouting priority -400; iifname "wan" drop; }
                 chain post { type filter hook postrouting priority 400; oifname "wan" drop; }
             }""")
+
+    def mute(self, side):
+        """Nothing that comes from behind this router gets out; what comes in does."""
+        self.spaces[side].run(["nft", "-f", "-"], input="""
+            table inet cut { chain pre { type filter hook prerouting priority -400; iifname "lan" drop; } }""")
 
     def mend(self, side="ra"):
         self.spaces[side].run(["nft", "delete", "table", "inet", "cut"])

@@ -4,10 +4,16 @@
     target.py pump PORT|/SOCKET     TCP (or Unix): each connection begins with one line
                                     echo          everything comes back; half-closes when the client does
                                     get N         N bytes, then the end
+                                    text N        the same of compressible text
                                     put           reads to the end, answers with "BYTES SHA256" and ends
+                                    take N        reads N bytes, then as put
                                     swap N        N bytes out while reading to the end; then as put
                                     hold          says "held", then neither reads nor writes
                                     reset         says "bye", reads one byte, resets the connection
+                                    farewell KEY  says "bye", half-closes, reads to the end
+                                    watch KEY     says "watching", reads to the end
+                                    recall KEY    how farewell or watch with that KEY ended: "eof BYTES SHA256",
+                                                  "reset", or "open"
     target.py udpecho PORT          every datagram comes back from where it was sent to
 
 Bytes of get and swap: blocks of BLOCK random bytes (seeded), each beginning with its number, so that a block lost,
@@ -15,62 +21,64 @@ doubled or moved changes the sum.
 """
 
 import hashlib
-import os
 import random
+import resource
 import socket
 import struct
 import sys
 import threading
 
 BLOCK = 1 << 20
-_base = None
+_bases = {}
 
 
-def _random_block():
-    global _base
-    if _base is None:
-        _base = random.Random(20061).randbytes(BLOCK)
-    return _base
+def _block(text):
+    if text not in _bases:
+        r = random.Random(20061)
+        words = ["hole", "punching", "through", "two", "routers", "is", "a", "matter", "of", "timing", "and", "patience\n"]
+        _bases[text] = " ".join(r.choices(words, k=BLOCK // 4)).encode()[:BLOCK] if text else r.randbytes(BLOCK)
+    return _bases[text]
 
 
-def blocks(size):
+def blocks(size, text=False):
     """The stream of |size| bytes, piece by piece."""
-    base = bytearray(_random_block())
+    base = bytearray(_block(text))
     number = 0
     while size > 0:
-        base[:8] = struct.pack(">Q", number)
+        base[:8] = b"%08x" % number if text else struct.pack(">Q", number)
         number += 1
         n = min(size, BLOCK)
         yield memoryview(base)[:n]
         size -= n
 
 
-def checksum(size):
+def checksum(size, text=False):
     h = hashlib.sha256()
-    for b in blocks(size):
+    for b in blocks(size, text):
         h.update(b)
     return h.hexdigest()
 
 
-def send_stream(sock, size):
-    for b in blocks(size):
+def send_stream(sock, size, text=False):
+    for b in blocks(size, text):
         sock.sendall(b)
 
 
-def drain(sock, on_bytes=None):
-    """Reads to the end. (bytes, SHA-256)"""
+def drain(sock, on_bytes=None, want=None):
+    """Reads to the end, or |want| bytes. (bytes, SHA-256)"""
     buf = bytearray(BLOCK)
     view = memoryview(buf)
     h = hashlib.sha256()
     total = 0
-    while True:
-        n = sock.recv_into(buf)
+    while total != want:
+        n = sock.recv_into(view[:min(BLOCK, want - total)] if want else buf)
         if n == 0:
-            return total, h.hexdigest()
+            break
         h.update(view[:n])
         total += n
         if on_bytes:
             on_bytes(n)
+    return total, h.hexdigest()
 
 
 def read_line(sock):
@@ -98,14 +106,26 @@ def _echo(sock):
     sock.shutdown(socket.SHUT_WR)
 
 
+_memory = {}
+
+
+def _remember(key, sock):
+    _memory[key] = "open"
+    try:
+        total, digest = drain(sock)
+        _memory[key] = f"eof {total} {digest}"
+    except ConnectionResetError:
+        _memory[key] = "reset"
+
+
 def _serve_one(sock):
     with sock:
         try:
             word, _, arg = read_line(sock).partition(" ")
             if word == "echo":
                 _echo(sock)
-            elif word == "get":
-                send_stream(sock, int(arg))
+            elif word in ("get", "text"):
+                send_stream(sock, int(arg), word == "text")
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(4096):
                     pass
@@ -115,6 +135,10 @@ def _serve_one(sock):
                 total, digest = drain(sock)
                 sender.join()
                 sock.sendall(f"{total} {digest}\n".encode())
+            elif word == "take":
+                total, digest = drain(sock, want=int(arg))
+                sock.sendall(f"{total} {digest}\n".encode())
+                sock.recv(1)
             elif word == "hold":
                 sock.sendall(b"held\n")
                 threading.Event().wait()
@@ -122,6 +146,15 @@ def _serve_one(sock):
                 sock.sendall(b"bye\n")
                 sock.recv(1)
                 reset(sock)
+            elif word == "farewell":
+                sock.sendall(b"bye\n")
+                sock.shutdown(socket.SHUT_WR)
+                _remember(arg, sock)
+            elif word == "watch":
+                sock.sendall(b"watching\n")
+                _remember(arg, sock)
+            elif word == "recall":
+                sock.sendall((_memory.get(arg, "unknown") + "\n").encode())
         except OSError:
             pass
 
@@ -136,8 +169,10 @@ def pump(where):
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("::", int(where)))
     server.listen(4096)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     threading.stack_size(256 * 1024)
-    _random_block()
+    _block(False)
     print("ready", flush=True)
     while True:
         sock, _ = server.accept()

@@ -1,0 +1,119 @@
+/* The inside of a connection, shared by the files of quic/ and nobody else. */
+#ifndef ADIT_QUIC_CONN_H
+#define ADIT_QUIC_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "quic/quic.h"
+#include "quic/quic_buf.h"
+#include "quic/quic_dgram.h"
+#include "quic/quic_heal.h"
+#include "quic/quic_limits.h"
+#include "quic/quic_path.h"
+#include "quic/quic_replay.h"
+#include "quic/quic_sched.h"
+#include "quic/quic_shim.h"
+#include "quic/quic_stream.h"
+#include "quic/quic_window.h"
+
+enum quic_state {
+	QUIC_OPEN, /* alive, handshake included */
+	QUIC_CLOSING, /* CONNECTION_CLOSE is to be put out */
+	QUIC_DEAD, /* nothing more is sent or read; the CLOSED event is there */
+};
+
+/* Our connection ids, those that a datagram for us may carry. */
+struct quic_cids {
+	uint8_t id[QUIC_CIDS_MAX][QUIC_CID_LEN];
+	size_t n;
+	uint8_t original[QUIC_CID_MAX]; /* server: what the client made up; for the handshake only */
+	size_t original_len;
+};
+
+/* The batch under construction, and what the pacer knows. */
+struct quic_pack {
+	uint8_t *buf;
+	size_t held_pos; /* a packet that did not fit the last batch is at |held_pos| */
+	size_t held_len;
+	uint32_t held_path;
+	size_t quantum; /* bytes put out since the pacer was told */
+	size_t wakeup; /* bytes put out at |wakeup_at| */
+	adit_time wakeup_at;
+	adit_time pace_at; /* when the bytes told to the pacer are over */
+	bool is_yielding; /* QUIC_WAKEUP_MAX reached: to be called again at once */
+	bool is_stuck; /* the library gave up on the path: wait for the peer */
+};
+
+struct quic {
+	ngtcp2_conn *conn;
+	ngtcp2_crypto_conn_ref conn_ref;
+	gnutls_session_t tls;
+	const struct adit_log *log;
+	struct adit_rng rng;
+
+	enum quic_state state;
+	bool server;
+	bool is_making; /* inside the library's constructor: quic_cb_rand() */
+	bool has_peer_key; /* proven */
+	bool bad_key;
+	bool handshaken;
+	bool confirmed;
+	bool migration_owed; /* quic_migrate() had no connection id to spare */
+	bool credit_wanted; /* quic_stream_open() said EAGAIN */
+	bool rx_is_new; /* cb_decrypt(): the datagram being read is authentic and came for the first time */
+	uint8_t pin[QUIC_KEY_LEN];
+	uint8_t peer_key[QUIC_KEY_LEN];
+
+	adit_time clock; /* the latest time the library was given */
+	struct quic_cids cids;
+	struct quic_replay replay;
+	struct quic_paths paths;
+	struct quic_pack pack;
+	struct quic_heal heal;
+
+	struct quic_pool pool;
+	struct quic_sched sched;
+	struct quic_budget budget;
+	struct adit_list streams;
+	struct adit_list news; /* streams with news */
+	struct adit_list blocked; /* streams with bytes that the peer's window keeps back */
+	size_t n_streams;
+	uint64_t unsent; /* of all streams */
+	struct quic_dgrams tx_dgrams;
+	struct quic_dgrams rx_dgrams;
+
+	unsigned events; /* 1 << enum quic_event_kind */
+	struct quic_close_info close;
+	quic_shim_ccerr ccerr; /* what to tell the peer while CLOSING */
+	struct quic_stats stats;
+};
+
+/* -- quic.c -- */
+
+/* The connection met the library's error |liberr|: decides what is said to the peer and to the user. */
+void quic_fail(struct quic *q, int liberr);
+/* Over, with nothing to be sent. */
+void quic_die(struct quic *q, enum quic_close_kind kind, uint64_t code);
+/* The time to give the library: never backwards. */
+adit_time quic_clock(struct quic *q, adit_time now);
+adit_dur quic_rtt(const struct quic *q);
+void quic_cids_add(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
+void quic_cids_remove(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
+
+/* -- quic_cb.c -- */
+
+/* ngtcp2_conn_read_pkt() on the current path; sets |rx_is_new|. */
+int quic_cb_read(struct quic *q, const uint8_t *data, size_t len);
+
+/* All callbacks for the library. */
+void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
+
+/* -- quic_pack.c -- */
+
+/* Builds one batch; 1 or 0 as quic_output(). */
+int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch);
+
+#endif

@@ -1,0 +1,108 @@
+/* Every number of quic/: unit and source. */
+#ifndef ADIT_QUIC_LIMITS_H
+#define ADIT_QUIC_LIMITS_H
+
+#include "base/time.h"
+
+/* Bytes of our connection ids: short headers can then be told apart by one 8-byte compare. */
+#define QUIC_CID_LEN 8
+
+/* Bytes of a connection id at most, RFC 9000 17.2. */
+#define QUIC_CID_MAX 20
+
+/* First byte of a packet, RFC 9000 17. */
+#define QUIC_HEADER_LONG      0x80
+#define QUIC_HEADER_FIXED_BIT 0x40
+#define QUIC_HEADER_TYPE      0x30 /* long headers */
+#define QUIC_HEADER_INITIAL   0x00
+#define QUIC_HEADER_PN_LEN    0x03
+
+/* Our connection ids alive at once: the library's pool of 8 and as many retired ones that may still be under way. */
+#define QUIC_CIDS_MAX 24
+
+/* Connection ids the peer may keep ready for us, and we for it: that many migrations need no round trip between. */
+#define QUIC_ACTIVE_CIDS 7
+
+/* Virtual paths remembered; the library refers to 8 at most (current, fallback, bound, validating). */
+#define QUIC_PATHS_MAX 16
+
+/*
+ * Migrations a peer may show us while something of ours is unacknowledged. The library aborts the process when more
+ * than 16 RETIRE_CONNECTION_ID frames are unacknowledged, and a peer decides what it acknowledges.
+ */
+#define QUIC_MIGRATIONS_UNACKED 12
+
+/* A path we left counts as come back when the newer one has been silent for so long; less is reordering. */
+#define QUIC_PATH_RETURN ADIT_MS(500)
+
+/* Bytes of UDP payload a datagram must have to begin a connection, RFC 9000 14.1. */
+#define QUIC_INITIAL_MIN 1200
+
+/* Bytes of UDP payload we send at most: 1500 less IPv6 and UDP headers. The library probes 1406 and 1444. */
+#define QUIC_PAYLOAD_MAX 1452
+
+/* Bytes of one batch: the kernel's limit for a UDP_SEGMENT send, and how many packets are worth it. */
+#define QUIC_BATCH_MAX     65507
+#define QUIC_BATCH_PACKETS 45
+
+/* Bytes put out at one instant before the driver should look at its sockets again. */
+#define QUIC_WAKEUP_MAX (256 * 1024)
+
+/* How late a driver's timer may be: what it lost is sent after, no more. */
+#define QUIC_PACING_SLACK ADIT_MS(1)
+
+/* RFC 9000 10.2 and 4.1.1 name no number; two round trips on a bad satellite link, with loss. */
+#define QUIC_HANDSHAKE_TIMEOUT ADIT_SEC(10)
+
+/* Payload of one chunk of stream data, bytes: with its header an allocation of 16 KB. */
+#define QUIC_CHUNK_SIZE (16 * 1024 - 32)
+
+/* Free chunks kept for reuse (1 MB). */
+#define QUIC_POOL_KEEP 64
+
+/* Bytes a stream accepts ahead of what has been put into packets. */
+#define QUIC_STREAM_UNSENT_MAX (256 * 1024)
+
+/* The same while the peer's window is shut or the connection as a whole holds QUIC_UNSENT_TOTAL: one chunk. */
+#define QUIC_STREAM_UNSENT_MIN QUIC_CHUNK_SIZE
+
+/* Unsent bytes of all streams from where each gets QUIC_STREAM_UNSENT_MIN only. */
+#define QUIC_UNSENT_TOTAL (8 * 1024 * 1024)
+
+/* Receive window of a new stream, bytes, and how far it may grow. */
+#define QUIC_WINDOW_MIN (32 * 1024)
+#define QUIC_WINDOW_MAX (32 * 1024 * 1024)
+
+/* What all streams of a connection may still send us or have sent unread, bytes. */
+#define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
+
+/* Connection window (RFC 9000 4.1): never what limits, streams' windows do; so twice the budget, for its lag. */
+#define QUIC_CONN_WINDOW (2 * QUIC_WINDOW_BUDGET)
+
+/* Stream credit the peer has in hand while the budget lasts, and from how little on large windows must shrink. */
+#define QUIC_CREDIT_MAX 256
+#define QUIC_CREDIT_LOW 32
+
+/* A round trip shorter than this says little about how fast a reader drains. */
+#define QUIC_WINDOW_RTT_MIN ADIT_MS(5)
+
+/* Bytes after which a stream that never ran dry counts as bulk. */
+#define QUIC_INTERACTIVE_MAX (16 * 1024)
+
+/* How long a stream must have been dry to be interactive again. */
+#define QUIC_INTERACTIVE_REST ADIT_MS(20)
+
+/* Bytes a bulk stream sends before the next one's turn. */
+#define QUIC_TURN (16 * 1024)
+
+/* Datagrams (RFC 9221) waiting, each way: entries and bytes. */
+#define QUIC_DGRAM_QUEUE 256
+#define QUIC_DGRAM_BYTES (512 * 1024)
+
+/* Around a datagram's bytes in a packet: short header 1 + 8 + 4, tag 16, frame type 1 and length 2. */
+#define QUIC_DGRAM_OVERHEAD 32
+
+/* Streams waiting for window that are asked, per call, whether the peer stopped reading. */
+#define QUIC_STOP_CHECKS 4
+
+#endif

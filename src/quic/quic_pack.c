@@ -1,0 +1,281 @@
+/*
+ * From queued bytes to batches of packets. A batch is for one GSO send: packets of one size back to back, the last one
+ * may be shorter. A packet that does not fit (bigger, or for another path) waits in the buffer and begins the next
+ * batch.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "quic/quic_conn.h"
+#include "quic/quic_stream_priv.h"
+
+/* Vectors handed to the library for one packet: it takes 1.4 KB, so more than three are never touched. */
+#define PACK_VECS 3
+
+/* What pack_stream() and pack_dgram() say besides a packet's length or a fatal error: build on. */
+#define PACK_AGAIN NGTCP2_ERR_WRITE_MORE
+
+/* After a stream's turn to add to the packet: |n| from the library, |taken| bytes or -1. */
+static ngtcp2_ssize pack_stream_done(struct quic_stream *s, ngtcp2_ssize n, ngtcp2_ssize taken, bool fin_taken)
+{
+	if (taken >= 0)
+		quic_stream_packed(s, (size_t)taken, fin_taken);
+	switch (n) {
+	case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+		quic_stream_blocked(s);
+		return PACK_AGAIN;
+	case NGTCP2_ERR_STREAM_SHUT_WR:
+		quic_stream_was_stopped(s);
+		return PACK_AGAIN;
+	case NGTCP2_ERR_STREAM_NOT_FOUND:
+		quic_sched_dry(&s->turn, s->q->clock);
+		return PACK_AGAIN;
+	default:
+		return n;
+	}
+}
+
+static ngtcp2_ssize pack_stream(struct quic *q, struct quic_stream *s, ngtcp2_path *path, uint8_t *dest, size_t len)
+{
+	uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
+	struct quic_vec vec[PACK_VECS];
+	ngtcp2_vec data[PACK_VECS];
+	ngtcp2_ssize taken = -1;
+	ngtcp2_ssize n;
+	size_t n_vec = quic_buf_unread(&s->tx, vec, PACK_VECS, len);
+	uint64_t offered = 0;
+	bool fin;
+
+	for (size_t i = 0; i < n_vec; i++) {
+		data[i].base = vec[i].base;
+		data[i].len = vec[i].len;
+		offered += vec[i].len;
+	}
+	fin = s->tx_finish && offered == quic_buf_unread_len(&s->tx);
+	if (fin)
+		flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+	n = ngtcp2_conn_writev_stream(q->conn, path, NULL, dest, len, &taken, flags, s->id, data, n_vec, q->clock);
+	return pack_stream_done(s, n, taken, fin && taken >= 0 && (uint64_t)taken == offered);
+}
+
+static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, ngtcp2_path *path, uint8_t *dest,
+			       size_t len)
+{
+	ngtcp2_vec data = {.base = (uint8_t *)d, .len = d_len};
+	int accepted = 0;
+	ngtcp2_ssize n;
+
+	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
+					&data, d_len > 0 ? 1 : 0, q->clock);
+	if (accepted)
+		quic_dgrams_pop(&q->tx_dgrams);
+	return n;
+}
+
+/* The first queued datagram that still fits into a packet of the current path; a migration may have shrunk them. */
+static const uint8_t *pack_next_dgram(struct quic *q, size_t *ret_len)
+{
+	const uint8_t *d;
+
+	while ((d = quic_dgrams_peek(&q->tx_dgrams, ret_len)) && *ret_len > quic_dgram_max(q)) {
+		quic_dgrams_pop(&q->tx_dgrams);
+		q->stats.dgrams_dropped++;
+	}
+	return d;
+}
+
+/*
+ * Writes one packet of |len| bytes at most to |dest|: datagrams first, then streams in their order, as many as fit.
+ * Returns its length, 0 (nothing to send, or not now), or the library's error. Between two PACK_AGAIN nothing but
+ * writev calls may reach the library.
+ */
+static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest, size_t len)
+{
+	while (q->handshaken) {
+		struct quic_turn *t;
+		const uint8_t *d;
+		size_t d_len;
+		ngtcp2_ssize n;
+
+		d = pack_next_dgram(q, &d_len);
+		if (d) {
+			n = pack_dgram(q, d, d_len, path, dest, len);
+		} else {
+			t = quic_sched_next(&q->sched);
+			if (!t)
+				break;
+			n = pack_stream(q, quic_stream_of(t), path, dest, len);
+		}
+		if (n != PACK_AGAIN)
+			return n;
+	}
+	return ngtcp2_conn_writev_stream(q->conn, path, NULL, dest, len, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL,
+					 0, q->clock);
+}
+
+/*
+ * Tells the library's pacer what was put out. Its own clock would start at |now| each time, and a driver's timer that
+ * is late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
+ */
+static void pack_pace(struct quic *q, adit_time now)
+{
+	struct quic_pack *k = &q->pack;
+	struct quic_shim_stat st;
+	adit_time from = now > QUIC_PACING_SLACK ? now - QUIC_PACING_SLACK : 0;
+
+	if (k->quantum == 0)
+		return;
+	quic_shim_stat_get(q->conn, &st);
+	quic_heal_look(q, &st);
+	if (q->heal.state != QUIC_HEAL_NONE) {
+		k->quantum = 0;
+		return;
+	}
+	if (k->pace_at > from)
+		from = k->pace_at;
+	if (from > now + QUIC_PACING_SLACK)
+		from = now + QUIC_PACING_SLACK;
+	ngtcp2_conn_update_pkt_tx_time(q->conn, from);
+	k->pace_at = from + (adit_dur)((double)k->quantum / st.pacing_rate);
+	k->quantum = 0;
+}
+
+/* The batch so far. */
+struct batch {
+	uint32_t path;
+	size_t len;
+	size_t seg_size;
+	size_t n;
+};
+
+/* Adds the packet that lies behind the batch, |n| bytes; false: it belongs to the next one. */
+static bool batch_add(struct batch *b, uint32_t path, size_t n)
+{
+	if (b->n > 0 && (path != b->path || n > b->seg_size))
+		return false;
+	if (b->n == 0) {
+		b->path = path;
+		b->seg_size = n;
+	}
+	b->len += n;
+	b->n++;
+	return true;
+}
+
+/* Can another packet follow? Not after a shorter one. */
+static bool batch_is_open(const struct batch *b)
+{
+	return b->n == 0 || (b->len == b->n * b->seg_size && b->n < QUIC_BATCH_PACKETS &&
+			     b->len + QUIC_PAYLOAD_MAX <= QUIC_BATCH_MAX);
+}
+
+static void batch_take_held(struct quic_pack *k, struct batch *b)
+{
+	if (k->held_len == 0)
+		return;
+	memmove(k->buf, k->buf + k->held_pos, k->held_len);
+	batch_add(b, k->held_path, k->held_len);
+	k->held_len = 0;
+}
+
+static void batch_hold(struct quic_pack *k, const struct batch *b, uint32_t path, size_t n)
+{
+	k->held_pos = b->len;
+	k->held_len = n;
+	k->held_path = path;
+}
+
+static bool pack_may_go_on(struct quic *q, adit_time now)
+{
+	struct quic_pack *k = &q->pack;
+
+	if (k->wakeup_at != now) {
+		k->wakeup_at = now;
+		k->wakeup = 0;
+		k->is_yielding = false;
+	}
+	return !k->is_yielding && !k->is_stuck;
+}
+
+/* There is nothing to send. If nothing is in flight either, everything we ever sent is acknowledged. */
+static void pack_settle(struct quic *q)
+{
+	struct quic_shim_stat st;
+
+	if (q->paths.unacked == 0)
+		return;
+	quic_shim_stat_get(q->conn, &st);
+	if (st.in_flight == 0)
+		quic_paths_settled(&q->paths);
+}
+
+/* Fills the buffer behind a held packet. Returns false when nothing more is to be sent now. */
+static bool pack_fill(struct quic *q, struct batch *b, size_t quantum)
+{
+	struct quic_pack *k = &q->pack;
+	size_t left = quic_heal_allows(q);
+
+	for (; left > 0 && batch_is_open(b) && k->quantum + b->len + QUIC_PAYLOAD_MAX <= quantum; left--) {
+		ngtcp2_path_storage ps;
+		uint32_t path;
+		ngtcp2_ssize n;
+
+		ngtcp2_path_storage_zero(&ps);
+		n = pack_packet(q, &ps.path, k->buf + b->len, QUIC_PAYLOAD_MAX);
+		if (n == NGTCP2_ERR_NO_VIABLE_PATH) {
+			/* A lost path is not our death: wait for the peer, and meet it as on a new path. */
+			k->is_stuck = true;
+			return false;
+		}
+		if (n < 0) {
+			quic_fail(q, (int)n);
+			return false;
+		}
+		if (n == 0) {
+			pack_settle(q);
+			return false;
+		}
+		q->stats.tx_packets++;
+		if (!quic_paths_user(&q->paths, &ps.path, &path))
+			continue;
+		if (!batch_add(b, path, (size_t)n)) {
+			batch_hold(k, b, path, (size_t)n);
+			return true;
+		}
+	}
+	return true;
+}
+
+int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
+{
+	struct quic_pack *k = &q->pack;
+	struct batch b = {0};
+	size_t quantum;
+	size_t n_held;
+	bool has_more;
+
+	batch_take_held(k, &b);
+	if (pack_may_go_on(q, now)) {
+		quantum = ngtcp2_conn_get_send_quantum(q->conn);
+		if (quantum < 2 * QUIC_PAYLOAD_MAX)
+			quantum = 2 * QUIC_PAYLOAD_MAX;
+		n_held = b.n;
+		has_more = pack_fill(q, &b, quantum);
+		quic_heal_sent(q, b.n - n_held);
+		k->quantum += b.len;
+		if (!has_more || k->quantum + QUIC_PAYLOAD_MAX > quantum)
+			pack_pace(q, q->clock);
+	}
+	if (b.n == 0)
+		return 0;
+	k->wakeup += b.len;
+	k->is_yielding = k->wakeup >= QUIC_WAKEUP_MAX;
+	q->stats.tx_bytes += b.len;
+	*ret_batch = (struct quic_batch){
+		.path = b.path,
+		.data = k->buf,
+		.len = b.len,
+		.seg_size = b.n > 1 ? b.seg_size : 0,
+	};
+	return 1;
+}

@@ -1,0 +1,122 @@
+#include "quic/quic_window.h"
+
+#include <assert.h>
+
+#include "quic/quic_limits.h"
+
+void quic_budget_init(struct quic_budget *b)
+{
+	*b = (struct quic_budget){0};
+}
+
+static uint64_t budget_room(const struct quic_budget *b)
+{
+	uint64_t spent = b->used + b->credits * QUIC_WINDOW_MIN;
+
+	return spent < QUIC_WINDOW_BUDGET ? QUIC_WINDOW_BUDGET - spent : 0;
+}
+
+bool quic_budget_has_room(const struct quic_budget *b)
+{
+	return budget_room(b) >= QUIC_WINDOW_MIN;
+}
+
+uint64_t quic_budget_credit(struct quic_budget *b)
+{
+	uint64_t want = QUIC_CREDIT_MAX - b->credits;
+	uint64_t can = budget_room(b) / QUIC_WINDOW_MIN;
+	uint64_t n = want < can ? want : can;
+
+	/* An eighth at a time, unless the peer is nearly out of credit. */
+	if (n < QUIC_CREDIT_MAX / 8 && b->credits >= QUIC_CREDIT_LOW)
+		return 0;
+	b->credits += n;
+	return n;
+}
+
+void quic_budget_credit_used(struct quic_budget *b)
+{
+	assert(b->credits > 0);
+	b->credits--;
+}
+
+static void window_charge(struct quic_window *w, struct quic_budget *b)
+{
+	uint64_t held = w->limit - w->taken;
+	uint64_t charge = w->is_final || held > QUIC_WINDOW_MIN ? held : QUIC_WINDOW_MIN;
+
+	b->used = b->used - w->charge + charge;
+	w->charge = charge;
+}
+
+void quic_window_init(struct quic_window *w, struct quic_budget *b, adit_time now)
+{
+	*w = (struct quic_window){.size = QUIC_WINDOW_MIN, .limit = QUIC_WINDOW_MIN, .mark_at = now};
+	window_charge(w, b);
+}
+
+static bool budget_is_tight(const struct quic_budget *b)
+{
+	return b->credits < QUIC_CREDIT_LOW && !quic_budget_has_room(b);
+}
+
+/* Half a window in one round trip is a whole one in two. |n|: just consumed, and counted in |taken|. */
+static void window_adapt(struct quic_window *w, const struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
+{
+	adit_dur slow = rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN;
+	uint64_t more;
+
+	/* After a pause, in which nothing may have been there to read, the clock starts with the first bytes. */
+	if (w->taken - n == w->mark && adit_time_since(now, w->mark_at) > slow) {
+		w->mark = w->taken;
+		w->mark_at = now;
+		return;
+	}
+	if (w->taken - w->mark < w->size / 2)
+		return;
+	if (budget_is_tight(b)) {
+		if (w->size > QUIC_WINDOW_MIN)
+			w->size /= 2;
+	} else if (adit_time_since(now, w->mark_at) <= slow && w->size < QUIC_WINDOW_MAX) {
+		/* Both the growth and what the old size still has to be granted must fit. */
+		more = w->size + (w->taken + w->size - w->limit);
+		if (budget_room(b) >= more)
+			w->size *= 2;
+	}
+	w->mark = w->taken;
+	w->mark_at = now;
+}
+
+uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
+{
+	uint64_t grant, room;
+
+	w->taken += n;
+	assert(w->taken <= w->limit);
+	window_charge(w, b);
+	if (w->is_final)
+		return 0;
+	window_adapt(w, b, n, now, rtt);
+
+	if (w->taken + w->size <= w->limit)
+		return 0;
+	grant = w->taken + w->size - w->limit;
+	/* A quarter of the window at a time: frames are not free. */
+	if (grant < w->size / 4 || grant <= QUIC_WINDOW_MIN / 2)
+		return 0;
+	room = budget_room(b) + (w->charge - (w->limit - w->taken));
+	if (grant > room) {
+		w->size = w->size / 2 > QUIC_WINDOW_MIN ? w->size / 2 : QUIC_WINDOW_MIN;
+		grant = room;
+	}
+	w->limit += grant;
+	window_charge(w, b);
+	return grant;
+}
+
+void quic_window_end(struct quic_window *w, struct quic_budget *b, uint64_t size)
+{
+	w->limit = size > w->taken ? size : w->taken;
+	w->is_final = true;
+	window_charge(w, b);
+}
