@@ -4,123 +4,25 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "cli/cli_text.h"
+#include "cli/cli_peer.h"
 #include "core/trust/trust_base32.h"
 #include "core/trust/trust_idline.h"
 #include "core/trust/trust_keys.h"
 #include "crypto/crypto.h"
-#include "io/io_peers.h"
-
-#define TICKET_FILE_MAX 4096 /* bytes: a ticket with white space around and inside */
-
-static int decode(struct cli_run *r, const char *where, const char *text, size_t len, struct cli_target_peer *p)
-{
-	struct cli_msg *m = &r->cli->msg;
-	int err = trust_ticket_decode(text, len, &crypto_gnutls, &p->ticket);
-
-	if (err >= 0) {
-		p->by_key = trust_ticket_is_by_key(&p->ticket);
-		return CLI_GO;
-	}
-	if (err == ADIT_EVERSION)
-		cli_error(m, "update adit on this machine", "%s: the ticket was made by a later version", where);
-	else if (err == ADIT_ECHECKSUM)
-		cli_error(m, "copy it again, whole: it begins with adit1", "%s: the ticket is damaged", where);
-	else
-		cli_error(m, "a ticket begins with adit1; \"adit ticket\" on the other side prints it",
-			  "%s: this is no ticket", where);
-	return CLI_EXIT_BAD;
-}
-
-static int from_file(struct cli_run *r, struct cli_target_peer *p)
-{
-	const char *file = r->cli->opts.connect.ticket_file;
-	struct io_text text;
-	struct io_why why;
-	int rc;
-
-	if (io_file_read(file, TICKET_FILE_MAX, &text, &why) < 0) {
-		cli_error(&r->cli->msg, why.next[0] ? why.next : NULL, "--ticket-file: %s", why.what);
-		return CLI_EXIT_LOCAL;
-	}
-	rc = decode(r, strcmp(file, "-") == 0 ? "stdin" : file, text.data, text.len, p);
-	io_text_done(&text);
-	return rc;
-}
-
-struct guess {
-	const char *names[IO_PEERS_MAX];
-	char text[IO_PEERS_MAX][TRUST_NAME_MAX + 1];
-	size_t n;
-};
-
-static void add_guess(void *ctx, const struct io_peer *peer)
-{
-	struct guess *g = ctx;
-
-	if (g->n == IO_PEERS_MAX)
-		return;
-	memcpy(g->text[g->n], peer->name, sizeof(g->text[0]));
-	g->names[g->n] = g->text[g->n];
-	g->n++;
-}
-
-static int unknown_name(struct cli_run *r, const char *name)
-{
-	static struct guess g; /* large */
-	char next[96] = "\"adit peer list\" shows the saved names; \"adit peer add\" saves one";
-	struct io_damage damage;
-	struct io_why why;
-	const char *guess = NULL;
-
-	g.n = 0;
-	if (io_peers_each(&r->state, add_guess, &g, &damage, &why) == 0)
-		guess = cli_text_guess(name, g.names, g.n);
-	if (guess)
-		snprintf(next, sizeof(next), "did you mean \"%s\"?", guess);
-	cli_error(&r->cli->msg, next, "there is no saved peer \"%s\"", name);
-	return CLI_EXIT_BAD;
-}
-
-static int from_name(struct cli_run *r, const char *name, struct cli_target_peer *p)
-{
-	static struct io_peer saved; /* large */
-	struct cli_opts *o = &r->cli->opts;
-	struct io_damage damage;
-	struct cli_fault f;
-	struct io_why why;
-	int err = io_peers_get(&r->state, name, &saved, &damage, &why);
-
-	if (err == ADIT_ENOENT)
-		return unknown_name(r, name);
-	if (err < 0) {
-		cli_error(&r->cli->msg, why.next[0] ? why.next : NULL, "%s", why.what);
-		return CLI_EXIT_LOCAL;
-	}
-	for (size_t i = 0; i < saved.n_options; i++) {
-		err = cli_opts_set(o, CLI_FOR_CONNECT, CLI_RANK_SAVED, saved.options[i].name, saved.options[i].value,
-				   &f);
-		if (err < 0 && err != ADIT_EIGNORED)
-			return cli_msg_fault(&r->cli->msg, &f);
-	}
-	snprintf(p->name, sizeof(p->name), "%s", name);
-	err = decode(r, name, saved.ticket, strlen(saved.ticket), p);
-	adit_bytes_wipe(&saved, sizeof(saved));
-	return err;
-}
 
 int cli_meet_find(struct cli_run *r, struct cli_target_peer *ret_peer)
 {
-	const struct cli_connect *c = &r->cli->opts.connect;
+	const char *word = r->cli->opts.connect.peer;
+	int rc;
 
 	*ret_peer = (struct cli_target_peer){0};
-	if (c->ticket_file[0])
-		return from_file(r, ret_peer);
-	if (c->env_ticket)
-		return decode(r, "ADIT_TICKET", c->env_ticket, strlen(c->env_ticket), ret_peer);
-	if (trust_ticket_is_text(c->peer, strlen(c->peer)))
-		return decode(r, "PEER", c->peer, strlen(c->peer), ret_peer);
-	return from_name(r, c->peer, ret_peer);
+	rc = cli_peer_find(r->cli, &r->state, &ret_peer->ticket);
+	if (rc != CLI_GO)
+		return rc;
+	ret_peer->by_key = trust_ticket_is_by_key(&ret_peer->ticket);
+	if (word && !trust_ticket_is_text(word, strlen(word)))
+		snprintf(ret_peer->name, sizeof(ret_peer->name), "%s", word);
+	return CLI_GO;
 }
 
 void cli_meet_done(struct cli_target_peer *p)
@@ -175,12 +77,13 @@ int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret
 	return CLI_EXIT_LOCAL;
 }
 
-/* The line that the other side needs in its --allow file. */
-static void hint_allow(struct cli_run *r)
+void cli_meet_hint(struct cli_run *r, const struct cli_target_peer *p)
 {
 	struct trust_idline id = {0};
 	char line[TRUST_IDLINE_TEXT_MAX + 1];
 
+	if (!p->by_key)
+		return;
 	memcpy(id.key, r->identity.public_key, sizeof(id.key));
 	trust_idline_format(&id, line);
 	cli_hint(&r->cli->msg, "this ticket admits known keys only; the line for the other side's --allow file: %s",
@@ -201,8 +104,7 @@ void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p)
 	cli_hint(m, "one of the routers changes port numbers: without a mediator that cannot be crossed;"
 		    " a forwarded UDP port (--port) on one side can");
 	cli_hint(m, "one clock is far off: compare \"date -u\" on both sides");
-	if (p->by_key)
-		hint_allow(r);
-	else
+	if (!p->by_key)
 		cli_hint(m, "the ticket was revoked, or another machine is using it");
+	cli_meet_hint(r, p);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cli/cli_peer.h"
 #include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "core/trust/trust_base32.h"
@@ -47,7 +48,7 @@ static int ask_ticket(struct cli *cli, struct io_text *ret_text)
 static int put_ticket(struct cli *cli, const char *text, struct io_peer *p)
 {
 	struct trust_ticket ticket;
-	int rc = cli_ticket_read(cli, text, "the ticket", &ticket);
+	int rc = cli_peer_ticket(cli, text, "the ticket", &ticket);
 	int len;
 
 	if (rc != CLI_GO)

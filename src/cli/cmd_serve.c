@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "cli/cli_allow.h"
 #include "cli/cli_run.h"
+#include "cli/cli_state.h"
 #include "core/trust/trust_keys.h"
 #include "crypto/crypto.h"
 #include "endpoint/ep_ctl.h"
@@ -112,13 +113,14 @@ static int load_tickets(struct serve *s)
 	struct io_tickets all;
 	struct io_why why;
 	struct sweep w = {.serve = s, .all = &all};
+	int err;
 
 	if (!io_state_tickets_changed(&s->run.state, &s->stamp))
 		return CLI_GO;
-	if (io_tickets_load(&s->run.state, &all, &why) < 0) {
-		cli_error(&s->cli->msg, why.next, "%s", why.what);
-		return CLI_EXIT_LOCAL;
-	}
+	err = io_tickets_load(&s->run.state, &all, &why);
+	if (err < 0)
+		return cli_state_fault(s->cli, err, &why);
+	cli_state_damage(s->cli, &s->run.state, "tickets", &all.damage);
 	ep_serve_each(s->ep, sweep_lane, &w);
 	for (size_t i = 0; i < all.n; i++)
 		if (!all.v[i].revoked && !ep_serve_has_lane(s->ep, all.v[i].label))
@@ -377,43 +379,70 @@ static void probe_targets(struct serve *s)
 	}
 }
 
-static int print_ticket(struct serve *s)
+/* The user revoked "default": other labels may be in use, or nobody could ever come. */
+static int without_default(struct serve *s, const struct io_why *revoked)
+{
+	struct io_tickets all;
+	struct io_why why;
+	size_t live = 0;
+	int err = io_tickets_load(&s->run.state, &all, &why);
+
+	if (err < 0)
+		return cli_state_fault(s->cli, err, &why);
+	for (size_t i = 0; i < all.n; i++)
+		live += !all.v[i].revoked;
+	io_tickets_done(&all);
+	if (live > 0) {
+		cli_info(&s->cli->msg, "%s; %zu other%s admitted", revoked->what, live, live == 1 ? " is" : "s are");
+		return CLI_GO;
+	}
+	cli_error(&s->cli->msg, revoked->next, "%s, and there is no other", revoked->what);
+	return CLI_EXIT_BAD;
+}
+
+/* The ticket to be shown, made if need be: before the lanes are opened, so that it has one. */
+static int take_ticket(struct serve *s, char ret_text[TRUST_TICKET_TEXT_MAX + 1])
 {
 	struct adit_rng rng = crypto_rng();
 	struct trust_ticket t = {0};
 	struct io_ticket kept;
 	struct io_why why;
-	char text[TRUST_TICKET_TEXT_MAX + 1];
+	int err;
 
+	ret_text[0] = '\0';
 	if (s->allow.given) {
 		memcpy(t.identity, s->run.identity.public_key, sizeof(t.identity));
 	} else {
-		if (io_tickets_get(&s->run.state, IO_TICKET_DEFAULT, &rng, io_clock_utc(), &kept, &why) == ADIT_ENOENT)
-			return CLI_GO; /* revoked by the user: other labels may be in use */
-		if (why.what[0] && !kept.label[0]) {
-			cli_error(&s->cli->msg, why.next, "%s", why.what);
-			return CLI_EXIT_LOCAL;
-		}
+		err = io_tickets_get(&s->run.state, IO_TICKET_DEFAULT, &rng, io_clock_utc(), &kept, &why);
+		if (err != 0)
+			return err == ADIT_ENOENT ? without_default(s, &why) : cli_state_fault(s->cli, err, &why);
 		io_ticket_issue(&kept, s->run.identity.public_key, &t);
 		adit_bytes_wipe(&kept, sizeof(kept));
 	}
-	if (!s->cli->opts.serve.no_ticket && trust_ticket_encode(&t, &crypto_gnutls, text) > 0) {
-		if (s->cli->opts.common.json) {
-			struct cli_json j;
-
-			cli_json_init(&j);
-			cli_json_object(&j, NULL);
-			cli_json_str(&j, "event", "ticket");
-			cli_json_str(&j, "ticket", text);
-			cli_json_object_end(&j);
-			cli_out_json(&s->cli->msg, &j);
-		} else {
-			cli_out(&s->cli->msg, "%s", text);
-		}
-		adit_bytes_wipe(text, sizeof(text));
-	}
+	err = trust_ticket_encode(&t, &crypto_gnutls, ret_text);
 	trust_ticket_done(&t);
-	return CLI_GO;
+	if (err > 0)
+		return CLI_GO;
+	cli_error(&s->cli->msg, NULL, "the ticket cannot be written: %s", adit_strerror(err));
+	return CLI_EXIT_INTERNAL;
+}
+
+static void print_ticket(struct serve *s, const char *text)
+{
+	struct cli_json j;
+
+	if (s->cli->opts.serve.no_ticket || text[0] == '\0')
+		return;
+	if (!s->cli->opts.common.json) {
+		cli_out(&s->cli->msg, "%s", text);
+		return;
+	}
+	cli_json_init(&j);
+	cli_json_object(&j, NULL);
+	cli_json_str(&j, "event", "ticket");
+	cli_json_str(&j, "ticket", text);
+	cli_json_object_end(&j);
+	cli_out_json(&s->cli->msg, &j);
 }
 
 static void say_start(struct serve *s)
@@ -494,10 +523,15 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		cli_error(&cli->msg, why.next, "%s", why.what);
 		rc = CLI_EXIT_LOCAL;
 	} else {
+		char ticket[TRUST_TICKET_TEXT_MAX + 1];
+
 		take_services(&s);
-		rc = print_ticket(&s);
+		rc = take_ticket(&s, ticket);
 		if (rc == CLI_GO)
 			rc = start(&s);
+		if (rc == CLI_GO)
+			print_ticket(&s, ticket); /* only when it is good for something */
+		adit_bytes_wipe(ticket, sizeof(ticket));
 		if (rc == CLI_GO)
 			rc = cli_run_loop(&s.run);
 		finish(&s);

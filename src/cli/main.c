@@ -9,16 +9,9 @@
 
 #include "base/bytes.h"
 #include "cli/cli_help.h"
-#include "cli/cli_state.h"
+#include "cli/cli_peer.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
-
-/* A command that is not linked in has no row: each may be left out of a build. */
-#pragma weak cmd_serve
-#pragma weak cmd_connect
-#pragma weak cmd_pipe
-#pragma weak cmd_status
-#pragma weak cmd_udphp
 
 static const struct cli_row rows[] = {
 	{"serve", "offer services; prints the ticket", CLI_FOR_SERVE, cmd_serve, NULL},
@@ -32,15 +25,10 @@ static const struct cli_row rows[] = {
 	{"help", "show the manual of a command", CLI_FOR_HELP, cmd_help, NULL},
 };
 
-static bool is_linked(const struct cli_row *row)
-{
-	return row->run || row->run_raw;
-}
-
 const struct cli_row *cli_row_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]) && strcmp(rows[i].name, name) == 0)
+		if (strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
 }
@@ -50,12 +38,10 @@ int cli_unknown_command(struct cli_msg *m, const char *typed)
 	const char *names[ARRAY_LEN(rows)];
 	char next[64] = "adit -h lists the commands";
 	const char *guess;
-	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]))
-			names[n++] = rows[i].name;
-	guess = cli_text_guess(typed, names, n);
+		names[i] = rows[i].name;
+	guess = cli_text_guess(typed, names, ARRAY_LEN(rows));
 	if (guess)
 		snprintf(next, sizeof(next), "did you mean \"%s\"?", guess);
 	cli_error(m, next, "there is no command \"%.60s\"", typed);
@@ -66,8 +52,7 @@ void cli_overview(struct cli *cli)
 {
 	cli_out_raw(&cli->msg, cli_help_head);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (is_linked(&rows[i]))
-			cli_out(&cli->msg, "  %-9s %s", rows[i].name, rows[i].summary);
+		cli_out(&cli->msg, "  %-9s %s", rows[i].name, rows[i].summary);
 	cli_out_raw(&cli->msg, cli_help_tail);
 }
 
@@ -117,7 +102,7 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 	if (cli_opts_words(o, row->opts, getenv("ADIT_TICKET"), &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
 	/* connect and pipe check when the saved peer's options are there too: cli_peer_find(). */
-	rc = row->opts == CLI_FOR_SERVE ? cli_meet_check(cli) : CLI_GO;
+	rc = row->opts == CLI_FOR_SERVE ? cli_peer_check_mediators(cli) : CLI_GO;
 	return rc != CLI_GO ? rc : row->run(cli, (int)o->n_words, o->words);
 }
 

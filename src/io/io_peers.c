@@ -110,6 +110,7 @@ int io_peers_each(const struct io_state *st, io_peers_each_fn *each, void *ctx, 
 	struct io_text text;
 	int err = io_state_read(st, STORE, &text, why);
 
+	*damage = (struct io_damage){0};
 	if (err != 0)
 		return err;
 	err = parse_file(st, &text, each, ctx, damage, why);

@@ -28,12 +28,13 @@ ADIT_MUST_CHECK int io_peer_add_option(struct io_peer *p, const char *name, cons
 typedef void io_peers_each_fn(void *ctx, const struct io_peer *peer);
 
 /*
- * The store as pure text; |damage| tells which lines were passed over. EINVAL, EVERSION: the head (nothing was called);
- * ENOMEM.
+ * The store as pure text; the lines that were passed over are added to |damage|. EINVAL, EVERSION: the head (nothing
+ * was called); ENOMEM.
  */
 ADIT_MUST_CHECK int io_peers_parse(const char *text, size_t len, io_peers_each_fn *each, void *ctx,
 				   struct io_damage *damage);
 
+/* |damage| is set afresh, by io_peers_get() too. */
 ADIT_MUST_CHECK int io_peers_each(const struct io_state *st, io_peers_each_fn *each, void *ctx,
 				  struct io_damage *damage, struct io_why *why);
 

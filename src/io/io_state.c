@@ -172,7 +172,7 @@ int io_state_open(struct io_state *st, const char *option, struct io_why *why)
 	enum origin origin;
 	int err;
 
-	*st = (struct io_state){.fd = -1, .lock_fd = -1, .serve_fd = -1};
+	*st = (struct io_state){.fd = -1, .lock_fd = -1, .serve_fd = -1, .lock_wait = IO_LOCK_WAIT};
 	err = locate(option, st->dir, &origin, why);
 	if (err != 0)
 		return err;
@@ -288,7 +288,7 @@ int io_state_lock(struct io_state *st, struct io_why *why)
 		return fd;
 	for (adit_dur waited = 0;; waited += IO_LOCK_STEP) {
 		err = try_lock(st, fd, "lock", why);
-		if (err != ADIT_EAGAIN || waited >= IO_LOCK_WAIT)
+		if (err != ADIT_EAGAIN || waited >= st->lock_wait)
 			break;
 		nanosleep(&step, NULL);
 	}

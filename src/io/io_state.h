@@ -27,6 +27,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/time.h"
 #include "crypto/crypto_identity.h"
 #include "io/io_file.h"
 #include "io/io_state_limits.h"
@@ -38,6 +39,7 @@ struct io_state {
 	int lock_fd; /* of "lock", -1 while not held */
 	int serve_fd; /* of "serve.lock", -1 while not held */
 	uint64_t tag; /* names this directory among others on the machine, see io_state_socket() */
+	adit_dur lock_wait; /* IO_LOCK_WAIT; tests are less patient */
 };
 
 /*

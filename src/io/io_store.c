@@ -67,7 +67,7 @@ static int parse_field(char *word, struct io_record *r, const char **ret_reason)
 {
 	char *equals = strchr(word, '=');
 
-	if (!equals || equals == word)
+	if (!equals || equals == word || word + strspn(word, "abcdefghijklmnopqrstuvwxyz-") != equals)
 		return fail(ret_reason, "a word is no key=value");
 	if (r->n == IO_FIELDS_MAX)
 		return fail(ret_reason, "too many fields");

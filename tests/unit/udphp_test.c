@@ -556,6 +556,60 @@ static void the_peer_stays_alive_by_any_valid_message(void **state)
 	assert_int_equal(exit_code(), 0);
 }
 
+static void a_reader_that_closed_does_not_turn_its_12_into_13(void **state)
+{
+	uint8_t buf[64];
+
+	(void)state;
+	input(buf, make_data(buf, 0, "reply"));
+	udphp_feed_end(lone, now, UDPHP_EXIT_TCP_EOF);
+	udphp_take_failed(lone, now);
+	assert_int_equal(exit_code(), UDPHP_EXIT_TCP_EOF);
+}
+
+/* The linker sends the machine's allocations here. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+static unsigned allocations_left = UINT32_MAX;
+
+static bool may_allocate(void)
+{
+	return allocations_left == UINT32_MAX || allocations_left-- > 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return may_allocate() ? __real_calloc(n, size) : NULL;
+}
+
+static void each_allocation_may_fail(void **state)
+{
+	struct udphp_config cfg = {.peer = addr_of[1], .port = 5555, .md5 = crypto_md5};
+	struct adit_rng_seeded seed;
+	struct udphp *m = NULL;
+	unsigned n;
+
+	(void)state;
+	cfg.rng = adit_rng_seeded_init(&seed, 1);
+	for (n = 0; !m && n < 100; n++) {
+		allocations_left = n;
+		m = udphp_new(&cfg, T0);
+		allocations_left = UINT32_MAX;
+	}
+	assert_non_null(m);
+	assert_in_range(n, 5, 20); /* the machine, and what zlib wants for two streams */
+	udphp_free(m);
+	udphp_free(NULL);
+}
+
 /* -- two of them */
 
 static const uint8_t *text_and_noise(size_t *ret_len)
@@ -665,7 +719,7 @@ static unsigned bad_network(struct pair *p, unsigned from, uint8_t *data, size_t
 		return 0;
 	if (r / 100 % 100 < 10)
 		/* Not the numbers: nothing in a message protects them. */
-		damage(data, len, (unsigned)(r / 10000 % 8 + (*len > 3 ? 24 + r / 80000 % (8 * (*len - 4)) : 0)));
+		damage(data, len, (unsigned)(r / 10000 % 8 + (*len > 4 ? 24 + r / 80000 % (8 * (*len - 4)) : 0)));
 	if (r / 1000000 % 100 < 10)
 		*delay = ADIT_MS(r / 100000000 % 1500);
 	return r / 1000000000 % 100 < 10 ? 2 : 1;
@@ -763,6 +817,8 @@ int main(void)
 		LONE(another_port_of_the_peer_is_followed_when_the_first_was_never_heard),
 		LONE(a_port_in_use_is_left_only_after_ten_silent_seconds),
 		LONE(the_peer_stays_alive_by_any_valid_message),
+		LONE(a_reader_that_closed_does_not_turn_its_12_into_13),
+		cmocka_unit_test(each_allocation_may_fail),
 		cmocka_unit_test(both_streams_arrive_and_both_ends_close_with_12),
 		cmocka_unit_test(every_message_may_be_damaged_in_every_way),
 		cmocka_unit_test(a_network_that_loses_doubles_delays_and_damages_costs_time_only),
