@@ -277,21 +277,20 @@ static adit_dur outage(const struct sim_cell *c, uint64_t seed, unsigned side, b
 
 static void print_outages(const struct sim_cell *c, unsigned side, unsigned seeds, adit_dur *took)
 {
-	unsigned clashes = 0;
+	unsigned lost = 0;
 	unsigned healed = 0;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		bool clashed;
 
 		took[seed - 1] = outage(c, seed, side, &clashed);
-		clashes += clashed;
+		lost += clashed;
 		healed += took[seed - 1] != ADIT_NEVER;
 	}
 	qsort(took, seeds, sizeof(*took), by_value);
 	printf("%-6s x %-6s %u hops %2ld ms, the %s router forgets: port lost %5.1f %%, healed %5.1f %%",
 	       sim_input_name(c->input[0]), sim_input_name(c->input[1]), c->hops, c->rtt_ms,
-	       side == PUNCH_SERVE ? "serve side's  " : "connect side's", 100.0 * clashes / seeds,
-	       100.0 * healed / seeds);
+	       side == PUNCH_SERVE ? "serve side's  " : "connect side's", 100.0 * lost / seeds, 100.0 * healed / seeds);
 	if (healed > 0)
 		printf("  median %6.3f  last %6.3f", (double)took[healed / 2] / 1e9, (double)took[healed - 1] / 1e9);
 	printf("\n");
