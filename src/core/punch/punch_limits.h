@@ -83,6 +83,9 @@
 #define PUNCH_FLOWS_PER_MIN   1200
 #define PUNCH_FLOWS_BURST_MIN 200 /* what must be left in the budget before a volley or burst may take from it */
 
+/* Times after this are taken for it: the year 2116, in nanoseconds, so that sums of two do not run over. */
+#define PUNCH_UTC_MAX (UINT64_C(1) << 62)
+
 /* The families of slots: punch_plan.c has the table and the reasons. */
 #define PUNCH_NEAR_SLOT    ADIT_SEC(2)
 #define PUNCH_NEAR_GAP     ADIT_MS(500)
