@@ -62,12 +62,12 @@ static bool budget_is_tight(const struct quic_budget *b)
 }
 
 /*
- * The measure is a whole window in two round trips. Not less than a whole one: that much can be waiting unread, and a
- * reader that takes it all at once after a long sleep would look fast.
+ * The measure is a whole window in QUIC_WINDOW_RTTS round trips. Not less than a whole one: that much can be waiting
+ * unread, and a reader that takes it all at once after a long sleep would look fast.
  */
 static void window_adapt(struct quic_window *w, const struct quic_budget *b, bool is_tight, adit_time now, adit_dur rtt)
 {
-	adit_dur quick = 2 * (rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN);
+	adit_dur quick = QUIC_WINDOW_RTTS * (rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN);
 	uint64_t more;
 
 	if (w->taken - w->mark < w->size)
