@@ -1,6 +1,6 @@
 /*
  * What happens to a path that was found: routers that forget, wires that are cut, programs that are killed, and nothing
- * for an hour. In virtual time, over Linux' NAT.
+ * for an hour. In virtual time, over Linux' NAT. ADIT_SIM_SEEDS=100 prints how long a forgetful router is felt.
  */
 #include "../unit/test.h"
 
@@ -41,16 +41,23 @@ static void tell(const char *what, const struct sim_world *w, uint64_t seed, adi
 		(double)(int64_t)(w->peer[1].lost_at - since) / 1e9);
 }
 
-/* Cells with every mix of drop and accept, over every way; calls |fn| with a world that has met. */
+/* Every mix of drop and accept, over every way. */
+static struct sim_cell cell_of(unsigned i)
+{
+	return (struct sim_cell){
+		.input = {i & 1 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP, i & 2 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP},
+		.hops = ways[i / 4 % ARRAY_LEN(ways)].hops,
+		.rtt_ms = ways[i / 4 % ARRAY_LEN(ways)].rtt_ms,
+		.late_us = 100,
+		.low_ttl = 1,
+	};
+}
+
+/* Calls |fn| with a world of each cell that has met. */
 static void for_all(unsigned seeds, void (*fn)(struct sim_world *w, uint64_t seed, unsigned variant), unsigned variants)
 {
 	for (unsigned i = 0; i < 4 * ARRAY_LEN(ways) * variants; i++) {
-		struct sim_cell c = {
-			.input = {i & 1 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP, i & 2 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP},
-			.hops = ways[i / 4 % ARRAY_LEN(ways)].hops,
-			.rtt_ms = ways[i / 4 % ARRAY_LEN(ways)].rtt_ms,
-			.late_us = 100,
-		};
+		struct sim_cell c = cell_of(i);
 
 		for (uint64_t seed = 1; seed <= seeds; seed++) {
 			struct sim_world w;
@@ -238,6 +245,73 @@ static void a_program_that_is_killed_and_started_again_is_found(void **state)
 	for_all(1, restarts, 2);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	adit_dur x = *(const adit_dur *)a;
+	adit_dur y = *(const adit_dur *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* From the moment a router forgot until data flow both ways again; ADIT_NEVER: not within a minute. */
+static adit_dur outage(const struct sim_cell *c, uint64_t seed, unsigned side, bool *ret_clashed)
+{
+	struct sim_world w;
+	struct lab_nat *n;
+	adit_time at;
+	adit_dur took = ADIT_NEVER;
+
+	world_met(&w, c, seed);
+	n = lab_router_nat(w.router[side]);
+	sim_peer_set_pace(&w.peer[side], ADIT_MS(100));
+	sim_peer_set_pace(&w.peer[!side], ADIT_MS(5));
+	sim_world_run(&w, ADIT_SEC(1) + seed * ADIT_US(7919) % ADIT_MS(100));
+	n->ops->flush(n);
+	at = lab_sim_now(w.sim);
+	if (sim_world_flows(&w, at + ADIT_MS(c->rtt_ms + 1), at + ADIT_SEC(60)))
+		took = lab_sim_now(w.sim) - at;
+	*ret_clashed = w.peer[side].losses > 0;
+	sim_world_done(&w);
+	return took;
+}
+
+static void print_outages(const struct sim_cell *c, unsigned side, unsigned seeds, adit_dur *took)
+{
+	unsigned lost = 0;
+	unsigned healed = 0;
+
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		bool clashed;
+
+		took[seed - 1] = outage(c, seed, side, &clashed);
+		lost += clashed;
+		healed += took[seed - 1] != ADIT_NEVER;
+	}
+	qsort(took, seeds, sizeof(*took), by_value);
+	printf("%-6s x %-6s %u hops %2ld ms, the %s router forgets: port lost %5.1f %%, healed %5.1f %%",
+	       sim_input_name(c->input[0]), sim_input_name(c->input[1]), c->hops, c->rtt_ms,
+	       side == PUNCH_SERVE ? "serve side's  " : "connect side's", 100.0 * lost / seeds, 100.0 * healed / seeds);
+	if (healed > 0)
+		printf("  median %6.3f  last %6.3f", (double)took[healed / 2] / 1e9, (double)took[healed - 1] / 1e9);
+	printf("\n");
+	fflush(stdout);
+}
+
+static int print_table(unsigned seeds)
+{
+	adit_dur *took = malloc(seeds * sizeof(*took));
+
+	if (!took)
+		return 1;
+	for (unsigned i = 0; i < 4 * ARRAY_LEN(ways) * 2; i++) {
+		struct sim_cell c = cell_of(i / 2);
+
+		print_outages(&c, i % 2, seeds, took);
+	}
+	free(took);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,5 +323,7 @@ int main(void)
 		cmocka_unit_test(a_program_that_is_killed_and_started_again_is_found),
 	};
 
+	if (getenv("ADIT_SIM_SEEDS"))
+		return print_table((unsigned)strtoul(getenv("ADIT_SIM_SEEDS"), NULL, 10));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

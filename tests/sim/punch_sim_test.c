@@ -106,6 +106,7 @@ static struct sim_cell cell_of(const struct row *r, uint64_t seed)
 		.port = r->port,
 		.late_us = 100,
 		.loss = r->loss,
+		.low_ttl = 1,
 	};
 }
 
@@ -311,6 +312,21 @@ static void a_pinned_port_opens_closed_routers(void **state)
 	assert_kept(&t);
 }
 
+/* That the lab can tell: what the design says does not work, does not work here either. */
+static void without_a_low_ttl_a_waiter_on_one_port_is_never_found(void **state)
+{
+	struct row r = {.input = {LAB_INPUT_ACCEPT, LAB_INPUT_ACCEPT}, .way = {8, 20}, .wait_ms = 60000, .port = 5555};
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 4; seed++) {
+		struct sim_cell c = cell_of(&r, seed);
+
+		assert_true(run(&c, seed).met);
+		c.low_ttl = 0;
+		assert_false(run(&c, seed).met);
+	}
+}
+
 static void one_seed_gives_one_run(void **state)
 {
 	struct row r = {.input = {LAB_INPUT_ACCEPT, LAB_INPUT_ACCEPT}, .way = {8, 20}};
@@ -456,6 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_seed_gives_one_run),
+		cmocka_unit_test(without_a_low_ttl_a_waiter_on_one_port_is_never_found),
 		cmocka_unit_test(closed_routers_always_open),
 		cmocka_unit_test(one_open_router_always_opens),
 		cmocka_unit_test(two_open_routers_open_with_hops_between_and_nearly_always_without),

@@ -16,9 +16,9 @@ const char *sim_input_name(enum lab_input input)
 
 const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
 {
-	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld loss=%u",
+	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld loss=%u low=%u",
 		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, (double)c->skew_us / 1000,
-		 c->clock_ms, c->port, c->late_us, c->loss);
+		 c->clock_ms, c->port, c->late_us, c->loss, c->low_ttl);
 	return buf;
 }
 
@@ -39,8 +39,8 @@ bool sim_cell_parse(const char *text, struct sim_cell *ret_cell)
 	char in[2][8];
 	double skew_ms;
 
-	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld loss=%u", in[0], in[1],
-		   &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us, &c.loss) != 9)
+	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld loss=%u low=%u", in[0],
+		   in[1], &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us, &c.loss, &c.low_ttl) != 10)
 		return false;
 	if (!parse_input(in[0], &c.input[0]) || !parse_input(in[1], &c.input[1]))
 		return false;
@@ -109,6 +109,7 @@ int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 				  (uint16_t)c->port) < 0 ||
 		    lab_sim_at(w->sim, start[side], sim_peer_start, &w->peer[side]) < 0)
 			return ADIT_ENOMEM;
+		w->peer[side].cfg.low_ttl = c->low_ttl;
 	}
 	w->later_at = start[0] > start[1] ? start[0] : start[1];
 	return 0;

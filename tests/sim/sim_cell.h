@@ -2,7 +2,7 @@
  * A cell of the matrix: two homes behind masquerading routers, the way between them, who starts when, whose clock is
  * wrong. A run of a cell is given by its text and a seed, and by nothing else.
  *
- *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100 loss=0
+ *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100 loss=0 low=1
  *
  *   in     WAN input of the serve side's router, of the connect side's
  *   hops   routers between the two; 0: neighbours
@@ -12,6 +12,7 @@
  *   port   the pinned one on both sides; 0: none
  *   late   timers fire up to this late, us
  *   loss   packets lost between the routers, per mille, each way
+ *   low    0: no low TTL, to show what it is good for
  */
 #ifndef SIM_CELL_H
 #define SIM_CELL_H
@@ -30,6 +31,7 @@ struct sim_cell {
 	unsigned port;
 	long late_us;
 	unsigned loss;
+	unsigned low_ttl;
 };
 
 #define SIM_CELL_STRLEN 160

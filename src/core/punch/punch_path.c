@@ -207,6 +207,8 @@ int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgra
 	int r;
 
 	set_now(p, now);
+	if (d->remote.port == 0)
+		return ADIT_EIGNORED;
 	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r < 0)
 		return r;
