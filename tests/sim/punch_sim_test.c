@@ -49,6 +49,11 @@ static unsigned accepting(const struct row *r)
 	return (r->input[0] == LAB_INPUT_ACCEPT) + (r->input[1] == LAB_INPUT_ACCEPT);
 }
 
+static bool rejecting(const struct row *r)
+{
+	return r->input[0] == LAB_INPUT_REJECT || r->input[1] == LAB_INPUT_REJECT;
+}
+
 /* How soon 95 % have met where a router accepts. */
 static adit_dur limit_of(const struct row *r)
 {
@@ -190,6 +195,9 @@ static void tally_all(struct tally *t, unsigned accept, long clock_ms, long wait
 				.port = port,
 			};
 
+			/* A waiter is loud once and quiet then: to it, rejecting is dropping. */
+			if (wait_ms > 0 && rejecting(&r))
+				continue;
 			if (accepting(&r) == accept)
 				tally_row(t, &r, seeds);
 		}
@@ -267,7 +275,7 @@ static void who_has_waited_an_hour_is_found(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 1; i < 4; i++) {
 		struct row r = {
 			.input = {i & 1 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP, i & 2 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP},
 			.way = {8, 20},
@@ -286,7 +294,7 @@ static void loss_costs_time_only(void **state)
 	for (unsigned loss = 10; loss <= 100; loss *= 10) {
 		struct tally t = {0};
 
-		for (int i = 0; i < 3; i++) {
+		for (int i = 1; i < 4; i++) {
 			for (size_t k = 0; k < ARRAY_LEN(ways); k++) {
 				struct row r = {
 					.input = {i & 1 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP,
@@ -402,8 +410,8 @@ static void print_if_picked(const struct row *r, unsigned seeds, adit_dur *took)
 /* Every clock error and every wait; and with right clocks, a pinned port, and loss. */
 static void print_cells(const enum lab_input input[2], const struct way *way, unsigned seeds, adit_dur *took)
 {
-	bool rejects = input[0] == LAB_INPUT_REJECT || input[1] == LAB_INPUT_REJECT;
 	struct row base = {.input = {input[0], input[1]}, .way = *way};
+	bool rejects = rejecting(&base);
 
 	for (size_t k = 0; k < ARRAY_LEN(waits_ms); k++) {
 		for (size_t i = 0; i < ARRAY_LEN(clocks_ms); i++) {
