@@ -45,7 +45,7 @@ static void tell(const char *what, const struct sim_world *w, uint64_t seed, adi
 static struct sim_cell cell_of(unsigned i)
 {
 	return (struct sim_cell){
-		.input = {i & 1 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP, i & 2 ? LAB_INPUT_ACCEPT : LAB_INPUT_DROP},
+		.input = {i & 1 ? SIM_ACCEPT : SIM_DROP, i & 2 ? SIM_ACCEPT : SIM_DROP},
 		.hops = ways[i / 4 % ARRAY_LEN(ways)].hops,
 		.rtt_ms = ways[i / 4 % ARRAY_LEN(ways)].rtt_ms,
 		.late_us = 100,
@@ -94,7 +94,7 @@ static void forgets(struct sim_world *w, uint64_t seed, unsigned side)
 	assert_true(ok);
 	if (w->peer[side].losses > 0) {
 		clashes++;
-		assert_int_equal(w->cell.input[side], LAB_INPUT_ACCEPT);
+		assert_int_equal(w->cell.input[side], SIM_ACCEPT);
 		assert_true(w->peer[0].lost_at <= at + ADIT_SEC(3) && w->peer[1].lost_at <= at + ADIT_SEC(3));
 	}
 	sim_peer_set_pace(&w->peer[!side], ADIT_MS(100));
