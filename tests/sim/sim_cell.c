@@ -5,11 +5,10 @@
 
 #include "base/bytes.h"
 
+#define FWD_PORT 5555
+
 static const char *const input_names[] = {
-	[SIM_DROP] = "drop",
-	[SIM_REJECT] = "reject",
-	[SIM_ACCEPT] = "accept",
-	[SIM_NONE] = "none",
+	[SIM_DROP] = "drop", [SIM_REJECT] = "reject", [SIM_ACCEPT] = "accept", [SIM_NONE] = "none", [SIM_FWD] = "fwd",
 };
 
 const char *sim_input_name(enum sim_input input)
@@ -59,7 +58,12 @@ static struct adit_addr wan_of(int side)
 
 static int router_init(struct sim_world *w, int side)
 {
-	static const enum lab_input inputs[] = {LAB_INPUT_DROP, LAB_INPUT_REJECT, LAB_INPUT_ACCEPT};
+	static const enum lab_input inputs[] = {
+		[SIM_DROP] = LAB_INPUT_DROP,
+		[SIM_REJECT] = LAB_INPUT_REJECT,
+		[SIM_ACCEPT] = LAB_INPUT_ACCEPT,
+		[SIM_FWD] = LAB_INPUT_DROP,
+	};
 	struct adit_addr lan = adit_addr_v4(192, 168, 1, 1, 0);
 	struct adit_addr own = adit_addr_v4(192, 168, 1, 2, 0);
 	struct adit_addr wan = wan_of(side);
@@ -67,6 +71,8 @@ static int router_init(struct sim_world *w, int side)
 		.wan = wan, .lan = lan, .input = inputs[w->cell.input[side]], .seed = lab_sim_seed(w->sim)};
 	struct lab_net *home = lab_net_new(w->sim, NULL);
 
+	if (w->cell.input[side] == SIM_FWD)
+		cfg.forwards[0] = (struct lab_forward){.port = FWD_PORT, .to = adit_addr_with_port(own, FWD_PORT)};
 	if (!home || !lab_host_attach(w->host[side], home, &own, NULL))
 		return ADIT_ENOMEM;
 	w->router[side] = lab_router_new(w->sim, lab_linux_new(&cfg), home, &lan, w->internet, &wan, NULL);
@@ -117,9 +123,14 @@ int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 	adit_rng_fill(&rng, k, sizeof(k));
 	for (int side = 0; side < 2; side++) {
 		struct adit_addr other = wan_of(!side);
+		uint16_t port = (uint16_t)c->port;
 
-		if (sim_peer_init(&w->peer[side], w->sim, w->host[side], (enum punch_role)side, k, &other,
-				  (uint16_t)c->port) < 0 ||
+		if (c->input[side] == SIM_FWD)
+			port = FWD_PORT;
+		if (c->input[!side] == SIM_FWD)
+			other.port = FWD_PORT;
+
+		if (sim_peer_init(&w->peer[side], w->sim, w->host[side], (enum punch_role)side, k, &other, port) < 0 ||
 		    lab_sim_at(w->sim, start[side], sim_peer_start, &w->peer[side]) < 0)
 			return ADIT_ENOMEM;
 		w->peer[side].cfg.low_ttl = c->low_ttl;

@@ -4,7 +4,8 @@
  *
  *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100 loss=0 low=1
  *
- *   in     WAN input of the serve side's router, of the connect side's; none: no router, the host has the address
+ *   in     WAN input of the serve side's router, of the connect side's; none: no router, the host has the address;
+ *          fwd: dropped but for port 5555, which is forwarded, pinned there and named to the other side
  *   hops   routers between the two; 0: neighbours
  *   rtt    there and back, ms
  *   skew   when the connect side starts, ms after the serve side; negative: before
@@ -27,6 +28,7 @@ enum sim_input {
 	SIM_REJECT,
 	SIM_ACCEPT,
 	SIM_NONE,
+	SIM_FWD,
 };
 
 struct sim_cell {
