@@ -83,6 +83,12 @@
 #define QUIC_CREDIT_MAX 256
 #define QUIC_CREDIT_LOW 32
 
+/*
+ * A window grows when its reader drains it in so many round trips. One is the least possible; where packets get lost
+ * the reader has to wait for them, and drains it in two at best.
+ */
+#define QUIC_WINDOW_RTTS 4
+
 /* A round trip shorter than this says little about how fast a reader drains. */
 #define QUIC_WINDOW_RTT_MIN ADIT_MS(5)
 

@@ -4,7 +4,7 @@
  * Sending:   reserve -> write into the vectors -> commit; finish after the last byte. A stream accepts
  *            QUIC_STREAM_UNSENT_MAX bytes ahead of what has been put into packets.
  * Receiving: peek -> use the bytes -> consume. Only consume opens the window again, so a user who stops reading stops
- *            the sender at the far end. Window: starts at 32 KB, doubles while the reader drains it within two round
+ *            the sender at the far end. Window: starts at 32 KB, doubles while the reader drains it within four round
  *            trips, up to 32 MB; the sum of what all streams of a connection may still send us stays within the budget
  *            (48 MB), and the peer's stream credit waits when it is spent.
  * Order of sending: streams that sent little since they last ran dry go first, in arrival order; bulk takes turns.

@@ -2,7 +2,7 @@
  * How much the peer may send us: a window per stream, and one budget over all of them and over the streams the peer may
  * still open.
  *
- * A window starts at QUIC_WINDOW_MIN and doubles while its reader drains it within two round trips. Growth stops when
+ * A window starts at QUIC_WINDOW_MIN and doubles while its reader drains it within four round trips. Growth stops when
  * the budget is spent; then nothing is taken back at once, but large windows shrink as they are drained, so that new
  * streams find room. A stream's first QUIC_WINDOW_MIN is always its own: it can be granted again whatever the others
  * do.

@@ -34,9 +34,9 @@
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */
 #define PUNCH_STAMPS_MAX    16 /* stamps remembered per sender for reordering */
-#define PUNCH_LATE \
-	ADIT_SEC(5) /* a stamp that comes so much later than its turn: a replay (queues hold a packet for 1-2 s) */
-#define PUNCH_REORDER ADIT_SEC(2) /* older than this behind the newest: a replay */
+#define PUNCH_LATE          ADIT_SEC(5) /* a stamp that comes this much after its turn: a replay (a queue holds 1-2 s) */
+#define PUNCH_DRIFT         1000 /* one part in this many of the silence is granted on top: clocks drift */
+#define PUNCH_REORDER       ADIT_SEC(2) /* older than this behind the newest: a replay */
 
 /*
  * Local ports of pairs: below Linux' ephemeral range (32768), so nobody holds them by accident; above the services.

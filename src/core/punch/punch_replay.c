@@ -41,14 +41,16 @@ static bool was_seen(const struct punch_replay_sender *s, adit_utc stamp)
 
 /*
  * Stamps run as time does: how much later this one is here than its distance from the newest allows for. What was
- * captured on its way and never arrived is no more fresh after a while than what did arrive.
+ * captured on its way and never arrived is no more fresh after a while than what did arrive. Nobody's clock is exact: a
+ * peer that was silent for days may have lost a thousandth of them.
  */
 static bool is_late(const struct punch_replay_sender *s, adit_time now, adit_utc stamp)
 {
 	adit_dur passed = adit_time_since(now, s->heard_at);
+	adit_dur late = PUNCH_LATE + passed / PUNCH_DRIFT;
 
-	return stamp >= s->newest ? passed > (stamp - s->newest) + PUNCH_LATE
-				  : passed + (s->newest - stamp) > PUNCH_LATE;
+	return stamp >= s->newest ? passed > adit_time_add(stamp - s->newest, late)
+				  : adit_time_add(passed, s->newest - stamp) > late;
 }
 
 /* The smallest remembered stamp makes room and becomes the floor. */
