@@ -42,46 +42,62 @@ bool adit_addr_eq(const struct adit_addr *a, const struct adit_addr *b)
 	return a->port == b->port && adit_addr_eq_ip(a, b);
 }
 
+/*
+ * The four bytes of an IPv4 address, also of one in IPv6 clothes (RFC 4291 2.5.5.2): a packet to ::ffff:127.0.0.1 goes
+ * where 127.0.0.1 is, so no question about an address may have two answers. NULL: a real IPv6 address.
+ */
+static const uint8_t *v4_of(const struct adit_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (!adit_addr_is_v6(a))
+		return a->ip;
+	return memcmp(a->ip, mapped, sizeof(mapped)) == 0 ? a->ip + sizeof(mapped) : NULL;
+}
+
 bool adit_addr_is_loopback(const struct adit_addr *a)
 {
 	static const uint8_t one[16] = {[15] = 1};
+	const uint8_t *v4 = v4_of(a);
 
-	if (adit_addr_is_v4(a))
-		return a->ip[0] == 127;
-	return memcmp(a->ip, one, 16) == 0;
+	return v4 ? v4[0] == 127 : memcmp(a->ip, one, 16) == 0;
 }
 
 bool adit_addr_is_private(const struct adit_addr *a)
 {
-	const uint8_t *p = a->ip;
+	const uint8_t *p = v4_of(a);
 
-	if (adit_addr_is_v6(a))
-		return (p[0] & 0xfe) == 0xfc;
+	if (!p)
+		return (a->ip[0] & 0xfe) == 0xfc;
 	return p[0] == 10 || (p[0] == 172 && (p[1] & 0xf0) == 16) || (p[0] == 192 && p[1] == 168) ||
 	       (p[0] == 100 && (p[1] & 0xc0) == 64);
 }
 
 bool adit_addr_is_link_local(const struct adit_addr *a)
 {
-	if (adit_addr_is_v6(a))
+	const uint8_t *v4 = v4_of(a);
+
+	if (!v4)
 		return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
-	return a->ip[0] == 169 && a->ip[1] == 254;
+	return v4[0] == 169 && v4[1] == 254;
 }
 
 bool adit_addr_is_multicast(const struct adit_addr *a)
 {
 	static const uint8_t broadcast[4] = {255, 255, 255, 255};
+	const uint8_t *v4 = v4_of(a);
 
-	if (adit_addr_is_v6(a))
+	if (!v4)
 		return a->ip[0] == 0xff;
-	return (a->ip[0] & 0xf0) == 0xe0 || memcmp(a->ip, broadcast, 4) == 0;
+	return (v4[0] & 0xf0) == 0xe0 || memcmp(v4, broadcast, 4) == 0;
 }
 
 bool adit_addr_is_any(const struct adit_addr *a)
 {
 	static const uint8_t zero[16];
+	const uint8_t *v4 = v4_of(a);
 
-	return memcmp(a->ip, zero, 16) == 0;
+	return v4 ? memcmp(v4, zero, 4) == 0 : memcmp(a->ip, zero, 16) == 0;
 }
 
 /* Where the longest run of two or more zero groups begins (RFC 5952 4.2); its length in |ret_len|. */
@@ -121,8 +137,8 @@ static void format_v6(const uint8_t ip[16], char buf[ADIT_ADDR_STRLEN])
 			i += run_len - 1;
 			continue;
 		}
-		at += (size_t)snprintf(buf + at, ADIT_ADDR_STRLEN - at, "%s%x",
-				       i > 0 && i != run + run_len ? ":" : "", g[i]);
+		at += (size_t)snprintf(buf + at, ADIT_ADDR_STRLEN - at, "%s%x", i > 0 && i != run + run_len ? ":" : "",
+				       g[i]);
 	}
 }
 
@@ -164,7 +180,10 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* A decimal number of at most |max| at |*p|; moves |*p| behind it. -1 where there is none. */
+/*
+ * A decimal number of at most |max| at |*p|; moves |*p| behind it. -1 where there is none. No zeroes in front: some
+ * read 010 as eight (RFC 6943 3.1.1), and a number that means two hosts is none.
+ */
 static long parse_decimal(const char **p, const char *end, long max)
 {
 	long v = 0;
@@ -176,7 +195,7 @@ static long parse_decimal(const char **p, const char *end, long max)
 			return -1;
 		(*p)++;
 	}
-	return *p == start ? -1 : v;
+	return *p == start || (*start == '0' && *p - start > 1) ? -1 : v;
 }
 
 static bool parse_v4(const char *p, const char *end, uint8_t ip[4])
@@ -209,8 +228,8 @@ static bool parse_group(const char **p, const char *end, uint16_t *ret)
 static bool parse_v6(const char *p, const char *end, uint8_t ip[16])
 {
 	uint8_t out[16] = {0};
-	int n = 0;	/* bytes written */
-	int gap = -1;	/* where "::" stood */
+	int n = 0; /* bytes written */
+	int gap = -1; /* where "::" stood */
 
 	if (end - p >= 2 && p[0] == ':' && p[1] == ':') {
 		gap = 0;
@@ -260,7 +279,9 @@ int adit_addr_parse(const char *text, size_t len, struct adit_addr *ret_addr)
 	struct adit_addr a = {0};
 	long port_nr = 0;
 
-	if (len > 0 && text[0] == '[') {
+	if (len == 0)
+		return ADIT_EINVAL;
+	if (text[0] == '[') {
 		ip_end = memchr(text, ']', len);
 		if (!ip_end)
 			return ADIT_EINVAL;

@@ -19,10 +19,10 @@ enum adit_family {
 };
 
 struct adit_addr {
-	uint8_t ip[16];	 /* network order; IPv4 uses the first four */
-	uint32_t scope;	 /* IPv6 zone index of a link-local address, else 0 */
-	uint16_t port;	 /* host order; 0 = none */
-	uint8_t family;	 /* enum adit_family */
+	uint8_t ip[16]; /* network order; IPv4 uses the first four */
+	uint32_t scope; /* IPv6 zone index of a link-local address, else 0 */
+	uint16_t port; /* host order; 0 = none */
+	uint8_t family; /* enum adit_family */
 };
 
 /* "[2001:db8::1%4294967295]:65535" with its NUL fits. */
@@ -36,6 +36,8 @@ bool adit_addr_is_v4(const struct adit_addr *a);
 bool adit_addr_is_v6(const struct adit_addr *a);
 bool adit_addr_eq(const struct adit_addr *a, const struct adit_addr *b);
 bool adit_addr_eq_ip(const struct adit_addr *a, const struct adit_addr *b);
+
+/* These five see through IPv4-mapped IPv6 addresses (::ffff:0:0/96): a packet to one goes where the IPv4 address is. */
 
 /* 127/8, ::1. */
 bool adit_addr_is_loopback(const struct adit_addr *a);

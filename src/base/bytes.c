@@ -4,7 +4,10 @@
 
 struct adit_rd adit_rd_over(const void *buf, size_t len)
 {
-	return (struct adit_rd){.buf = buf, .len = len};
+	/* No bytes at NULL are no bytes anywhere: adit_rd_take(r, 0) must not look like a failure. */
+	static const uint8_t nothing[1];
+
+	return (struct adit_rd){.buf = buf ? buf : nothing, .len = buf ? len : 0};
 }
 
 size_t adit_rd_left(const struct adit_rd *r)
@@ -59,6 +62,8 @@ void adit_rd_bytes(struct adit_rd *r, void *dst, size_t len)
 {
 	const uint8_t *p = adit_rd_take(r, len);
 
+	if (len == 0)
+		return;
 	if (p)
 		memcpy(dst, p, len);
 	else
@@ -127,17 +132,17 @@ void adit_wr_u64(struct adit_wr *w, uint64_t v)
 
 void adit_wr_bytes(struct adit_wr *w, const void *src, size_t len)
 {
-	uint8_t *p = wr_room(w, len);
+	uint8_t *p = len > 0 ? wr_room(w, len) : NULL;
 
-	if (p && len > 0)
+	if (p)
 		memcpy(p, src, len);
 }
 
 void adit_wr_zero(struct adit_wr *w, size_t len)
 {
-	uint8_t *p = wr_room(w, len);
+	uint8_t *p = len > 0 ? wr_room(w, len) : NULL;
 
-	if (p && len > 0)
+	if (p)
 		memset(p, 0, len);
 }
 
@@ -157,7 +162,7 @@ void adit_wr_varint(struct adit_wr *w, uint64_t v)
 
 void adit_wr_patch_u16(struct adit_wr *w, size_t at, uint16_t v)
 {
-	if (w->bad || at + 2 > w->len) {
+	if (w->bad || at > w->len || w->len - at < 2) {
 		w->bad = true;
 		return;
 	}

@@ -13,12 +13,13 @@ struct adit_list {
 	struct adit_list *next;
 };
 
-#define adit_container(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define adit_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* |it| runs over the nodes; the _safe form survives adit_list_del(it). */
 #define adit_list_each(it, head) for (struct adit_list * (it) = (head)->next; (it) != (head); (it) = (it)->next)
-#define adit_list_each_safe(it, tmp, head)                                                                             \
-	for (struct adit_list * (it) = (head)->next, *(tmp) = (it)->next; (it) != (head); (it) = (tmp), (tmp) = (it)->next)
+#define adit_list_each_safe(it, tmp, head)                                                \
+	for (struct adit_list * (it) = (head)->next, *(tmp) = (it)->next; (it) != (head); \
+	     (it) = (tmp), (tmp) = (it)->next)
 
 static inline void adit_list_init(struct adit_list *l)
 {

@@ -10,11 +10,11 @@
 #include "base/err.h"
 
 enum adit_log_level {
-	ADIT_LOG_ERROR,	  /* the program cannot do what was asked */
-	ADIT_LOG_WARN,	  /* it can, but somebody should know */
-	ADIT_LOG_INFO,	  /* what a person follows: connected, lost, path */
-	ADIT_LOG_DECIDE,  /* -v: decisions and their reasons */
-	ADIT_LOG_PACKET,  /* -vv: each packet */
+	ADIT_LOG_ERROR, /* the program cannot do what was asked */
+	ADIT_LOG_WARN, /* it can, but somebody should know */
+	ADIT_LOG_INFO, /* what a person follows: connected, lost, path */
+	ADIT_LOG_DECIDE, /* -v: decisions and their reasons */
+	ADIT_LOG_PACKET, /* -vv: each packet */
 };
 
 #define ADIT_LOG_LINE_MAX 512 /* bytes with the NUL; longer lines are cut */

@@ -17,9 +17,9 @@
 
 /* A datagram that arrived. All pointers are good during the input call only. */
 struct adit_dgram {
-	uint32_t sock;		  /* the machine's own number for the socket it asked for */
-	struct adit_addr local;	  /* the address that was asked (IP_PKTINFO); port = the socket's */
-	struct adit_addr remote;  /* who sent it */
+	uint32_t sock; /* the machine's own number for the socket it asked for */
+	struct adit_addr local; /* the address that was asked (IP_PKTINFO); port = the socket's */
+	struct adit_addr remote; /* who sent it */
 	const uint8_t *data;
 	size_t len;
 	size_t seg_size; /* GRO: |data| holds datagrams of this size, the last may be shorter; 0: it is just one */
@@ -28,17 +28,17 @@ struct adit_dgram {
 /* An ICMP error that the socket's error queue delivered (Linux IP_RECVERR, IPV6_RECVERR). */
 struct adit_icmp {
 	uint32_t sock;
-	struct adit_addr remote;   /* where our datagram was to go */
+	struct adit_addr remote; /* where our datagram was to go */
 	struct adit_addr offender; /* which host complained; port 0 */
-	uint8_t type;		   /* as on the wire, of the family of |remote| */
+	uint8_t type; /* as on the wire, of the family of |remote| */
 	uint8_t code;
 	const uint8_t *data; /* what the system kept of our datagram's payload */
 	size_t len;
 };
 
 enum adit_out_kind {
-	ADIT_OUT_OPEN,	/* open a UDP socket: |sock|, |local.family|, |local.port| (0: any) */
-	ADIT_OUT_SEND,	/* send |data| from |sock| to |remote| */
+	ADIT_OUT_OPEN, /* open a UDP socket: |sock|, |local.family|, |local.port| (0: any) */
+	ADIT_OUT_SEND, /* send |data| from |sock| to |remote| */
 	ADIT_OUT_CLOSE, /* close |sock|; its number may be used again */
 };
 
@@ -49,21 +49,21 @@ enum adit_out_kind {
 struct adit_out {
 	enum adit_out_kind kind;
 	uint32_t sock;
-	struct adit_addr local;	 /* SEND: the source address to use; family NONE: the system chooses */
+	struct adit_addr local; /* SEND: the source address to use; family NONE: the system chooses */
 	struct adit_addr remote;
 	const uint8_t *data;
 	size_t len;
 	size_t seg_size; /* GSO: cut |data| into datagrams of this size; 0: it is one datagram */
-	uint8_t ttl;	 /* IP TTL or hop limit of this datagram; 0: the system's */
+	uint8_t ttl; /* IP TTL or hop limit of this datagram; 0: the system's */
 };
 
 /* The verbs as a table, for drivers that run any machine. |self| is the machine. */
 struct adit_machine_ops {
 	void (*input)(void *self, adit_time now, const struct adit_dgram *dgram);
-	void (*icmp)(void *self, adit_time now, const struct adit_icmp *icmp);	/* may be NULL */
-	void (*sock_failed)(void *self, adit_time now, uint32_t sock);		/* may be NULL */
+	void (*icmp)(void *self, adit_time now, const struct adit_icmp *icmp); /* may be NULL */
+	void (*sock_failed)(void *self, adit_time now, uint32_t sock); /* may be NULL */
 	void (*tick)(void *self, adit_time now);
-	void (*set_utc)(void *self, adit_time now, adit_utc utc);		/* may be NULL */
+	void (*set_utc)(void *self, adit_time now, adit_utc utc); /* may be NULL */
 	adit_time (*deadline)(const void *self);
 	/* 1: |ret_out| is filled; 0: nothing to do. */
 	int (*output)(void *self, adit_time now, struct adit_out *ret_out);

@@ -10,7 +10,7 @@
 
 struct adit_rng {
 	void (*fill)(void *ctx, void *buf, size_t len); /* never fails */
-	void *ctx;					/* borrowed for the rng's life */
+	void *ctx; /* borrowed for the rng's life */
 };
 
 void adit_rng_fill(const struct adit_rng *r, void *buf, size_t len);

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 typedef uint64_t adit_time; /* CLOCK_BOOTTIME, nanoseconds */
-typedef uint64_t adit_utc;  /* nanoseconds since 1970-01-01T00:00:00Z */
-typedef uint64_t adit_dur;  /* nanoseconds */
+typedef uint64_t adit_utc; /* nanoseconds since 1970-01-01T00:00:00Z */
+typedef uint64_t adit_dur; /* nanoseconds */
 
 #define ADIT_NEVER  UINT64_MAX
-#define ADIT_US(n)  ((adit_dur)(n) * 1000u)
-#define ADIT_MS(n)  ((adit_dur)(n) * 1000000u)
-#define ADIT_SEC(n) ((adit_dur)(n) * 1000000000u)
+#define ADIT_US(n)  ((adit_dur)(n)*1000u)
+#define ADIT_MS(n)  ((adit_dur)(n)*1000000u)
+#define ADIT_SEC(n) ((adit_dur)(n)*1000000000u)
 
 /* |t| + |d|, or ADIT_NEVER where that does not fit or |t| is ADIT_NEVER already. */
 static inline adit_time adit_time_add(adit_time t, adit_dur d)

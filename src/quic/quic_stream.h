@@ -49,7 +49,10 @@ uint64_t quic_stream_id(const struct quic_stream *s);
 
 /* Up to |max| free vectors, |want| bytes or less in all; 0: full (WRITABLE news will follow). */
 size_t quic_stream_reserve(struct quic_stream *s, struct quic_vec *vec, size_t max, size_t want);
-/* The first |n| bytes of the reserved vectors are filled. At once after reserve, with no other call on the connection between. */
+/*
+ * The first |n| bytes of the reserved vectors are filled; 0 gives all of them back. Mandatory after each reserve that gave
+ * any, at once, with no other call on the connection between.
+ */
 void quic_stream_commit(struct quic_stream *s, size_t n);
 /* Copies; all or nothing: 0 or EFULL. */
 ADIT_MUST_CHECK int quic_stream_write(struct quic_stream *s, const void *data, size_t len);

@@ -99,6 +99,110 @@ static void equality_looks_at_every_byte(void **state)
 	}
 }
 
+static void no_bytes_at_all_can_be_read_and_written(void **state)
+{
+	struct adit_rd r = adit_rd_over(NULL, 0);
+	struct adit_wr w = adit_wr_over(NULL, 0);
+
+	(void)state;
+	assert_non_null(adit_rd_take(&r, 0));
+	adit_rd_bytes(&r, NULL, 0);
+	adit_rd_skip(&r, 0);
+	assert_false(r.bad);
+	adit_wr_bytes(&w, NULL, 0);
+	adit_wr_zero(&w, 0);
+	assert_false(w.bad);
+	adit_wr_u8(&w, 0);
+	assert_true(w.bad);
+	adit_rd_skip(&r, 1);
+	assert_true(r.bad);
+}
+
+/* Each position, each length: what is left decides, and a length near SIZE_MAX does not wrap. */
+static void a_reader_takes_what_is_left_and_no_more(void **state)
+{
+	static const uint8_t buf[8];
+
+	(void)state;
+	for (size_t pos = 0; pos <= sizeof(buf); pos++) {
+		for (size_t len = 0; len <= sizeof(buf) + 1; len++) {
+			struct adit_rd r = adit_rd_over(buf, sizeof(buf));
+
+			adit_rd_skip(&r, pos);
+			assert_int_equal(adit_rd_take(&r, len) != NULL, pos + len <= sizeof(buf));
+			assert_int_equal(adit_rd_left(&r), pos + len <= sizeof(buf) ? sizeof(buf) - pos - len : 0);
+		}
+		for (size_t less = 0; less < 16; less++) {
+			struct adit_rd r = adit_rd_over(buf, sizeof(buf));
+
+			adit_rd_skip(&r, pos);
+			assert_null(adit_rd_take(&r, SIZE_MAX - less));
+		}
+	}
+}
+
+static void a_patch_stays_inside_what_was_written(void **state)
+{
+	static const size_t outside[] = {3, 4, 5, SIZE_MAX - 1, SIZE_MAX};
+	uint8_t buf[8] = {0};
+	struct adit_wr w;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
+		w = adit_wr_over(buf, sizeof(buf));
+		adit_wr_u32(&w, 0);
+		adit_wr_patch_u16(&w, outside[i], 0xffff);
+		assert_true(w.bad);
+	}
+	w = adit_wr_over(buf, sizeof(buf));
+	adit_wr_u32(&w, 0);
+	adit_wr_patch_u16(&w, 2, 0x1234);
+	assert_false(w.bad);
+	assert_memory_equal(buf, ((uint8_t[8]){0, 0, 0x12, 0x34}), 8);
+}
+
+/* Every length class at its borders; a varint cut short fails, one that does not fit is not written. */
+static void varints_have_exact_borders(void **state)
+{
+	static const struct {
+		uint64_t v;
+		size_t len;
+	} cases[] = {
+		{0, 1},     {63, 1},         {64, 2},         {16383, 2},
+		{16384, 4}, {1073741823, 4}, {1073741824, 8}, {(UINT64_C(1) << 62) - 1, 8},
+	};
+	uint8_t buf[8];
+	struct adit_wr w = adit_wr_over(buf, sizeof(buf));
+
+	(void)state;
+	adit_wr_varint(&w, UINT64_C(1) << 62);
+	assert_true(w.bad);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		for (size_t cap = 0; cap <= sizeof(buf); cap++) {
+			w = adit_wr_over(buf, cap);
+			adit_wr_varint(&w, cases[i].v);
+			assert_int_equal(w.bad, cap < cases[i].len);
+			assert_int_equal(w.len, w.bad ? 0 : cases[i].len);
+		}
+		for (size_t len = 0; len <= cases[i].len; len++) {
+			struct adit_rd r = adit_rd_over(buf, len);
+
+			assert_true(adit_rd_varint(&r) == (len < cases[i].len ? 0 : cases[i].v));
+			assert_int_equal(r.bad, len < cases[i].len);
+		}
+	}
+}
+
+static void a_wipe_leaves_zeroes_and_nothing_else_changes(void **state)
+{
+	uint8_t buf[6] = {1, 2, 3, 4, 5, 6};
+
+	(void)state;
+	adit_bytes_wipe(buf + 1, 4);
+	assert_memory_equal(buf, ((uint8_t[6]){1, 0, 0, 0, 0, 6}), 6);
+	adit_bytes_wipe(NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +211,11 @@ int main(void)
 		cmocka_unit_test(writing_past_the_end_writes_nothing),
 		cmocka_unit_test(varints_match_rfc9000),
 		cmocka_unit_test(equality_looks_at_every_byte),
+		cmocka_unit_test(no_bytes_at_all_can_be_read_and_written),
+		cmocka_unit_test(a_reader_takes_what_is_left_and_no_more),
+		cmocka_unit_test(a_patch_stays_inside_what_was_written),
+		cmocka_unit_test(varints_have_exact_borders),
+		cmocka_unit_test(a_wipe_leaves_zeroes_and_nothing_else_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@
  *   valid    our own fresh request over this pair was answered, authenticated: only that counts
  *   instance a random number of one run of one side: another number is a restarted peer
  *
- * The machine asks for its sockets through outputs (ADIT_OUT_OPEN). |sock| numbers are its own, never reused while open.
+ * The machine asks for its sockets through outputs (ADIT_OUT_OPEN). |sock| numbers are its own, never reused while
+ * open.
  */
 #ifndef ADIT_PUNCH_H
 #define ADIT_PUNCH_H
@@ -24,13 +25,13 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/rng.h"
+#include "core/nat/nat_ttl.h"
+#include "core/punch/punch_budget.h"
+#include "core/punch/punch_keys.h"
 #include "core/punch/punch_limits.h"
+#include "core/punch/punch_plan.h"
 #include "core/punch/punch_probe.h"
-
-enum punch_role {
-	PUNCH_SERVE,   /* rising order; ICE controlled */
-	PUNCH_CONNECT, /* falling order; ICE controlling: it nominates by sending QUIC */
-};
+#include "core/punch/punch_replay.h"
 
 enum punch_how {
 	PUNCH_HOW_STEADY,
@@ -42,13 +43,21 @@ enum punch_how {
 struct punch_config {
 	enum punch_role role;
 	const struct adit_crypto *crypto; /* borrowed */
-	const struct adit_log *log;	  /* borrowed; may be NULL */
+	const struct adit_log *log; /* borrowed; may be NULL */
 	struct adit_rng rng;
-	uint8_t k[32];	      /* the pair secret */
-	uint64_t instance;    /* random, new with each start of the program (or of a new session attempt) */
-	uint16_t pinned_port; /* --port: the one local port, and the peer's unless its address carries one; 0: derived */
-	uint32_t sock_base;   /* numbers of sockets start here */
-	bool low_ttl;	      /* false: the lab's switch to show what happens without */
+	uint8_t k[32]; /* the pair secret */
+	uint64_t instance; /* random, new with each start of the program (or of a new session attempt) */
+	uint16_t
+		pinned_port; /* --port: the one local port, and the peer's unless its address carries one; 0: derived */
+	uint32_t sock_base; /* numbers of sockets start here */
+	bool low_ttl; /* false: the lab's switch to show what happens without */
+	/*
+	 * Borrowed. The lane's stamps, shared by this machine and the paths of the lane (a probe captured on one must
+	 * not be answered by another): where it is NULL the object has its own. The program's flow budget, shared by
+	 * all lanes: the same.
+	 */
+	struct punch_replay *replay;
+	struct punch_budget *budget;
 };
 
 struct punch; /* below: the caller hands the storage */
@@ -61,8 +70,15 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now);
  */
 void punch_set_peers(struct punch *p, adit_time now, const struct adit_addr *peers, size_t n);
 
-/* UTC as the system has it. A step moves slots, never a running timer. |offset_ns|: what is added (clock difference learnt). */
+/* UTC as the system has it, before punch_start and whenever it may have changed. A step moves slots, never a running
+ * timer. */
 void punch_set_utc(struct punch *p, adit_time now, adit_utc utc);
+
+/*
+ * The peer's UTC minus ours, from an earlier VALID event (the program may keep it over a restart). The connect side
+ * counts slots in the serve side's time; the serve side in its own.
+ */
+void punch_set_clock_diff(struct punch *p, adit_time now, int64_t diff);
 
 /* Begins (again), as a newcomer: loud on the steady pair, all slot families, bursts allowed. */
 void punch_start(struct punch *p, adit_time now);
@@ -79,8 +95,11 @@ void punch_stop(struct punch *p, adit_time now);
  * it again, but still answers probes when the caller hands it datagrams of this socket. 0 or ENOENT.
  */
 ADIT_MUST_CHECK int punch_take(struct punch *p, uint32_t sock);
+/* The caller has closed a socket that it took: its number is free again, and the steady pair may be wanted again. */
+void punch_released(struct punch *p, adit_time now, uint32_t sock);
 
-/* 0: it was an authenticated STUN message of this pair secret, and dealt with. EIGNORED: not ours. EREPLAY, EAUTH, EPROTO: drop. */
+/* 0: it was an authenticated STUN message of this pair secret, and dealt with. EIGNORED: not ours. EREPLAY, EAUTH,
+ * EPROTO: drop. */
 int punch_input(struct punch *p, adit_time now, const struct adit_dgram *d);
 void punch_icmp(struct punch *p, adit_time now, const struct adit_icmp *icmp);
 void punch_sock_failed(struct punch *p, adit_time now, uint32_t sock);
@@ -89,7 +108,8 @@ adit_time punch_deadline(const struct punch *p);
 int punch_output(struct punch *p, adit_time now, struct adit_out *ret_out);
 
 enum punch_event_kind {
-	PUNCH_EVENT_HEARD, /* an authentic fresh request came over |sock| from |remote|: QUIC may be accepted from there */
+	PUNCH_EVENT_HEARD, /* an authentic fresh request came over |sock| from |remote|: QUIC may be accepted from there
+			    */
 	PUNCH_EVENT_VALID, /* our own request was answered over it too: data may flow */
 	PUNCH_EVENT_STUCK, /* 30 s without an answer; comes once per start; waiting goes on */
 };
@@ -101,9 +121,9 @@ struct punch_event {
 	struct adit_addr local;
 	struct adit_addr remote;
 	struct adit_addr mapped; /* VALID: what the peer saw us as */
-	uint64_t instance;	 /* the peer's */
-	adit_dur rtt;		 /* VALID */
-	int64_t clock_diff;	 /* VALID: the peer's UTC minus ours, nanoseconds, good to half the round trip */
+	uint64_t instance; /* the peer's */
+	adit_dur rtt; /* VALID */
+	int64_t clock_diff; /* VALID: the peer's UTC minus ours, nanoseconds, good to half the round trip */
 };
 
 /* 1: filled; 0: none. */
@@ -113,12 +133,147 @@ struct punch_stats {
 	uint64_t probes_sent;
 	uint64_t low_ttl_sent;
 	uint64_t flows_opened; /* new (socket, remote) pairs: what they cost the user's router */
-	uint64_t heard;	       /* authentic requests */
+	uint64_t flows_refused; /* not opened: the budget was spent */
+	uint64_t answers_sent;
+	uint64_t heard; /* authentic requests */
 	uint64_t replays;
 	uint64_t bad_auth;
-	uint64_t other; /* not STUN, malformed */
-	uint8_t ttl;	/* calibrated: own NAT hops + 1 */
+	uint64_t other; /* not STUN, malformed, not of this pair */
+	uint8_t ttl; /* calibrated for IPv4: own NAT hops + 1 */
 	bool ttl_known;
+};
+
+void punch_stats(const struct punch *p, struct punch_stats *ret_stats);
+
+/* From here on: the storage. Nobody but the room looks inside. */
+
+/*
+ *   state      meaning                                              left by
+ *   IDLE       no socket, no answer                                 start
+ *   SEEKING    a newcomer, then a waiter: everything is open        rest, stop
+ *   RESTING    a path was found; serve keeps the steady pair        start, stop
+ */
+enum punch_state {
+	PUNCH_IDLE,
+	PUNCH_SEEKING,
+	PUNCH_RESTING,
+};
+
+/*
+ *   pair       left when
+ *   FREE       it is wanted
+ *   WANTED     its OPEN has been given out
+ *   OPEN       its time is over, its socket was taken, failed
+ *   CLOSING    its CLOSE has been given out
+ */
+enum punch_pair_state {
+	PUNCH_PAIR_FREE,
+	PUNCH_PAIR_WANTED,
+	PUNCH_PAIR_OPEN,
+	PUNCH_PAIR_CLOSING,
+};
+
+/* A socket and what it is for. All instants are ADIT_NEVER where nothing will happen. */
+struct punch_pair {
+	enum punch_pair_state state;
+	enum punch_family family;
+	uint8_t ip_family; /* enum adit_family */
+	uint8_t target; /* the next one of the round that is being sent */
+	uint16_t index;
+	uint16_t port;
+	uint16_t peer_port;
+	bool is_burst;
+	bool is_valid;
+	bool was_sent;
+	uint32_t sock;
+	uint64_t slot;
+	adit_time next_at; /* of the next round of probes */
+	adit_time head_until;
+	adit_time full_from; /* full TTL from here ... */
+	adit_time full_until; /* ... to here */
+	adit_time close_at;
+	adit_dur step;
+};
+
+/* A probe whose answer would be known. */
+struct punch_sent {
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t ttl; /* 0: the system's */
+	bool is_out;
+	uint32_t sock;
+	struct adit_addr remote;
+	adit_time at;
+};
+
+/* Somebody with K at |remote|, over |sock|. */
+struct punch_hole {
+	bool is_used;
+	bool is_heard;
+	bool is_valid;
+	uint8_t checks;
+	enum punch_how how;
+	uint32_t sock;
+	struct adit_addr local;
+	struct adit_addr remote;
+	uint64_t instance;
+	adit_time heard_at;
+	adit_time told_at; /* the last HEARD event */
+	adit_time checked_at;
+	adit_time check_at; /* the next triggered check */
+};
+
+struct punch_answer {
+	uint32_t sock;
+	struct adit_addr local;
+	struct adit_addr remote;
+	size_t len;
+	uint8_t data[PUNCH_PROBE_MAX];
+};
+
+/* What of a family's plan comes next. */
+struct punch_cursor {
+	uint64_t slot;
+	uint16_t order;
+	bool is_due; /* we take part in |slot|; known from order 0 on */
+};
+
+struct punch {
+	struct punch_config cfg;
+	struct punch_keys keys;
+	struct punch_keys decoy; /* for probes with a low TTL: nobody is to answer them, so they prove nothing */
+	struct punch_replay own_replay;
+	struct punch_budget own_budget;
+	enum punch_state state;
+	adit_time now;
+	adit_time started_at;
+	adit_time stuck_at;
+	adit_time calm_until;
+	adit_time ladder_at;
+	unsigned bursts;
+	adit_time utc_at; /* |utc| was the time then */
+	adit_utc utc;
+	int64_t clock_diff;
+	struct adit_addr peers[PUNCH_PEERS_MAX];
+	size_t n_peers;
+	struct nat_ttl ttl[2]; /* v4, v6 */
+	adit_time steady_at[2]; /* when to try to open the steady pair; NEVER: it is open, taken or not wanted */
+	struct punch_cursor cursors[PUNCH_FAMILIES];
+	struct punch_pair pairs[PUNCH_PAIRS_MAX];
+	uint32_t sock_next; /* after sock_base */
+	uint32_t taken[PUNCH_TAKEN_MAX];
+	size_t taken_next;
+	struct punch_sent sent[PUNCH_SENT_MAX];
+	size_t sent_next;
+	struct punch_hole holes[PUNCH_HOLES_MAX];
+	struct punch_answer answers[PUNCH_ANSWERS_MAX];
+	size_t answers_first;
+	size_t answers_n;
+	adit_time answers_paid; /* GCRA: the time up to which answers are paid for */
+	struct punch_event events[PUNCH_EVENTS_MAX];
+	size_t events_first;
+	size_t events_n;
+	struct punch_stats stats;
+	uint8_t out[PUNCH_PROBE_MAX];
 };
 
 #endif

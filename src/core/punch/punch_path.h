@@ -1,21 +1,31 @@
 /*
  * Keeping a found path: consent, outage, rebinding. The message is the punching probe (punch_probe.h).
  *
- * While data flows, authenticated data is the sign of life (punch_path_heard); an idle path is asked every 15 s. Data sent
- * that asks for an answer and nothing heard for PUNCH_PATH_SUSPECT: a probe each second; nothing after
- * PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer: BACK.
- * A valid fresh request from another remote address on the same socket is asked back; its answer moves the path (MOVED):
- * the peer's NAT rebound it.
+ * While data flows, authenticated data is the sign of life (punch_path_heard). A path is asked with a probe
+ *   - that is idle, every 15 s (one side asks, the other sees itself asked and waits: two packets, four at most);
+ *   - that carried data and fell silent for PUNCH_PATH_SUSPECT, once: a receiver must notice an outage as fast as a
+ *     sender, or nobody is there to punch with;
+ *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
+ *     PUNCH_PATH_STEP.
+ * Nothing for PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer:
+ * BACK. A valid fresh request from another remote address on the same socket is asked back; its answer moves the path
+ * (MOVED): the peer's NAT rebound it.
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
 
 #include "core/punch/punch.h"
 
+/*
+ *   state     left when
+ *   ALIVE     something was asked and not answered for PUNCH_PATH_SUSPECT (SUSPECT)
+ *   SUSPECT   something authentic comes (ALIVE), or nothing until PUNCH_PATH_LOST (LOST)
+ *   LOST      something authentic comes (ALIVE)
+ */
 enum punch_path_state {
-	PUNCH_PATH_ALIVE,
-	PUNCH_PATH_SUSPECT,
-	PUNCH_PATH_LOST,
+	PUNCH_PATH_IS_ALIVE,
+	PUNCH_PATH_IS_SUSPECT,
+	PUNCH_PATH_IS_LOST,
 };
 
 struct punch_path; /* below: the caller hands the storage */
@@ -38,8 +48,8 @@ int punch_path_output(struct punch_path *p, adit_time now, struct adit_out *ret_
 enum punch_path_event_kind {
 	PUNCH_PATH_EVENT_LOST,
 	PUNCH_PATH_EVENT_BACK,
-	PUNCH_PATH_EVENT_MOVED,	    /* remote changed */
-	PUNCH_PATH_EVENT_HEARD,	    /* an authentic request of another instance: a restarted peer knocks at |remote| */
+	PUNCH_PATH_EVENT_MOVED, /* remote changed */
+	PUNCH_PATH_EVENT_HEARD, /* an authentic request of another instance: a restarted peer knocks at |remote| */
 	PUNCH_PATH_EVENT_RESTARTED, /* our request was answered by another instance: the session over there is gone */
 };
 
@@ -51,6 +61,57 @@ struct punch_path_event {
 	int64_t clock_diff;
 };
 
+/* 1: filled; 0: none. */
 int punch_path_event(struct punch_path *p, struct punch_path_event *ret_event);
+
+/* Where it leads now, and what is known about it. */
+enum punch_path_state punch_path_state(const struct punch_path *p);
+const struct adit_addr *punch_path_remote(const struct punch_path *p);
+/* The last measured round trip; 0: none yet. */
+adit_dur punch_path_rtt(const struct punch_path *p);
+
+/* From here on: the storage. Nobody but the room looks inside. */
+
+struct punch_path_sent {
+	uint8_t txid[STUN_TXID_LEN];
+	bool is_out;
+	struct adit_addr remote;
+	adit_time at;
+};
+
+struct punch_path {
+	struct punch_config cfg;
+	struct punch_keys keys;
+	struct punch_replay own_replay;
+	enum punch_path_state state;
+	adit_time now;
+	adit_time utc_at; /* |utc| was the time then */
+	adit_utc utc;
+	uint32_t sock;
+	struct adit_addr local;
+	struct adit_addr remote;
+	uint64_t peer_instance;
+	uint64_t other_heard; /* the instance that HEARD told of */
+	uint64_t other_answered; /* RESTARTED */
+	adit_dur rtt;
+	adit_time heard_at;
+	adit_time waiting_since; /* something is owed to us; NEVER: nothing */
+	adit_time check_at; /* ask, as data stopped coming */
+	adit_time keepalive_at;
+	adit_time probe_at; /* the next probe of a suspect or lost path */
+	struct adit_addr moved_to; /* a candidate; no family: none */
+	adit_time move_at;
+	unsigned move_tries;
+	struct punch_path_sent sent[PUNCH_PATH_SENT_MAX];
+	size_t sent_next;
+	struct punch_answer answers[PUNCH_PATH_ANSWERS_MAX];
+	size_t answers_first;
+	size_t answers_n;
+	adit_time answers_paid;
+	struct punch_path_event events[PUNCH_PATH_EVENTS_MAX];
+	size_t events_first;
+	size_t events_n;
+	uint8_t out[PUNCH_PROBE_MAX];
+};
 
 #endif

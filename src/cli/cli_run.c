@@ -1,0 +1,361 @@
+#include "cli/cli_run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/bytes.h"
+#include "core/trust/trust_base32.h"
+#include "crypto/crypto.h"
+#include "io/io_clock.h"
+#include "io/io_holder.h"
+#include "io/io_udp.h"
+
+#define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
+
+/* Every forwarded connection is a descriptor; the hard limit is what the administrator allows. */
+static void raise_descriptors(struct cli *cli)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= lim.rlim_max)
+		return;
+	cli_detail(&cli->msg, "descriptors: raised from %llu to %llu", (unsigned long long)lim.rlim_cur,
+		   (unsigned long long)lim.rlim_max);
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static void on_signal(uv_signal_t *handle, int nr)
+{
+	struct cli_run *r = handle->data;
+
+	if (r->n_signals++ == 0) {
+		cli_status_clear(&r->cli->msg);
+		r->stop(r->ctx);
+		return;
+	}
+	cli_run_end(r, nr == SIGINT ? CLI_EXIT_SIGINT : CLI_EXIT_SIGTERM);
+}
+
+static void watch_signals(struct cli_run *r)
+{
+	static const int nrs[2] = {SIGINT, SIGTERM};
+
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(&r->loop, &r->signals[i]);
+		r->signals[i].data = r;
+		uv_signal_start(&r->signals[i], on_signal, nrs[i]);
+		uv_unref((uv_handle_t *)&r->signals[i]);
+	}
+}
+
+static int fail(struct cli_run *r, const struct io_why *why)
+{
+	cli_error(&r->cli->msg, why->next[0] ? why->next : NULL, "%s", why->what);
+	return CLI_EXIT_LOCAL;
+}
+
+/* --port: a port that another program holds cannot be pinned. */
+static int check_port(struct cli_run *r)
+{
+	uint16_t port = r->cli->opts.meet.port;
+	char next[192] = "choose another --port; the other side has to be told";
+	char holder[128];
+
+	if (port == 0 || io_udp_is_free(port))
+		return CLI_GO;
+	if (io_holder_of_port(port, true, holder, sizeof(holder)))
+		snprintf(next, sizeof(next), "it is held by %s; end that, or choose another --port", holder);
+	cli_error(&r->cli->msg, next, "--port %u: UDP port %u is in use", port, port);
+	return CLI_EXIT_LOCAL;
+}
+
+int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), void *ctx)
+{
+	struct adit_rng rng = crypto_rng();
+	const char *dir = cli->opts.common.state;
+	struct io_why why;
+
+	*r = (struct cli_run){.cli = cli, .stop = stop, .ctx = ctx, .began_at = io_clock_now()};
+	io_clock_set_offset(cli->opts.common.clock_offset);
+	if (io_state_open(&r->state, dir[0] ? dir : NULL, &why) < 0)
+		return fail(r, &why);
+	if (io_state_identity(&r->state, &r->identity, &why) < 0) {
+		io_state_close(&r->state);
+		return fail(r, &why);
+	}
+	if (check_port(r) != CLI_GO) {
+		io_state_close(&r->state);
+		return CLI_EXIT_LOCAL;
+	}
+	raise_descriptors(cli);
+	r->instance = adit_rng_u64(&rng);
+	if (quic_creds_new(r->identity.seed, r->identity.public_key, &r->creds) < 0 || uv_loop_init(&r->loop) < 0) {
+		cli_error(&cli->msg, NULL, "no memory or descriptors to start with");
+		quic_creds_free(r->creds);
+		io_state_close(&r->state);
+		return CLI_EXIT_LOCAL;
+	}
+	watch_signals(r);
+	return CLI_GO;
+}
+
+int cli_run_loop(struct cli_run *r)
+{
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	return r->exit;
+}
+
+void cli_run_end(struct cli_run *r, int exit)
+{
+	r->exit = exit;
+	uv_stop(&r->loop);
+}
+
+void cli_run_close(struct cli_run *r)
+{
+	for (int i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&r->signals[i], NULL);
+	/* The close callbacks of everything that was let go of. A look-up that hangs is not waited for. */
+	for (int i = 0; i < 100 && uv_run(&r->loop, UV_RUN_NOWAIT) != 0; i++)
+		;
+	uv_loop_close(&r->loop);
+	quic_creds_free(r->creds);
+	crypto_identity_done(&r->identity);
+	io_state_close(&r->state);
+}
+
+size_t cli_run_hosts(const struct cli *cli, struct ep_host ret_hosts[EP_PEERS_MAX])
+{
+	const struct cli_meet *meet = &cli->opts.meet;
+	size_t n = meet->n_peers < EP_PEERS_MAX ? meet->n_peers : EP_PEERS_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		ret_hosts[i] = (struct ep_host){.port = meet->peers[i].port, .addr = meet->peers[i].addr};
+		snprintf(ret_hosts[i].name, sizeof(ret_hosts[i].name), "%s", meet->peers[i].name);
+	}
+	return n;
+}
+
+void cli_run_peer_failed(void *ctx, const char *name, const char *why)
+{
+	struct cli *cli = ctx;
+
+	cli_warn(&cli->msg, "check the spelling and this machine's DNS; it is tried again every minute",
+		 "--peer %s: no address found (%s)", name, why);
+}
+
+const char *cli_run_dur(adit_dur d, char buf[24])
+{
+	if (d < ADIT_SEC(1))
+		snprintf(buf, 24, "%llu ms", (unsigned long long)(d / ADIT_MS(1)));
+	else if (d < ADIT_SEC(60))
+		snprintf(buf, 24, "%.1f s", (double)d / (double)ADIT_SEC(1));
+	else
+		snprintf(buf, 24, "%llu min %llu s", (unsigned long long)(d / ADIT_SEC(60)),
+			 (unsigned long long)(d % ADIT_SEC(60) / ADIT_SEC(1)));
+	return buf;
+}
+
+const char *cli_run_key(const uint8_t key[CRYPTO_KEY_LEN], char buf[9])
+{
+	char text[TRUST_BASE32_LEN(CRYPTO_KEY_LEN) + 1];
+
+	trust_base32_encode(key, CRYPTO_KEY_LEN, text);
+	snprintf(buf, 9, "%.8s", text);
+	return buf;
+}
+
+const char *cli_run_reason(const struct link_event *e)
+{
+	switch (e->reason) {
+	case LINK_REASON_CLOSED:
+		return "ended here";
+	case LINK_REASON_PEER:
+		return fwd_close_text(e->code);
+	case LINK_REASON_REFUSED:
+		return fwd_status_text((uint8_t)e->code);
+	case LINK_REASON_BAD_KEY:
+		return "whoever answered does not have the ticket's key";
+	case LINK_REASON_LINGER:
+		return "no answer for longer than --linger";
+	case LINK_REASON_RESTART:
+		return "the other side's program was started anew";
+	case LINK_REASON_REPLACED:
+		return "another client came with the same ticket";
+	case LINK_REASON_FAILED:
+		return "the handshake failed";
+	}
+	return "";
+}
+
+int cli_run_reason_exit(const struct link_event *e)
+{
+	switch (e->reason) {
+	case LINK_REASON_LINGER:
+		return CLI_EXIT_LOST;
+	case LINK_REASON_REFUSED:
+	case LINK_REASON_BAD_KEY:
+	case LINK_REASON_REPLACED:
+		return CLI_EXIT_REFUSED;
+	case LINK_REASON_PEER:
+		return e->code == FWD_CLOSE_REVOKED || e->code == FWD_CLOSE_REPLACED || e->code == FWD_CLOSE_REFUSED
+			       ? CLI_EXIT_REFUSED
+			       : CLI_EXIT_OK;
+	case LINK_REASON_CLOSED:
+	case LINK_REASON_RESTART:
+	case LINK_REASON_FAILED:
+		return CLI_EXIT_OK;
+	}
+	return CLI_EXIT_INTERNAL;
+}
+
+static const char *event_name(enum link_event_kind kind)
+{
+	switch (kind) {
+	case LINK_EVENT_STUCK:
+		return "waiting";
+	case LINK_EVENT_HOLE:
+		return "hole";
+	case LINK_EVENT_UP:
+		return "connected";
+	case LINK_EVENT_OUTAGE:
+		return "outage";
+	case LINK_EVENT_BACK:
+		return "back";
+	case LINK_EVENT_MOVED:
+		return "moved";
+	case LINK_EVENT_DOWN:
+		return "disconnected";
+	default:
+		return "";
+	}
+}
+
+static void path_json(struct cli_json *j, const struct link_path_info *p)
+{
+	char buf[ADIT_ADDR_STRLEN];
+
+	if (p->remote.family == ADIT_FAMILY_NONE)
+		return;
+	cli_json_str(j, "how", punch_how_name(p->how));
+	cli_json_str(j, "local", adit_addr_format(&p->local, buf));
+	cli_json_str(j, "remote", adit_addr_format(&p->remote, buf));
+	if (p->mapped.family != ADIT_FAMILY_NONE)
+		cli_json_str(j, "mapped", adit_addr_format(&p->mapped, buf));
+	if (p->rtt > 0) {
+		cli_json_milli(j, "rtt_ms", (double)p->rtt / 1e6);
+		cli_json_milli(j, "clock_diff_ms", (double)p->clock_diff / 1e6);
+	}
+	cli_json_milli(j, "took_ms", (double)p->took / 1e6);
+}
+
+static void say_json(struct cli_run *r, const char *who, const struct link_event *e)
+{
+	struct cli_json j;
+	char key[9];
+
+	cli_json_init(&j);
+	cli_json_object(&j, NULL);
+	cli_json_str(&j, "event", event_name(e->kind));
+	if (who)
+		cli_json_str(&j, "label", who);
+	path_json(&j, &e->path);
+	if (e->kind == LINK_EVENT_UP)
+		cli_json_str(&j, "peer_key", cli_run_key(e->peer_key, key));
+	if (e->kind == LINK_EVENT_DOWN)
+		cli_json_str(&j, "reason", cli_run_reason(e));
+	cli_json_milli(&j, "at_ms", (double)(io_clock_now() - r->began_at) / 1e6);
+	cli_json_object_end(&j);
+	cli_out_json(&r->cli->msg, &j);
+}
+
+static void say_clock(struct cli_run *r, int64_t diff)
+{
+	adit_dur abs = (adit_dur)(diff < 0 ? -diff : diff);
+	char buf[24];
+
+	if (abs >= CLOCK_DIFF_TOLD)
+		cli_info(&r->cli->msg,
+			 "your clocks differ by %s: the other side's is %s (kept in mind; NTP would cure it)",
+			 cli_run_dur(abs, buf), diff > 0 ? "ahead" : "behind");
+}
+
+static void say_path(struct cli_run *r, const char *what, const char *prefix, const struct link_path_info *p)
+{
+	char remote[ADIT_ADDR_STRLEN];
+	char took[24];
+	char rtt[24];
+
+	cli_info(&r->cli->msg, "%s%s after %s: %s pair, %s%s%s", prefix, what, cli_run_dur(p->took, took),
+		 punch_how_name(p->how), adit_addr_format(&p->remote, remote), p->rtt ? ", round trip " : "",
+		 p->rtt ? cli_run_dur(p->rtt, rtt) : "");
+	if (p->rtt > 0)
+		say_clock(r, p->clock_diff);
+}
+
+void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
+{
+	struct cli_msg *m = &r->cli->msg;
+	char prefix[80] = "";
+	char buf[24];
+
+	if (r->cli->opts.common.json)
+		say_json(r, who, e);
+	if (who)
+		snprintf(prefix, sizeof(prefix), "%s: ", who);
+	switch (e->kind) {
+	case LINK_EVENT_HOLE:
+		say_path(r, "a way is open", prefix, &e->path);
+		break;
+	case LINK_EVENT_BACK:
+		say_path(r, "back", prefix, &e->path);
+		break;
+	case LINK_EVENT_MOVED:
+		cli_detail(m, "%sthe peer's address changed: its NAT gave it another port", prefix);
+		break;
+	case LINK_EVENT_OUTAGE:
+		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s",
+			 prefix, cli_run_dur(r->cli->opts.meet.linger, buf));
+		break;
+	case LINK_EVENT_UP:
+		cli_info(m, "%sconnected to %s", prefix, cli_run_key(e->peer_key, buf));
+		break;
+	case LINK_EVENT_DOWN:
+		cli_info(m, "%sdisconnected: %s", prefix, cli_run_reason(e));
+		break;
+	default:
+		break;
+	}
+}
+
+void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now)
+{
+	char key[9];
+
+	cli_json_str(j, "state", link_state_name(st->state));
+	cli_json_milli(j, "since_s", (double)adit_time_since(now, st->since) / 1e9);
+	path_json(j, &st->path);
+	if (st->state == LINK_UP || st->state == LINK_OUTAGE) {
+		cli_json_str(j, "peer_key", cli_run_key(st->peer_key, key));
+		cli_json_milli(j, "quic_rtt_ms", (double)st->quic.rtt / 1e6);
+		cli_json_uint(j, "tx_bytes", st->quic.tx_bytes);
+		cli_json_uint(j, "rx_bytes", st->quic.rx_bytes);
+		cli_json_uint(j, "lost_packets", st->quic.lost_packets);
+		cli_json_uint(j, "packet_size", st->quic.max_payload);
+		cli_json_str(j, "cipher", st->quic.cipher);
+		cli_json_uint(j, "streams", st->quic.streams);
+		cli_json_uint(j, "datagrams_lost", st->dgrams_lost + st->quic.dgrams_dropped);
+	}
+	cli_json_uint(j, "paths", st->generation);
+	cli_json_uint(j, "probes_sent", st->punch.probes_sent);
+	cli_json_uint(j, "flows_opened", st->punch.flows_opened);
+	cli_json_uint(j, "probes_heard", st->punch.heard);
+	cli_json_uint(j, "replays", st->punch.replays);
+	if (st->punch.ttl_known)
+		cli_json_uint(j, "low_ttl", st->punch.ttl);
+}

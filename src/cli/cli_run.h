@@ -1,0 +1,63 @@
+/*
+ * What serve, connect and pipe share: the loop, the identity, signals, descriptor limits, and the sentences for what a
+ * link reports.
+ */
+#ifndef ADIT_CLI_RUN_H
+#define ADIT_CLI_RUN_H
+
+#include <uv.h>
+
+#include "cli/cli.h"
+#include "crypto/crypto_identity.h"
+#include "endpoint/ep_peers.h"
+#include "io/io_state.h"
+#include "link/link.h"
+
+struct cli_run {
+	struct cli *cli;
+	uv_loop_t loop;
+	struct io_state state;
+	struct crypto_identity identity;
+	struct quic_creds *creds;
+	uint64_t instance; /* of this run of the program */
+	uv_signal_t signals[2]; /* SIGINT, SIGTERM */
+	unsigned n_signals;
+	int exit; /* the exit code when the loop has ended */
+	void (*stop)(void *ctx); /* the first signal: end in order, then cli_run_end() */
+	void *ctx;
+	adit_time began_at;
+};
+
+/* Opens state, identity and loop. CLI_GO, or the exit code after saying why. */
+int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), void *ctx);
+/* Runs until cli_run_end(); the exit code. */
+int cli_run_loop(struct cli_run *r);
+/* The loop ends with this turn. */
+void cli_run_end(struct cli_run *r, int exit);
+/* Closes what the loop still has, then everything else. After it the structure is free. */
+void cli_run_close(struct cli_run *r);
+
+/* --peer as the endpoints want it; returns how many. */
+size_t cli_run_hosts(const struct cli *cli, struct ep_host ret_hosts[EP_PEERS_MAX]);
+/* A name that cannot be resolved (ep_peers_failed). |ctx| is a struct cli. */
+void cli_run_peer_failed(void *ctx, const char *name, const char *why);
+
+/*
+ * Says what a link reports, to the person and with --json as a line of results. |who|: the label of the lane, or NULL.
+ * LINK_EVENT_UP, DOWN and STUCK of the connect side are the command's own to say.
+ */
+void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e);
+
+/* Why a session ended, as a sentence. */
+const char *cli_run_reason(const struct link_event *e);
+/* The exit code that goes with it, for the connect side. */
+int cli_run_reason_exit(const struct link_event *e);
+
+/* "1.2 s", "340 ms": for people. Returns |buf|. */
+const char *cli_run_dur(adit_dur d, char buf[24]);
+/* The first 8 characters of a key: how logs name it. */
+const char *cli_run_key(const uint8_t key[CRYPTO_KEY_LEN], char buf[9]);
+/* Puts the fields of |st| that status shows into the object that is being written. */
+void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now);
+
+#endif

@@ -1,0 +1,83 @@
+#include "cli/cli_stdio.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COPY_SIZE 65536 /* bytes per read: what a pipe holds */
+
+static int our_end;
+static pthread_t output_thread;
+static bool output_failed;
+
+static bool write_all(int fd, const char *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* false: writing failed. */
+static bool copy(int from, int to)
+{
+	static _Thread_local char buf[COPY_SIZE];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 || !write_all(to, buf, (size_t)n))
+			return n < 0;
+	}
+	return true;
+}
+
+static void *input_main(void *arg)
+{
+	(void)arg;
+	if (copy(STDIN_FILENO, our_end))
+		shutdown(our_end, SHUT_WR);
+	return NULL;
+}
+
+static void *output_main(void *arg)
+{
+	(void)arg;
+	output_failed = !copy(our_end, STDOUT_FILENO);
+	if (output_failed)
+		shutdown(our_end, SHUT_RDWR);
+	return NULL;
+}
+
+int cli_stdio_start(int *ret_fd)
+{
+	pthread_t input_thread;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return ADIT_ESYS;
+	our_end = pair[0];
+	errno = pthread_create(&output_thread, NULL, output_main, NULL);
+	if (errno == 0)
+		errno = pthread_create(&input_thread, NULL, input_main, NULL);
+	if (errno != 0)
+		return ADIT_ESYS;
+	pthread_detach(input_thread); /* it may hang in a read of stdin; the end of the process ends it */
+	*ret_fd = pair[1];
+	return 0;
+}
+
+bool cli_stdio_finish(void)
+{
+	pthread_join(output_thread, NULL);
+	return !output_failed;
+}

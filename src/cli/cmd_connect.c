@@ -1,0 +1,484 @@
+/*
+ * adit connect: opens a peer's services here. adit pipe: stdin and stdout as one connection to a service. Both have the
+ * session themselves, or borrow it from a command of the same user that has it (endpoint/ep_share.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "cli/cli_doors.h"
+#include "cli/cli_meet.h"
+#include "cli/cli_stdio.h"
+#include "cli/cli_text.h"
+#include "endpoint/ep_share.h"
+#include "io/io_clock.h"
+
+#define PIPE_TIMEOUT ADIT_SEC(60) /* unless --timeout says otherwise: whoever waits behind a pipe is a program */
+#define RETRY_MS     1000 /* after a handshake that failed, before the peer is looked for again */
+
+struct connect {
+	struct cli *cli;
+	struct cli_run run;
+	struct cli_target_peer peer;
+	struct ep_connect *ep;
+	struct ep_peers *peers;
+	struct ep_share *share;
+	struct cli_doors doors;
+	uv_timer_t timeout;
+	uv_timer_t retry;
+	uv_timer_t waiting;
+	bool timers;
+	bool is_pipe;
+	bool opened; /* the doors are open, or the pipe has begun */
+};
+
+static struct connect *of_run(void *ctx)
+{
+	return ctx;
+}
+
+static void on_gone(void *ctx)
+{
+	struct connect *c = of_run(ctx);
+
+	cli_run_end(&c->run, c->run.exit);
+}
+
+static void leave(struct connect *c, int exit)
+{
+	c->run.exit = exit;
+	ep_connect_shutdown(c->ep, on_gone, c);
+}
+
+static void on_stop(void *ctx)
+{
+	leave(of_run(ctx), CLI_EXIT_OK);
+}
+
+/* --- doors of this process, when it has the session itself --- */
+
+static int add_own_door(void *ctx, const char *service, bool dgram, int fd)
+{
+	struct ep_door *door;
+
+	return ep_connect_add_door(of_run(ctx)->ep, service, dgram, fd, &door);
+}
+
+/* --- the pipe --- */
+
+static const char *pipe_service(const struct connect *c)
+{
+	return c->cli->opts.connect.forwards[0].service;
+}
+
+/* How a pipe ended, as exit code after saying why. */
+static int pipe_exit(struct connect *c, enum ep_end end, uint64_t code)
+{
+	struct cli_msg *m = &c->cli->msg;
+
+	switch (end) {
+	case EP_END_CLEAN:
+		return CLI_EXIT_OK;
+	case EP_END_LOCAL:
+		cli_error(m, NULL, "stdout was closed before the end");
+		return CLI_EXIT_LOCAL;
+	case EP_END_PEER:
+		cli_error(m, NULL, "service \"%s\": %s", pipe_service(c), fwd_stream_text(code));
+		return CLI_EXIT_REFUSED;
+	case EP_END_SESSION:
+		cli_error(m, NULL, "the session was lost before the end");
+		return CLI_EXIT_LOST;
+	}
+	return CLI_EXIT_INTERNAL;
+}
+
+static void on_pipe_end(void *ctx, enum ep_end end, uint64_t code)
+{
+	struct connect *c = of_run(ctx);
+	int rc = pipe_exit(c, end, code);
+
+	if (rc == CLI_EXIT_OK && !cli_stdio_finish())
+		rc = CLI_EXIT_LOCAL;
+	leave(c, rc);
+}
+
+static void open_pipe(struct connect *c)
+{
+	int fd;
+
+	if (cli_stdio_start(&fd) < 0) {
+		cli_error(&c->cli->msg, NULL, "cannot copy stdin and stdout: %s", strerror(errno));
+		leave(c, CLI_EXIT_LOCAL);
+		return;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (ep_connect_pipe(c->ep, pipe_service(c), fd, on_pipe_end, c) < 0)
+		on_pipe_end(c, EP_END_PEER, FWD_STREAM_NO_SERVICE);
+}
+
+/* --- what happens --- */
+
+static void open_doors(struct connect *c)
+{
+	size_t n;
+	const struct fwd_service *services = ep_connect_services(c->ep, &n);
+	int rc;
+
+	if (c->opened)
+		return;
+	c->opened = true;
+	uv_timer_stop(&c->timeout);
+	if (c->is_pipe) {
+		open_pipe(c);
+		return;
+	}
+	rc = cli_doors_open(&c->doors, &c->run, services, n, add_own_door, c);
+	if (rc != CLI_GO)
+		leave(c, rc);
+}
+
+static void show_waiting(uv_timer_t *timer)
+{
+	struct connect *c = of_run(timer->data);
+	char buf[24];
+
+	if (ep_connect_is_up(c->ep))
+		return;
+	cli_status_set(&c->cli->msg, "looking for the peer%s%s, since %s", c->peer.name[0] ? " " : "", c->peer.name,
+		       cli_run_dur(io_clock_now() - c->run.began_at, buf));
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	ep_connect_start(of_run(timer->data)->ep);
+}
+
+/* A session that ended: for good, or to be looked for again. */
+static void on_down(struct connect *c, const struct link_event *e)
+{
+	int exit = cli_run_reason_exit(e);
+
+	if (e->reason == LINK_REASON_CLOSED)
+		return;
+	if (exit != CLI_EXIT_OK) {
+		const char *next =
+			e->reason == LINK_REASON_PEER && e->code == FWD_CLOSE_REPLACED
+				? "give each machine its own ticket: adit ticket new LABEL, on the other side"
+				: NULL;
+
+		cli_error(&c->cli->msg, next, "the session has ended: %s%s%s", cli_run_reason(e),
+			  e->text[0] ? ": " : "", e->text);
+		leave(c, exit);
+		return;
+	}
+	uv_timer_start(&c->retry, on_retry, RETRY_MS, 0);
+}
+
+static void on_event(void *ctx, const struct link_event *e)
+{
+	struct connect *c = of_run(ctx);
+
+	if (e->kind == LINK_EVENT_STUCK) {
+		cli_meet_stuck(&c->run, &c->peer);
+		return;
+	}
+	if (e->kind == LINK_EVENT_UP)
+		cli_status_clear(&c->cli->msg);
+	cli_run_say(&c->run, NULL, e);
+	if (e->kind == LINK_EVENT_UP) {
+		open_doors(c);
+		ep_share_up(c->share);
+	} else if (e->kind == LINK_EVENT_DOWN) {
+		on_down(c, e);
+	}
+}
+
+static void on_refused(void *ctx, const struct fwd_service *service, uint64_t code)
+{
+	cli_warn(&of_run(ctx)->cli->msg, NULL, "service \"%s\": %s", service->name, fwd_stream_text(code));
+}
+
+static void on_paused(void *ctx, int err)
+{
+	cli_warn(&of_run(ctx)->cli->msg, "raise the limit of open files (ulimit -n)", "new connections wait: %s",
+		 strerror(err));
+}
+
+static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
+
+static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
+{
+	ep_connect_set_peers(of_run(ctx)->ep, addrs, n);
+}
+
+static void on_peer_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_peer_failed(of_run(ctx)->cli, name, why);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+	struct connect *c = of_run(timer->data);
+	char buf[24];
+
+	cli_error(&c->cli->msg, "is \"adit serve\" running there, and does its --peer name this network?",
+		  "the peer was not reached within %s", cli_run_dur(c->cli->opts.meet.timeout, buf));
+	cli_meet_hint(&c->run, &c->peer);
+	leave(c, CLI_EXIT_UNREACHED);
+}
+
+static void on_status(void *ctx, char *buf, size_t cap)
+{
+	struct connect *c = of_run(ctx);
+	struct link_status st;
+	struct cli_json j;
+	const char *text;
+
+	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	cli_json_init(&j);
+	cli_json_object(&j, NULL);
+	cli_json_str(&j, "command", c->cli->name);
+	cli_json_int(&j, "pid", getpid());
+	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
+	cli_run_status_json(&j, &st, io_clock_now());
+	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
+	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
+	cli_json_object_end(&j);
+	text = cli_json_text(&j);
+	snprintf(buf, cap, "%s", text ? text : "{}");
+	cli_json_done(&j);
+}
+
+/* --- the session is ours --- */
+
+static void start_timers(struct connect *c)
+{
+	adit_dur *timeout = &c->cli->opts.meet.timeout;
+
+	if (c->is_pipe && *timeout == ADIT_NEVER)
+		*timeout = PIPE_TIMEOUT;
+	uv_timer_init(&c->run.loop, &c->timeout);
+	uv_timer_init(&c->run.loop, &c->retry);
+	uv_timer_init(&c->run.loop, &c->waiting);
+	c->timeout.data = c->retry.data = c->waiting.data = c;
+	c->timers = true;
+	if (*timeout != ADIT_NEVER)
+		uv_timer_start(&c->timeout, on_timeout, *timeout / ADIT_MS(1), 0);
+	uv_timer_start(&c->waiting, show_waiting, 1000, 1000);
+}
+
+static int start(struct connect *c)
+{
+	struct ep_connect_config cfg;
+	struct ep_host hosts[EP_PEERS_MAX];
+	int rc = cli_meet_config(&c->run, &c->peer, &cfg);
+
+	if (rc != CLI_GO)
+		return rc;
+	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
+	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
+		    0) {
+		cli_error(&c->cli->msg, NULL, "no memory to start with");
+		rc = CLI_EXIT_LOCAL;
+	}
+	adit_bytes_wipe(&cfg, sizeof(cfg));
+	return rc;
+}
+
+static void finish(struct connect *c)
+{
+	ep_share_close(c->share);
+	ep_peers_close(c->peers);
+	ep_connect_free(c->ep);
+	if (!c->timers)
+		return;
+	uv_close((uv_handle_t *)&c->timeout, NULL);
+	uv_close((uv_handle_t *)&c->retry, NULL);
+	uv_close((uv_handle_t *)&c->waiting, NULL);
+}
+
+static int run_own(struct connect *c, const char *socket_path)
+{
+	int rc = start(c);
+
+	if (rc == CLI_GO && ep_share_new(&c->run.loop, socket_path, c->ep, on_status, c, &c->share) < 0) {
+		cli_error(&c->cli->msg, NULL, "cannot open the control socket %s: %s", socket_path, strerror(errno));
+		rc = CLI_EXIT_LOCAL;
+	}
+	if (rc == CLI_GO) {
+		start_timers(c);
+		ep_connect_start(c->ep);
+		rc = cli_run_loop(&c->run);
+	}
+	finish(c);
+	return rc;
+}
+
+/* --- the session is another process's --- */
+
+static int add_lent_door(void *ctx, const char *service, bool dgram, int fd)
+{
+	int ctl = *(int *)ctx;
+	char text[128];
+	static char answer[EP_CTL_TEXT_MAX];
+	int r;
+
+	snprintf(text, sizeof(text), "door %s %s", service, dgram ? "dgram" : "stream");
+	r = ep_ctl_send(ctl, text, fd);
+	close(fd);
+	if (r < 0 || ep_ctl_recv(ctl, answer, -1) < 0 || strcmp(answer, "ok") != 0)
+		return ADIT_ESYS;
+	return 0;
+}
+
+static size_t parse_services(char *text, struct fwd_service *services, size_t max)
+{
+	size_t n = 0;
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line && n < max; line = strtok_r(NULL, "\n", &save)) {
+		struct fwd_service *s = &services[n];
+		char kind[16];
+		unsigned port;
+
+		if (sscanf(line, "%32s %15s %u", s->name, kind, &port) != 3)
+			continue;
+		s->kind = strcmp(kind, "dgram") == 0 ? FWD_KIND_DGRAM : FWD_KIND_STREAM;
+		s->port = (uint16_t)port;
+		n++;
+	}
+	return n;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void note_signal(int nr)
+{
+	(void)nr;
+	stopped = 1;
+}
+
+/* Waits until the owner ends or a signal comes. */
+static void wait_for_owner(int ctl)
+{
+	static char text[EP_CTL_TEXT_MAX];
+
+	while (!stopped && ep_ctl_recv(ctl, text, -1) != ADIT_ENOENT)
+		;
+}
+
+/* A pipe over another process's session: waits for the message that says how it ended. */
+static int pipe_lent(struct connect *c, int ctl)
+{
+	static char text[EP_CTL_TEXT_MAX];
+	char request[64];
+	char name[16];
+	unsigned long long code;
+	enum ep_end end = EP_END_SESSION;
+	int fd;
+	int rc;
+
+	if (cli_stdio_start(&fd) < 0) {
+		cli_error(&c->cli->msg, NULL, "cannot copy stdin and stdout: %s", strerror(errno));
+		return CLI_EXIT_LOCAL;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	snprintf(request, sizeof(request), "pipe %s", pipe_service(c));
+	rc = ep_ctl_send(ctl, request, fd);
+	close(fd);
+	code = 0;
+	while (rc == 0 && !stopped) {
+		int n = ep_ctl_recv(ctl, text, -1);
+
+		if (n == ADIT_ENOENT)
+			break;
+		if (n > 0 && sscanf(text, "end %15s %llu", name, &code) == 2 && ep_end_parse(name, &end))
+			break;
+	}
+	if (stopped)
+		return CLI_EXIT_OK;
+	rc = pipe_exit(c, end, code);
+	return rc == CLI_EXIT_OK && !cli_stdio_finish() ? CLI_EXIT_LOCAL : rc;
+}
+
+/* CLI_GO: the owner is gone, look again who has the session. */
+static int run_lent(struct connect *c, int ctl)
+{
+	static struct fwd_service services[FWD_SERVICES_MAX];
+	static char text[EP_CTL_TEXT_MAX];
+	struct sigaction act = {.sa_handler = note_signal};
+	int rc;
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	cli_info(&c->cli->msg, "using the session that another command on this machine has");
+	if (ep_ctl_send(ctl, "services", -1) < 0 || ep_ctl_recv(ctl, text, -1) < 0)
+		return stopped ? CLI_EXIT_OK : CLI_GO;
+	if (c->is_pipe)
+		return pipe_lent(c, ctl);
+	rc = cli_doors_open(&c->doors, &c->run, services, parse_services(text, services, FWD_SERVICES_MAX),
+			    add_lent_door, &ctl);
+	if (rc != CLI_GO)
+		return rc;
+	wait_for_owner(ctl);
+	if (stopped)
+		return CLI_EXIT_OK;
+	cli_info(&c->cli->msg, "the command that had the session has ended");
+	return CLI_GO;
+}
+
+static int connect_run(struct connect *c)
+{
+	char path[IO_SOCKET_PATH_MAX + 1];
+	int rc = cli_meet_socket(&c->run, &c->peer, path);
+
+	while (rc == CLI_GO) {
+		int ctl = ep_ctl_dial(path);
+
+		if (ctl < 0)
+			return run_own(c, path);
+		rc = run_lent(c, ctl);
+		close(ctl);
+		if (rc == CLI_GO && !c->is_pipe)
+			rc = cli_doors_reserve(&c->doors, &c->run);
+	}
+	return rc;
+}
+
+static int run_command(struct cli *cli, bool is_pipe)
+{
+	static struct connect c; /* large: tables of fixed size */
+	int rc;
+
+	c = (struct connect){.cli = cli, .is_pipe = is_pipe};
+	rc = cli_run_open(&c.run, cli, on_stop, &c);
+	if (rc != CLI_GO)
+		return rc;
+	rc = cli_meet_find(&c.run, &c.peer);
+	if (rc == CLI_GO && !is_pipe)
+		rc = cli_doors_reserve(&c.doors, &c.run);
+	if (rc == CLI_GO)
+		rc = connect_run(&c);
+	cli_doors_done(&c.doors);
+	cli_meet_done(&c.peer);
+	cli_run_close(&c.run);
+	return rc;
+}
+
+int cmd_connect(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return run_command(cli, false);
+}
+
+int cmd_pipe(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return run_command(cli, true);
+}

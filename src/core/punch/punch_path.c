@@ -1,0 +1,367 @@
+#include "core/punch/punch_path.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char *state_name(enum punch_path_state state)
+{
+	static const char *const names[] = {"alive", "suspect", "lost"};
+
+	return names[state];
+}
+
+static void set_state(struct punch_path *p, enum punch_path_state state)
+{
+	if (p->state != state)
+		adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "punch_path sock=%u from=%s to=%s", (unsigned)p->sock,
+			   state_name(p->state), state_name(state));
+	p->state = state;
+}
+
+static void set_now(struct punch_path *p, adit_time now)
+{
+	assert(now >= p->now); /* the shell samples the clock once per wakeup */
+	p->now = now;
+}
+
+static adit_utc path_utc(const struct punch_path *p, adit_time now)
+{
+	return p->utc + (now - p->utc_at);
+}
+
+static adit_dur keepalive(const struct punch_path *p)
+{
+	return PUNCH_PATH_KEEPALIVE + (p->cfg.role == PUNCH_SERVE ? PUNCH_PATH_LATER : 0);
+}
+
+/* What a slow path is granted on top. */
+static adit_dur grace(const struct punch_path *p)
+{
+	adit_dur rtt = p->rtt < PUNCH_PATH_RTT_MAX ? p->rtt : PUNCH_PATH_RTT_MAX;
+
+	return rtt > PUNCH_PATH_RTT_FREE ? 2 * (rtt - PUNCH_PATH_RTT_FREE) : 0;
+}
+
+void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_time now, uint32_t sock,
+		     const struct adit_addr *local, const struct adit_addr *remote, uint64_t peer_instance)
+{
+	memset(p, 0, sizeof(*p));
+	p->cfg = *cfg;
+	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
+	punch_replay_init(&p->own_replay);
+	if (!p->cfg.replay)
+		p->cfg.replay = &p->own_replay;
+	p->now = p->heard_at = now;
+	p->sock = sock;
+	p->local = *local;
+	p->remote = *remote;
+	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
+	p->waiting_since = p->check_at = p->probe_at = p->move_at = ADIT_NEVER;
+	p->keepalive_at = adit_time_add(now, keepalive(p));
+}
+
+void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc)
+{
+	set_now(p, now);
+	p->utc = utc;
+	p->utc_at = now;
+}
+
+static struct punch_path_event *event_push(struct punch_path *p, enum punch_path_event_kind kind,
+					   const struct adit_addr *remote, uint64_t instance)
+{
+	struct punch_path_event *e;
+
+	if (p->events_n == PUNCH_PATH_EVENTS_MAX)
+		return NULL;
+	e = &p->events[(p->events_first + p->events_n++) % PUNCH_PATH_EVENTS_MAX];
+	*e = (struct punch_path_event){.kind = kind, .remote = *remote, .instance = instance, .rtt = p->rtt};
+	return e;
+}
+
+/* A sign of life over the path as it is: nothing is owed any more. */
+static void alive(struct punch_path *p, int64_t clock_diff)
+{
+	struct punch_path_event *e;
+
+	p->heard_at = p->now;
+	p->waiting_since = p->probe_at = ADIT_NEVER;
+	if (p->state == PUNCH_PATH_IS_LOST) {
+		e = event_push(p, PUNCH_PATH_EVENT_BACK, &p->remote, p->peer_instance);
+		if (e)
+			e->clock_diff = clock_diff;
+	}
+	set_state(p, PUNCH_PATH_IS_ALIVE);
+}
+
+void punch_path_heard(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	alive(p, 0);
+	p->keepalive_at = adit_time_add(now, keepalive(p));
+	p->check_at = adit_time_add(now, PUNCH_PATH_SUSPECT + grace(p));
+}
+
+void punch_path_sent(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	if (p->waiting_since == ADIT_NEVER)
+		p->waiting_since = now;
+}
+
+static void answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
+{
+	const adit_dur per = ADIT_SEC(1) / PUNCH_PATH_ANSWERS_PER_S;
+	adit_time from = p->answers_paid > p->now ? p->answers_paid : p->now;
+	struct punch_answer *a;
+
+	if (from - p->now > ADIT_SEC(1) || p->answers_n == PUNCH_PATH_ANSWERS_MAX)
+		return;
+	p->answers_paid = from + per;
+	a = &p->answers[(p->answers_first + p->answers_n++) % PUNCH_PATH_ANSWERS_MAX];
+	a->sock = d->sock;
+	a->local = d->local;
+	a->remote = d->remote;
+	a->len = punch_probe_answer(&p->keys, p->cfg.role, probe->txid, &d->remote, path_utc(p, p->now),
+				    p->cfg.instance, a->data);
+}
+
+/* The peer of this session asks from elsewhere: its NAT has moved it. Its word alone moves nothing. */
+static void consider_move(struct punch_path *p, const struct adit_addr *remote)
+{
+	if (adit_addr_eq(&p->moved_to, remote) && p->move_at != ADIT_NEVER)
+		return;
+	p->moved_to = *remote;
+	p->move_at = p->now;
+	p->move_tries = 0;
+}
+
+static int input_request(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
+{
+	int r = punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp);
+
+	if (r < 0)
+		return r;
+	answer(p, d, probe);
+	if (probe->instance != p->peer_instance) {
+		if (probe->instance != p->other_heard &&
+		    event_push(p, PUNCH_PATH_EVENT_HEARD, &d->remote, probe->instance))
+			p->other_heard = probe->instance;
+		return 0;
+	}
+	if (!adit_addr_eq(&d->remote, &p->remote)) {
+		consider_move(p, &d->remote);
+		return 0;
+	}
+	/* It shows one direction only: not a sign of life while something is owed, but no reason to ask when idle. */
+	if (p->waiting_since == ADIT_NEVER)
+		p->keepalive_at = adit_time_add(p->now, keepalive(p));
+	else if (p->state == PUNCH_PATH_IS_LOST)
+		p->probe_at = p->now;
+	return 0;
+}
+
+static struct punch_path_sent *sent_find(struct punch_path *p, const uint8_t *txid)
+{
+	for (size_t i = 0; i < PUNCH_PATH_SENT_MAX; i++)
+		if (p->sent[i].is_out && memcmp(p->sent[i].txid, txid, STUN_TXID_LEN) == 0)
+			return &p->sent[i];
+	return NULL;
+}
+
+static void move(struct punch_path *p, const struct adit_addr *remote)
+{
+	p->remote = *remote;
+	p->moved_to = (struct adit_addr){.family = ADIT_FAMILY_NONE};
+	p->move_at = ADIT_NEVER;
+	event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
+}
+
+static int input_answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
+{
+	struct punch_path_sent *s = sent_find(p, probe->txid);
+	struct punch_path_event *e;
+
+	if (!s || d->sock != p->sock || !adit_addr_eq(&s->remote, &d->remote))
+		return ADIT_EIGNORED;
+	s->is_out = false;
+	if (probe->instance != p->peer_instance) {
+		if (probe->instance == p->other_answered)
+			return 0;
+		e = event_push(p, PUNCH_PATH_EVENT_RESTARTED, &d->remote, probe->instance);
+		if (e)
+			p->other_answered = probe->instance;
+		return 0;
+	}
+	p->rtt = adit_time_since(p->now, s->at);
+	if (!adit_addr_eq(&d->remote, &p->remote))
+		move(p, &d->remote);
+	p->check_at = ADIT_NEVER;
+	alive(p, (int64_t)(probe->stamp - (path_utc(p, p->now) - p->rtt / 2)));
+	return 0;
+}
+
+int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgram *d)
+{
+	struct punch_probe probe;
+	int r;
+
+	set_now(p, now);
+	if (d->remote.port == 0)
+		return ADIT_EIGNORED;
+	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
+	if (r < 0)
+		return r;
+	return probe.is_answer ? input_answer(p, d, &probe) : input_request(p, d, &probe);
+}
+
+/* Something should be asked: from |since| on an answer is owed. */
+static void ask(struct punch_path *p, adit_time since)
+{
+	if (p->waiting_since == ADIT_NEVER)
+		p->waiting_since = since;
+	p->probe_at = p->now;
+}
+
+static void tick_idle(struct punch_path *p)
+{
+	if (p->now >= p->check_at) {
+		p->check_at = ADIT_NEVER;
+		ask(p, p->heard_at);
+	}
+	if (p->now >= p->keepalive_at) {
+		p->keepalive_at = adit_time_add(p->now, keepalive(p));
+		ask(p, p->now);
+	}
+}
+
+static adit_time suspect_at(const struct punch_path *p)
+{
+	return adit_time_add(p->waiting_since, PUNCH_PATH_SUSPECT + grace(p));
+}
+
+static adit_time lost_at(const struct punch_path *p)
+{
+	return adit_time_add(p->waiting_since, PUNCH_PATH_LOST + grace(p));
+}
+
+void punch_path_tick(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	tick_idle(p);
+	if (p->state == PUNCH_PATH_IS_ALIVE && now >= suspect_at(p)) {
+		set_state(p, PUNCH_PATH_IS_SUSPECT);
+		p->probe_at = now;
+	}
+	if (p->state == PUNCH_PATH_IS_SUSPECT && now >= lost_at(p)) {
+		set_state(p, PUNCH_PATH_IS_LOST);
+		event_push(p, PUNCH_PATH_EVENT_LOST, &p->remote, p->peer_instance);
+	}
+}
+
+adit_time punch_path_deadline(const struct punch_path *p)
+{
+	adit_time at = adit_time_min(p->check_at, p->keepalive_at);
+
+	if (p->answers_n > 0)
+		return p->now;
+	at = adit_time_min(at, adit_time_min(p->probe_at, p->move_at));
+	if (p->state == PUNCH_PATH_IS_ALIVE)
+		at = adit_time_min(at, suspect_at(p));
+	else if (p->state == PUNCH_PATH_IS_SUSPECT)
+		at = adit_time_min(at, lost_at(p));
+	return at;
+}
+
+static void send_request(struct punch_path *p, adit_time now, const struct adit_addr *remote, struct adit_out *ret_out)
+{
+	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
+	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
+
+	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now};
+	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
+	*ret_out = (struct adit_out){
+		.kind = ADIT_OUT_SEND,
+		.sock = p->sock,
+		.local = p->local,
+		.remote = *remote,
+		.data = p->out,
+		.len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
+	};
+}
+
+static void output_answer(struct punch_path *p, struct adit_out *ret_out)
+{
+	const struct punch_answer *a = &p->answers[p->answers_first];
+
+	*ret_out = (struct adit_out){
+		.kind = ADIT_OUT_SEND,
+		.sock = a->sock,
+		.local = a->local,
+		.remote = a->remote,
+		.data = a->data,
+		.len = a->len,
+	};
+	p->answers_first = (p->answers_first + 1) % PUNCH_PATH_ANSWERS_MAX;
+	p->answers_n--;
+}
+
+/* After a probe of an idle path nothing follows unless it becomes suspect. */
+static adit_time next_probe(const struct punch_path *p, adit_time now)
+{
+	switch (p->state) {
+	case PUNCH_PATH_IS_SUSPECT:
+		return adit_time_add(now, PUNCH_PATH_STEP);
+	case PUNCH_PATH_IS_LOST:
+		return adit_time_add(now, PUNCH_PATH_RETRY);
+	default:
+		return ADIT_NEVER;
+	}
+}
+
+int punch_path_output(struct punch_path *p, adit_time now, struct adit_out *ret_out)
+{
+	set_now(p, now);
+	if (p->answers_n > 0) {
+		output_answer(p, ret_out);
+		return 1;
+	}
+	if (now >= p->probe_at) {
+		p->probe_at = next_probe(p, now);
+		send_request(p, now, &p->remote, ret_out);
+		return 1;
+	}
+	if (now >= p->move_at) {
+		p->move_tries++;
+		p->move_at =
+			p->move_tries < PUNCH_PATH_MOVE_TRIES ? adit_time_add(now, PUNCH_PATH_MOVE_STEP) : ADIT_NEVER;
+		send_request(p, now, &p->moved_to, ret_out);
+		return 1;
+	}
+	return 0;
+}
+
+int punch_path_event(struct punch_path *p, struct punch_path_event *ret_event)
+{
+	if (p->events_n == 0)
+		return 0;
+	*ret_event = p->events[p->events_first];
+	p->events_first = (p->events_first + 1) % PUNCH_PATH_EVENTS_MAX;
+	p->events_n--;
+	return 1;
+}
+
+enum punch_path_state punch_path_state(const struct punch_path *p)
+{
+	return p->state;
+}
+
+const struct adit_addr *punch_path_remote(const struct punch_path *p)
+{
+	return &p->remote;
+}
+
+adit_dur punch_path_rtt(const struct punch_path *p)
+{
+	return p->rtt;
+}

@@ -1,0 +1,48 @@
+/*
+ * The probe: an ICE connectivity check (RFC 8445 7.2) whose credentials come from the pair secret.
+ *
+ * Request: USERNAME "peer's ufrag:own ufrag", PRIORITY, ICE-CONTROLLING or -CONTROLLED with the sender's instance
+ * number as tiebreaker, STAMP, MESSAGE-INTEGRITY-SHA256 under the receiver's password, FINGERPRINT: 128 bytes. Answer:
+ * XOR-MAPPED-ADDRESS, STAMP, MESSAGE-INTEGRITY-SHA256 under the same password, FINGERPRINT: never longer. STAMP is our
+ * own comprehension-optional attribute: UTC in nanoseconds and the sender's instance, eight bytes each. In a request it
+ * is unique and orders the sender's requests (punch_replay.h); in an answer it is the clock as it stands.
+ */
+#ifndef ADIT_PUNCH_PROBE_H
+#define ADIT_PUNCH_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/time.h"
+#include "core/punch/punch_keys.h"
+#include "core/stun/stun_limits.h"
+
+#define PUNCH_ATTR_STAMP 0xcad1 /* in the range for Expert Review that receivers may ignore */
+
+struct punch_probe {
+	bool is_answer;
+	uint8_t txid[STUN_TXID_LEN];
+	adit_utc stamp;
+	uint64_t instance; /* of the sender */
+	struct adit_addr mapped; /* answer: what the sender saw us as */
+};
+
+/* Writes a request from |role| into |buf| (PUNCH_PROBE_MAX bytes); returns its length. */
+size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
+			   uint64_t instance, uint8_t *buf);
+
+/* The answer of |role| to a request with |txid| that came from |mapped|. */
+size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,
+			  const struct adit_addr *mapped, adit_utc stamp, uint64_t instance, uint8_t *buf);
+
+/*
+ * Reads what |role| received. 0: authentic (but a request may be a replay, and an answer's txid is for the caller to
+ * know). EIGNORED: not STUN, another method or class, or another pair's USERNAME. EPROTO: malformed, or a required
+ * attribute that nobody knows. EAUTH: wrong integrity, or our own request come back.
+ */
+ADIT_MUST_CHECK int punch_probe_read(const struct punch_keys *k, enum punch_role role, const uint8_t *data, size_t len,
+				     struct punch_probe *ret_probe);
+
+#endif

@@ -1,0 +1,266 @@
+#include "endpoint/ep_conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+#define READ_VECS 16 /* chunks filled by one call */
+#define READ_WANT \
+	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
+#define WRITE_VECS 16
+
+struct ep_conn {
+	uv_poll_t poll; /* first: its close callback gets this pointer */
+	struct adit_list node;
+	int fd;
+	struct io_lane *lane;
+	struct link_stream *stream;
+	ep_conn_ended *ended;
+	void *ctx;
+	int armed; /* uv_poll events asked for */
+	bool stream_full; /* nothing is read until WRITABLE news */
+	bool local_full; /* nothing is written until the socket takes more */
+	bool eof_sent; /* the local end of file was passed on as FIN */
+	bool eof_received; /* the far end's FIN was passed on as shutdown */
+	bool watch_gone; /* while nothing is read: learn of a reset all the same */
+};
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static struct quic_stream *bytes_of(const struct ep_conn *c)
+{
+	return link_stream_bytes(c->stream);
+}
+
+static void arm(struct ep_conn *c)
+{
+	int events = 0;
+
+	if (!c->eof_sent && !c->stream_full)
+		events |= UV_READABLE;
+	else if (c->watch_gone)
+		events |= UV_DISCONNECT;
+	if (c->local_full)
+		events |= UV_WRITABLE;
+	if (events == c->armed)
+		return;
+	c->armed = events;
+	if (events)
+		uv_poll_start(&c->poll, events, on_poll);
+	else
+		uv_poll_stop(&c->poll);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+/* Lets go of socket, stream and memory. |reset|: the local socket gets a reset instead of an end. */
+static void discard(struct ep_conn *c, bool reset)
+{
+	if (reset) {
+		struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	}
+	uv_poll_stop(&c->poll);
+	close(c->fd);
+	adit_list_del(&c->node);
+	link_stream_set_user(c->stream, NULL);
+	link_stream_release(c->stream);
+	io_lane_touch(c->lane);
+	uv_close((uv_handle_t *)&c->poll, on_closed);
+}
+
+static void end(struct ep_conn *c, enum ep_end how, uint64_t code)
+{
+	ep_conn_ended *ended = c->ended;
+	void *ctx = c->ctx;
+
+	discard(c, how != EP_END_CLEAN);
+	if (ended)
+		ended(ctx, how, code);
+}
+
+static void end_local(struct ep_conn *c)
+{
+	quic_stream_reset(bytes_of(c), FWD_STREAM_TCP_RESET);
+	end(c, EP_END_LOCAL, 0);
+}
+
+static bool is_transient(int err)
+{
+	return err == EAGAIN || err == EINTR || err == ENOBUFS;
+}
+
+/* Local socket to stream. false: the connection is gone. */
+static bool read_local(struct ep_conn *c)
+{
+	struct quic_vec vec[READ_VECS];
+	size_t n = quic_stream_reserve(bytes_of(c), vec, READ_VECS, READ_WANT);
+	ssize_t got;
+
+	if (n == 0) {
+		c->stream_full = true;
+		c->watch_gone = true;
+		return true;
+	}
+	/* struct quic_vec has the shape of struct iovec. */
+	got = readv(c->fd, (const struct iovec *)vec, (int)n);
+	quic_stream_commit(bytes_of(c), got > 0 ? (size_t)got : 0);
+	if (got < 0) {
+		if (is_transient(errno))
+			return true;
+		end_local(c);
+		return false;
+	}
+	if (got == 0) {
+		c->eof_sent = true;
+		quic_stream_finish(bytes_of(c));
+	}
+	io_lane_touch(c->lane);
+	return true;
+}
+
+/* Stream to local socket, as far as it takes bytes. false: the connection is gone. */
+static bool write_local(struct ep_conn *c)
+{
+	struct quic_vec vec[WRITE_VECS];
+	size_t n;
+
+	while (!c->local_full && (n = quic_stream_peek(bytes_of(c), vec, WRITE_VECS)) > 0) {
+		struct msghdr m = {.msg_iov = (struct iovec *)vec, .msg_iovlen = n};
+		ssize_t put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+
+		if (put < 0 && !is_transient(errno)) {
+			end_local(c);
+			return false;
+		}
+		if (put < 0)
+			c->local_full = true;
+		else
+			quic_stream_consume(bytes_of(c), (size_t)put);
+	}
+	if (quic_stream_at_end(bytes_of(c)) && !c->eof_received) {
+		c->eof_received = true;
+		shutdown(c->fd, SHUT_WR);
+	}
+	return true;
+}
+
+/* Both halves are over: the kernel delivers what is left, the session what is still queued. */
+static bool finish_if_done(struct ep_conn *c)
+{
+	if (!c->eof_sent || !c->eof_received)
+		return false;
+	end(c, EP_END_CLEAN, 0);
+	return true;
+}
+
+/* An error waits on the socket, or the peer closed while we do not read. */
+static bool check_gone(struct ep_conn *c)
+{
+	struct pollfd p = {.fd = c->fd};
+
+	c->watch_gone = false;
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR)) {
+		end_local(c);
+		return true;
+	}
+	return false;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct ep_conn *c = (struct ep_conn *)poll;
+
+	if (status < 0) {
+		end_local(c);
+		return;
+	}
+	if ((events & UV_DISCONNECT) && check_gone(c))
+		return;
+	if (events & UV_WRITABLE) {
+		c->local_full = false;
+		io_lane_touch(c->lane);
+		if (!write_local(c))
+			return;
+	}
+	if ((events & UV_READABLE) && !c->stream_full && !c->eof_sent && !read_local(c))
+		return;
+	if (!finish_if_done(c))
+		arm(c);
+}
+
+void ep_conn_news(struct ep_conn *c, unsigned news)
+{
+	if (news & QUIC_NEWS_RESET) {
+		end(c, EP_END_PEER, quic_stream_error(bytes_of(c)));
+		return;
+	}
+	if (news & QUIC_NEWS_STOPPED) {
+		uint64_t code = quic_stream_error(bytes_of(c));
+
+		quic_stream_reset(bytes_of(c), FWD_STREAM_TCP_RESET);
+		end(c, EP_END_PEER, code);
+		return;
+	}
+	if ((news & QUIC_NEWS_READABLE) && !write_local(c))
+		return;
+	if (news & QUIC_NEWS_WRITABLE)
+		c->stream_full = false;
+	if (finish_if_done(c))
+		return;
+	if ((news & QUIC_NEWS_CLOSED) && !(quic_stream_readable(bytes_of(c)) > 0 && c->local_full)) {
+		end(c, EP_END_SESSION, 0);
+		return;
+	}
+	arm(c);
+}
+
+void ep_conn_close(struct ep_conn *c, uint64_t code)
+{
+	quic_stream_reset(bytes_of(c), code);
+	discard(c, true);
+}
+
+void ep_conn_close_all(struct adit_list *list, uint64_t code)
+{
+	adit_list_each_safe (it, tmp, list)
+		ep_conn_close(adit_container(it, struct ep_conn, node), code);
+}
+
+int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream, struct adit_list *list,
+		ep_conn_ended *ended, void *ctx)
+{
+	struct ep_conn *c = calloc(1, sizeof(*c));
+	int on = 1;
+
+	if (!c || uv_poll_init(loop, &c->poll, fd) < 0) {
+		free(c);
+		close(fd);
+		quic_stream_reset(link_stream_bytes(stream), FWD_STREAM_OVERLOAD);
+		link_stream_release(stream);
+		return ADIT_ENOMEM;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a unix socket says no, which is as good */
+	c->fd = fd;
+	c->lane = lane;
+	c->stream = stream;
+	c->ended = ended;
+	c->ctx = ctx;
+	adit_list_push_back(list, &c->node);
+	link_stream_set_user(stream, c);
+	arm(c);
+	/* What came before there was a socket to write it to. */
+	ep_conn_news(c, QUIC_NEWS_READABLE);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * One local connection (TCP or unix socket) and the stream that carries it.
+ *
+ * Bytes go both ways with back-pressure: a stream that is full stops the reading here; a local socket that is full
+ * leaves the bytes in the stream, whose window then stops the far end. Ends are told apart: the local end of file
+ * becomes FIN and the other way round; everything else (reset, lost session) becomes a reset, so that no reader takes a
+ * broken transfer for a whole one. A unix socket has no reset: it just closes.
+ */
+#ifndef ADIT_EP_CONN_H
+#define ADIT_EP_CONN_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "io/io_net.h"
+
+struct ep_conn;
+
+/* How it ended. */
+enum ep_end {
+	EP_END_CLEAN, /* both sides ended their half */
+	EP_END_LOCAL, /* the local socket was reset */
+	EP_END_PEER, /* the far end reset it or was refused: |code|, enum fwd_stream_err */
+	EP_END_SESSION, /* the session died under it */
+};
+
+/* The connection is gone after the call. */
+typedef void ep_conn_ended(void *ctx, enum ep_end end, uint64_t code);
+
+/*
+ * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |list|: where to
+ * keep it; the owner closes what is left there with ep_conn_close(). |ended| may be NULL. ENOMEM: |fd| is closed and
+ * the stream reset.
+ */
+ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream,
+				struct adit_list *list, ep_conn_ended *ended, void *ctx);
+/* News of its stream (LINK_EVENT_STREAM). */
+void ep_conn_news(struct ep_conn *c, unsigned news);
+/* Closes with a reset, without a call of |ended|. |code| for the far end. */
+void ep_conn_close(struct ep_conn *c, uint64_t code);
+/* All of a list. */
+void ep_conn_close_all(struct adit_list *list, uint64_t code);
+
+#endif

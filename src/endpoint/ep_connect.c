@@ -1,0 +1,435 @@
+#include "endpoint/ep_connect.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "endpoint/ep_flow.h"
+#include "endpoint/ep_listen.h"
+#include "io/io_clock.h"
+
+#define GOODBYE_MS   1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS 1000
+#define WAITING_MAX  4096 /* accepted connections that wait for stream credit or for a session */
+
+struct ep_door {
+	struct adit_list node; /* in ep_connect.doors */
+	struct ep_connect *owner;
+	char name[FWD_NAME_MAX + 1];
+	struct ep_listen *listen; /* or */
+	struct ep_flow_door *dgrams;
+};
+
+/* An accepted connection without a stream yet. */
+struct waiting {
+	struct adit_list node;
+	char name[FWD_NAME_MAX + 1];
+	int fd;
+	ep_conn_ended *ended; /* of a pipe; NULL for a door's connection */
+	void *ctx;
+};
+
+struct ep_connect {
+	uv_loop_t *loop;
+	const struct ep_connect_ops *ops;
+	void *ctx;
+	struct io_net *net;
+	struct io_lane *lane;
+	uv_timer_t utc_timer;
+	uv_timer_t goodbye_timer;
+	int open_timers;
+	bool up;
+	bool told_paused;
+	bool told_refused;
+	struct fwd_service services[FWD_SERVICES_MAX];
+	size_t n_services;
+	struct adit_list doors;
+	struct adit_list conns; /* of struct ep_conn */
+	struct adit_list waiting;
+	size_t n_waiting;
+	struct ep_flow_in *flows;
+	void (*gone)(void *ctx);
+	void *gone_ctx;
+};
+
+static struct link *link_of(const struct ep_connect *c)
+{
+	return io_lane_link(c->lane);
+}
+
+const struct fwd_service *ep_connect_service(const struct ep_connect *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_services; i++)
+		if (strcmp(c->services[i].name, name) == 0)
+			return &c->services[i];
+	return NULL;
+}
+
+const struct fwd_service *ep_connect_services(const struct ep_connect *c, size_t *ret_n)
+{
+	*ret_n = c->n_services;
+	return c->services;
+}
+
+bool ep_connect_is_up(const struct ep_connect *c)
+{
+	return c->up;
+}
+
+struct link *ep_connect_link(const struct ep_connect *c)
+{
+	return link_of(c);
+}
+
+size_t ep_connect_conns(const struct ep_connect *c)
+{
+	size_t n = 0;
+
+	adit_list_each (it, &c->conns)
+		n++;
+	return n;
+}
+
+/* --- connections --- */
+
+/* 0: started or refused for good; EAGAIN: no credit or no session. */
+static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
+{
+	const struct fwd_service *service = ep_connect_service(c, name);
+	struct link_stream *stream;
+	int r;
+
+	if (!c->up)
+		return ADIT_EAGAIN;
+	if (!service || service->kind != FWD_KIND_STREAM) {
+		close(fd);
+		if (ended)
+			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
+		return 0;
+	}
+	r = link_stream_open(link_of(c), service->id, &stream);
+	if (r == ADIT_EAGAIN)
+		return r;
+	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, ended, ctx) < 0) {
+		if (r < 0)
+			close(fd);
+		if (ended)
+			ended(ctx, EP_END_SESSION, 0);
+	}
+	io_lane_touch(c->lane);
+	return 0;
+}
+
+static void waiting_free(struct ep_connect *c, struct waiting *w)
+{
+	adit_list_del(&w->node);
+	c->n_waiting--;
+	free(w);
+}
+
+static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
+{
+	struct waiting *w;
+
+	if (adit_list_is_empty(&c->waiting) && start_conn(c, name, fd, ended, ctx) == 0)
+		return;
+	w = c->n_waiting < WAITING_MAX ? calloc(1, sizeof(*w)) : NULL;
+	if (!w) {
+		close(fd);
+		if (ended)
+			ended(ctx, EP_END_SESSION, 0);
+		return;
+	}
+	memcpy(w->name, name, strnlen(name, sizeof(w->name) - 1));
+	w->fd = fd;
+	w->ended = ended;
+	w->ctx = ctx;
+	c->n_waiting++;
+	adit_list_push_back(&c->waiting, &w->node);
+}
+
+static void start_waiting(struct ep_connect *c)
+{
+	adit_list_each_safe (it, tmp, &c->waiting) {
+		struct waiting *w = adit_container(it, struct waiting, node);
+
+		if (start_conn(c, w->name, w->fd, w->ended, w->ctx) == ADIT_EAGAIN)
+			return;
+		waiting_free(c, w);
+	}
+}
+
+static void drop_waiting(struct ep_connect *c)
+{
+	adit_list_each_safe (it, tmp, &c->waiting) {
+		struct waiting *w = adit_container(it, struct waiting, node);
+		ep_conn_ended *ended = w->ended;
+		void *ctx = w->ctx;
+
+		close(w->fd);
+		waiting_free(c, w);
+		if (ended)
+			ended(ctx, EP_END_SESSION, 0);
+	}
+}
+
+static void door_accepted(void *ctx, int fd)
+{
+	struct ep_door *door = ctx;
+
+	door->owner->told_paused = false;
+	start_or_wait(door->owner, door->name, fd, NULL, NULL);
+}
+
+static void door_paused(void *ctx, int err)
+{
+	struct ep_door *door = ctx;
+
+	if (!door->owner->told_paused)
+		door->owner->ops->paused(door->owner->ctx, err);
+	door->owner->told_paused = true;
+}
+
+static const struct ep_listen_ops door_ops = {.accepted = door_accepted, .paused = door_paused};
+
+static bool door_service(void *ctx, uint16_t *ret_service)
+{
+	struct ep_door *door = ctx;
+	const struct fwd_service *s = door->owner->up ? ep_connect_service(door->owner, door->name) : NULL;
+
+	if (!s || s->kind != FWD_KIND_DGRAM)
+		return false;
+	*ret_service = s->id;
+	return true;
+}
+
+int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd, struct ep_door **ret_door)
+{
+	struct ep_door *door = calloc(1, sizeof(*door));
+	int r;
+
+	if (!door) {
+		close(fd);
+		return ADIT_ENOMEM;
+	}
+	door->owner = c;
+	memcpy(door->name, name, strnlen(name, sizeof(door->name) - 1));
+	r = dgram ? ep_flow_door_new(c->flows, fd, door_service, door, &door->dgrams)
+		  : ep_listen_new(c->loop, fd, &door_ops, door, &door->listen);
+	if (r < 0) {
+		free(door);
+		return r;
+	}
+	adit_list_push_back(&c->doors, &door->node);
+	*ret_door = door;
+	return 0;
+}
+
+void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door)
+{
+	(void)c;
+	if (door->listen)
+		ep_listen_close(door->listen);
+	if (door->dgrams)
+		ep_flow_door_close(door->dgrams);
+	adit_list_del(&door->node);
+	free(door);
+}
+
+int ep_connect_pipe(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
+{
+	const struct fwd_service *s = ep_connect_service(c, name);
+
+	if (!s || s->kind != FWD_KIND_STREAM) {
+		close(fd);
+		return ADIT_ENOENT;
+	}
+	start_or_wait(c, name, fd, ended, ctx);
+	return 0;
+}
+
+/* --- the link --- */
+
+static const struct fwd_service *service_by_id(const struct ep_connect *c, uint16_t id)
+{
+	for (size_t i = 0; i < c->n_services; i++)
+		if (c->services[i].id == id)
+			return &c->services[i];
+	return NULL;
+}
+
+static void on_stream(struct ep_connect *c, const struct link_event *e)
+{
+	struct ep_conn *conn = link_stream_user(e->stream);
+	const struct fwd_service *service = service_by_id(c, e->service);
+
+	if (!conn)
+		return;
+	if (!link_stream_is_answered(e->stream) && (e->news & QUIC_NEWS_RESET)) {
+		if (service && !c->told_refused)
+			c->ops->refused(c->ctx, service, quic_stream_error(link_stream_bytes(e->stream)));
+		c->told_refused = true;
+	} else if (e->news & QUIC_NEWS_READABLE) {
+		c->told_refused = false;
+	}
+	ep_conn_news(conn, e->news);
+}
+
+static void on_up(struct ep_connect *c, const struct link_event *e)
+{
+	c->up = true;
+	c->n_services = e->n_services;
+	memcpy(c->services, e->services, e->n_services * sizeof(e->services[0]));
+}
+
+static void lane_event(void *ctx, struct io_lane *lane, const struct link_event *e)
+{
+	struct ep_connect *c = ctx;
+
+	(void)lane;
+	switch (e->kind) {
+	case LINK_EVENT_STREAM:
+		on_stream(c, e);
+		return;
+	case LINK_EVENT_DGRAM:
+		ep_flow_in_input(c->flows, e->service, e->flow, e->data, e->len);
+		return;
+	case LINK_EVENT_CREDIT:
+		start_waiting(c);
+		return;
+	case LINK_EVENT_UP:
+		on_up(c, e);
+		break;
+	case LINK_EVENT_DOWN:
+		c->up = false;
+		ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+		if (c->gone) {
+			c->gone(c->gone_ctx);
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	c->ops->event(c->ctx, e);
+	if (e->kind == LINK_EVENT_UP)
+		start_waiting(c);
+}
+
+static void on_utc(uv_timer_t *timer)
+{
+	struct ep_connect *c = timer->data;
+
+	link_set_utc(link_of(c), io_clock_now(), io_clock_utc());
+}
+
+static int make_link(const struct ep_connect_config *cfg, struct link **ret_link)
+{
+	struct link_config lc = {
+		.role = PUNCH_CONNECT,
+		.crypto = &crypto_gnutls,
+		.log = cfg->log,
+		.rng = crypto_rng(),
+		.creds = cfg->creds,
+		.has_peer_key = true,
+		.instance = cfg->instance,
+		.pinned_port = cfg->port,
+		.linger = cfg->linger,
+	};
+
+	memcpy(lc.k, cfg->k, sizeof(lc.k));
+	memcpy(lc.secret_id, cfg->secret_id, sizeof(lc.secret_id));
+	memcpy(lc.peer_key, cfg->peer_key, sizeof(lc.peer_key));
+	return link_new(&lc, io_clock_now(), ret_link);
+}
+
+int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const struct ep_connect_ops *ops, void *ctx,
+		   struct ep_connect **ret_connect)
+{
+	struct ep_connect *c = calloc(1, sizeof(*c));
+	struct link *link = NULL;
+
+	if (!c)
+		return ADIT_ENOMEM;
+	c->loop = loop;
+	c->ops = ops;
+	c->ctx = ctx;
+	adit_list_init(&c->doors);
+	adit_list_init(&c->conns);
+	adit_list_init(&c->waiting);
+	if (make_link(cfg, &link) < 0 || io_net_new(loop, cfg->log, &c->net) < 0) {
+		link_free(link);
+		free(c);
+		return ADIT_ENOMEM;
+	}
+	if (io_net_add(c->net, link, lane_event, c, &c->lane) < 0) {
+		link_free(link);
+		io_net_close(c->net);
+		free(c);
+		return ADIT_ENOMEM;
+	}
+	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0) {
+		io_net_close(c->net);
+		free(c);
+		return ADIT_ENOMEM;
+	}
+	uv_timer_init(loop, &c->utc_timer);
+	uv_timer_init(loop, &c->goodbye_timer);
+	c->utc_timer.data = c->goodbye_timer.data = c;
+	c->open_timers = 2;
+	uv_timer_start(&c->utc_timer, on_utc, 0, UTC_EVERY_MS);
+	link_set_utc(link, io_clock_now(), io_clock_utc());
+	*ret_connect = c;
+	return 0;
+}
+
+void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n)
+{
+	link_set_peers(link_of(c), io_clock_now(), peers, n);
+	io_lane_touch(c->lane);
+}
+
+void ep_connect_start(struct ep_connect *c)
+{
+	link_start(link_of(c), io_clock_now());
+	io_lane_touch(c->lane);
+}
+
+static void on_goodbye(uv_timer_t *timer)
+{
+	struct ep_connect *c = timer->data;
+
+	c->gone(c->gone_ctx);
+}
+
+void ep_connect_shutdown(struct ep_connect *c, void (*done)(void *ctx), void *ctx)
+{
+	c->gone = done;
+	c->gone_ctx = ctx;
+	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
+	io_lane_touch(c->lane);
+	uv_timer_start(&c->goodbye_timer, on_goodbye, GOODBYE_MS, 0);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	struct ep_connect *c = h->data;
+
+	if (--c->open_timers == 0)
+		free(c);
+}
+
+void ep_connect_free(struct ep_connect *c)
+{
+	if (!c)
+		return;
+	adit_list_each_safe (it, tmp, &c->doors)
+		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
+	drop_waiting(c);
+	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+	ep_flow_in_free(c->flows);
+	io_net_close(c->net);
+	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);
+	uv_close((uv_handle_t *)&c->goodbye_timer, on_timer_closed);
+}

@@ -1,0 +1,66 @@
+/*
+ * The connect side: one session with one peer, local listeners in front of its services, and pipes. Listening sockets
+ * and pipe ends come from this process or, through ep_share.h, from others of the same user.
+ */
+#ifndef ADIT_EP_CONNECT_H
+#define ADIT_EP_CONNECT_H
+
+#include <uv.h>
+
+#include "endpoint/ep_conn.h"
+#include "endpoint/ep_peers.h"
+#include "io/io_net.h"
+
+struct ep_connect;
+struct ep_door; /* a local listener or UDP socket in front of a service */
+
+struct ep_connect_ops {
+	/* What the link reports, for messages; streams and datagrams excepted. */
+	void (*event)(void *ctx, const struct link_event *e);
+	/* The first connection that a service refused, and the first after it worked again: |code| enum fwd_stream_err.
+	 */
+	void (*refused)(void *ctx, const struct fwd_service *service, uint64_t code);
+	/* Accepting stopped for want of descriptors; once until it works again. */
+	void (*paused)(void *ctx, int err);
+};
+
+struct ep_connect_config {
+	const struct adit_log *log;
+	struct quic_creds *creds;
+	uint8_t k[32];
+	uint8_t secret_id[4];
+	uint8_t peer_key[32];
+	uint64_t instance;
+	uint16_t port;
+	adit_dur linger;
+};
+
+ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
+				   const struct ep_connect_ops *ops, void *ctx, struct ep_connect **ret_connect);
+void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n);
+/* Looks for the peer, again after a DOWN. */
+void ep_connect_start(struct ep_connect *c);
+bool ep_connect_is_up(const struct ep_connect *c);
+/* What the peer offers, good while up; NULL: no such service. */
+const struct fwd_service *ep_connect_service(const struct ep_connect *c, const char *name);
+const struct fwd_service *ep_connect_services(const struct ep_connect *c, size_t *ret_n);
+struct link *ep_connect_link(const struct ep_connect *c);
+size_t ep_connect_conns(const struct ep_connect *c);
+
+/*
+ * Opens |fd| (a listening stream socket, or a bound UDP socket for a UDP service) in front of the service |name|. The
+ * name is looked up anew in each session. Takes |fd| over. ENOMEM, ESYS.
+ */
+ADIT_MUST_CHECK int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd,
+					struct ep_door **ret_door);
+void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door);
+
+/* Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream
+ * service. */
+ADIT_MUST_CHECK int ep_connect_pipe(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx);
+
+/* As ep_serve_shutdown. */
+void ep_connect_shutdown(struct ep_connect *c, void (*done)(void *ctx), void *ctx);
+void ep_connect_free(struct ep_connect *c);
+
+#endif

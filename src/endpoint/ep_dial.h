@@ -1,0 +1,26 @@
+/*
+ * Connects to a TCP or unix target: resolves the name (on libuv's worker pool), tries its addresses one after the
+ * other, without ever blocking the loop.
+ */
+#ifndef ADIT_EP_DIAL_H
+#define ADIT_EP_DIAL_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "endpoint/ep_target.h"
+
+#define EP_DIAL_TIMEOUT_MS \
+	10000 /* per address; a local or LAN service answers in milliseconds, a SYN is retried at 1, 3, 7 s */
+
+struct ep_dial;
+
+/* |fd| >= 0: connected, the caller's; -1: |err| is an errno value (EHOSTUNREACH where the name is unknown). */
+typedef void ep_dial_done(void *ctx, int fd, int err);
+
+/* |done| is called once, later, unless the dial is cancelled. ENOMEM or 0. */
+ADIT_MUST_CHECK int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *done, void *ctx,
+				struct ep_dial **ret_dial);
+void ep_dial_cancel(struct ep_dial *d);
+
+#endif

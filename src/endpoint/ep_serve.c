@@ -1,0 +1,442 @@
+#include "endpoint/ep_serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+#include "endpoint/ep_conn.h"
+#include "endpoint/ep_dial.h"
+#include "endpoint/ep_flow.h"
+#include "io/io_clock.h"
+
+#define GOODBYE_MS   1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS 1000
+
+struct serve_lane {
+	struct adit_list node;
+	struct ep_serve *serve;
+	struct ep_lane_config cfg;
+	struct io_lane *io;
+	struct adit_list conns; /* of struct ep_conn */
+	struct adit_list dials; /* of struct serve_dial */
+	size_t n_conns;
+	struct ep_flow_out *flows;
+	bool closing; /* link_close() was called: goes with its DOWN */
+};
+
+/* A stream whose target is being connected to. */
+struct serve_dial {
+	struct adit_list node; /* in serve_lane.dials */
+	struct serve_lane *lane;
+	struct link_stream *stream;
+	const struct ep_service *service;
+	struct ep_dial *dial;
+};
+
+struct ep_serve {
+	uv_loop_t *loop;
+	struct ep_serve_config cfg;
+	const struct ep_serve_ops *ops;
+	void *ctx;
+	struct io_net *net;
+	struct punch_budget budget;
+	struct adit_list lanes;
+	uv_timer_t utc_timer;
+	uv_timer_t goodbye_timer;
+	int open_timers;
+	struct adit_addr peers[EP_PEERS_MAX];
+	size_t n_peers;
+	struct fwd_service *offered; /* as the links list them; cfg.n_services */
+	bool *failed; /* per service: its failure was told */
+	void (*gone)(void *ctx); /* ep_serve_shutdown() */
+	void *gone_ctx;
+};
+
+/* Service numbers on the wire are the places in the list, from 1. */
+static const struct ep_service *service_of(const struct ep_serve *s, uint16_t id)
+{
+	return id >= 1 && id <= s->cfg.n_services ? &s->cfg.services[id - 1] : NULL;
+}
+
+static void offer(struct ep_serve *s)
+{
+	for (size_t i = 0; i < s->cfg.n_services; i++) {
+		const struct ep_service *from = &s->cfg.services[i];
+		struct fwd_service *to = &s->offered[i];
+
+		to->id = (uint16_t)(i + 1);
+		to->kind = from->target.kind == EP_UDP ? FWD_KIND_DGRAM : FWD_KIND_STREAM;
+		to->port = from->target.kind == EP_UNIX ? 0 : from->target.port;
+		memcpy(to->name, from->name, sizeof(from->name));
+	}
+}
+
+/* --- streams --- */
+
+static enum fwd_stream_err refusal(int err)
+{
+	switch (err) {
+	case ECONNREFUSED:
+	case ENOENT:
+		return FWD_STREAM_TARGET_REFUSED;
+	case ETIMEDOUT:
+		return FWD_STREAM_TARGET_TIMED_OUT;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return FWD_STREAM_OVERLOAD;
+	default:
+		return FWD_STREAM_TARGET_UNREACHABLE;
+	}
+}
+
+static void conn_ended(void *ctx, enum ep_end end, uint64_t code)
+{
+	struct serve_lane *lane = ctx;
+
+	(void)end;
+	(void)code;
+	lane->n_conns--;
+}
+
+static void dial_free(struct serve_dial *d)
+{
+	adit_list_del(&d->node);
+	free(d);
+}
+
+static void dial_done(void *ctx, int fd, int err)
+{
+	struct serve_dial *d = ctx;
+	struct serve_lane *lane = d->lane;
+	struct ep_serve *s = lane->serve;
+	struct link_stream *stream = d->stream;
+	bool *told = &s->failed[d->service - s->cfg.services];
+
+	if (fd < 0 && !*told)
+		s->ops->target_failed(s->ctx, d->service, err);
+	*told = fd < 0;
+	dial_free(d);
+	if (fd < 0) {
+		link_stream_refuse(stream, refusal(err));
+	} else {
+		link_stream_accept(stream);
+		lane->n_conns++;
+		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, conn_ended, lane) < 0)
+			lane->n_conns--;
+	}
+	io_lane_touch(lane->io);
+}
+
+static void on_request(struct serve_lane *lane, const struct link_event *e)
+{
+	struct serve_dial *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		link_stream_refuse(e->stream, FWD_STREAM_OVERLOAD);
+		return;
+	}
+	d->lane = lane;
+	d->stream = e->stream;
+	d->service = service_of(lane->serve, e->service);
+	adit_list_push_back(&lane->dials, &d->node);
+	if (ep_dial_new(lane->serve->loop, &d->service->target, dial_done, d, &d->dial) < 0) {
+		link_stream_refuse(e->stream, FWD_STREAM_OVERLOAD);
+		dial_free(d);
+	}
+}
+
+static struct serve_dial *dial_of(struct serve_lane *lane, const struct link_stream *stream)
+{
+	adit_list_each (it, &lane->dials) {
+		struct serve_dial *d = adit_container(it, struct serve_dial, node);
+
+		if (d->stream == stream)
+			return d;
+	}
+	return NULL;
+}
+
+/* News of a stream: its connection's, or of one that is still being dialled and then only its end matters. */
+static void on_stream(struct serve_lane *lane, const struct link_event *e)
+{
+	struct ep_conn *conn = link_stream_user(e->stream);
+	struct serve_dial *d;
+
+	if (conn) {
+		ep_conn_news(conn, e->news);
+		return;
+	}
+	if (!(e->news & (QUIC_NEWS_RESET | QUIC_NEWS_CLOSED)))
+		return;
+	d = dial_of(lane, e->stream);
+	if (!d)
+		return;
+	ep_dial_cancel(d->dial);
+	dial_free(d);
+	link_stream_refuse(e->stream, FWD_STREAM_TCP_RESET);
+}
+
+static void drop_streams(struct serve_lane *lane)
+{
+	adit_list_each_safe (it, tmp, &lane->dials) {
+		struct serve_dial *d = adit_container(it, struct serve_dial, node);
+
+		ep_dial_cancel(d->dial);
+		link_stream_refuse(d->stream, FWD_STREAM_SHUTTING_DOWN);
+		dial_free(d);
+	}
+	ep_conn_close_all(&lane->conns, FWD_STREAM_SHUTTING_DOWN);
+	lane->n_conns = 0;
+	ep_flow_out_clear(lane->flows);
+}
+
+/* --- lanes --- */
+
+static void on_goodbye(uv_timer_t *timer)
+{
+	struct ep_serve *s = timer->data;
+
+	s->gone(s->gone_ctx);
+}
+
+static void lane_free(struct serve_lane *lane)
+{
+	struct ep_serve *s = lane->serve;
+
+	drop_streams(lane);
+	ep_flow_out_free(lane->flows);
+	io_lane_remove(lane->io);
+	adit_list_del(&lane->node);
+	adit_bytes_wipe(&lane->cfg, sizeof(lane->cfg));
+	free(lane);
+	if (s->gone && adit_list_is_empty(&s->lanes))
+		uv_timer_start(&s->goodbye_timer, on_goodbye, 0, 0);
+}
+
+static void lane_event(void *ctx, struct io_lane *io, const struct link_event *e)
+{
+	struct serve_lane *lane = ctx;
+
+	(void)io;
+	switch (e->kind) {
+	case LINK_EVENT_REQUEST:
+		on_request(lane, e);
+		return;
+	case LINK_EVENT_STREAM:
+		on_stream(lane, e);
+		return;
+	case LINK_EVENT_DGRAM:
+		ep_flow_out_input(lane->flows, e->service, e->flow, e->data, e->len);
+		return;
+	case LINK_EVENT_DOWN:
+		drop_streams(lane);
+		break;
+	default:
+		break;
+	}
+	lane->serve->ops->event(lane->serve->ctx, lane->cfg.label, e);
+	if (e->kind == LINK_EVENT_DOWN && lane->closing)
+		lane_free(lane);
+}
+
+static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struct link **ret_link)
+{
+	struct link_config lc = {
+		.role = PUNCH_SERVE,
+		.crypto = &crypto_gnutls,
+		.log = s->cfg.log,
+		.rng = crypto_rng(),
+		.creds = s->cfg.creds,
+		.has_peer_key = cfg->has_peer_key,
+		.single = cfg->single,
+		.instance = s->cfg.instance,
+		.pinned_port = s->cfg.port,
+		.budget = &s->budget,
+		.horizon = cfg->horizon,
+		.linger = s->cfg.linger,
+		.services = s->offered,
+		.n_services = s->cfg.n_services,
+	};
+
+	memcpy(lc.k, cfg->k, sizeof(lc.k));
+	memcpy(lc.secret_id, cfg->secret_id, sizeof(lc.secret_id));
+	memcpy(lc.peer_key, cfg->peer_key, sizeof(lc.peer_key));
+	return link_new(&lc, io_clock_now(), ret_link);
+}
+
+static const struct ep_target *flow_target(void *ctx, uint16_t service)
+{
+	struct serve_lane *lane = ctx;
+	const struct ep_service *s = service_of(lane->serve, service);
+
+	return s && s->target.kind == EP_UDP ? &s->target : NULL;
+}
+
+int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
+{
+	struct serve_lane *lane = calloc(1, sizeof(*lane));
+	struct link *link;
+
+	if (!lane)
+		return ADIT_ENOMEM;
+	lane->serve = s;
+	lane->cfg = *cfg;
+	adit_list_init(&lane->conns);
+	adit_list_init(&lane->dials);
+	if (lane_link(s, cfg, &link) < 0) {
+		free(lane);
+		return ADIT_ENOMEM;
+	}
+	if (io_net_add(s->net, link, lane_event, lane, &lane->io) < 0) {
+		link_free(link);
+		free(lane);
+		return ADIT_ENOMEM;
+	}
+	if (ep_flow_out_new(s->loop, lane->io, flow_target, lane, &lane->flows) < 0) {
+		io_lane_remove(lane->io);
+		free(lane);
+		return ADIT_ENOMEM;
+	}
+	adit_list_push_back(&s->lanes, &lane->node);
+	link_set_utc(link, io_clock_now(), io_clock_utc());
+	link_set_peers(link, io_clock_now(), s->peers, s->n_peers);
+	link_start(link, io_clock_now());
+	return 0;
+}
+
+static struct serve_lane *lane_find(const struct ep_serve *s, const char *label)
+{
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		if (!lane->closing && strcmp(lane->cfg.label, label) == 0)
+			return lane;
+	}
+	return NULL;
+}
+
+static void lane_close(struct serve_lane *lane, uint64_t code)
+{
+	lane->closing = true;
+	link_close(io_lane_link(lane->io), io_clock_now(), code);
+	io_lane_touch(lane->io);
+}
+
+void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code)
+{
+	struct serve_lane *lane = lane_find(s, label);
+
+	if (lane)
+		lane_close(lane, code);
+}
+
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label)
+{
+	return lane_find(s, label) != NULL;
+}
+
+void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n)
+{
+	s->n_peers = n < EP_PEERS_MAX ? n : EP_PEERS_MAX;
+	memcpy(s->peers, peers, s->n_peers * sizeof(peers[0]));
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		link_set_peers(io_lane_link(lane->io), io_clock_now(), s->peers, s->n_peers);
+		io_lane_touch(lane->io);
+	}
+}
+
+void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),
+		   void *ctx)
+{
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		if (!lane->closing)
+			each(ctx, lane->cfg.label, io_lane_link(lane->io), lane->n_conns);
+	}
+}
+
+static void on_utc(uv_timer_t *timer)
+{
+	struct ep_serve *s = timer->data;
+
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		link_set_utc(io_lane_link(lane->io), io_clock_now(), io_clock_utc());
+	}
+}
+
+/* --- life --- */
+
+int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struct ep_serve_ops *ops, void *ctx,
+		 struct ep_serve **ret_serve)
+{
+	struct ep_serve *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return ADIT_ENOMEM;
+	s->loop = loop;
+	s->cfg = *cfg;
+	s->ops = ops;
+	s->ctx = ctx;
+	adit_list_init(&s->lanes);
+	punch_budget_init(&s->budget);
+	s->offered = calloc(cfg->n_services, sizeof(s->offered[0]));
+	s->failed = calloc(cfg->n_services, sizeof(s->failed[0]));
+	if (!s->offered || !s->failed || io_net_new(loop, cfg->log, &s->net) < 0) {
+		free(s->offered);
+		free(s->failed);
+		free(s);
+		return ADIT_ENOMEM;
+	}
+	offer(s);
+	uv_timer_init(loop, &s->utc_timer);
+	uv_timer_init(loop, &s->goodbye_timer);
+	s->utc_timer.data = s->goodbye_timer.data = s;
+	s->open_timers = 2;
+	uv_timer_start(&s->utc_timer, on_utc, UTC_EVERY_MS, UTC_EVERY_MS);
+	*ret_serve = s;
+	return 0;
+}
+
+void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
+{
+	s->gone = done;
+	s->gone_ctx = ctx;
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		if (!lane->closing)
+			lane_close(lane, FWD_CLOSE_SHUTTING_DOWN);
+	}
+	uv_timer_start(&s->goodbye_timer, on_goodbye, adit_list_is_empty(&s->lanes) ? 0 : GOODBYE_MS, 0);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	struct ep_serve *s = h->data;
+
+	if (--s->open_timers == 0)
+		free(s);
+}
+
+void ep_serve_free(struct ep_serve *s)
+{
+	if (!s)
+		return;
+	s->gone = NULL;
+	adit_list_each_safe (it, tmp, &s->lanes)
+		lane_free(adit_container(it, struct serve_lane, node));
+	io_net_close(s->net);
+	free(s->offered);
+	free(s->failed);
+	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);
+	uv_close((uv_handle_t *)&s->goodbye_timer, on_timer_closed);
+}

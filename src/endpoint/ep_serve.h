@@ -1,0 +1,65 @@
+/*
+ * The serve side: one lane per ticket label or admitted key, each with its own link; streams that come in are connected
+ * to the targets, UDP flows too.
+ */
+#ifndef ADIT_EP_SERVE_H
+#define ADIT_EP_SERVE_H
+
+#include <uv.h>
+
+#include "endpoint/ep_peers.h"
+#include "endpoint/ep_target.h"
+#include "io/io_net.h"
+
+struct ep_serve;
+
+struct ep_service {
+	char name[FWD_NAME_MAX + 1];
+	struct ep_target target;
+};
+
+/* Of one lane. */
+struct ep_lane_config {
+	char label[64]; /* a ticket's label or an admitted key's comment: for messages */
+	uint8_t k[32];
+	uint8_t secret_id[4];
+	bool single;
+	bool has_peer_key;
+	uint8_t peer_key[32];
+	uint64_t horizon;
+};
+
+struct ep_serve_ops {
+	/* What a lane's link reports, for messages; streams and datagrams excepted. */
+	void (*event)(void *ctx, const char *label, const struct link_event *e);
+	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
+	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
+};
+
+struct ep_serve_config {
+	const struct adit_log *log;
+	struct quic_creds *creds;
+	uint64_t instance;
+	uint16_t port; /* --port, or 0 */
+	adit_dur linger;
+	const struct ep_service *services; /* borrowed for its life */
+	size_t n_services;
+};
+
+ADIT_MUST_CHECK int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struct ep_serve_ops *ops,
+				 void *ctx, struct ep_serve **ret_serve);
+ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *lane);
+/* Ends the lane's session with |code| (fwd_close); the label may be added again at once. */
+void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
+/* Whether there is such a lane. */
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
+void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
+
+/* For status: calls |each| for every lane. */
+void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),
+		   void *ctx);
+/* Says goodbye on every lane; |done| is called when all of it is out, or after a second. Then only free is left. */
+void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx);
+void ep_serve_free(struct ep_serve *s);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * What is better remembered but not missed for long: which free port a service got here, and how far the probes of a
+ * label were seen (core/punch/punch_replay.h). When full, the oldest entry goes.
+ */
+#ifndef ADIT_IO_MEMORY_H
+#define ADIT_IO_MEMORY_H
+
+#include "io/io_state.h"
+
+enum io_memory {
+	IO_MEMORY_PORTS, /* a port number */
+	IO_MEMORY_HORIZONS, /* adit_utc; it only ever rises */
+};
+
+/*
+ * The value kept under |key|, up to IO_MEMORY_KEY_MAX printable characters without blanks. ADIT_ENOENT: none, or its
+ * line is damaged (then |why| says where, else its |what| is empty).
+ */
+ADIT_MUST_CHECK int io_memory_get(const struct io_state *st, enum io_memory which, const char *key, uint64_t *ret_value,
+				  struct io_why *why);
+
+/* Keeps it; nothing is written where it is known already, or lower than a horizon. ADIT_EINVAL: such a key. */
+ADIT_MUST_CHECK int io_memory_set(struct io_state *st, enum io_memory which, const char *key, uint64_t value,
+				  struct io_why *why);
+
+/* The same on pure text. 0, ENOENT (|damage| says which lines made no sense), EINVAL, EVERSION: the head. */
+ADIT_MUST_CHECK int io_memory_find(const char *text, size_t len, enum io_memory which, const char *key,
+				   uint64_t *ret_value, struct io_damage *damage);
+
+#endif

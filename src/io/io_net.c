@@ -1,0 +1,417 @@
+#include "io/io_net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "io/io_clock.h"
+#include "io/io_timer.h"
+#include "io/io_udp.h"
+
+#define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
+
+/* One of the system's sockets, used by one lane or more. */
+struct net_sock {
+	struct adit_list node; /* in io_net.socks */
+	struct io_net *net;
+	struct io_udp *udp;
+	enum adit_family family;
+	struct adit_list users; /* of struct lane_sock, by_sock */
+};
+
+/* A lane's number for a socket. */
+struct lane_sock {
+	struct adit_list by_lane;
+	struct adit_list by_sock;
+	struct io_lane *lane;
+	struct net_sock *sock;
+	uint32_t nr;
+};
+
+struct io_lane {
+	struct adit_list node; /* in io_net.lanes */
+	struct io_net *net;
+	struct link *link; /* NULL: removed, freed at the end of the turn */
+	io_lane_event *event;
+	void *ctx;
+	struct adit_list socks; /* of struct lane_sock, by_lane */
+	bool dirty;
+	bool blocked; /* |pending| waits for its socket */
+	bool removed;
+	struct adit_out pending;
+	uint8_t *pending_data; /* IO_UDP_BATCH_MAX bytes, made when first needed */
+};
+
+struct io_net {
+	uv_prepare_t prepare;
+	uv_idle_t idle;
+	int open_handles;
+	const struct adit_log *log;
+	uv_loop_t *loop;
+	struct io_timer *timer;
+	struct adit_list lanes;
+	struct adit_list socks;
+	bool running;
+};
+
+static void idle_tick(uv_idle_t *idle)
+{
+	(void)idle; /* its only work is that the loop does not sleep */
+}
+
+void io_lane_touch(struct io_lane *lane)
+{
+	lane->dirty = true;
+	if (!lane->net->running)
+		uv_idle_start(&lane->net->idle, idle_tick);
+}
+
+struct link *io_lane_link(const struct io_lane *lane)
+{
+	return lane->link;
+}
+
+static void sock_dgram(void *ctx, struct adit_dgram *d)
+{
+	struct net_sock *s = ctx;
+	adit_time now = io_clock_now();
+
+	adit_list_each (it, &s->users) {
+		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
+
+		if (ls->lane->removed)
+			continue;
+		d->sock = ls->nr;
+		if (link_input(ls->lane->link, now, d) != ADIT_EIGNORED) {
+			io_lane_touch(ls->lane);
+			return;
+		}
+	}
+}
+
+static void sock_icmp(void *ctx, struct adit_icmp *icmp)
+{
+	struct net_sock *s = ctx;
+	adit_time now = io_clock_now();
+
+	adit_list_each (it, &s->users) {
+		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
+
+		if (ls->lane->removed)
+			continue;
+		icmp->sock = ls->nr;
+		link_icmp(ls->lane->link, now, icmp);
+		io_lane_touch(ls->lane);
+	}
+}
+
+static void sock_writable(void *ctx)
+{
+	struct net_sock *s = ctx;
+
+	adit_list_each (it, &s->users) {
+		struct lane_sock *ls = adit_container(it, struct lane_sock, by_sock);
+
+		io_lane_touch(ls->lane);
+	}
+}
+
+static const struct io_udp_ops sock_ops = {
+	.dgram = sock_dgram,
+	.icmp = sock_icmp,
+	.writable = sock_writable,
+};
+
+static struct lane_sock *lane_find(struct io_lane *lane, uint32_t nr)
+{
+	adit_list_each (it, &lane->socks) {
+		struct lane_sock *ls = adit_container(it, struct lane_sock, by_lane);
+
+		if (ls->nr == nr)
+			return ls;
+	}
+	return NULL;
+}
+
+static struct net_sock *net_find(struct io_net *net, enum adit_family family, uint16_t port)
+{
+	if (port == 0)
+		return NULL;
+	adit_list_each (it, &net->socks) {
+		struct net_sock *s = adit_container(it, struct net_sock, node);
+
+		if (s->family == family && io_udp_port(s->udp) == port)
+			return s;
+	}
+	return NULL;
+}
+
+static struct net_sock *net_open(struct io_net *net, enum adit_family family, uint16_t port)
+{
+	struct net_sock *s = net_find(net, family, port);
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->net = net;
+	s->family = family;
+	adit_list_init(&s->users);
+	if (io_udp_open(net->loop, family, port, &sock_ops, s, &s->udp) < 0) {
+		adit_trace(net->log, ADIT_LOG_DECIDE, "udp-open-failed port=%u errno=%s", port, strerror(errno));
+		free(s);
+		return NULL;
+	}
+	adit_list_push_back(&net->socks, &s->node);
+	return s;
+}
+
+static void lane_sock_free(struct lane_sock *ls)
+{
+	struct net_sock *s = ls->sock;
+
+	adit_list_del(&ls->by_lane);
+	adit_list_del(&ls->by_sock);
+	free(ls);
+	if (!adit_list_is_empty(&s->users))
+		return;
+	adit_list_del(&s->node);
+	io_udp_close(s->udp);
+	free(s);
+}
+
+static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_time now)
+{
+	struct net_sock *s = net_open(lane->net, (enum adit_family)out->local.family, out->local.port);
+	struct lane_sock *ls = s ? calloc(1, sizeof(*ls)) : NULL;
+
+	if (!ls) {
+		link_sock_failed(lane->link, now, out->sock);
+		return;
+	}
+	ls->lane = lane;
+	ls->sock = s;
+	ls->nr = out->sock;
+	adit_list_push_back(&lane->socks, &ls->by_lane);
+	adit_list_push_back(&s->users, &ls->by_sock);
+}
+
+/* The batch is the link's until its next call, so what the kernel has no room for is kept here. */
+static void lane_keep(struct io_lane *lane, const struct adit_out *out)
+{
+	if (!lane->pending_data)
+		lane->pending_data = malloc(IO_UDP_BATCH_MAX);
+	if (!lane->pending_data || out->len > IO_UDP_BATCH_MAX)
+		return;
+	lane->pending = *out;
+	memcpy(lane->pending_data, out->data, out->len);
+	lane->pending.data = lane->pending_data;
+	lane->blocked = true;
+}
+
+static void lane_send(struct io_lane *lane, const struct adit_out *out)
+{
+	struct lane_sock *ls = lane_find(lane, out->sock);
+
+	if (ls && !io_udp_send(ls->sock->udp, out))
+		lane_keep(lane, out);
+}
+
+static void lane_close_sock(struct io_lane *lane, uint32_t nr)
+{
+	struct lane_sock *ls = lane_find(lane, nr);
+
+	if (ls)
+		lane_sock_free(ls);
+}
+
+static void lane_unblock(struct io_lane *lane)
+{
+	struct lane_sock *ls = lane_find(lane, lane->pending.sock);
+
+	if (!ls || io_udp_send(ls->sock->udp, &lane->pending))
+		lane->blocked = false;
+}
+
+/* false: the turn's share is used up, more is waiting. */
+static bool lane_outputs(struct io_lane *lane)
+{
+	adit_time now = io_clock_now();
+	struct adit_out out;
+
+	for (int n = 0; n < OUTPUTS_PER_TURN; n++) {
+		if (lane->blocked || !link_output(lane->link, now, &out))
+			return true;
+		switch (out.kind) {
+		case ADIT_OUT_OPEN:
+			lane_open(lane, &out, now);
+			break;
+		case ADIT_OUT_SEND:
+			lane_send(lane, &out);
+			break;
+		case ADIT_OUT_CLOSE:
+			lane_close_sock(lane, out.sock);
+			break;
+		}
+	}
+	return false;
+}
+
+/* Whether there was any. */
+static bool lane_events(struct io_lane *lane)
+{
+	struct link_event e;
+	bool any = false;
+
+	while (!lane->removed && link_event(lane->link, io_clock_now(), &e)) {
+		lane->event(lane->ctx, lane, &e);
+		any = true;
+	}
+	return any;
+}
+
+static void lane_run(struct io_lane *lane)
+{
+	lane->dirty = false;
+	if (lane->blocked)
+		lane_unblock(lane);
+	link_tick(lane->link, io_clock_now());
+	do {
+		if (!lane_outputs(lane)) {
+			lane->dirty = true;
+			lane_events(lane);
+			return;
+		}
+	} while (lane_events(lane));
+	lane->dirty = false; /* what the events touched has been run */
+}
+
+static void lane_free(struct io_lane *lane)
+{
+	adit_list_each_safe (it, tmp, &lane->socks)
+		lane_sock_free(adit_container(it, struct lane_sock, by_lane));
+	adit_list_del(&lane->node);
+	link_free(lane->link);
+	free(lane->pending_data);
+	free(lane);
+}
+
+/* Once per turn of the loop, before it sleeps. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct io_net *net = adit_container(prepare, struct io_net, prepare);
+	adit_time deadline = ADIT_NEVER;
+	bool more = false;
+
+	uv_idle_stop(&net->idle);
+	net->running = true;
+	adit_list_each (it, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (!lane->removed && lane->dirty)
+			lane_run(lane);
+	}
+	net->running = false;
+	adit_list_each_safe (it, tmp, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (lane->removed) {
+			lane_free(lane);
+			continue;
+		}
+		more |= lane->dirty;
+		deadline = adit_time_min(deadline, link_deadline(lane->link));
+	}
+	if (more)
+		uv_idle_start(&net->idle, idle_tick);
+	io_timer_set(net->timer, deadline);
+}
+
+static void on_timer(void *ctx)
+{
+	struct io_net *net = ctx;
+	adit_time now = io_clock_now();
+
+	adit_list_each (it, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (!lane->removed && link_deadline(lane->link) <= now)
+			io_lane_touch(lane);
+	}
+}
+
+int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net)
+{
+	struct io_net *net = calloc(1, sizeof(*net));
+	int r;
+
+	if (!net)
+		return ADIT_ENOMEM;
+	net->loop = loop;
+	net->log = log;
+	adit_list_init(&net->lanes);
+	adit_list_init(&net->socks);
+	r = io_timer_new(loop, on_timer, net, &net->timer);
+	if (r < 0) {
+		free(net);
+		return r;
+	}
+	uv_prepare_init(loop, &net->prepare);
+	uv_prepare_start(&net->prepare, on_prepare);
+	uv_idle_init(loop, &net->idle);
+	net->open_handles = 2;
+	*ret_net = net;
+	return 0;
+}
+
+static void on_prepare_closed(uv_handle_t *h)
+{
+	struct io_net *net = adit_container(h, struct io_net, prepare);
+
+	if (--net->open_handles == 0)
+		free(net);
+}
+
+static void on_idle_closed(uv_handle_t *h)
+{
+	struct io_net *net = adit_container(h, struct io_net, idle);
+
+	if (--net->open_handles == 0)
+		free(net);
+}
+
+void io_net_close(struct io_net *net)
+{
+	if (!net)
+		return;
+	adit_list_each_safe (it, tmp, &net->lanes)
+		lane_free(adit_container(it, struct io_lane, node));
+	io_timer_close(net->timer);
+	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
+	uv_close((uv_handle_t *)&net->idle, on_idle_closed);
+}
+
+int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void *ctx, struct io_lane **ret_lane)
+{
+	struct io_lane *lane = calloc(1, sizeof(*lane));
+
+	if (!lane)
+		return ADIT_ENOMEM;
+	lane->net = net;
+	lane->link = link;
+	lane->event = event;
+	lane->ctx = ctx;
+	adit_list_init(&lane->socks);
+	adit_list_push_back(&net->lanes, &lane->node);
+	io_lane_touch(lane);
+	*ret_lane = lane;
+	return 0;
+}
+
+void io_lane_remove(struct io_lane *lane)
+{
+	lane->removed = true;
+	io_lane_touch(lane);
+}

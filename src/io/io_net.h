@@ -1,0 +1,34 @@
+/*
+ * Runs links over the system's UDP sockets: the counterpart of lab/'s simulator for the real world.
+ *
+ * Each link is a lane. A lane asks for sockets by number; two lanes that pin the same port share one. Once per turn of
+ * the loop every lane that heard something or was touched is run: outputs are sent, events delivered, the timer armed
+ * anew.
+ */
+#ifndef ADIT_IO_NET_H
+#define ADIT_IO_NET_H
+
+#include <uv.h>
+
+#include "link/link.h"
+
+struct io_net;
+struct io_lane;
+
+/* What a lane's link reports; |e| is good during the call. The lane may be removed from inside. */
+typedef void io_lane_event(void *ctx, struct io_lane *lane, const struct link_event *e);
+
+ADIT_MUST_CHECK int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net);
+/* Removes all lanes and closes everything. */
+void io_net_close(struct io_net *net);
+
+/* Takes |link| over. ENOMEM or 0. */
+ADIT_MUST_CHECK int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void *ctx,
+			       struct io_lane **ret_lane);
+/* Frees the link at the end of this turn; no event comes any more. */
+void io_lane_remove(struct io_lane *lane);
+struct link *io_lane_link(const struct io_lane *lane);
+/* A command was given to the link: run it this turn. */
+void io_lane_touch(struct io_lane *lane);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * One unconnected UDP socket: batches out (GSO), batches in (GRO), the address that was asked (IP_PKTINFO), a TTL per
+ * datagram, and ICMP errors from the error queue (IP_RECVERR). Each kernel feature is probed and done without where
+ * missing. A send that fails is a lost packet, never an error: ICMP is not final while punching.
+ */
+#ifndef ADIT_IO_UDP_H
+#define ADIT_IO_UDP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/machine.h"
+
+#define IO_UDP_BATCH_MAX 65536 /* bytes: largest GSO send and GRO receive (IP total length is 16 bits) */
+#define IO_UDP_READS_MAX 16 /* receive calls per wakeup, so that TCP gets its turn */
+#define IO_UDP_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
+
+struct io_udp;
+
+struct io_udp_ops {
+	/* |d->sock| is 0; the driver knows whose socket it is. */
+	void (*dgram)(void *ctx, struct adit_dgram *d);
+	void (*icmp)(void *ctx, struct adit_icmp *icmp);
+	/* A send had been refused with 0; the kernel has room again. */
+	void (*writable)(void *ctx);
+};
+
+/* |port| 0: any. |ops| and |ctx| are borrowed. ADIT_ESYS with errno set, or 0. */
+ADIT_MUST_CHECK int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const struct io_udp_ops *ops,
+				void *ctx, struct io_udp **ret_udp);
+/* Could it be opened on |port| now? */
+bool io_udp_is_free(uint16_t port);
+/* Closes at once; the memory goes when libuv lets go of the handle. No callback comes any more. */
+void io_udp_close(struct io_udp *u);
+uint16_t io_udp_port(const struct io_udp *u);
+
+/* 1: sent, or lost for a reason that waiting will not cure; 0: the kernel's buffer is full, wait for writable. */
+int io_udp_send(struct io_udp *u, const struct adit_out *out);
+
+#endif

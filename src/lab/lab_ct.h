@@ -1,0 +1,73 @@
+/*
+ * Connection tracking as Linux does it: an entry is two tuples, what the first packet looked like when it arrived
+ * (original), and what an answer to it will look like when it arrives (reply). Every packet is looked up in both. NAT
+ * is a reply tuple that is not the mirror of the original one. No two entries may hold the same tuple, in whatever
+ * direction: that is what makes the clash.
+ */
+#ifndef ADIT_LAB_CT_H
+#define ADIT_LAB_CT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/time.h"
+
+struct lab_tuple {
+	struct adit_addr src;
+	struct adit_addr dst;
+};
+
+enum lab_ct_dir {
+	LAB_CT_ORIGINAL,
+	LAB_CT_REPLY,
+};
+
+struct lab_ct_hash_node {
+	struct lab_ct_hash_node *next;
+	struct lab_ct_hash_node **link; /* what points here */
+	uint8_t dir;
+};
+
+struct lab_ct_entry {
+	struct lab_tuple tuple[2]; /* by enum lab_ct_dir */
+	struct lab_ct_hash_node node[2]; /* likewise */
+	struct lab_ct_hash_node by_src; /* newest first */
+	struct adit_list all;
+	adit_time expire_at;
+	adit_time stream_at; /* answered and older than this: the long time-out */
+	bool replied;
+};
+
+/* Not looked into by others. */
+struct lab_ct {
+	struct lab_ct_hash_node **heads; /* of tuples; then as many of original sources */
+	size_t buckets; /* a power of two */
+	size_t count;
+	size_t sweep_at; /* entries; then the expired ones are looked for */
+	struct adit_list entries;
+	adit_dur unreplied;
+	adit_dur replied;
+};
+
+/* 0 or ENOMEM. */
+ADIT_MUST_CHECK int lab_ct_init(struct lab_ct *ct, adit_dur unreplied, adit_dur replied);
+void lab_ct_done(struct lab_ct *ct);
+void lab_ct_flush(struct lab_ct *ct);
+
+struct lab_tuple lab_tuple_invert(const struct lab_tuple *t);
+
+/* Finds the live entry with this tuple; |ret_dir| says which of its two it is. NULL: none. Does not refresh it. */
+struct lab_ct_entry *lab_ct_find(struct lab_ct *ct, adit_time now, const struct lab_tuple *t, enum lab_ct_dir *ret_dir);
+/* The newest live entry whose first packet came from |src|. NULL: none. */
+struct lab_ct_entry *lab_ct_find_src(struct lab_ct *ct, adit_time now, const struct adit_addr *src);
+/* The caller has made sure that neither tuple is held. NULL: no memory. */
+struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct lab_tuple *original,
+				const struct lab_tuple *reply);
+/* Live entries. Looks at each. */
+size_t lab_ct_count(const struct lab_ct *ct, adit_time now);
+/* A packet in direction |dir| has been seen. */
+void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir);
+
+#endif

@@ -1,0 +1,248 @@
+#include "lab/lab_linux.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "lab/lab_ct.h"
+#include "lab/lab_limits.h"
+
+struct lab_linux {
+	struct lab_nat nat;
+	struct lab_linux_config cfg;
+	struct lab_ct ct;
+	struct adit_rng_seeded rng_state;
+	struct adit_rng rng;
+};
+
+static struct lab_linux *linux_of(struct lab_nat *n)
+{
+	return adit_container(n, struct lab_linux, nat);
+}
+
+static bool is_own(const struct lab_linux *l, const struct adit_addr *a)
+{
+	return adit_addr_eq_ip(a, &l->cfg.wan) || adit_addr_eq_ip(a, &l->cfg.lan);
+}
+
+/* Would the answers to a packet |out|, as it leaves, be taken for another flow's? */
+static bool is_taken(struct lab_linux *l, adit_time now, const struct lab_tuple *out)
+{
+	struct lab_tuple reply = lab_tuple_invert(out);
+	enum lab_ct_dir dir;
+
+	return lab_ct_find(&l->ct, now, &reply, &dir) != NULL;
+}
+
+/* The class a port stays in when it must be changed (nf_nat_l4proto_unique_tuple). */
+static void port_class(uint16_t port, unsigned *ret_min, unsigned *ret_size)
+{
+	unsigned max = 65535;
+
+	*ret_min = 1024;
+	if (port < 512) {
+		*ret_min = 1;
+		max = 511;
+	} else if (port < 1024) {
+		*ret_min = 600;
+		max = 1023;
+	}
+	*ret_size = max - *ret_min + 1;
+}
+
+/* Runs of neighbouring ports from random starts, each run half as long as the one before. */
+static bool pick_port(struct lab_linux *l, adit_time now, struct lab_tuple *out)
+{
+	unsigned min;
+	unsigned size;
+	unsigned tries = LAB_PORT_TRIES;
+
+	port_class(out->src.port, &min, &size);
+	for (; tries >= LAB_PORT_TRIES_MIN / 2; tries /= 2) {
+		unsigned at = (unsigned)adit_rng_below(&l->rng, 65536);
+
+		for (unsigned i = 0; i < tries; i++) {
+			out->src.port = (uint16_t)(min + (at + i) % size);
+			if (!is_taken(l, now, out))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The source with which a new flow from inside leaves. False: no port is free. */
+static bool pick_source(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct lab_tuple *ret_out)
+{
+	struct lab_tuple out = {.src = adit_addr_with_port(l->cfg.wan, f->src.port), .dst = f->dst};
+
+	if (!l->cfg.random) {
+		struct lab_ct_entry *same = lab_ct_find_src(&l->ct, now, &f->src);
+
+		/* What this socket is already known as, if that is an address of the outside. */
+		if (same && adit_addr_eq_ip(&same->tuple[LAB_CT_REPLY].dst, &l->cfg.wan)) {
+			struct lab_tuple again = {.src = same->tuple[LAB_CT_REPLY].dst, .dst = f->dst};
+
+			if (!is_taken(l, now, &again)) {
+				*ret_out = again;
+				return true;
+			}
+		}
+	}
+	if ((l->cfg.random || is_taken(l, now, &out)) && !pick_port(l, now, &out))
+		return false;
+	*ret_out = out;
+	return true;
+}
+
+/* A packet to the router itself, of no flow yet, that has been let in. */
+static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const struct lab_tuple *t)
+{
+	struct lab_tuple reply = lab_tuple_invert(t);
+	enum lab_ct_dir dir;
+
+	if (lab_ct_find(&l->ct, now, &reply, &dir) || !lab_ct_add(&l->ct, now, t, &reply)) {
+		l->nat.stats.full++;
+		return LAB_DROP;
+	}
+	l->nat.stats.local++;
+	return LAB_LOCAL;
+}
+
+static enum lab_verdict out_new(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src)
+{
+	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	struct lab_tuple out;
+	struct lab_tuple reply;
+
+	if (is_own(l, &f->dst))
+		return deliver_new(l, now, &t);
+	if (f->ttl <= 1)
+		return LAB_EXPIRED;
+	if (!pick_source(l, now, f, &out)) {
+		l->nat.stats.full++;
+		return LAB_DROP;
+	}
+	reply = lab_tuple_invert(&out);
+	if (!lab_ct_add(&l->ct, now, &t, &reply)) {
+		l->nat.stats.full++;
+		return LAB_DROP;
+	}
+	l->nat.stats.mappings++;
+	l->nat.stats.moved += out.src.port != f->src.port;
+	*ret_src = out.src;
+	return LAB_FORWARD;
+}
+
+static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src)
+{
+	struct lab_linux *l = linux_of(n);
+	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	enum lab_ct_dir dir;
+	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
+
+	if (!e)
+		return out_new(l, now, f, ret_src);
+	lab_ct_refresh(&l->ct, now, e, dir);
+	if (is_own(l, &f->dst))
+		return LAB_LOCAL;
+	if (f->ttl <= 1)
+		return LAB_EXPIRED;
+	*ret_src = e->tuple[!dir].dst;
+	return LAB_FORWARD;
+}
+
+static enum lab_verdict by_policy(struct lab_linux *l)
+{
+	if (l->cfg.input == LAB_INPUT_ACCEPT)
+		return LAB_LOCAL;
+	l->nat.stats.refused++;
+	return l->cfg.input == LAB_INPUT_REJECT ? LAB_REJECT : LAB_DROP;
+}
+
+static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_dst)
+{
+	struct lab_linux *l = linux_of(n);
+	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	enum lab_ct_dir dir;
+	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
+	enum lab_verdict v;
+
+	if (!e) {
+		v = by_policy(l);
+		return v == LAB_LOCAL ? deliver_new(l, now, &t) : v;
+	}
+	lab_ct_refresh(&l->ct, now, e, dir);
+	/* The clash entry: its packets count as new for as long as the router does not answer, so the rules see them.
+	 */
+	if (is_own(l, &e->tuple[!dir].src))
+		return by_policy(l);
+	if (f->ttl <= 1)
+		return LAB_EXPIRED;
+	*ret_dst = e->tuple[!dir].src;
+	return LAB_FORWARD;
+}
+
+static bool linux_icmp(struct lab_nat *n, adit_time now, struct lab_flow *quoted)
+{
+	struct lab_linux *l = linux_of(n);
+	struct lab_tuple answer = {.src = quoted->dst, .dst = quoted->src};
+	enum lab_ct_dir dir;
+	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &answer, &dir);
+
+	/* An error refreshes nothing. */
+	if (!e)
+		return false;
+	quoted->src = e->tuple[!dir].src;
+	quoted->dst = e->tuple[!dir].dst;
+	return true;
+}
+
+static void linux_flush(struct lab_nat *n)
+{
+	lab_ct_flush(&linux_of(n)->ct);
+}
+
+static void linux_free(struct lab_nat *n)
+{
+	struct lab_linux *l = linux_of(n);
+
+	lab_ct_done(&l->ct);
+	free(l);
+}
+
+static const struct lab_nat_ops linux_ops = {
+	.out = linux_out,
+	.in = linux_in,
+	.icmp = linux_icmp,
+	.flush = linux_flush,
+	.free = linux_free,
+};
+
+struct lab_nat *lab_linux_new(const struct lab_linux_config *cfg)
+{
+	struct lab_linux *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->nat.ops = &linux_ops;
+	l->cfg = *cfg;
+	l->rng = adit_rng_seeded_init(&l->rng_state, cfg->seed);
+	if (lab_ct_init(&l->ct, cfg->unreplied ? cfg->unreplied : LAB_UDP_UNREPLIED,
+			cfg->replied ? cfg->replied : LAB_UDP_REPLIED) < 0) {
+		free(l);
+		return NULL;
+	}
+	return &l->nat;
+}
+
+void lab_linux_set_input(struct lab_nat *n, enum lab_input input)
+{
+	assert(n->ops == &linux_ops);
+	linux_of(n)->cfg.input = input;
+}
+
+size_t lab_linux_count(struct lab_nat *n, adit_time now)
+{
+	assert(n->ops == &linux_ops);
+	return lab_ct_count(&linux_of(n)->ct, now);
+}

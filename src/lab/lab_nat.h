@@ -1,0 +1,70 @@
+/*
+ * What a NAT is to everybody who sends packets through it: two questions with explicit time, asked once for each packet
+ * that reaches it. A kind of NAT is an ops table and a struct that begins with struct lab_nat. It knows nothing of the
+ * simulator: the same model can stand between real wires.
+ *
+ * Words: inside is the private side, outside the public one (WAN); a flow's addresses are those of the packet as it
+ * arrives.
+ */
+#ifndef ADIT_LAB_NAT_H
+#define ADIT_LAB_NAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/time.h"
+
+/* One packet, as far as a NAT looks at it. */
+struct lab_flow {
+	struct adit_addr src;
+	struct adit_addr dst;
+	uint8_t ttl; /* as received: 1 goes no further */
+};
+
+enum lab_verdict {
+	LAB_FORWARD, /* on to the other side, with the address returned and the TTL one lower */
+	LAB_LOCAL, /* for the router itself, where nobody listens: ICMP port unreachable */
+	LAB_REJECT, /* refused by a rule that says so: ICMP port unreachable too, but nothing is remembered */
+	LAB_DROP, /* refused in silence */
+	LAB_EXPIRED, /* it would have been forwarded, had its TTL been larger: ICMP time exceeded */
+};
+
+struct lab_nat;
+
+struct lab_nat_ops {
+	/* A packet from inside. FORWARD: |ret_src| is the source it leaves with. */
+	enum lab_verdict (*out)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src);
+	/* A packet from outside to an address of the router. FORWARD: |ret_dst| is where it goes inside. */
+	enum lab_verdict (*in)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_dst);
+	/*
+	 * An ICMP error, from either side, quotes |quoted|: rewritten to how that packet looked on the other side.
+	 * False: it belongs to no flow that is known, and is dropped.
+	 */
+	bool (*icmp)(struct lab_nat *n, adit_time now, struct lab_flow *quoted);
+	/* A reboot: everything is forgotten. */
+	void (*flush)(struct lab_nat *n);
+	void (*free)(struct lab_nat *n);
+};
+
+struct lab_nat_stats {
+	uint64_t mappings; /* flows from inside that got one, ever */
+	uint64_t moved; /* of these, how many could not keep their port */
+	uint64_t local; /* entries left by packets to the router itself, ever */
+	uint64_t refused; /* packets dropped or rejected */
+	uint64_t full; /* no port was free, or no memory */
+};
+
+struct lab_nat {
+	const struct lab_nat_ops *ops;
+	struct lab_nat_stats stats;
+};
+
+/* Accepts NULL. */
+static inline void lab_nat_free(struct lab_nat *n)
+{
+	if (n)
+		n->ops->free(n);
+}
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * One peer, start to finish: find a path (core/punch), secure it (quic), prove access, carry streams and datagrams, and
+ * move the session between paths while they come and go.
+ *
+ * Start here; link_session.h has what belongs to one QUIC connection, link_limits.h every number. A link is a lane: it
+ * belongs to one pair secret K and has at most one session that is up (a second may be on its way in: a peer that was
+ * restarted; once admitted it replaces the first). Words:
+ *   path     a socket and a remote address that were proven to work, with a number that grows: its generation
+ *   session  one QUIC connection and the streams in it; it survives its paths
+ *   outage   the session has no living path; QUIC stands still (no timer runs) until one answers
+ *   service  what the serve side offers, by number; the connect side learns the list when it is admitted
+ *
+ * A machine (base/machine.h): after input, tick or any command drain link_output(), then link_event(), then arm
+ * link_deadline().
+ */
+#ifndef ADIT_LINK_H
+#define ADIT_LINK_H
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "base/rng.h"
+#include "core/fwd/fwd_hello.h"
+#include "core/fwd/fwd_open.h"
+#include "core/punch/punch.h"
+#include "quic/quic.h"
+#include "quic/quic_stream.h"
+
+struct link;
+struct link_stream;
+
+struct link_config {
+	enum punch_role role;
+	const struct adit_crypto *crypto; /* borrowed */
+	const struct adit_log *log; /* borrowed; may be NULL */
+	struct adit_rng rng;
+	struct quic_creds *creds; /* borrowed */
+	uint8_t k[32]; /* the pair secret */
+	uint8_t secret_id[4]; /* which ticket */
+	uint8_t peer_key[QUIC_KEY_LEN]; /* connect: the ticket's; serve: the only admissible one, if |has_peer_key| */
+	bool has_peer_key;
+	bool single; /* serve: the first key that is admitted becomes the only one (LINK_EVENT_UP tells it) */
+	uint64_t instance;
+	uint16_t pinned_port;
+	struct punch_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
+	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
+	adit_dur linger; /* a session in outage longer than this is over */
+	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
+	size_t n_services;
+};
+
+/* ENOMEM or 0. */
+ADIT_MUST_CHECK int link_new(const struct link_config *cfg, adit_time now, struct link **ret_link);
+/* Says nothing to the peer: link_close() first where it should know. NULL is fine. */
+void link_free(struct link *l);
+
+/* As punch_set_peers, punch_set_utc. */
+void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n);
+void link_set_utc(struct link *l, adit_time now, adit_utc utc);
+/* Begins to look for the peer; a link without a session goes on for ever. */
+void link_start(struct link *l, adit_time now);
+/* Ends the sessions with an fwd_close code; LINK_EVENT_DOWN follows. The link then only waits to be freed. */
+void link_close(struct link *l, adit_time now, uint64_t code);
+
+/* 0: the datagram was this link's; EIGNORED: ask another one that shares the socket. */
+int link_input(struct link *l, adit_time now, const struct adit_dgram *d);
+void link_icmp(struct link *l, adit_time now, const struct adit_icmp *icmp);
+void link_sock_failed(struct link *l, adit_time now, uint32_t sock);
+void link_tick(struct link *l, adit_time now);
+adit_time link_deadline(const struct link *l);
+int link_output(struct link *l, adit_time now, struct adit_out *ret_out);
+
+enum link_event_kind {
+	LINK_EVENT_STUCK, /* 30 s without an answer; waiting goes on */
+	LINK_EVENT_HOLE, /* |path|: a way is open; securing it */
+	LINK_EVENT_UP, /* admitted: |peer_key|; connect: |services| */
+	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
+	LINK_EVENT_BACK, /* |path|: the session goes on over it */
+	LINK_EVENT_MOVED, /* |path|: the peer's NAT changed its address or port */
+	LINK_EVENT_REQUEST, /* serve: the peer wants |service|: link_stream_accept() or link_stream_refuse() */
+	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
+	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
+	LINK_EVENT_DGRAM, /* |data| of UDP |flow| of |service|, good until the next call */
+	LINK_EVENT_DOWN, /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
+};
+
+enum link_reason {
+	LINK_REASON_CLOSED, /* this side closed it */
+	LINK_REASON_PEER, /* the peer closed it: |code|, an fwd_close code */
+	LINK_REASON_REFUSED, /* the peer did not admit us: |code|, an fwd_welcome status, |text| */
+	LINK_REASON_BAD_KEY, /* whoever answered does not have the ticket's key */
+	LINK_REASON_LINGER, /* the outage lasted too long */
+	LINK_REASON_RESTART, /* the peer's program was started anew */
+	LINK_REASON_REPLACED, /* serve: another client came with the same ticket */
+	LINK_REASON_FAILED, /* handshake or protocol failed: |code| */
+};
+
+struct link_path_info {
+	enum punch_how how;
+	struct adit_addr local;
+	struct adit_addr remote;
+	struct adit_addr mapped; /* what the peer sees us as; family NONE where unknown */
+	adit_dur rtt;
+	int64_t clock_diff; /* the peer's UTC minus ours, nanoseconds */
+	adit_dur took; /* since the search began */
+};
+
+struct link_event {
+	enum link_event_kind kind;
+	struct link_path_info path;
+	uint8_t peer_key[QUIC_KEY_LEN];
+	const struct fwd_service *services; /* good as long as the session */
+	size_t n_services;
+	struct link_stream *stream;
+	unsigned news;
+	uint16_t service;
+	uint32_t flow;
+	const uint8_t *data;
+	size_t len;
+	enum link_reason reason;
+	uint64_t code;
+	char text[128];
+};
+
+/* 1: filled; 0: none. */
+int link_event(struct link *l, adit_time now, struct link_event *ret_event);
+
+/* Connect side: a stream to |service|. Bytes may be sent at once. EAGAIN: no credit now or no session (CREDIT follows).
+ */
+ADIT_MUST_CHECK int link_stream_open(struct link *l, uint16_t service, struct link_stream **ret_stream);
+/* Serve side: answers LINK_EVENT_REQUEST. */
+void link_stream_accept(struct link_stream *s);
+/* |code|: enum fwd_stream_err; the stream is gone after it. */
+void link_stream_refuse(struct link_stream *s, uint64_t code);
+/* The bytes: quic_stream_reserve, commit, finish, peek, consume, reset. */
+struct quic_stream *link_stream_bytes(const struct link_stream *s);
+void link_stream_set_user(struct link_stream *s, void *user);
+void *link_stream_user(const struct link_stream *s);
+/* Connect side: the target has taken the connection. */
+bool link_stream_is_answered(const struct link_stream *s);
+/* The user is done; mandatory once for each stream it was handed, unless refused. */
+void link_stream_release(struct link_stream *s);
+
+/* One UDP payload of a flow, split if needed. EAGAIN: no session; EFULL: dropped and counted; EINVAL: too long. */
+ADIT_MUST_CHECK int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8_t *data, size_t len);
+
+enum link_state {
+	LINK_SEEKING, /* no session, no path */
+	LINK_SECURING, /* a path, not admitted yet */
+	LINK_UP,
+	LINK_OUTAGE,
+	LINK_OVER, /* link_close() was called */
+};
+
+struct link_status {
+	enum link_state state;
+	adit_time since; /* of this state */
+	struct link_path_info path;
+	uint8_t peer_key[QUIC_KEY_LEN];
+	struct quic_stats quic;
+	struct punch_stats punch;
+	uint32_t generation; /* how many paths this session has had */
+	uint64_t dgrams_lost; /* incomplete or refused UDP payloads */
+	uint64_t horizon; /* to be kept for the next run */
+};
+
+void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status);
+const char *link_state_name(enum link_state s);
+const char *punch_how_name(enum punch_how how);
+
+#endif

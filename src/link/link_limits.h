@@ -1,0 +1,26 @@
+/* Every number of the room, with its reason. */
+#ifndef ADIT_LINK_LIMITS_H
+#define ADIT_LINK_LIMITS_H
+
+#include "base/time.h"
+
+#define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
+#define LINK_KNOWN_MAX 32 /* addresses that sent a valid probe: those of a few slots; the oldest is forgotten */
+#define LINK_QUEUE_MAX 8 /* events of the link's own that wait for the driver; one input makes three at most */
+
+/* An address that sent a valid probe may begin a QUIC handshake for this long: a slot pair lives 128 s at most. */
+#define LINK_KNOWN_FOR ADIT_SEC(128)
+
+/* From the first Initial to the answered hello. The TLS handshake has 10 s of its own (quic_limits.h). */
+#define LINK_ADMIT_WITHIN ADIT_SEC(15)
+
+/* A migration that QUIC put off for want of a connection id is tried again this often. */
+#define LINK_MIGRATE_RETRY ADIT_MS(50)
+
+/* Bytes: no QUIC datagram is longer (quic_dgram_max() tells the path's own bound). */
+#define LINK_DGRAM_MAX 65536
+
+/* Cut UDP payloads that may be under way to us at once; 64 KB each, but a page costs nothing until it is used. */
+#define LINK_REASM_SLOTS 16
+
+#endif

@@ -1,0 +1,233 @@
+"""The lab itself: who measures with a wire should know that it is one."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import proc
+import target
+from check import check
+from lab import wait_until
+
+
+def _udp_pair(lab, port=4000):
+    """A socket on ha that talks through both NATs to one on hb."""
+    lab.forward_port("rb", "udp", port)
+    a, b = (ns.socket(kind=socket.SOCK_DGRAM) for ns in (lab.ha, lab.hb))
+    b.bind(("", port))
+    for s in (a, b):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        s.settimeout(5)
+    a.connect(("203.0.113.20", port))
+    return a, b
+
+
+@check("a wire of 50 ms delivers 100 Mbit/s within 1 ms of 50 ms", kind="alone")
+def wire_delay(t):
+    lab = t.lab(delay=50, offload=False)
+    a, b = _udp_pair(lab)
+    b.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS: the kernel's own receive time
+    count, size = 9000, 1400  # one second of it
+    delays = []
+
+    def receive():
+        while True:
+            data, control, _, _ = b.recvmsg(2048, 256)
+            if data == b"end":
+                return
+            sec, nsec = struct.unpack("qq", control[0][2])
+            delays.append((sec * 10 ** 9 + nsec - struct.unpack_from("q", data)[0]) / 1e6)
+    reader = threading.Thread(target=receive)
+    reader.start()
+    begin = time.monotonic()
+    for i in range(count):
+        while time.monotonic() < begin + i * size * 8 / 100e6:
+            pass
+        a.send(struct.pack("q", time.time_ns()).ljust(size, b"x"))
+    a.send(b"end")
+    reader.join(10)
+    delays.sort()
+    median, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
+    t.note(f"median {median:.2f} ms, 99 % {p99:.2f} ms, {count - len(delays)} lost")
+    assert len(delays) == count, "a wire without loss lost frames"
+    assert delays[0] >= 50, f"a frame came {50 - delays[0]:.3f} ms early"
+    assert median < 51 and p99 < 51
+
+
+@check("a wire loses as many frames as it was told to, each way")
+def wire_loss(t):
+    lab = t.lab(loss=10, delay=1)
+    a, b = _udp_pair(lab)
+    count = 5000
+
+    def pass_through(sender, receiver, to=None):
+        got = 0
+        for i in range(count):
+            sender.sendto(b"x", to) if to else sender.send(b"x")
+        receiver.settimeout(0.5)
+        try:
+            while True:
+                last = receiver.recvfrom(10)[1]
+                got += 1
+        except TimeoutError:
+            return got, last
+    there, addr = pass_through(a, b)
+    back, _ = pass_through(b, a, addr)
+    t.note(f"{there} and {back} of {count} arrived")
+    for n in (there, back):
+        assert abs(n - count * 0.9) < 5 * (count * 0.09) ** 0.5, "more than 5 sigma off"
+
+
+@check("super-packets and unfinished checksums pass a wire unharmed, and a processor carries 600 Mbit/s of MTU-sized frames",
+       kind="alone")
+def wire_throughput(t):
+    for offload, delay in ((True, 0), (False, 25)):
+        lab = t.lab(wire=True, delay=delay, offload=offload)
+        lab.forward_port("rb", "tcp", 8000)
+        proc.start_target(lab, lab.hb, "pump", "8000")
+        size = 400 << 20 if offload else 150 << 20
+        s = proc.dial(lab.ha, 8000, f"get {size}", host="203.0.113.20")
+        rate = size * 8 / 1e6 / proc.get(s, size)
+        cpu = proc.cpu_seconds(lab.wire_process.pid)
+        lab.stop_wire()
+        with open(lab.path("wire.log")) as f:
+            log = f.read()
+        frames = sum(int(word[7:]) for word in log.split() if word.startswith("frames="))
+        for word in (" overrun=0", "socket_overrun=0", "too_long=0", "unknown=0", "refused=0"):
+            assert log.count(word) == 2, log
+        if offload:
+            t.note(f"{rate:.0f} Mbit/s of super-packets")
+            assert rate > 1500, f"{rate:.0f} Mbit/s"
+            continue
+        # The wire's own processor time, not the clock: others may be using this machine.
+        capacity = frames / cpu * 1500 * 8 / 1e6
+        t.note(f"{rate:.0f} Mbit/s MTU-sized at 25 ms, {cpu / frames * 1e6:.1f} us a frame: enough for {capacity:.0f} Mbit/s")
+        assert capacity > 600, f"{capacity:.0f} Mbit/s"
+
+
+@check("a rate-limited wire carries its rate, and its queue has an end")
+def wire_rate(t):
+    lab = t.lab(rate=20, delay=5, offload=False)
+    lab.forward_port("rb", "tcp", 8000)
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    size = 6 << 20
+    s = proc.dial(lab.ha, 8000, f"get {size}", host="203.0.113.20")
+    rate = size * 8 / 1e6 / proc.get(s, size)
+    t.note(f"{rate:.1f} of 20 Mbit/s")
+    assert 14 < rate < 20
+
+
+@check("a hop lowers the TTL and says time-exceeded; ten hops away is another NAT")
+def real_hops(t):
+    lab = t.lab(hops=8, delay=10, stranger=True)
+    s = lab.ha.socket(kind=socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+    s.settimeout(2)
+    seen = {}
+    for ttl in range(1, 11):
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        s.sendto(b"probe", ("203.0.113.20", 33434))
+
+        def offender():
+            try:
+                _, control, _, _ = s.recvmsg(512, 512, 0x2000)  # MSG_ERRQUEUE
+            except (BlockingIOError, OSError):
+                return None
+            e = control[0][2]
+            return e[5], socket.inet_ntoa(e[20:24])  # sock_extended_err: type; then the sender of the ICMP
+        try:
+            seen[ttl] = wait_until(offender, 0.5, "time-exceeded")
+        except TimeoutError:
+            seen[ttl] = None
+    assert seen[1] == (11, "192.168.1.1") and seen[2] == (11, "203.0.113.11"), seen
+    assert seen[6][1] == "198.51.100.9" and seen[9][1] == "198.51.100.15", seen
+    assert seen[10] is None, "the far router drops, so nobody answers"
+
+
+@check("an early packet takes the port where a WAN input accepts, and only there")
+def clash(t):
+    for policy, moved in (("drop", False), ("reject", False), ("accept", True)):
+        lab = t.lab(wan=(policy, "drop"), stranger=True)
+        a = lab.ha.socket(kind=socket.SOCK_DGRAM)
+        a.bind(("", 5555))
+        p = lab.pub.socket(kind=socket.SOCK_DGRAM)
+        p.bind(("", 5555))
+        p.settimeout(2)
+        p.sendto(b"early", ("203.0.113.10", 5555))
+        a.sendto(b"late", (lab.pub_ip, 5555))
+        while True:
+            try:
+                port = p.recvfrom(100)[1][1]
+                break
+            except ConnectionRefusedError:
+                continue  # reject answered the early one
+        assert (port != 5555) == moved, f"{policy}: came from port {port}"
+        lab.forget("ra")
+        lab.close()
+
+
+@check("the old script crosses both NATs of the lab")
+def udphp_both_nats(t):
+    if not t.udphp:
+        t.skip("ADIT_UDPHP does not name the script")
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    proc.Proc(lab, lab.hb, "udphp", [sys.executable, t.udphp, "-c", "8000", "203.0.113.10"])
+    u = proc.Proc(lab, lab.ha, "udphp", [sys.executable, t.udphp, "-l", "7000", "203.0.113.20"])
+    u.expect("Listening for connection")
+    s = proc.first_echo(lab.ha, 7000, 20)
+    s.sendall(b"hello")
+    assert s.recv(5, socket.MSG_WAITALL) == b"hello"
+
+
+@check("two labs at once share nothing")
+def labs_do_not_meet(t):
+    one, two = t.lab(), t.lab()
+    proc.start_target(one, one.hb, "pump", "8000")
+    one.forward_port("rb", "tcp", 8000)
+    two.forward_port("rb", "tcp", 8000)
+    proc.dial(one.ha, 8000, "echo", host="203.0.113.20").close()
+    try:
+        proc.dial(two.ha, 8000, "echo", host="203.0.113.20", timeout=1).close()
+    except OSError:
+        return
+    raise AssertionError("a service of one lab answers in the other")
+
+
+@check("kill -9 of a runner leaves no process behind")
+def killed_runner(t):
+    here = os.path.dirname(os.path.abspath(__file__))
+    # It runs inside our process namespace, so what it leaves would be seen here.
+    script = f"""
+import os, sys
+sys.path.insert(0, {os.path.join(here, 'lib')!r})
+import ns
+os.environ.pop(ns.INSIDE)
+ns.enter()
+from lab import Lab
+lab = Lab(delay=1)
+lab.hb.popen(["sleep", "7357"])
+print("up", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as p:
+        assert p.stdout.readline() == b"up\n"
+        assert _count("7357") == 1
+        p.send_signal(signal.SIGKILL)
+    wait_until(lambda: _count("7357") == 0, 5, "processes of the killed runner end")
+
+
+def _count(word):
+    n = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                n += f.read().split(b"\0")[:2] == [b"sleep", word.encode()]
+        except OSError:
+            pass
+    return n

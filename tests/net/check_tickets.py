@@ -1,0 +1,202 @@
+"""Who gets in, and who does not."""
+
+import os
+import re
+import signal
+import time
+
+import proc
+from check import check
+from lab import wait_until
+
+REFUSED, BAD, UNREACHED = 6, 3, 5
+PEER_A, PEER_B = "203.0.113.10", "203.0.113.20"
+
+
+def _works(lab, connect, port=7100, timeout=30):
+    proc.first_echo(lab.ha, port, timeout, (connect,)).close()
+
+
+def _stranger_is_ignored(lab, side, ticket, args=()):
+    """A client with this ticket is not let in: refused (6), or not even answered (5)."""
+    c = side.connect(ticket, "7199:pump", peer=PEER_B, args=("--timeout", "8", *args))
+    code = c.wait(30)
+    assert code in (REFUSED, UNREACHED), f"{code}\n{c.last_words()}"
+    return code
+
+
+@check("a damaged ticket fails at once with 3, whichever character is wrong; white space does not matter")
+def damaged_ticket(t):
+    lab = t.lab()
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    ticket = side.ticket()
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    for at in range(5, len(ticket), 7):
+        wrong = letters[(letters.index(ticket[at]) + 1) % 32]
+        c = other.connect(ticket[:at] + wrong + ticket[at + 1:], "7100:pump", peer=PEER_B)
+        assert c.wait(10) == BAD, f"character {at}: {c.popen.returncode}\n{c.last_words()}"
+    for bad in (ticket[:-1], ticket + "a", ticket[:40], "adit2" + ticket[5:], "adit1", "hello"):
+        c = other.connect(bad, "7100:pump", peer=PEER_B)
+        assert c.wait(10) in (BAD, 2), f"{bad!r}: {c.popen.returncode}\n{c.last_words()}"
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side.serve("pump=8000", peer=PEER_A)
+    spaced = " ".join(ticket[i:i + 10] for i in range(0, len(ticket), 10)) + "\n"
+    _works(lab, other.connect(spaced, "7100:pump", peer=PEER_B))
+
+
+@check("a ticket of another machine or with another secret does not get in; the right one does, beside it")
+def wrong_ticket(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, other, third = proc.Side(lab, "hb"), proc.Side(lab, "ha"), proc.Side(lab, "ha", "third")
+    elsewhere = proc.Side(lab, "hb", "elsewhere").ticket()
+    ticket = side.ticket()
+    side.serve("pump=8000", peer=PEER_A)
+    assert elsewhere != ticket
+    _stranger_is_ignored(lab, third, elsewhere)
+    _works(lab, other.connect(ticket, "7100:pump", peer=PEER_B))
+
+
+@check("a revoked ticket ends its running session within 5 s and lets nobody in; other labels go on", limit=120)
+def revoked_ticket(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, one, two = proc.Side(lab, "hb"), proc.Side(lab, "ha", "one"), proc.Side(lab, "ha", "two")
+    first, second = side.ticket("new", "first"), side.ticket("new", "second")
+    side.serve("pump=8000", peer=PEER_A)
+    a = one.connect(first, "7101:pump", peer=PEER_B, args=("--linger", "3"))
+    b = two.connect(second, "7102:pump", peer=PEER_B)
+    s = proc.first_echo(lab.ha, 7101, 30, (a,))
+    other = proc.first_echo(lab.ha, 7102, 30, (b,))
+    code, out, err = side.run("ticket", "revoke", "first")
+    assert code == 0, out + err
+    begin = time.monotonic()
+    s.settimeout(10)
+    try:
+        ended = s.recv(1)
+        assert ended == b"" and False, "a revoked session's connection ended cleanly: it must be reset"
+    except ConnectionResetError:
+        pass
+    took = time.monotonic() - begin
+    t.note(f"ended after {took:.1f} s")
+    assert took <= 5, f"{took:.1f} s"
+    assert a.wait(20) == REFUSED, a.last_words()
+    other.sendall(b"fine")
+    assert other.recv(4) == b"fine"
+    _stranger_is_ignored(lab, proc.Side(lab, "ha", "late"), first)
+    code, out, err = side.run("ticket", "list")
+    assert code == 0 and "second" in out and first not in out and second not in out, "list shows labels, no secrets"
+
+
+@check("--single: the first key that uses it stays welcome, a second one is refused with 6", limit=120)
+def single_ticket(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, one, two = proc.Side(lab, "hb"), proc.Side(lab, "ha", "one"), proc.Side(lab, "ha", "two")
+    ticket = side.ticket("new", "laptop", "--single")
+    serve = side.serve("pump=8000", peer=PEER_A)
+    a = one.connect(ticket, "7101:pump", peer=PEER_B)
+    _works(lab, a, 7101)
+    a.stop()
+    code = two.connect(ticket, "7102:pump", peer=PEER_B, args=("--timeout", "20")).wait(40)
+    assert code == REFUSED, f"the second key got {code}"
+    again = one.connect(ticket, "7101:pump", peer=PEER_B)
+    _works(lab, again, 7101)
+    again.stop()
+    serve.stop()  # it is remembered over a restart
+    side.serve("pump=8000", peer=PEER_A)
+    code = two.connect(ticket, "7102:pump", peer=PEER_B, args=("--timeout", "20")).wait(40)
+    assert code == REFUSED, f"after a restart the second key got {code}"
+
+
+@check("serve with several labels serves several machines at once", limit=120)
+def several_labels(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side = proc.Side(lab, "hb")
+    tickets = [side.ticket("new", f"friend-{i}") for i in range(4)]
+    side.serve("pump=8000", peer=PEER_A)
+    others = [proc.Side(lab, "ha", f"friend-{i}").connect(ticket, f"{7101 + i}:pump", peer=PEER_B)
+              for i, ticket in enumerate(tickets)]
+    open_ones = [proc.first_echo(lab.ha, 7101 + i, 40, (c,)) for i, c in enumerate(others)]
+    for i, s in enumerate(open_ones):
+        s.sendall(b"friend %d" % i)
+        assert s.recv(8) == b"friend %d" % i
+
+
+def _allow_lab(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    code, line, err = other.run("id")
+    assert code == 0 and re.match(r"ed25519 [a-z2-7]{40,}", line), line + err
+    allow = lab.path("allow")
+    with open(allow, "w") as f:
+        f.write("# nobody yet\n")
+    serve = side.serve("pump=8000", peer=PEER_A, args=("--allow", allow))
+    return lab, other, serve, proc.serve_ticket(serve), allow, line.strip()
+
+
+@check("--allow: SIGHUP re-reads the file: a key is let in, then not any more", limit=120)
+def allowed_keys(t):
+    lab, other, serve, ticket, allow, line = _allow_lab(t)
+    with open(allow, "a") as f:
+        f.write(line + " of a friend\n")
+    serve.signal(signal.SIGHUP)
+    c = other.connect(ticket, "7100:pump", peer=PEER_B)
+    s = proc.first_echo(lab.ha, 7100, 30, (c,))
+    with open(allow, "w") as f:
+        f.write("# nobody any more\n")
+    serve.signal(signal.SIGHUP)
+    s.settimeout(10)
+    try:
+        assert s.recv(1) != b"", "it must be reset, not ended"
+    except ConnectionResetError:
+        pass
+    assert c.wait(20) in (REFUSED, UNREACHED), c.last_words()
+
+
+@check("--allow: the side that is not let in prints the line to send", limit=120)
+def line_to_send(t):
+    lab, other, serve, ticket, allow, line = _allow_lab(t)
+    c = other.connect(ticket, "7100:pump", peer=PEER_B, args=("--timeout", "8"))
+    assert c.wait(30) in (REFUSED, UNREACHED), c.last_words()
+    assert line.split()[1] in c.err(), c.last_words()
+
+
+@check("a secret in argv is overwritten there; state and tickets are for this user only")
+def secrets_stay_secret(t):
+    lab = t.lab()
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    ticket = side.ticket()
+    p = other.start("connect", ticket, "7100:pump", "--peer", PEER_B)
+
+    def argv():
+        with open(f"/proc/{p.pid}/cmdline", "rb") as f:
+            return f.read().decode()
+    wait_until(lambda: ticket not in argv(), 5, "the ticket leaves argv")
+    assert ticket[10:30] not in argv()
+    for top in (side.state, other.state):
+        for d, names, files in os.walk(top):
+            for path in [d] + [os.path.join(d, n) for n in files]:
+                assert os.lstat(path).st_mode & 0o077 == 0, f"{path} is open to others"
+    assert ticket not in p.out() + p.err()
+
+
+@check("saved peers: add, list without secrets, connect by name, a misspelled name gets a suggestion")
+def saved_peers(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    ticket = side.ticket()
+    side.serve("pump=8000", peer=PEER_A)
+    code, out, err = other.run("peer", "add", "home", "--peer", PEER_B, "7100:pump", input=ticket + "\n")
+    assert code == 0, out + err
+    code, out, err = other.run("peer", "list")
+    assert code == 0 and "home" in out and ticket not in out, out + err
+    wrong = other.start("connect", "hmoe")
+    assert wrong.wait(10) in (2, 3, 4) and "home" in wrong.err(), wrong.last_words()
+    _works(lab, other.start("connect", "home"))
+    code, out, err = other.run("peer", "remove", "home")
+    assert code == 0, out + err
+    assert other.run("peer", "list")[1].count("home") == 0

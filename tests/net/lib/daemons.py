@@ -1,0 +1,107 @@
+"""Other people's servers, unpacked below build/peers by tests/net/peers, run in a lab with files of their own."""
+
+import ctypes
+import glob
+import os
+import subprocess
+
+import ns as ns_module
+from check import PEERS, ROOT, Skip
+from lab import wait_until
+from proc import Proc
+
+
+def fetch(*names):
+    """Before ns.enter(), where there still is a network. What cannot be had is said by whoever needs it."""
+    subprocess.run([os.path.join(ROOT, "tests/net/peers"), *names], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   timeout=120, check=False)
+
+
+def _find(name, program):
+    path = os.path.join(PEERS, name, program)
+    if not os.access(path, os.X_OK):
+        raise Skip(f"{name} is not unpacked: tests/net/peers {name}")
+    libraries = glob.glob(os.path.join(PEERS, name, "**/lib/*-linux-gnu"), recursive=True)
+    return path, {"LD_LIBRARY_PATH": ":".join(libraries)}
+
+
+def _is_listening(ns, port, udp=False):
+    return ns.run(["ss", "-Hlun" if udp else "-Hltn", f"sport = {port}"]).stdout.strip()
+
+
+def start_nginx(lab, ns, port, root):
+    """Serves the files below |root|."""
+    program, env = _find("nginx", "usr/sbin/nginx")
+    top = lab.path("nginx")
+    os.makedirs(top)
+    with open(top + "/nginx.conf", "w") as f:
+        f.write(f"""
+            daemon off; worker_processes 1; pid {top}/pid; error_log {top}/error.log;
+            {'user root root;' if os.geteuid() == 0 else ''}
+            events {{ worker_connections 2048; }}
+            http {{
+                access_log {top}/access.log; sendfile on; default_type application/octet-stream;
+                client_body_temp_path {top}/body; proxy_temp_path {top}/proxy; fastcgi_temp_path {top}/fastcgi;
+                uwsgi_temp_path {top}/uwsgi; scgi_temp_path {top}/scgi;
+                types {{ text/html html; text/plain txt; }}
+                server {{ listen {port}; root {root}; index index.html; }}
+            }}""")
+    p = Proc(lab, ns, "nginx", [program, "-p", top, "-c", top + "/nginx.conf", "-e", top + "/error.log"], env=env)
+    wait_until(lambda: _is_listening(ns, port), 10, "nginx listens")
+    return p
+
+
+def _own_accounts(lab):
+    """sshd wants its account and a root that is not locked: in our own mount namespace, seen by nobody else."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    files = {"/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nsshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n"
+                            "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+             "/etc/shadow": "root:*:19000:0:99999:7:::\nsshd:!:19000::::::\n"}
+    for path, text in files.items():
+        own = os.path.join(ns_module.TMP, "etc-" + os.path.basename(path))
+        if os.path.exists(own):
+            continue
+        with open(own, "w") as f:
+            f.write(text)
+        os.chmod(own, 0o644 if "passwd" in path else 0o600)
+        if libc.mount(own.encode(), path.encode(), None, 4096, None) < 0:  # MS_BIND
+            raise OSError(ctypes.get_errno(), f"bind mount on {path}")
+
+
+def start_sshd(lab, ns, port, address="127.0.0.1"):
+    """Returns (process, the ssh client's options)."""
+    if ns_module.is_user_namespace():
+        raise Skip("sshd changes users, which a user namespace with one user does not have: run as root")
+    program, env = _find("sshd", "usr/sbin/sshd")
+    _own_accounts(lab)
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    top = lab.path("sshd")
+    os.makedirs(top)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{top}/{name}"], check=True)
+    lines = [f"Port {port}", f"ListenAddress {address}", f"HostKey {top}/host", f"AuthorizedKeysFile {top}/user.pub",
+             "StrictModes no", "UsePAM no", "PermitRootLogin prohibit-password", f"PidFile {top}/pid",
+             "Subsystem sftp internal-sftp", "PrintMotd no"]
+    for option, inner in (("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")):  # OpenSSH 9.8, 10.0
+        inner = os.path.join(PEERS, "sshd/usr/lib/openssh", inner)
+        if os.path.exists(inner):
+            lines.append(f"{option} {inner}")
+    with open(top + "/config", "w") as f:
+        f.write("\n".join(lines) + "\n")
+    p = Proc(lab, ns, "sshd", [program, "-D", "-e", "-f", top + "/config"], env=env)
+    wait_until(lambda: p.is_running() and _is_listening(ns, port), 10, "sshd listens: " + p.err())
+    options = ["-F", "/dev/null", "-i", top + "/user", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+               "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"]
+    return p, options
+
+
+def start_dns(lab, ns, port):
+    """A name server for example.test: www is 192.0.2.7, long.example.test has 3000 bytes of TXT."""
+    program, env = _find("dns", "usr/sbin/dnsmasq")
+    txt = ",".join(f"{i:02d}" + "x" * 198 for i in range(15))
+    p = Proc(lab, ns, "dns", [program, "--no-daemon", "-C", "/dev/null", "-p", port, "--listen-address=127.0.0.1",
+                              "--bind-interfaces", "--no-resolv", "--no-hosts", "--user=root", "--group=root", "--pid-file=",
+                              "--edns-packet-max=4096", "--address=/www.example.test/192.0.2.7",
+                              f"--txt-record=long.example.test,{txt}"], env=env)
+    wait_until(lambda: _is_listening(ns, port, udp=True), 10, "dnsmasq listens: " + p.err())
+    return p

@@ -1,0 +1,198 @@
+#include "sim_cell.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char *const input_names[] = {
+	[LAB_INPUT_DROP] = "drop",
+	[LAB_INPUT_REJECT] = "reject",
+	[LAB_INPUT_ACCEPT] = "accept",
+};
+
+const char *sim_input_name(enum lab_input input)
+{
+	return input_names[input];
+}
+
+const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
+{
+	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld loss=%u low=%u",
+		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, (double)c->skew_us / 1000,
+		 c->clock_ms, c->port, c->late_us, c->loss, c->low_ttl);
+	return buf;
+}
+
+static bool parse_input(const char *name, enum lab_input *ret)
+{
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(name, input_names[i]) == 0) {
+			*ret = (enum lab_input)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sim_cell_parse(const char *text, struct sim_cell *ret_cell)
+{
+	struct sim_cell c = {0};
+	char in[2][8];
+	double skew_ms;
+
+	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld loss=%u low=%u", in[0],
+		   in[1], &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us, &c.loss, &c.low_ttl) != 10)
+		return false;
+	if (!parse_input(in[0], &c.input[0]) || !parse_input(in[1], &c.input[1]))
+		return false;
+	c.skew_us = (long)(skew_ms * 1000 + (skew_ms < 0 ? -0.5 : 0.5));
+	*ret_cell = c;
+	return true;
+}
+
+static struct adit_addr wan_of(int side)
+{
+	return adit_addr_v4(203, 0, 113, (uint8_t)(10 + 10 * side), 0);
+}
+
+static int home_init(struct sim_world *w, int side)
+{
+	struct adit_addr lan = adit_addr_v4(192, 168, 1, 1, 0);
+	struct adit_addr own = adit_addr_v4(192, 168, 1, 2, 0);
+	struct adit_addr wan = wan_of(side);
+	struct lab_linux_config cfg = {
+		.wan = wan, .lan = lan, .input = w->cell.input[side], .seed = lab_sim_seed(w->sim)};
+	struct lab_net *home = lab_net_new(w->sim, NULL);
+
+	w->host[side] = lab_host_new(w->sim);
+	if (!home || !w->host[side] || !lab_host_attach(w->host[side], home, &own, NULL))
+		return ADIT_ENOMEM;
+	w->router[side] = lab_router_new(w->sim, lab_linux_new(&cfg), home, &lan, w->internet, &wan, NULL);
+	if (!w->router[side])
+		return ADIT_ENOMEM;
+	lab_host_set_lateness(w->host[side], ADIT_US(w->cell.late_us));
+	return 0;
+}
+
+/* Between neighbours a packet still takes a moment, and not always the same one. */
+static struct lab_link_config way_of(const struct sim_cell *c)
+{
+	struct lab_link_config way = {.delay = ADIT_US(500 * c->rtt_ms), .hops = c->hops, .loss_ppm = c->loss * 1000};
+
+	if (way.delay < ADIT_US(20))
+		way.delay = ADIT_US(20);
+	way.jitter = way.delay / 100 + ADIT_US(10);
+	return way;
+}
+
+int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
+{
+	struct lab_link_config way = way_of(c);
+	adit_time start[2] = {c->skew_us < 0 ? ADIT_US(-c->skew_us) : 0, c->skew_us > 0 ? ADIT_US(c->skew_us) : 0};
+	struct adit_rng_seeded g;
+	struct adit_rng rng = adit_rng_seeded_init(&g, seed);
+	uint8_t k[32];
+
+	memset(w, 0, sizeof(*w));
+	w->cell = *c;
+	w->sim = lab_sim_new(seed);
+	if (!w->sim)
+		return ADIT_ENOMEM;
+	w->internet = lab_net_new(w->sim, &way);
+	if (!w->internet || home_init(w, PUNCH_SERVE) < 0 || home_init(w, PUNCH_CONNECT) < 0)
+		return ADIT_ENOMEM;
+	lab_host_set_clock(w->host[PUNCH_CONNECT], c->clock_ms * 1000000);
+	adit_rng_fill(&rng, k, sizeof(k));
+	for (int side = 0; side < 2; side++) {
+		struct adit_addr other = wan_of(!side);
+
+		if (sim_peer_init(&w->peer[side], w->sim, w->host[side], (enum punch_role)side, k, &other,
+				  (uint16_t)c->port) < 0 ||
+		    lab_sim_at(w->sim, start[side], sim_peer_start, &w->peer[side]) < 0)
+			return ADIT_ENOMEM;
+		w->peer[side].cfg.low_ttl = c->low_ttl;
+	}
+	w->later_at = start[0] > start[1] ? start[0] : start[1];
+	return 0;
+}
+
+void sim_world_done(struct sim_world *w)
+{
+	lab_sim_free(w->sim);
+	sim_peer_done(&w->peer[0]);
+	sim_peer_done(&w->peer[1]);
+}
+
+static void trace_packet(void *ctx, const struct lab_tap_packet *p)
+{
+	static const char *const steps[LAB_STEPS] = {"sent",    "lost",   "died",        "delivered",
+						     "refused", "closed", "unreachable", "no-memory"};
+	char src[ADIT_ADDR_STRLEN];
+	char dst[ADIT_ADDR_STRLEN];
+
+	fprintf(ctx, "%12.6f %-11s at %-3u ttl %-3u %s > %s", (double)p->at / 1e9, steps[p->step], p->node, p->ttl,
+		adit_addr_format(&p->src, src), adit_addr_format(&p->dst, dst));
+	if (p->is_icmp)
+		fprintf(ctx, " quoted by icmp %u\n", p->icmp_type);
+	else
+		fprintf(ctx, " %02x%02x len %zu\n", p->len > 0 ? p->data[0] : 0u, p->len > 1 ? p->data[1] : 0u, p->len);
+}
+
+void sim_world_trace(struct sim_world *w, FILE *f)
+{
+	lab_sim_set_tap(w->sim, trace_packet, f);
+}
+
+static bool has_met(void *ctx)
+{
+	const struct sim_world *w = ctx;
+
+	return w->peer[PUNCH_CONNECT].met_at != ADIT_NEVER;
+}
+
+void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *ret)
+{
+	const struct sim_peer *c = &w->peer[PUNCH_CONNECT];
+
+	*ret = (struct sim_result){0};
+	ret->met = lab_sim_run_until(w->sim, w->later_at + horizon, has_met, w);
+	assert(!ret->met || c->met_at > w->later_at);
+	ret->took = ret->met ? c->met_at - w->later_at : ADIT_NEVER;
+	ret->how = c->how;
+	for (int side = 0; side < 2; side++) {
+		struct punch_stats st;
+
+		punch_stats(w->peer[side].punch, &st);
+		ret->probes += st.probes_sent;
+		ret->mappings += lab_router_nat(w->router[side])->stats.mappings;
+	}
+	ret->hash = lab_sim_hash(w->sim);
+}
+
+void sim_world_run(struct sim_world *w, adit_dur d)
+{
+	lab_sim_run(w->sim, lab_sim_now(w->sim) + d);
+}
+
+struct flow_wait {
+	const struct sim_world *w;
+	adit_time since;
+};
+
+static bool has_echo_since(const struct sim_peer *p, adit_time since)
+{
+	return p->echo_at != ADIT_NEVER && p->echo_at > since;
+}
+
+static bool flows(void *ctx)
+{
+	const struct flow_wait *f = ctx;
+
+	return has_echo_since(&f->w->peer[0], f->since) && has_echo_since(&f->w->peer[1], f->since);
+}
+
+bool sim_world_flows(struct sim_world *w, adit_time since, adit_time until)
+{
+	struct flow_wait f = {.w = w, .since = since};
+
+	return lab_sim_run_until(w->sim, until, flows, &f);
+}

@@ -1,0 +1,158 @@
+#include "test.h"
+
+#include "lab/lab_limits.h"
+#include "lab/lab_link.h"
+
+static void a_wire_without_settings_does_nothing(void **state)
+{
+	struct lab_link l;
+	struct lab_passage p;
+
+	(void)state;
+	lab_link_init(&l, NULL, 1);
+	assert_true(lab_link_is_none(&l));
+	p = lab_link_pass(&l, 77, 1);
+	assert_int_equal(p.fate, LAB_PASSES);
+	assert_true(p.at == 77);
+	assert_true(p.copy_at == ADIT_NEVER);
+}
+
+static void delay_is_exact(void **state)
+{
+	struct lab_link_config cfg = {.delay = ADIT_MS(20)};
+	struct lab_link l;
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_US(333))
+		assert_true(lab_link_pass(&l, t, 1).at == t + ADIT_MS(20));
+}
+
+static void jitter_stays_in_its_range_and_does_not_reorder(void **state)
+{
+	struct lab_link_config cfg = {.delay = ADIT_MS(20), .jitter = ADIT_MS(5)};
+	struct lab_link l;
+	adit_time last = 0;
+	unsigned late = 0;
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_MS(1)) {
+		adit_time at = lab_link_pass(&l, t, 1).at;
+
+		assert_true(at >= t + ADIT_MS(20) && at <= t + ADIT_MS(25));
+		assert_true(at >= last);
+		late += at > t + ADIT_MS(22);
+		last = at;
+	}
+	assert_true(late > 500);
+}
+
+/* Four standard deviations of a binomial distribution. */
+static void loss_and_copies_are_as_often_as_set(void **state)
+{
+	struct lab_link_config cfg = {.loss_ppm = 100000, .dup_ppm = 50000};
+	struct lab_link l;
+	unsigned lost = 0;
+	unsigned copies = 0;
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	for (unsigned i = 0; i < 100000; i++) {
+		struct lab_passage p = lab_link_pass(&l, i, 64);
+
+		lost += p.fate == LAB_LOST;
+		copies += p.copy_at != ADIT_NEVER;
+	}
+	assert_in_range(lost, 10000 - 380, 10000 + 380);
+	assert_in_range(copies, 4500 - 270, 4500 + 270);
+}
+
+static void what_is_held_back_is_overtaken(void **state)
+{
+	struct lab_link_config cfg = {.delay = ADIT_MS(10), .reorder_ppm = 200000, .reorder_hold = ADIT_MS(3)};
+	struct lab_link l;
+	unsigned held = 0;
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_MS(1)) {
+		adit_time took = lab_link_pass(&l, t, 64).at - t;
+
+		assert_true(took == ADIT_MS(10) || took == ADIT_MS(13));
+		held += took == ADIT_MS(13);
+	}
+	assert_in_range(held, 150, 250);
+}
+
+static void a_ttl_dies_at_the_router_of_its_number(void **state)
+{
+	struct lab_link_config cfg = {.delay = ADIT_MS(90), .hops = 8};
+	struct lab_link l;
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	for (unsigned ttl = 1; ttl <= 8; ttl++) {
+		struct lab_passage p = lab_link_pass(&l, 0, (uint8_t)ttl);
+
+		assert_int_equal(p.fate, LAB_DIES);
+		assert_int_equal(p.hop, ttl);
+		assert_true(p.at == ADIT_MS(10) * ttl);
+	}
+	assert_int_equal(lab_link_pass(&l, 0, 9).fate, LAB_PASSES);
+}
+
+static void routers_have_addresses_in_a_row(void **state)
+{
+	struct lab_link_config cfg = {.hops = 3, .hop_addr = adit_addr_v4(10, 9, 8, 7, 0)};
+	struct adit_addr want4 = adit_addr_v4(10, 9, 8, 9, 0);
+	struct lab_link l;
+	struct adit_addr a;
+	char buf[ADIT_ADDR_STRLEN];
+
+	(void)state;
+	lab_link_init(&l, &cfg, 1);
+	a = lab_link_hop_addr(&l, 3, ADIT_FAMILY_V4);
+	assert_true(adit_addr_eq(&a, &want4));
+	a = lab_link_hop_addr(&l, 2, ADIT_FAMILY_V6);
+	assert_string_equal(adit_addr_format(&a, buf), "2001:db8::2");
+}
+
+static void one_seed_gives_one_behaviour(void **state)
+{
+	struct lab_link_config cfg = {.delay = 100, .jitter = 1000, .loss_ppm = 300000, .dup_ppm = 300000};
+	struct lab_link a;
+	struct lab_link b;
+	struct lab_link c;
+	unsigned same = 0;
+
+	(void)state;
+	lab_link_init(&a, &cfg, 5);
+	lab_link_init(&b, &cfg, 5);
+	lab_link_init(&c, &cfg, 6);
+	for (adit_time t = 0; t < ADIT_MS(1); t += 2000) {
+		struct lab_passage p = lab_link_pass(&a, t, 64);
+		struct lab_passage q = lab_link_pass(&b, t, 64);
+
+		assert_int_equal(p.fate, q.fate);
+		assert_true(p.at == q.at && p.copy_at == q.copy_at);
+		same += p.at == lab_link_pass(&c, t, 64).at;
+	}
+	assert_true(same < 250);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wire_without_settings_does_nothing),
+		cmocka_unit_test(delay_is_exact),
+		cmocka_unit_test(jitter_stays_in_its_range_and_does_not_reorder),
+		cmocka_unit_test(loss_and_copies_are_as_often_as_set),
+		cmocka_unit_test(what_is_held_back_is_overtaken),
+		cmocka_unit_test(a_ttl_dies_at_the_router_of_its_number),
+		cmocka_unit_test(routers_have_addresses_in_a_row),
+		cmocka_unit_test(one_seed_gives_one_behaviour),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
