@@ -507,8 +507,9 @@ int quic_event(struct quic *q, struct quic_event *ret_event)
 		ret_event->kind = QUIC_EVENT_STREAM;
 		return 1;
 	}
-	ret_event->data = quic_dgrams_take(&q->rx_dgrams, &ret_event->len);
+	ret_event->data = quic_dgrams_peek(&q->rx_dgrams, &ret_event->len);
 	if (ret_event->data) {
+		quic_dgrams_pop(&q->rx_dgrams);
 		ret_event->kind = QUIC_EVENT_DGRAM;
 		return 1;
 	}

@@ -31,18 +31,35 @@ int quic_cb_read(struct quic *q, const uint8_t *data, size_t len)
 	return rv;
 }
 
-/* |header| is the packet's, without header protection: RFC 9000 17. */
-static bool packet_is_new(struct quic *q, const uint8_t *header, size_t len)
+/* RFC 9000 17.3: |header| without header protection ends with the packet number. */
+static uint64_t packet_number(const struct quic *q, const uint8_t *header, size_t len)
 {
 	size_t n = (size_t)(header[0] & QUIC_HEADER_PN_LEN) + 1;
 	uint64_t low = 0;
 
-	/* Handshake packets come once or never matter; an Initial's keys are public, so it proves nothing. */
-	if (header[0] & QUIC_HEADER_LONG)
-		return (header[0] & QUIC_HEADER_TYPE) != QUIC_HEADER_INITIAL;
 	for (size_t i = len - n; i < len; i++)
 		low = low << 8 | header[i];
-	return quic_replay_note(&q->replay, quic_replay_decode(&q->replay, low, n));
+	return quic_replay_decode(&q->replay, low, n);
+}
+
+/* An authentic packet; false: it shall count as lost. */
+static bool packet_heard(struct quic *q, const uint8_t *header, size_t header_len, const uint8_t *payload, size_t len)
+{
+	uint64_t number;
+	bool is_next;
+
+	/* Handshake packets come once or never matter; an Initial's keys are public, so it proves nothing. */
+	if (header[0] & QUIC_HEADER_LONG) {
+		if ((header[0] & QUIC_HEADER_TYPE) != QUIC_HEADER_INITIAL)
+			q->rx_is_new = true;
+		return true;
+	}
+	number = packet_number(q, header, header_len);
+	is_next = number == q->replay.next;
+	if (!quic_replay_note(&q->replay, number))
+		return true; /* the library knows that too */
+	q->rx_is_new = true;
+	return quic_order_accepts(q, is_next, payload, len);
 }
 
 static int cb_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
@@ -51,9 +68,9 @@ static int cb_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp
 {
 	int rv = ngtcp2_crypto_decrypt_cb(dest, aead, ctx, text, text_len, nonce, nonce_len, header, header_len);
 
-	if (rv == 0 && reading && packet_is_new(reading, header, header_len))
-		reading->rx_is_new = true;
-	return rv;
+	if (rv != 0 || !reading)
+		return rv;
+	return packet_heard(reading, header, header_len, dest, text_len - aead->max_overhead) ? 0 : NGTCP2_ERR_DECRYPT;
 }
 
 /* The token is for stateless resets, which are never sent: nobody may be able to guess it. */

@@ -12,6 +12,7 @@
 #include "quic/quic_dgram.h"
 #include "quic/quic_heal.h"
 #include "quic/quic_limits.h"
+#include "quic/quic_order.h"
 #include "quic/quic_path.h"
 #include "quic/quic_replay.h"
 #include "quic/quic_sched.h"
@@ -70,6 +71,7 @@ struct quic {
 	adit_time clock; /* the latest time the library was given */
 	struct quic_cids cids;
 	struct quic_replay replay;
+	struct quic_order order;
 	struct quic_paths paths;
 	struct quic_pack pack;
 	struct quic_heal heal;

@@ -73,6 +73,9 @@
 #define QUIC_WINDOW_MIN (32 * 1024)
 #define QUIC_WINDOW_MAX (32 * 1024 * 1024)
 
+/* A window doubles after so many of it were drained quickly in a row. */
+#define QUIC_WINDOW_QUICK 2
+
 /* What all streams of a connection may still send us or have sent unread, bytes. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
 
@@ -82,6 +85,12 @@
 /* Stream credit the peer has in hand while the budget lasts, and from how little on large windows must shrink. */
 #define QUIC_CREDIT_MAX 256
 #define QUIC_CREDIT_LOW 32
+
+/*
+ * A window grows when its reader drains it in so many round trips. One is the least possible; where packets get lost
+ * the reader has to wait for them, and drains it in two at best.
+ */
+#define QUIC_WINDOW_RTTS 4
 
 /* A round trip shorter than this says little about how fast a reader drains. */
 #define QUIC_WINDOW_RTT_MIN ADIT_MS(5)

@@ -58,6 +58,7 @@ static void stream_free(struct quic_stream *s)
 	quic_buf_clear(&s->tx, &q->pool);
 	quic_buf_clear(&s->rx, &q->pool);
 	quic_window_end(&s->window, &q->budget, s->window.taken);
+	quic_order_forget(q, s);
 	adit_list_del(&s->news_in);
 	adit_list_del(&s->node);
 	if (!s->is_closed)
@@ -410,6 +411,7 @@ void quic_stream_forgotten(struct quic_stream *s, bool is_clean, uint64_t code)
 	q->stats.lost_packets += ngtcp2_conn_get_stream_loss_count(q->conn, s->id);
 	stream_drop_unsent(s);
 	quic_buf_clear(&s->tx, &q->pool);
+	quic_order_forget(q, s);
 	quic_window_end(&s->window, &q->budget, s->rx.end);
 	if (s->is_released) {
 		stream_free(s);
@@ -476,4 +478,9 @@ void quic_streams_free(struct quic *q)
 {
 	adit_list_each_safe (it, tmp, &q->streams)
 		stream_free(adit_container(it, struct quic_stream, node));
+}
+
+size_t quic_stream_unacked(const struct quic_stream *s)
+{
+	return (size_t)quic_buf_len(&s->tx);
 }

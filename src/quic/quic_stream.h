@@ -4,7 +4,7 @@
  * Sending:   reserve -> write into the vectors -> commit; finish after the last byte. A stream accepts
  *            QUIC_STREAM_UNSENT_MAX bytes ahead of what has been put into packets.
  * Receiving: peek -> use the bytes -> consume. Only consume opens the window again, so a user who stops reading stops
- *            the sender at the far end. Window: starts at 32 KB, doubles while the reader drains it within two round
+ *            the sender at the far end. Window: starts at 32 KB, doubles while the reader drains it within four round
  *            trips, up to 32 MB; the sum of what all streams of a connection may still send us stays within the budget
  *            (48 MB), and the peer's stream credit waits when it is spent.
  * Order of sending: streams that sent little since they last ran dry go first, in arrival order; bulk takes turns.
@@ -67,6 +67,8 @@ size_t quic_stream_readable(const struct quic_stream *s);
 bool quic_stream_at_end(const struct quic_stream *s);
 /* The code of RESET news; that of STOPPED is known with CLOSED only. */
 uint64_t quic_stream_error(const struct quic_stream *s);
+/* Bytes of ours that the peer has not acknowledged yet, sent or not. */
+size_t quic_stream_unacked(const struct quic_stream *s);
 
 /* Gives up both directions: RESET_STREAM and STOP_SENDING with |code|. Queued bytes are dropped. */
 void quic_stream_reset(struct quic_stream *s, uint64_t code);

@@ -3,6 +3,7 @@
 #define ADIT_QUIC_STREAM_PRIV_H
 
 #include "quic/quic_conn.h"
+#include "quic/quic_islands.h"
 
 struct quic_stream {
 	struct quic *q;
@@ -19,6 +20,7 @@ struct quic_stream {
 	uint64_t tx_limit; /* stream offset the peer allows */
 	struct quic_buf rx;
 	struct quic_window window;
+	struct quic_islands islands; /* out of order, in the library's hands: quic_order.h */
 
 	bool wants_room; /* the user was told that it is full */
 	bool tx_finish; /* no more bytes from the user */

@@ -2,7 +2,7 @@
  * How much the peer may send us: a window per stream, and one budget over all of them and over the streams the peer may
  * still open.
  *
- * A window starts at QUIC_WINDOW_MIN and doubles while its reader drains it within two round trips. Growth stops when
+ * A window starts at QUIC_WINDOW_MIN and doubles while its reader drains it within four round trips. Growth stops when
  * the budget is spent; then nothing is taken back at once, but large windows shrink as they are drained, so that new
  * streams find room. A stream's first QUIC_WINDOW_MIN is always its own: it can be granted again whatever the others
  * do.
@@ -27,6 +27,7 @@ struct quic_window {
 	uint64_t taken; /* stream offset the reader has consumed */
 	uint64_t mark; /* |taken| at |mark_at|, where the reader's speed is measured from */
 	adit_time mark_at;
+	unsigned quick; /* windows in a row that were drained within two round trips */
 	uint64_t charge; /* our part of the budget's |used| */
 	bool is_final; /* |limit| is the stream's end */
 };

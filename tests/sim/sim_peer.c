@@ -73,6 +73,8 @@ static void add_known(struct sim_peer *p, uint32_t sock, const struct adit_addr 
 	*k = (struct sim_known){.sock = sock, .remote = *remote, .instance = instance};
 }
 
+#define CHALLENGE_EVERY ADIT_MS(100)
+
 /* The path over |sock| to |remote| is the one in use from now on. */
 static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const struct adit_addr *local,
 		     const struct adit_addr *remote, uint64_t instance)
@@ -87,9 +89,10 @@ static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const str
 	p->is_lost = false;
 	p->sock = sock;
 	p->paths++;
+	p->is_confirmed = p->cfg.role == PUNCH_SERVE;
 	punch_path_init(p->path, &p->cfg, now, sock, local, remote, instance);
 	punch_path_set_utc(p->path, now, p->utc + (now - p->utc_at));
-	p->data_at = p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
+	p->data_at = p->is_confirmed && p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
 	punch_rest(p->punch, now);
 }
 
@@ -109,6 +112,10 @@ static void data_input(struct sim_peer *p, adit_time now, const struct adit_dgra
 		return;
 	}
 	p->echoes++;
+	if (!p->is_confirmed) {
+		p->is_confirmed = true;
+		p->data_at = adit_time_add(now, p->data_every);
+	}
 	p->echo_at = lab_sim_now(p->sim);
 	if (p->met_at == ADIT_NEVER)
 		p->met_at = p->echo_at;
@@ -197,7 +204,7 @@ static int peer_output(void *self, adit_time now, struct adit_out *ret_out)
 		return 1;
 	}
 	if (p->has_path && !p->is_lost && now >= p->data_at) {
-		p->data_at = adit_time_add(now, p->data_every);
+		p->data_at = adit_time_add(now, p->is_confirmed ? p->data_every : CHALLENGE_EVERY);
 		punch_path_sent(p->path, now);
 		fill_data(p, DATA, p->sock, punch_path_remote(p->path), ret_out);
 		return 1;

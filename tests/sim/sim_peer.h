@@ -36,6 +36,7 @@ struct sim_peer {
 	size_t known_n;
 	bool has_path;
 	bool is_lost;
+	bool is_confirmed; /* by an echo: until then data are sent, as QUIC challenges a new path */
 	uint32_t sock;
 	struct punch_path *path;
 	uint32_t close_sock; /* of a path that was left, plus one; 0: none */

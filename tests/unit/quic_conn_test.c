@@ -78,6 +78,43 @@ static void ten_megabytes_cross_a_line_that_reorders(void **state)
 	transfer(4, ADIT_MS(10), 1, ADIT_MS(3), 10000000);
 }
 
+/* From the 8000th datagram on, every second one of 12000 is lost. */
+static bool drop_alternately(struct pair_side *side, uint8_t *data, size_t len)
+{
+	uint64_t n = side->link.sent;
+
+	(void)data;
+	(void)len;
+	return n < 8000 || n > 20000 || n % 2 == 0;
+}
+
+/*
+ * What a full bottleneck does to a fast start: the library ends a connection that has 1000 holes in a stream. The rate
+ * must be one at which more than 2000 packets are in flight.
+ */
+static void a_burst_of_holes_does_not_end_the_connection(void **state)
+{
+	struct flow a = {.salt_tx = 1, .salt_rx = 2, .tx_end = 40000000, .finish = true};
+	struct flow b = {.salt_tx = 2, .salt_rx = 1, .finish = true};
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 50, ADIT_MS(50));
+	assert_true(pair_connect(&p));
+	p.client.on_send = drop_alternately;
+	p.client.link.rate = p.server.link.rate = 250000000;
+	p.client.user = &a;
+	p.server.user = &b;
+	p.client.on_news = p.server.on_news = flow_news;
+	assert_int_equal(quic_stream_open(p.client.q, &a.s), 0);
+	quic_stream_set_user(a.s, &a);
+	flow_go(&a, 0);
+	assert_true(pair_run_until(&p, ADIT_SEC(30), flows_are_done));
+	assert_false(b.is_wrong);
+	assert_true(b.rx_at == 40000000);
+	pair_done(&p);
+}
+
 static bool has_fixed_bit(struct pair_side *side, uint8_t *data, size_t len)
 {
 	bool *good = side->user;
@@ -558,6 +595,7 @@ int main(void)
 		cmocka_unit_test(ten_megabytes_cross_each_way),
 		cmocka_unit_test(ten_megabytes_cross_a_lossy_line),
 		cmocka_unit_test(ten_megabytes_cross_a_line_that_reorders),
+		cmocka_unit_test(a_burst_of_holes_does_not_end_the_connection),
 		cmocka_unit_test(no_packet_lacks_the_fixed_bit),
 		cmocka_unit_test(a_wrong_key_ends_the_handshake_on_both_sides),
 		cmocka_unit_test(a_handshake_survives_heavy_loss),

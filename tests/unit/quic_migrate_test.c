@@ -71,6 +71,35 @@ static void a_migration_keeps_the_bytes_flowing(void **state)
 	duplex_done(&d);
 }
 
+/* quic_heal.h: acknowledgements of packets from before a migration must not make the sender believe in 100 GB/s. */
+static void a_migration_does_not_spoil_the_rate_estimate(void **state)
+{
+	struct quic_stats st;
+	struct duplex d;
+	uint64_t sent, lost;
+
+	(void)state;
+	duplex_start(&d, 9, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(10));
+	d.p.client.path = 70;
+	d.p.server.path = 90;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	pair_run(&d.p, ADIT_SEC(3));
+	for (int i = 0; i < 2; i++) {
+		struct pair_side *s = i ? &d.p.server : &d.p.client;
+
+		quic_stats_get(s->q, &st);
+		assert_true(st.delivery_rate < 10000000);
+		sent = s->link.sent;
+		lost = s->link.lost;
+		pair_run(&d.p, ADIT_SEC(3));
+		print_message("lost %llu of %llu\n", (unsigned long long)(s->link.lost - lost),
+			      (unsigned long long)(s->link.sent - sent));
+		assert_true((s->link.lost - lost) * 10 < s->link.sent - sent);
+	}
+	duplex_done(&d);
+}
+
 static void twenty_migrations_in_a_row_are_possible(void **state)
 {
 	struct duplex d;
@@ -249,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_migration_keeps_the_bytes_flowing),
+		cmocka_unit_test(a_migration_does_not_spoil_the_rate_estimate),
 		cmocka_unit_test(twenty_migrations_in_a_row_are_possible),
 		cmocka_unit_test(twenty_migrations_of_an_idle_connection_are_possible),
 		cmocka_unit_test(after_a_blackout_a_migration_wakes_both_directions),
