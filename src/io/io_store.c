@@ -182,10 +182,12 @@ void io_record_put(struct io_record_out *r, const char *key, const char *value)
 		unsigned char c = (unsigned char)*value;
 		char esc[4];
 
-		if (c <= 0x20 || c == 0x7f || c == '%' || c == '#')
-			put_raw(r, esc, (size_t)snprintf(esc, sizeof(esc), "%%%02x", c));
-		else
+		if (c <= 0x20 || c == 0x7f || c == '%' || c == '#') {
+			snprintf(esc, sizeof(esc), "%%%02x", c);
+			put_raw(r, esc, 3);
+		} else {
 			put_raw(r, value, 1);
+		}
 	}
 }
 
