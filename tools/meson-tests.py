@@ -55,6 +55,8 @@ def main():
     if os.path.exists(log):
         with open(log, encoding="utf-8") as f:
             tests = [json.loads(line) for line in f]
+    for test in tests:
+        test["name"] = test["name"].split(" / ")[-1]  # without "project:suite", where there are several
     total = [0, 0, 0]
     for test in tests:
         found = counts_of(test)

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli_text.h"
-#include "endpoint/ep_listen.h"
 #include "io/io_holder.h"
 #include "io/io_memory.h"
 
@@ -88,28 +88,34 @@ static void warn_if_open(struct cli_run *r, const struct ep_local *l)
 			 adit_addr_format(&l->addr, buf));
 }
 
-/* Opens |l| and hands the sockets over; CLI_GO, ADIT_ESYS (with errno; nothing said), or the exit code. */
-static int open_one(struct cli_run *r, const struct fwd_service *s, struct ep_local *l, uint16_t *ret_port,
-		    cli_doors_add *add, void *ctx)
+/* Hands |n| open sockets over and says where they are. */
+static int hand_over(struct cli_run *r, const struct fwd_service *s, const struct ep_local *l, const int *fds, int n,
+		     uint16_t port, cli_doors_add *add, void *ctx)
 {
-	int fds[EP_LISTEN_FDS_MAX];
 	char where[160];
-	int n;
 
-	l->dgram = s->kind == FWD_KIND_DGRAM;
-	n = ep_listen_open(l, fds, ret_port);
-	if (n < 0)
-		return ADIT_ESYS;
 	for (int i = 0; i < n; i++) {
 		if (add(ctx, s->name, l->dgram, fds[i]) == 0)
 			continue;
 		cli_error(&r->cli->msg, NULL, "service \"%s\": its listener could not be started", s->name);
 		return CLI_EXIT_LOCAL;
 	}
-	describe(l, *ret_port, where);
+	describe(l, port, where);
 	warn_if_open(r, l);
 	print_door(r, s, where);
 	return CLI_GO;
+}
+
+/* CLI_GO, ADIT_ESYS (with errno; nothing said), or the exit code. */
+static int open_one(struct cli_run *r, const struct fwd_service *s, struct ep_local *l, uint16_t *ret_port,
+		    cli_doors_add *add, void *ctx)
+{
+	int fds[EP_LISTEN_FDS_MAX];
+	int n;
+
+	l->dgram = s->kind == FWD_KIND_DGRAM;
+	n = ep_listen_open(l, fds, ret_port);
+	return n < 0 ? ADIT_ESYS : hand_over(r, s, l, fds, n, *ret_port, add, ctx);
 }
 
 /* Without LOCAL: the service's own port, else the free one of last time, else any free one, kept for the next time. */
@@ -140,33 +146,77 @@ static int open_auto(struct cli_run *r, const struct fwd_service *s, cli_doors_a
 	return rc;
 }
 
-static int open_forward(struct cli_run *r, const struct cli_forward *fw, const struct fwd_service *s,
-			cli_doors_add *add, void *ctx)
+static struct ep_local local_of(const struct cli_forward *fw)
 {
 	struct ep_local l = {0};
+
+	if (fw->kind == CLI_LOCAL_PORT)
+		l.addr.port = fw->port;
+	else if (fw->kind == CLI_LOCAL_ADDR)
+		l.addr = fw->addr;
+	else if (fw->kind == CLI_LOCAL_UNIX)
+		snprintf(l.path, sizeof(l.path), "%s", fw->path);
+	return l;
+}
+
+static void give_back(struct cli_doors *d, size_t i)
+{
+	for (int k = 0; k < d->reserved[i].n; k++)
+		close(d->reserved[i].fds[k]);
+	d->reserved[i].n = 0;
+}
+
+void cli_doors_done(struct cli_doors *d)
+{
+	for (size_t i = 0; i < CLI_SERVICES_MAX; i++)
+		give_back(d, i);
+}
+
+int cli_doors_reserve(struct cli_doors *d, struct cli_run *r)
+{
+	const struct cli_connect *c = &r->cli->opts.connect;
+
+	for (size_t i = 0; i < c->n_forwards; i++) {
+		struct ep_local l = local_of(&c->forwards[i]);
+		char where[160];
+		int n;
+
+		if (c->forwards[i].kind == CLI_LOCAL_AUTO)
+			continue;
+		n = ep_listen_open(&l, d->reserved[i].fds, &d->reserved[i].port);
+		if (n < 0)
+			return cannot_listen(r, &l, c->forwards[i].service);
+		d->reserved[i].n = n;
+		describe(&l, d->reserved[i].port, where);
+		cli_info(&r->cli->msg, "%s will lead to \"%s\"; connections wait until the peer is there", where,
+			 c->forwards[i].service);
+	}
+	return CLI_GO;
+}
+
+static int open_forward(struct cli_doors *d, size_t i, struct cli_run *r, const struct fwd_service *s,
+			cli_doors_add *add, void *ctx)
+{
+	const struct cli_forward *fw = &r->cli->opts.connect.forwards[i];
+	struct ep_local l = local_of(fw);
 	uint16_t port;
 	int rc;
 
-	switch (fw->kind) {
-	case CLI_LOCAL_AUTO:
+	if (fw->kind == CLI_LOCAL_AUTO)
 		return open_auto(r, s, add, ctx);
-	case CLI_LOCAL_ANY:
-		break;
-	case CLI_LOCAL_PORT:
-		l.addr.port = fw->port;
-		break;
-	case CLI_LOCAL_ADDR:
-		l.addr = fw->addr;
-		break;
-	case CLI_LOCAL_UNIX:
-		snprintf(l.path, sizeof(l.path), "%s", fw->path);
-		break;
+	if (s->kind == FWD_KIND_STREAM && d->reserved[i].n > 0) {
+		int n = d->reserved[i].n;
+
+		d->reserved[i].n = 0;
+		return hand_over(r, s, &l, d->reserved[i].fds, n, d->reserved[i].port, add, ctx);
 	}
+	give_back(d, i);
 	rc = open_one(r, s, &l, &port, add, ctx);
 	return rc == ADIT_ESYS ? cannot_listen(r, &l, s->name) : rc;
 }
 
-int cli_doors_open(struct cli_run *r, const struct fwd_service *offered, size_t n, cli_doors_add *add, void *ctx)
+int cli_doors_open(struct cli_doors *d, struct cli_run *r, const struct fwd_service *offered, size_t n,
+		   cli_doors_add *add, void *ctx)
 {
 	const struct cli_connect *c = &r->cli->opts.connect;
 	int rc = CLI_GO;
@@ -174,8 +224,7 @@ int cli_doors_open(struct cli_run *r, const struct fwd_service *offered, size_t 
 	for (size_t i = 0; i < c->n_forwards && rc == CLI_GO; i++) {
 		const struct fwd_service *s = find(offered, n, c->forwards[i].service);
 
-		rc = s ? open_forward(r, &c->forwards[i], s, add, ctx)
-		       : not_offered(r, offered, n, c->forwards[i].service);
+		rc = s ? open_forward(d, i, r, s, add, ctx) : not_offered(r, offered, n, c->forwards[i].service);
 	}
 	for (size_t i = 0; i < n && c->n_forwards == 0 && rc == CLI_GO; i++)
 		rc = open_auto(r, &offered[i], add, ctx);

@@ -7,13 +7,32 @@
 
 #include "cli/cli_run.h"
 
+#include "endpoint/ep_listen.h"
+
+/* What was asked for by its LOCAL, bound before there is a session. */
+struct cli_doors {
+	struct {
+		int fds[EP_LISTEN_FDS_MAX];
+		int n;
+		uint16_t port;
+	} reserved[CLI_SERVICES_MAX]; /* by place on the command line; |n| 0: nothing */
+};
+
+/*
+ * Binds every LOCAL of the command line as a stream listener, so that one that cannot be had is known at once;
+ * connections wait in its queue until the session is there. CLI_GO, or the exit code after saying why.
+ */
+int cli_doors_reserve(struct cli_doors *d, struct cli_run *r);
+void cli_doors_done(struct cli_doors *d);
+
 /* Takes |fd| over. 0 or a code. */
 typedef int cli_doors_add(void *ctx, const char *service, bool dgram, int fd);
 
 /*
- * Opens what the command line asks for, or everything that is offered. CLI_GO, or the exit code after saying why: a
- * LOCAL that was asked for and cannot be had, a service that is not offered.
+ * Opens what the command line asks for, or everything that is offered, and prints where. CLI_GO, or the exit code after
+ * saying why: no port to be had, a service that is not offered.
  */
-int cli_doors_open(struct cli_run *r, const struct fwd_service *offered, size_t n, cli_doors_add *add, void *ctx);
+int cli_doors_open(struct cli_doors *d, struct cli_run *r, const struct fwd_service *offered, size_t n,
+		   cli_doors_add *add, void *ctx);
 
 #endif

@@ -77,12 +77,13 @@ int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret
 	return CLI_EXIT_LOCAL;
 }
 
-/* The line that the other side needs in its --allow file. */
-static void hint_allow(struct cli_run *r)
+void cli_meet_hint(struct cli_run *r, const struct cli_target_peer *p)
 {
 	struct trust_idline id = {0};
 	char line[TRUST_IDLINE_TEXT_MAX + 1];
 
+	if (!p->by_key)
+		return;
 	memcpy(id.key, r->identity.public_key, sizeof(id.key));
 	trust_idline_format(&id, line);
 	cli_hint(&r->cli->msg, "this ticket admits known keys only; the line for the other side's --allow file: %s",
@@ -103,8 +104,7 @@ void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p)
 	cli_hint(m, "one of the routers changes port numbers: without a mediator that cannot be crossed;"
 		    " a forwarded UDP port (--port) on one side can");
 	cli_hint(m, "one clock is far off: compare \"date -u\" on both sides");
-	if (p->by_key)
-		hint_allow(r);
-	else
+	if (!p->by_key)
 		cli_hint(m, "the ticket was revoked, or another machine is using it");
+	cli_meet_hint(r, p);
 }

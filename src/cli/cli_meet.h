@@ -26,6 +26,9 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 /* The path of the control socket that all commands to this peer on this machine share. CLI_GO or the exit code. */
 int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret_path[IO_SOCKET_PATH_MAX + 1]);
 
+/* One more line after a failure: where only known keys are admitted, the line that the other side needs. */
+void cli_meet_hint(struct cli_run *r, const struct cli_target_peer *p);
+
 /* After 30 s without an answer: the possible reasons, with what can be checked from here. */
 void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p);
 

@@ -11,6 +11,8 @@
 #include "core/trust/trust_base32.h"
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
+#include "io/io_holder.h"
+#include "io/io_udp.h"
 
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
 
@@ -57,6 +59,21 @@ static int fail(struct cli_run *r, const struct io_why *why)
 	return CLI_EXIT_LOCAL;
 }
 
+/* --port: a port that another program holds cannot be pinned. */
+static int check_port(struct cli_run *r)
+{
+	uint16_t port = r->cli->opts.meet.port;
+	char next[192] = "choose another --port; the other side has to be told";
+	char holder[128];
+
+	if (port == 0 || io_udp_is_free(port))
+		return CLI_GO;
+	if (io_holder_of_port(port, true, holder, sizeof(holder)))
+		snprintf(next, sizeof(next), "it is held by %s; end that, or choose another --port", holder);
+	cli_error(&r->cli->msg, next, "--port %u: UDP port %u is in use", port, port);
+	return CLI_EXIT_LOCAL;
+}
+
 int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), void *ctx)
 {
 	struct adit_rng rng = crypto_rng();
@@ -70,6 +87,10 @@ int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), vo
 	if (io_state_identity(&r->state, &r->identity, &why) < 0) {
 		io_state_close(&r->state);
 		return fail(r, &why);
+	}
+	if (check_port(r) != CLI_GO) {
+		io_state_close(&r->state);
+		return CLI_EXIT_LOCAL;
 	}
 	raise_descriptors(cli);
 	r->instance = adit_rng_u64(&rng);

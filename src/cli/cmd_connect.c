@@ -26,6 +26,7 @@ struct connect {
 	struct ep_connect *ep;
 	struct ep_peers *peers;
 	struct ep_share *share;
+	struct cli_doors doors;
 	uv_timer_t timeout;
 	uv_timer_t retry;
 	uv_timer_t waiting;
@@ -134,7 +135,7 @@ static void open_doors(struct connect *c)
 		open_pipe(c);
 		return;
 	}
-	rc = cli_doors_open(&c->run, services, n, add_own_door, c);
+	rc = cli_doors_open(&c->doors, &c->run, services, n, add_own_door, c);
 	if (rc != CLI_GO)
 		leave(c, rc);
 }
@@ -225,6 +226,7 @@ static void on_timeout(uv_timer_t *timer)
 
 	cli_error(&c->cli->msg, "is \"adit serve\" running there, and does its --peer name this network?",
 		  "the peer was not reached within %s", cli_run_dur(c->cli->opts.meet.timeout, buf));
+	cli_meet_hint(&c->run, &c->peer);
 	leave(c, CLI_EXIT_UNREACHED);
 }
 
@@ -415,7 +417,8 @@ static int run_lent(struct connect *c, int ctl)
 		return stopped ? CLI_EXIT_OK : CLI_GO;
 	if (c->is_pipe)
 		return pipe_lent(c, ctl);
-	rc = cli_doors_open(&c->run, services, parse_services(text, services, FWD_SERVICES_MAX), add_lent_door, &ctl);
+	rc = cli_doors_open(&c->doors, &c->run, services, parse_services(text, services, FWD_SERVICES_MAX),
+			    add_lent_door, &ctl);
 	if (rc != CLI_GO)
 		return rc;
 	wait_for_owner(ctl);
@@ -437,6 +440,8 @@ static int connect_run(struct connect *c)
 			return run_own(c, path);
 		rc = run_lent(c, ctl);
 		close(ctl);
+		if (rc == CLI_GO && !c->is_pipe)
+			rc = cli_doors_reserve(&c->doors, &c->run);
 	}
 	return rc;
 }
@@ -451,8 +456,11 @@ static int run_command(struct cli *cli, bool is_pipe)
 	if (rc != CLI_GO)
 		return rc;
 	rc = cli_meet_find(&c.run, &c.peer);
+	if (rc == CLI_GO && !is_pipe)
+		rc = cli_doors_reserve(&c.doors, &c.run);
 	if (rc == CLI_GO)
 		rc = connect_run(&c);
+	cli_doors_done(&c.doors);
 	cli_meet_done(&c.peer);
 	cli_run_close(&c.run);
 	return rc;

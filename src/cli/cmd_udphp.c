@@ -16,12 +16,12 @@
 
 #define EXIT_USAGE 2
 
-static const char help_text[] = "Example: adit udphp -l 2222 203.0.113.10   (there: adit udphp -c 22 203.0.113.20)\n"
+static const char help_text[] = "Example: adit udphp -l 2222 203.0.113.10 (there: adit udphp -c 22 203.0.113.20)\n"
 				"\n"
 				"Usage: adit udphp -c|-l [-d] tcp_port udp_pub_ip [udp_port]\n"
 				"\n"
-				"Carries one TCP connection over UDP to a machine that runs udphp.py 0.12 or this\n"
-				"command. NOT ENCRYPTED and not authenticated: between two adits use\n"
+				"Carries one TCP connection over UDP to a machine that runs udphp.py 0.12 or\n"
+				"this command. NOT ENCRYPTED and not authenticated: between two adits use\n"
 				"`adit serve` and `adit connect`.\n"
 				"\n"
 				"  -c, --connect  server side: connect to the service on local TCP tcp_port\n"

@@ -45,7 +45,7 @@ static void free_if_unused(struct ep_peers *p)
 
 static void report(struct ep_peers *p)
 {
-	struct adit_addr all[EP_PEERS_MAX];
+	struct adit_addr all[EP_PEERS_MAX] = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_names; i++)

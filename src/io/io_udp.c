@@ -354,6 +354,17 @@ int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const s
 	return 0;
 }
 
+bool io_udp_is_free(uint16_t port)
+{
+	uint16_t got;
+	int fd = open_fd(ADIT_FAMILY_V4, port, &got);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 static void on_closed(uv_handle_t *h)
 {
 	free(h);

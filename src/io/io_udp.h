@@ -28,6 +28,8 @@ struct io_udp_ops {
 /* |port| 0: any. |ops| and |ctx| are borrowed. ADIT_ESYS with errno set, or 0. */
 ADIT_MUST_CHECK int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const struct io_udp_ops *ops,
 				void *ctx, struct io_udp **ret_udp);
+/* Could it be opened on |port| now? */
+bool io_udp_is_free(uint16_t port);
 /* Closes at once; the memory goes when libuv lets go of the handle. No callback comes any more. */
 void io_udp_close(struct io_udp *u);
 uint16_t io_udp_port(const struct io_udp *u);

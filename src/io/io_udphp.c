@@ -60,6 +60,15 @@ static void on_udp(uv_poll_t *poll, int status, int events);
 static void on_tcp(uv_poll_t *poll, int status, int events);
 static void on_timer(uv_timer_t *timer);
 
+static void watch(struct io_udphp *io, uv_poll_t *poll, int fd, int events, uv_poll_cb cb)
+{
+	poll->data = io;
+	if (uv_poll_init(&io->loop, poll, fd) < 0)
+		finish(io, IO_UDPHP_INTERNAL);
+	else if (events)
+		uv_poll_start(poll, events, cb);
+}
+
 static void open_udp(struct io_udphp *io, const struct adit_out *out)
 {
 	struct adit_addr any = {.family = out->local.family, .port = out->local.port};
@@ -69,9 +78,7 @@ static void open_udp(struct io_udphp *io, const struct adit_out *out)
 		fail_local(io, "cannot open UDP port", &any, errno);
 		return;
 	}
-	uv_poll_init(&io->loop, &io->udp_poll, io->udp);
-	io->udp_poll.data = io;
-	uv_poll_start(&io->udp_poll, UV_READABLE, on_udp);
+	watch(io, &io->udp_poll, io->udp, UV_READABLE, on_udp);
 }
 
 static void send_out(struct io_udphp *io, const struct adit_out *out)
@@ -221,9 +228,10 @@ static void on_tcp(uv_poll_t *poll, int status, int events)
 static void tcp_ready(struct io_udphp *io, int fd)
 {
 	io->tcp = fd;
+	watch(io, &io->tcp_poll, fd, 0, on_tcp);
+	if (io->over)
+		return;
 	io->connected = true;
-	uv_poll_init(&io->loop, &io->tcp_poll, fd);
-	io->tcp_poll.data = io;
 	settle(io, clock_now());
 }
 
@@ -268,9 +276,12 @@ static void start_listen(struct io_udphp *io)
 				fail_local(io, "cannot listen on", &at, errno);
 			continue;
 		}
-		uv_poll_init(&io->loop, &io->listen_poll[i], io->listener[i]);
-		io->listen_poll[i].data = io;
-		uv_poll_start(&io->listen_poll[i], UV_READABLE, on_listener);
+		watch(io, &io->listen_poll[i], io->listener[i], UV_READABLE, on_listener);
+		if (io->over) { /* it is not being watched, so there is no handle to close */
+			close(io->listener[i]);
+			io->listener[i] = -1;
+			return;
+		}
 		adit_trace(io->cfg.log, ADIT_LOG_INFO, "listening on %s", adit_addr_format(&at, text));
 	}
 }

@@ -159,7 +159,7 @@ bool io_udphp_recv(int fd, uint8_t *buf, size_t cap, struct adit_addr *ret_from,
 	ssize_t n;
 
 	do
-		n = recvfrom(fd, buf, cap, MSG_TRUNC, (struct sockaddr *)&sa, &len);
+		n = recvfrom(fd, buf, cap, 0, (struct sockaddr *)&sa, &len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return false;

@@ -22,7 +22,7 @@ int io_udphp_listen(const struct adit_addr *at);
 int io_udphp_connect(const struct adit_addr *to);
 int io_udphp_accept(int listener);
 
-/* |ret_len| bytes or more than |cap|, if the datagram was longer than that. */
+/* The next datagram; what is longer than |cap| is cut. False: there is none. */
 bool io_udphp_recv(int fd, uint8_t *buf, size_t cap, struct adit_addr *ret_from, size_t *ret_len);
 /* False with errno: it was not sent. */
 bool io_udphp_send(int fd, const struct adit_addr *to, const uint8_t *data, size_t len);

@@ -34,6 +34,8 @@ struct link {
 	struct punch_config punch_cfg;
 	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
 	struct punch punch;
+	bool punch_busy;     /* it was touched and may have outputs; else it is left alone until |punch_at| */
+	adit_time punch_at;
 	enum link_state state;
 	adit_time since; /* of |state| */
 	adit_time search_at; /* when the search for a path began */
@@ -141,6 +143,7 @@ void link_free(struct link *l)
 void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n)
 {
 	punch_set_peers(&l->punch, now, peers, n);
+	l->punch_busy = true;
 }
 
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
@@ -148,6 +151,7 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 	l->utc = utc;
 	l->utc_at = now;
 	punch_set_utc(&l->punch, now, utc);
+	l->punch_busy = true;
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
 			punch_path_set_utc(&l->path[i].keep, now, utc);
@@ -157,6 +161,7 @@ void link_start(struct link *l, adit_time now)
 {
 	l->search_at = now;
 	punch_start(&l->punch, now);
+	l->punch_busy = true;
 }
 
 /* --- paths --- */
@@ -185,6 +190,7 @@ static void path_drop(struct link *l, adit_time now, struct link_path *p)
 	if (l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
 	punch_released(&l->punch, now, p->sock);
+	l->punch_busy = true;
 }
 
 static struct link_path *path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
@@ -291,6 +297,7 @@ static void search_again(struct link *l, adit_time now)
 	l->search_at = now;
 	set_state(l, now, LINK_SEEKING);
 	punch_start(&l->punch, now);
+	l->punch_busy = true;
 }
 
 static void connect_over(struct link *l, adit_time now, struct link_path *p)
@@ -307,6 +314,7 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 	set_state(l, now, LINK_SECURING);
 	queue_path_event(l, LINK_EVENT_HOLE, p);
 	punch_rest(&l->punch, now);
+	l->punch_busy = true;
 }
 
 /* Shows QUIC the session's path as a new one: congestion control and timers start anew, and data flow at once. */
@@ -334,6 +342,7 @@ static void switch_to(struct link *l, adit_time now, struct link_path *p)
 	set_state(l, now, LINK_UP);
 	queue_path_event(l, LINK_EVENT_BACK, p);
 	punch_rest(&l->punch, now);
+	l->punch_busy = true;
 }
 
 static void outage(struct link *l, adit_time now)
@@ -348,12 +357,14 @@ static void outage(struct link *l, adit_time now)
 	l->search_at = now;
 	queue_event(l, LINK_EVENT_OUTAGE);
 	punch_start(&l->punch, now);
+	l->punch_busy = true;
 }
 
 void link_close(struct link *l, adit_time now, uint64_t code)
 {
 	set_state(l, now, LINK_OVER);
 	punch_stop(&l->punch, now);
+	l->punch_busy = true;
 	if (l->session)
 		session_end(l, now, LINK_REASON_CLOSED, code);
 	else
@@ -373,8 +384,10 @@ static void stun_input(struct link *l, adit_time now, const struct adit_dgram *d
 	for (size_t i = 0; i < LINK_PATHS_MAX && *ret == ADIT_EIGNORED; i++)
 		if (l->path[i].used && l->path[i].sock == d->sock)
 			*ret = punch_path_input(&l->path[i].keep, now, d);
-	if (*ret == ADIT_EIGNORED)
+	if (*ret == ADIT_EIGNORED) {
 		*ret = punch_input(&l->punch, now, d);
+		l->punch_busy = true;
+	}
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
 			path_events(l, now, &l->path[i]);
@@ -513,11 +526,13 @@ int link_input(struct link *l, adit_time now, const struct adit_dgram *d)
 void link_icmp(struct link *l, adit_time now, const struct adit_icmp *icmp)
 {
 	punch_icmp(&l->punch, now, icmp);
+	l->punch_busy = true;
 }
 
 void link_sock_failed(struct link *l, adit_time now, uint32_t sock)
 {
 	punch_sock_failed(&l->punch, now, sock);
+	l->punch_busy = true;
 }
 
 /* --- events from below --- */
@@ -651,7 +666,10 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
-	punch_tick(&l->punch, now);
+	if (l->punch_busy || now >= l->punch_at) {
+		punch_tick(&l->punch, now);
+		l->punch_busy = true;
+	}
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		if (!l->path[i].used)
 			continue;
@@ -674,7 +692,7 @@ static adit_time session_deadline(const struct link_session *s, const struct lin
 
 adit_time link_deadline(const struct link *l)
 {
-	adit_time t = punch_deadline(&l->punch);
+	adit_time t = l->punch_busy ? l->since : l->punch_at;
 
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
@@ -713,8 +731,12 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 
 int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 {
-	if (punch_output(&l->punch, now, ret_out))
-		return 1;
+	if (l->punch_busy) {
+		if (punch_output(&l->punch, now, ret_out))
+			return 1;
+		l->punch_busy = false;
+		l->punch_at = punch_deadline(&l->punch);
+	}
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used && punch_path_output(&l->path[i].keep, now, ret_out))
 			return 1;
@@ -733,6 +755,7 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 {
 	set_state(l, now, LINK_UP);
 	punch_rest(&l->punch, now);
+	l->punch_busy = true;
 	if (l->cfg.role == PUNCH_SERVE && l->cfg.single && !l->cfg.has_peer_key) {
 		memcpy(l->cfg.peer_key, e->peer_key, sizeof(l->cfg.peer_key));
 		l->cfg.has_peer_key = true;

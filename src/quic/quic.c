@@ -318,7 +318,8 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text)
 	quic_clock(q, now);
 	if (len >= sizeof(q->close.text))
 		len = sizeof(q->close.text) - 1;
-	memcpy(q->close.text, text, len);
+	if (len > 0)
+		memcpy(q->close.text, text, len);
 	quic_shim_ccerr_app(&q->ccerr, code, (const uint8_t *)q->close.text, len);
 	quic_start_closing(q, QUIC_CLOSE_LOCAL, code);
 }
@@ -351,6 +352,16 @@ adit_time quic_clock(struct quic *q, adit_time now)
 	return q->clock;
 }
 
+static void input_path(struct quic *q, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
+{
+	struct quic_shim_stat st = {0};
+
+	/* Seldom: only where the datagram may be a migration's first. */
+	if (!quic_paths_is_current(&q->paths, path, cid))
+		quic_shim_stat_get(q->conn, &st);
+	quic_paths_heard(&q->paths, q->clock, path, cid, st.is_stalled);
+}
+
 /* One datagram. Returns whether it was authentic and new. */
 static bool input_one(struct quic *q, uint32_t path, const uint8_t *data, size_t len)
 {
@@ -358,15 +369,41 @@ static bool input_one(struct quic *q, uint32_t path, const uint8_t *data, size_t
 	int rv;
 
 	if (is_server_short)
-		quic_paths_heard(&q->paths, q->clock, path, data + 1);
+		input_path(q, path, data + 1);
 	rv = quic_cb_read(q, data, len);
-	if (is_server_short)
-		quic_paths_judge(&q->paths, q->clock, q->rx_is_new);
+	if (is_server_short && quic_paths_judge(&q->paths, q->clock, q->rx_is_new))
+		quic_heal_over(q);
 	if (rv != 0)
 		quic_fail(q, rv);
 	if (!q->rx_is_new)
 		q->stats.dropped++;
 	return q->rx_is_new;
+}
+
+/* 0; EAGAIN: no connection id to spare; EDEAD. */
+static int migrate(struct quic *q, uint32_t path)
+{
+	int rv;
+
+	quic_paths_migrate(&q->paths, path);
+	rv = ngtcp2_conn_initiate_immediate_migration(q->conn, &q->paths.lib, q->clock);
+	q->migration_owed = rv != 0;
+	if (rv == 0) {
+		quic_heal_over(q);
+		return 0;
+	}
+	quic_paths_stay(&q->paths);
+	if (rv != NGTCP2_ERR_NOMEM && rv != NGTCP2_ERR_CALLBACK_FAILURE)
+		return ADIT_EAGAIN;
+	quic_fail(q, rv);
+	return ADIT_EDEAD;
+}
+
+/* The peer is there: it may have sent the connection id that a migration lacked. */
+static void input_pay_migration(struct quic *q, int authentic)
+{
+	if (q->migration_owed && authentic > 0 && migrate(q, quic_path(q)) == 0)
+		adit_trace(q->log, ADIT_LOG_DECIDE, "quic.migrate late");
 }
 
 int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data, size_t len, size_t seg_size)
@@ -392,6 +429,8 @@ int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data
 	if (q->state == QUIC_OPEN) {
 		if (authentic > 0)
 			q->pack.is_stuck = false;
+		input_pay_migration(q, authentic);
+		quic_heal_step(q);
 		quic_streams_check_stopped(q);
 		quic_streams_credit(q);
 	}
@@ -409,6 +448,9 @@ void quic_tick(struct quic *q, adit_time now)
 	quic_clock(q, now);
 	if (ngtcp2_conn_get_expiry(q->conn) > q->clock)
 		return;
+	/* The library asks for some of its instants but acts a nanosecond later only: virtual time would stand still.
+	 */
+	q->clock++;
 	rv = ngtcp2_conn_handle_expiry(q->conn, q->clock);
 	if (rv != 0)
 		quic_fail(q, rv);
@@ -465,8 +507,9 @@ int quic_event(struct quic *q, struct quic_event *ret_event)
 		ret_event->kind = QUIC_EVENT_STREAM;
 		return 1;
 	}
-	ret_event->data = quic_dgrams_take(&q->rx_dgrams, &ret_event->len);
+	ret_event->data = quic_dgrams_peek(&q->rx_dgrams, &ret_event->len);
 	if (ret_event->data) {
+		quic_dgrams_pop(&q->rx_dgrams);
 		ret_event->kind = QUIC_EVENT_DGRAM;
 		return 1;
 	}
@@ -488,20 +531,20 @@ int quic_migrate(struct quic *q, adit_time now, uint32_t path)
 		return ADIT_EDEAD;
 	if (q->server)
 		return ADIT_EINVAL;
+	if (!q->confirmed)
+		return ADIT_EAGAIN;
 	quic_clock(q, now);
-	quic_paths_migrate(&q->paths, path);
-	rv = ngtcp2_conn_initiate_immediate_migration(q->conn, &q->paths.lib, q->clock);
-	if (rv == 0) {
-		q->pack.pace_at = 0;
-		q->pack.is_stuck = false;
-		adit_trace(q->log, ADIT_LOG_DECIDE, "quic.migrate path=%u", path);
+	rv = migrate(q, path);
+	adit_trace(q->log, ADIT_LOG_DECIDE, "quic.migrate path=%u result=%s", path, adit_err_name(rv));
+	/*
+	 * New connection ids come when the peer hears that we gave up the old ones; over the old path it never may. So
+	 * we go there at once, and the library learns of it later.
+	 */
+	if (rv == ADIT_EAGAIN) {
+		quic_paths_move(&q->paths, path);
 		return 0;
 	}
-	quic_paths_stay(&q->paths);
-	if (rv != NGTCP2_ERR_NOMEM && rv != NGTCP2_ERR_CALLBACK_FAILURE)
-		return ADIT_EAGAIN;
-	quic_fail(q, rv);
-	return ADIT_EDEAD;
+	return rv;
 }
 
 uint32_t quic_path(const struct quic *q)

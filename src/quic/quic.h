@@ -120,8 +120,8 @@ int quic_event(struct quic *q, struct quic_event *ret_event);
 void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
 
 /*
- * Connect side: go on over |path|. 0; EAGAIN: no connection id to spare or handshake not confirmed yet, try again later;
- * EDEAD.
+ * Connect side: go on over |path|, from now on; also when it is the same as before: then probing starts anew, which is
+ * what is wanted after an outage. 0; EAGAIN: handshake not confirmed yet; EINVAL: not the connect side; EDEAD.
  */
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
 

@@ -157,8 +157,7 @@ static int cb_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t id, uint64
 {
 	(void)conn;
 	(void)id;
-	(void)code;
-	quic_stream_forgotten(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
+	quic_stream_forgotten(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0, code);
 	quic_streams_credit(user);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "quic/quic.h"
 #include "quic/quic_buf.h"
 #include "quic/quic_dgram.h"
+#include "quic/quic_heal.h"
 #include "quic/quic_limits.h"
 #include "quic/quic_path.h"
 #include "quic/quic_replay.h"
@@ -60,6 +61,7 @@ struct quic {
 	bool bad_key;
 	bool handshaken;
 	bool confirmed;
+	bool migration_owed; /* quic_migrate() had no connection id to spare */
 	bool credit_wanted; /* quic_stream_open() said EAGAIN */
 	bool rx_is_new; /* cb_decrypt(): the datagram being read is authentic and came for the first time */
 	uint8_t pin[QUIC_KEY_LEN];
@@ -70,6 +72,7 @@ struct quic {
 	struct quic_replay replay;
 	struct quic_paths paths;
 	struct quic_pack pack;
+	struct quic_heal heal;
 
 	struct quic_pool pool;
 	struct quic_sched sched;

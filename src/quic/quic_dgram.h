@@ -1,4 +1,7 @@
-/* A queue of datagrams (RFC 9221) with an end: full means that the newest is dropped. */
+/*
+ * A queue of datagrams (RFC 9221) with an end: full means that the newest is dropped. The bytes lie in one ring, made
+ * at the first use; an emptied queue starts at its beginning again, so that little memory stays warm.
+ */
 #ifndef ADIT_QUIC_DGRAM_H
 #define ADIT_QUIC_DGRAM_H
 
@@ -7,14 +10,11 @@
 
 #include "base/err.h"
 
-struct quic_dgram;
-
 struct quic_dgrams {
-	struct quic_dgram *head;
-	struct quic_dgram *tail;
-	struct quic_dgram *given; /* taken from the queue and still in its taker's hands */
+	uint8_t *ring;
+	size_t head; /* the first entry */
+	size_t tail; /* where the next one goes */
 	size_t n;
-	size_t bytes;
 };
 
 void quic_dgrams_init(struct quic_dgrams *d);
@@ -22,10 +22,8 @@ void quic_dgrams_done(struct quic_dgrams *d);
 
 /* Queues a copy. EFULL, ENOMEM. */
 ADIT_MUST_CHECK int quic_dgrams_push(struct quic_dgrams *d, const uint8_t *data, size_t len);
-/* The first in the queue, in place; NULL: none. */
-const uint8_t *quic_dgrams_peek(const struct quic_dgrams *d, size_t *ret_len);
+/* The first in the queue, in place; NULL: none. Its bytes stay good after quic_dgrams_pop(), until the next push. */
+const uint8_t *quic_dgrams_peek(struct quic_dgrams *d, size_t *ret_len);
 void quic_dgrams_pop(struct quic_dgrams *d);
-/* Peek and pop; the bytes stay good until the next take. */
-const uint8_t *quic_dgrams_take(struct quic_dgrams *d, size_t *ret_len);
 
 #endif

@@ -25,7 +25,7 @@ static ngtcp2_ssize pack_stream_done(struct quic_stream *s, ngtcp2_ssize n, ngtc
 		quic_stream_blocked(s);
 		return PACK_AGAIN;
 	case NGTCP2_ERR_STREAM_SHUT_WR:
-		quic_stream_was_stopped(s, 0);
+		quic_stream_was_stopped(s);
 		return PACK_AGAIN;
 	case NGTCP2_ERR_STREAM_NOT_FOUND:
 		quic_sched_dry(&s->turn, s->q->clock);
@@ -66,7 +66,7 @@ static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, n
 	ngtcp2_ssize n;
 
 	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
-					&data, 1, q->clock);
+					&data, d_len > 0 ? 1 : 0, q->clock);
 	if (accepted)
 		quic_dgrams_pop(&q->tx_dgrams);
 	return n;
@@ -126,6 +126,11 @@ static void pack_pace(struct quic *q, adit_time now)
 	if (k->quantum == 0)
 		return;
 	quic_shim_stat_get(q->conn, &st);
+	quic_heal_look(q, &st);
+	if (q->heal.state != QUIC_HEAL_NONE) {
+		k->quantum = 0;
+		return;
+	}
 	if (k->pace_at > from)
 		from = k->pace_at;
 	if (from > now + QUIC_PACING_SLACK)
@@ -192,12 +197,25 @@ static bool pack_may_go_on(struct quic *q, adit_time now)
 	return !k->is_yielding && !k->is_stuck;
 }
 
+/* There is nothing to send. If nothing is in flight either, everything we ever sent is acknowledged. */
+static void pack_settle(struct quic *q)
+{
+	struct quic_shim_stat st;
+
+	if (q->paths.unacked == 0)
+		return;
+	quic_shim_stat_get(q->conn, &st);
+	if (st.in_flight == 0)
+		quic_paths_settled(&q->paths);
+}
+
 /* Fills the buffer behind a held packet. Returns false when nothing more is to be sent now. */
 static bool pack_fill(struct quic *q, struct batch *b, size_t quantum)
 {
 	struct quic_pack *k = &q->pack;
+	size_t left = quic_heal_allows(q);
 
-	while (batch_is_open(b) && k->quantum + b->len + QUIC_PAYLOAD_MAX <= quantum) {
+	for (; left > 0 && batch_is_open(b) && k->quantum + b->len + QUIC_PAYLOAD_MAX <= quantum; left--) {
 		ngtcp2_path_storage ps;
 		uint32_t path;
 		ngtcp2_ssize n;
@@ -213,8 +231,10 @@ static bool pack_fill(struct quic *q, struct batch *b, size_t quantum)
 			quic_fail(q, (int)n);
 			return false;
 		}
-		if (n == 0)
+		if (n == 0) {
+			pack_settle(q);
 			return false;
+		}
 		q->stats.tx_packets++;
 		if (!quic_paths_user(&q->paths, &ps.path, &path))
 			continue;
@@ -231,6 +251,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	struct quic_pack *k = &q->pack;
 	struct batch b = {0};
 	size_t quantum;
+	size_t n_held;
 	bool has_more;
 
 	batch_take_held(k, &b);
@@ -238,7 +259,9 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 		quantum = ngtcp2_conn_get_send_quantum(q->conn);
 		if (quantum < 2 * QUIC_PAYLOAD_MAX)
 			quantum = 2 * QUIC_PAYLOAD_MAX;
+		n_held = b.n;
 		has_more = pack_fill(q, &b, quantum);
+		quic_heal_sent(q, b.n - n_held);
 		k->quantum += b.len;
 		if (!has_more || k->quantum + QUIC_PAYLOAD_MAX > quantum)
 			pack_pace(q, q->clock);

@@ -46,6 +46,11 @@ void quic_paths_stay(struct quic_paths *p)
 	paths_show(p);
 }
 
+void quic_paths_move(struct quic_paths *p, uint32_t path)
+{
+	route_of(p, p->current)->path = path;
+}
+
 void quic_paths_first_cid(struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN])
 {
 	memcpy(route_of(p, 1)->cid, cid, QUIC_CID_LEN);
@@ -80,35 +85,48 @@ static bool paths_has_left(struct quic_paths *p, uint32_t path, const uint8_t ci
 	return false;
 }
 
-void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
+bool quic_paths_is_current(const struct quic_paths *p, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
 {
+	return route_is(&p->routes[p->current % QUIC_PATHS_MAX], path, cid);
+}
+
+void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const uint8_t cid[QUIC_CID_LEN],
+		      bool is_stalled)
+{
+	const struct quic_route *current = route_of(p, p->current);
+
 	p->is_trial = false;
-	p->is_current = route_is(route_of(p, p->current), path, cid);
-	if (p->is_current)
+	p->is_shown = false;
+	p->is_current = quic_paths_is_current(p, path, cid);
+	if (p->is_current && !p->is_armed)
 		return;
-	if (adit_time_since(now, p->heard_at) < QUIC_PATH_RETURN && paths_has_left(p, path, cid))
+	if (!p->is_current && adit_time_since(now, p->heard_at) < QUIC_PATH_RETURN && paths_has_left(p, path, cid))
 		return;
 	p->is_trial = true;
 	p->trial.path = path;
 	memcpy(p->trial.cid, cid, QUIC_CID_LEN);
 	/* Past the limit the library keeps what it knows of the path before: safe, and only less than perfect. */
-	if (p->unacked < QUIC_MIGRATIONS_UNACKED)
+	p->is_shown = (path != current->path || is_stalled || p->is_armed) && p->unacked < QUIC_MIGRATIONS_UNACKED;
+	if (p->is_shown)
 		p->remote = virtual_addr(p->current + 1);
 }
 
-void quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic)
+bool quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic)
 {
+	bool has_begun = is_authentic && p->is_trial && p->is_shown;
+
 	if (is_authentic && (p->is_trial || p->is_current))
 		p->heard_at = now;
-	if (is_authentic && p->is_trial) {
-		if (p->unacked < QUIC_MIGRATIONS_UNACKED) {
-			p->unacked++;
-			p->current++;
-		}
-		*route_of(p, p->current) = p->trial;
+	if (has_begun) {
+		p->unacked++;
+		p->current++;
+		p->is_armed = false;
 	}
+	if (is_authentic && p->is_trial)
+		*route_of(p, p->current) = p->trial;
 	p->is_trial = false;
 	paths_show(p);
+	return has_begun;
 }
 
 bool quic_paths_user(const struct quic_paths *p, const ngtcp2_path *lib, uint32_t *ret_path)

@@ -31,6 +31,8 @@ struct quic_paths {
 	adit_time heard_at; /* when something came on it */
 	unsigned unacked; /* migrations since the last time nothing of ours was unacknowledged */
 	bool is_server;
+	bool is_armed; /* the next authentic datagram begins a new virtual path */
+	bool is_shown; /* the trial, if authentic, will begin one */
 	bool is_trial; /* |lib| is shown for a datagram that may still be a forgery */
 	bool is_current; /* that datagram came on the current path */
 	struct quic_route trial; /* where it came from */
@@ -44,15 +46,23 @@ void quic_paths_init(struct quic_paths *p, bool is_server, uint32_t path, adit_t
 /* Client: the next virtual path, over |path|. */
 void quic_paths_migrate(struct quic_paths *p, uint32_t path);
 
-/* Takes back the last quic_paths_migrate(). */
+/* Takes back the last quic_paths_migrate() or quic_paths_renew(). */
 void quic_paths_stay(struct quic_paths *p);
+
+/* The current virtual path leads over |path| from now on, and the library does not notice. */
+void quic_paths_move(struct quic_paths *p, uint32_t path);
+
+/* Server: is |path| with |cid| the current one? */
+bool quic_paths_is_current(const struct quic_paths *p, uint32_t path, const uint8_t cid[QUIC_CID_LEN]);
 
 /*
  * Server: a datagram of an established connection came over |path| with |cid| as destination: picks the virtual path to
  * show; |lib| is it until quic_paths_judge() says whether the datagram was authentic. A forged one moves nothing.
  */
-void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const uint8_t cid[QUIC_CID_LEN]);
-void quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic);
+void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const uint8_t cid[QUIC_CID_LEN],
+		      bool is_stalled);
+/* Returns whether a new virtual path has begun. */
+bool quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic);
 
 /* The connection id that the client uses before any migration. */
 void quic_paths_first_cid(struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN]);

@@ -23,6 +23,8 @@ struct quic_shim_stat {
 	uint64_t in_flight;
 	uint64_t delivery_rate; /* bytes per second; 0: unknown */
 	double pacing_rate; /* bytes per nanosecond; never 0 */
+	/* Probe timeouts have piled up: a fresh start is worth what it does to the estimates (quic_heal.h). */
+	bool is_stalled;
 };
 
 enum quic_shim_error_kind {
@@ -94,6 +96,7 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 		.rtt = i.min_rtt == UINT64_MAX ? 0 : i.smoothed_rtt,
 		.cwnd = i.cwnd,
 		.in_flight = i.bytes_in_flight,
+		.is_stalled = true,
 		.pacing_rate = quic_shim_plain_pace(i.cwnd, i.smoothed_rtt),
 	};
 }
@@ -113,6 +116,7 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 		.cwnd = i.cwnd,
 		.in_flight = i.bytes_in_flight,
 		.delivery_rate = i.delivery_rate_sec,
+		.is_stalled = i.pto_count >= 2 && i.bytes_in_flight > 0,
 		.pacing_rate = i.pacing_rate > 0 ? i.pacing_rate : quic_shim_plain_pace(i.cwnd, i.smoothed_rtt),
 	};
 }

@@ -290,12 +290,11 @@ void quic_stream_acked(struct quic_stream *s, size_t len)
 	quic_stream_note(s, QUIC_NEWS_ACKED);
 }
 
-void quic_stream_was_stopped(struct quic_stream *s, uint64_t code)
+void quic_stream_was_stopped(struct quic_stream *s)
 {
 	if (s->tx_over)
 		return;
 	s->tx_over = true;
-	s->error = code;
 	stream_drop_unsent(s);
 	quic_stream_note(s, QUIC_NEWS_STOPPED);
 }
@@ -402,7 +401,7 @@ void quic_stream_release(struct quic_stream *s)
 		quic_stream_finish(s);
 }
 
-void quic_stream_forgotten(struct quic_stream *s, bool is_clean)
+void quic_stream_forgotten(struct quic_stream *s, bool is_clean, uint64_t code)
 {
 	struct quic *q = s->q;
 
@@ -416,6 +415,8 @@ void quic_stream_forgotten(struct quic_stream *s, bool is_clean)
 		stream_free(s);
 		return;
 	}
+	if (!is_clean && !s->rx_over)
+		s->error = code;
 	if (is_clean && s->tx_fin_sent && !s->tx_over && !s->tx_acked) {
 		s->tx_acked = true;
 		quic_stream_note(s, QUIC_NEWS_ACKED);
@@ -434,7 +435,7 @@ void quic_streams_check_stopped(struct quic *q)
 		s = adit_container(n, struct quic_stream, wait);
 		adit_list_del(n);
 		if (quic_shim_write_is_shut(q->conn, s->id))
-			quic_stream_was_stopped(s, 0);
+			quic_stream_was_stopped(s);
 		else
 			adit_list_push_back(&q->blocked, n);
 	}

@@ -65,7 +65,7 @@ void quic_stream_consume(struct quic_stream *s, size_t n);
 size_t quic_stream_readable(const struct quic_stream *s);
 /* The peer's FIN came and every byte before it was consumed. */
 bool quic_stream_at_end(const struct quic_stream *s);
-/* The code of RESET or STOPPED news. */
+/* The code of RESET news; that of STOPPED is known with CLOSED only. */
 uint64_t quic_stream_error(const struct quic_stream *s);
 
 /* Gives up both directions: RESET_STREAM and STOP_SENDING with |code|. Queued bytes are dropped. */

@@ -42,9 +42,10 @@ void quic_stream_wake(struct quic_stream *s);
 ADIT_MUST_CHECK int quic_stream_heard(struct quic_stream *s, const uint8_t *data, size_t len, bool fin);
 void quic_stream_acked(struct quic_stream *s, size_t len);
 void quic_stream_was_reset(struct quic_stream *s, uint64_t code);
-void quic_stream_was_stopped(struct quic_stream *s, uint64_t code);
-/* The library is about to forget it; |is_clean|: no error code was ever set, by either side. */
-void quic_stream_forgotten(struct quic_stream *s, bool is_clean);
+/* The library does not say with which code. */
+void quic_stream_was_stopped(struct quic_stream *s);
+/* The library is about to forget it; |is_clean|: neither side gave an error code; else |code| is the first one. */
+void quic_stream_forgotten(struct quic_stream *s, bool is_clean, uint64_t code);
 /* |n| bytes were put into a packet, with FIN after them or not. */
 void quic_stream_packed(struct quic_stream *s, size_t n, bool fin);
 /* The peer's window is shut. */

@@ -55,29 +55,27 @@ void quic_window_init(struct quic_window *w, struct quic_budget *b, adit_time no
 	window_charge(w, b);
 }
 
+/* New streams wait, or soon will. */
 static bool budget_is_tight(const struct quic_budget *b)
 {
 	return b->credits < QUIC_CREDIT_LOW && !quic_budget_has_room(b);
 }
 
-/* Half a window in one round trip is a whole one in two. |n|: just consumed, and counted in |taken|. */
-static void window_adapt(struct quic_window *w, const struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
+/*
+ * The measure is a whole window in two round trips. Not less than a whole one: that much can be waiting unread, and a
+ * reader that takes it all at once after a long sleep would look fast.
+ */
+static void window_adapt(struct quic_window *w, const struct quic_budget *b, bool is_tight, adit_time now, adit_dur rtt)
 {
-	adit_dur slow = rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN;
+	adit_dur quick = 2 * (rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN);
 	uint64_t more;
 
-	/* After a pause, in which nothing may have been there to read, the clock starts with the first bytes. */
-	if (w->taken - n == w->mark && adit_time_since(now, w->mark_at) > slow) {
-		w->mark = w->taken;
-		w->mark_at = now;
+	if (w->taken - w->mark < w->size)
 		return;
-	}
-	if (w->taken - w->mark < w->size / 2)
-		return;
-	if (budget_is_tight(b)) {
+	if (is_tight) {
 		if (w->size > QUIC_WINDOW_MIN)
 			w->size /= 2;
-	} else if (adit_time_since(now, w->mark_at) <= slow && w->size < QUIC_WINDOW_MAX) {
+	} else if (adit_time_since(now, w->mark_at) <= quick && w->size < QUIC_WINDOW_MAX) {
 		/* Both the growth and what the old size still has to be granted must fit. */
 		more = w->size + (w->taken + w->size - w->limit);
 		if (budget_room(b) >= more)
@@ -89,6 +87,7 @@ static void window_adapt(struct quic_window *w, const struct quic_budget *b, siz
 
 uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
 {
+	bool is_tight = budget_is_tight(b);
 	uint64_t grant, room;
 
 	w->taken += n;
@@ -96,7 +95,7 @@ uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n
 	window_charge(w, b);
 	if (w->is_final)
 		return 0;
-	window_adapt(w, b, n, now, rtt);
+	window_adapt(w, b, is_tight, now, rtt);
 
 	if (w->taken + w->size <= w->limit)
 		return 0;

@@ -93,7 +93,7 @@ static void heartbeat(struct udphp *u)
 	u->helo_at = adit_time_add(u->now, UDPHP_HELO_MIN + adit_rng_below(&u->cfg.rng, UDPHP_HELO_SPREAD));
 	if (++u->helo_count > UDPHP_RATIO_EVERY && u->tx.raw_total) {
 		u->helo_count = 1;
-		adit_trace(u->cfg.log, ADIT_LOG_INFO, "udphp compressed bytes=%llu to=%llu",
+		adit_trace(u->cfg.log, ADIT_LOG_DECIDE, "udphp compressed bytes=%llu to=%llu",
 			   (unsigned long long)u->tx.raw_total, (unsigned long long)u->tx.wire_total);
 	}
 }
@@ -329,20 +329,18 @@ size_t udphp_feed(struct udphp *u, adit_time now, const uint8_t *data, size_t le
 
 static void ending(struct udphp *u, enum udphp_exit why)
 {
-	if (u->state == UDPHP_OVER)
-		return;
+	if (u->state != UDPHP_WORK)
+		return; /* the first cause counts */
 	u->end_code = why;
 	u->drain_until = adit_time_add(u->now, UDPHP_DRAIN_MAX);
-	if (u->state == UDPHP_WORK)
-		udphp_set_state(u, UDPHP_ENDING);
-	settle(u);
+	udphp_set_state(u, UDPHP_ENDING);
 }
 
 void udphp_feed_end(struct udphp *u, adit_time now, enum udphp_exit why)
 {
 	udphp_set_now(u, now);
-	if (u->state == UDPHP_WORK)
-		ending(u, why);
+	ending(u, why);
+	settle(u);
 }
 
 const uint8_t *udphp_take(const struct udphp *u, size_t *ret_len)
@@ -362,6 +360,7 @@ void udphp_take_failed(struct udphp *u, adit_time now)
 	udphp_set_now(u, now);
 	udphp_rx_close(&u->rx);
 	ending(u, UDPHP_EXIT_TCP_WRITE);
+	settle(u);
 }
 
 const struct udphp_stats *udphp_stats(const struct udphp *u)

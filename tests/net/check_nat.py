@@ -106,13 +106,14 @@ def _cell(row, column):
     def run(t):
         m = Meeting(t.lab(**shape))
         times = _results.setdefault((row, column), [])
-        for i in range(t.tries):
+        unjudged = (row, column) == ("open", "0ms")
+        for i in range(t.tries // 2 if unjudged else t.tries):
             policy = pairs[i % len(pairs)]
             skew, first = SKEWS[(i + i // len(pairs)) % len(SKEWS)]
             for side, wan in zip(("ra", "rb"), policy):
                 m.lab.firewall(side, wan)
-            times.append(m.meet(skew, first, args, args))
-        if (row, column) == ("open", "0ms"):
+            times.append(m.meet(skew, first, args, args, limit=SOON * 2 if unjudged else LONG))
+        if unjudged:
             t.note("reported, not judged: %d of %d met" % (sum(x is not None for x in times), len(times)))
             return
         _judge(t, times, 0.95 if (row, column) == ("open", "4ms") else 1.0)

@@ -27,12 +27,13 @@ def _open_lab(t, program=None, **shape):
 
 def _heard_by(lab):
     """A capture of everything that is sent to the stranger."""
-    return attack.Capture(lab.pub, "wan", lambda packet, out: not out and packet[:1] != b"\x60")
+    own = socket.inet_aton(lab.pub_ip)  # a switch also passes on what it does not know the place of
+    return attack.Capture(lab.pub, "wan", lambda packet, out: not out and packet[16:20] == own)
 
 
-def _captured_probes(lab):
-    """The datagrams that crossed ra's WAN so far, toward the serve side."""
-    return attack.Capture(lab.ra, "wan", lambda packet, out: out and attack.udp_of(packet) is not None)
+def _probe_catcher(ns, dev, out):
+    """A capture of UDP packets that pass an interface in one direction."""
+    return attack.Capture(ns, dev, lambda packet, is_out: is_out == out and attack.udp_of(packet) is not None)
 
 
 def _reached(serve, lab, counter_before):
@@ -64,8 +65,9 @@ def flood(t):
     _settled(lab, serve)
     arrived = _reached(serve, lab, seen)
     grown = serve.status("VmRSS") - before
-    t.note(f"{f.sent} sent, {arrived} taken in, memory {grown:+d} KB")
-    assert arrived > f.sent // 20, "the flood has to arrive for the check to mean anything"
+    t.note(f"{f.sent} datagrams in {f.calls} bundles sent, {arrived} read, memory {grown:+d} KB")
+    # A bundle may be read as one or one by one.
+    assert arrived > f.calls // 2, "the flood has to arrive for the check to mean anything"
     packets = heard.stop()
     assert not packets, f"{len(packets)} packets came back, the first: {packets[0][2][:64].hex()}"
     if _is_release(t, serve):
@@ -105,48 +107,70 @@ def flood_memory(t):
     assert serve.status("VmHWM") < 64 * 1024
 
 
-@check("captured probes replayed from elsewhere and later, whole or harmed: no answer; the session goes on")
+def _is_stun(payload):
+    return payload[:1] != b"" and payload[0] <= 3
+
+
+@check("what was captured is replayed from elsewhere and later, and from the address it came from: no answer")
 def replays(t):
     lab, serve, connect = _open_lab(t)
-    catcher = _captured_probes(lab)
+    arrived = _probe_catcher(lab.hb, "lan", out=False)
+    passed = _probe_catcher(lab.ra, "wan", out=True)
     c = connect()
     s = proc.first_echo(lab.ha, 7100, 30, (serve, c))
-    taken = [attack.udp_of(p) for _, _, p in catcher.stop()]
-    source = taken[0][0]
-    probes = [payload for _, to, payload in taken if payload and to == SERVE]
-    handshake = [p for p in probes if p[0] > 3]
-    stun = [p for p in probes if p[0] <= 3]
-    t.note(f"{len(stun)} probes and {len(handshake)} QUIC packets replayed")
-    assert stun and handshake, "there must be something to replay"
+    arrived = [attack.udp_of(p)[2] for _, _, p in arrived.stop()]
+    passed = [attack.udp_of(p) for _, _, p in passed.stop()]
+    source = passed[0][0]
+    t.note(f"{sum(map(_is_stun, arrived))} probes and {len(arrived) - sum(map(_is_stun, arrived))} QUIC packets replayed")
+    assert any(map(_is_stun, arrived)) and not all(map(_is_stun, arrived)), "there must be something to replay"
     # From elsewhere, at once, while the session is up.
     heard = _heard_by(lab)
-    _send_all(lab.pub, probes * 3)
+    _send_all(lab.pub, arrived * 3)
     s.sendall(b"alive")
     assert s.recv(5, socket.MSG_WAITALL) == b"alive"
     # Later, the session is over, serve waits again: from elsewhere, and from the very address they came from.
     s.close()
     c.stop()
-    _send_all(lab.pub, probes * 3)
-    ids = {p[8:20] for p in stun}
-    back = attack.Capture(lab.ra, "wan", lambda packet, out: not out)
+    _send_all(lab.pub, arrived * 3)
+    ids = {p[8:20] for p in arrived if _is_stun(p)}
+    back = _probe_catcher(lab.ra, "wan", out=False)
     lab.forget("ra")
-    lab.ra.run(["nft", "add rule inet filter input accept"], check=False)
     with lab.ra.socket(kind=socket.SOCK_DGRAM) as r:
         r.bind(("203.0.113.10", source[1]))
-        for p in probes:
+        for p in arrived:
             r.sendto(p, SERVE)
         time.sleep(2)  # an answer would have come: there is no delay on this wire
     packets = heard.stop()
     assert not packets, f"{len(packets)} packets to a stranger, the first: {packets[0][2][:64].hex()}"
     for _, _, packet in back.stop():
         u = attack.udp_of(packet)
-        if u is None or u[1][1] != source[1]:
+        if u[1][1] != source[1]:
             continue
-        assert u[2][:1] and u[2][0] <= 3, f"an answer to a replayed handshake: {u[2][:40].hex()}"
+        assert _is_stun(u[2]), f"an answer to a replayed handshake: {u[2][:40].hex()}"
         assert u[2][8:20] not in ids, f"an answer to a replayed probe: {u[2][:40].hex()}"
     assert serve.is_running()
     again = connect()
     proc.first_echo(lab.ha, 7100, 30, (serve, again)).close()
+
+
+@check("probes that died on the way (low TTL) are brought from elsewhere 4 s later: no answer")
+def late_probes(t):
+    lab, serve, connect = _open_lab(t)
+    arrived = _probe_catcher(lab.hb, "lan", out=False)
+    passed = _probe_catcher(lab.ra, "wan", out=True)
+    s = proc.first_echo(lab.ha, 7100, 30, (serve, connect()))
+    had = {attack.udp_of(p)[2] for _, _, p in arrived.stop()}
+    died = [u[2] for u in (attack.udp_of(p) for _, _, p in passed.stop()) if u[1] == SERVE and _is_stun(u[2]) and u[2] not in had]
+    if not died:
+        t.skip("no probe died on the way this time")
+    t.note(f"{len(died)} probes")
+    time.sleep(4)  # beyond any reordering
+    heard = _heard_by(lab)
+    _send_all(lab.pub, died * 3)
+    s.sendall(b"alive")
+    assert s.recv(5, socket.MSG_WAITALL) == b"alive"
+    packets = heard.stop()
+    assert not packets, f"{len(packets)} packets to a stranger, the first: {packets[0][2][:64].hex()}"
 
 
 def _send_all(ns, messages):
@@ -185,9 +209,9 @@ def transfer_under_fire(t):
 def connect_side_flood(t):
     lab = t.lab(stranger="a")
     lab.forward_port("ra", "udp", PORT)
-    pair = proc.Pair(lab, connect_args=("--port", str(PORT)))
+    pair = proc.Pair(lab, connect_args=("--port", str(PORT)), peer_a=f"203.0.113.10:{PORT}")
     s = pair.open("echo")
-    heard = attack.Capture(lab.pub, "wan", lambda packet, out: not out and packet[:1] != b"\x60")
+    heard = _heard_by(lab)
     f = attack.Flood(lab.pub, ("203.0.113.10", PORT), attack.samples(4), t.flood // 4, rate=40000)
     f.start()
     f.join()

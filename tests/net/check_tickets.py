@@ -124,8 +124,7 @@ def several_labels(t):
         assert s.recv(8) == b"friend %d" % i
 
 
-@check("--allow: an unknown key is refused with the line to send; SIGHUP re-reads the file", limit=120)
-def allowed_keys(t):
+def _allow_lab(t):
     lab = t.lab()
     proc.start_target(lab, lab.hb, "pump", "8000")
     side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
@@ -135,14 +134,34 @@ def allowed_keys(t):
     with open(allow, "w") as f:
         f.write("# nobody yet\n")
     serve = side.serve("pump=8000", peer=PEER_A, args=("--allow", allow))
-    ticket = proc.serve_ticket(serve)
+    return lab, other, serve, proc.serve_ticket(serve), allow, line.strip()
+
+
+@check("--allow: SIGHUP re-reads the file: a key is let in, then not any more", limit=120)
+def allowed_keys(t):
+    lab, other, serve, ticket, allow, line = _allow_lab(t)
+    with open(allow, "a") as f:
+        f.write(line + " of a friend\n")
+    serve.signal(signal.SIGHUP)
+    c = other.connect(ticket, "7100:pump", peer=PEER_B)
+    s = proc.first_echo(lab.ha, 7100, 30, (c,))
+    with open(allow, "w") as f:
+        f.write("# nobody any more\n")
+    serve.signal(signal.SIGHUP)
+    s.settimeout(10)
+    try:
+        assert s.recv(1) != b"", "it must be reset, not ended"
+    except ConnectionResetError:
+        pass
+    assert c.wait(20) in (REFUSED, UNREACHED), c.last_words()
+
+
+@check("--allow: the side that is not let in prints the line to send", limit=120)
+def line_to_send(t):
+    lab, other, serve, ticket, allow, line = _allow_lab(t)
     c = other.connect(ticket, "7100:pump", peer=PEER_B, args=("--timeout", "8"))
     assert c.wait(30) in (REFUSED, UNREACHED), c.last_words()
-    assert line.split()[1] in c.err(), "the refused side prints the line to send:\n" + c.last_words()
-    with open(allow, "a") as f:
-        f.write(line.strip() + "\n")
-    serve.signal(signal.SIGHUP)
-    _works(lab, other.connect(ticket, "7100:pump", peer=PEER_B))
+    assert line.split()[1] in c.err(), c.last_words()
 
 
 @check("a secret in argv is overwritten there; state and tickets are for this user only")

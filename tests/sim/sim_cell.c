@@ -1,5 +1,6 @@
 #include "sim_cell.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char *const input_names[] = {
@@ -15,9 +16,9 @@ const char *sim_input_name(enum lab_input input)
 
 const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
 {
-	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%ld clock=%ld port=%u late=%ld",
-		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, c->skew_ms, c->clock_ms,
-		 c->port, c->late_us);
+	snprintf(buf, SIM_CELL_STRLEN, "in=%s,%s hops=%u rtt=%ld skew=%.3f clock=%ld port=%u late=%ld loss=%u low=%u",
+		 input_names[c->input[0]], input_names[c->input[1]], c->hops, c->rtt_ms, (double)c->skew_us / 1000,
+		 c->clock_ms, c->port, c->late_us, c->loss, c->low_ttl);
 	return buf;
 }
 
@@ -36,12 +37,14 @@ bool sim_cell_parse(const char *text, struct sim_cell *ret_cell)
 {
 	struct sim_cell c = {0};
 	char in[2][8];
+	double skew_ms;
 
-	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%ld clock=%ld port=%u late=%ld", in[0], in[1],
-		   &c.hops, &c.rtt_ms, &c.skew_ms, &c.clock_ms, &c.port, &c.late_us) != 8)
+	if (sscanf(text, "in=%7[a-z],%7[a-z] hops=%u rtt=%ld skew=%lf clock=%ld port=%u late=%ld loss=%u low=%u", in[0],
+		   in[1], &c.hops, &c.rtt_ms, &skew_ms, &c.clock_ms, &c.port, &c.late_us, &c.loss, &c.low_ttl) != 10)
 		return false;
 	if (!parse_input(in[0], &c.input[0]) || !parse_input(in[1], &c.input[1]))
 		return false;
+	c.skew_us = (long)(skew_ms * 1000 + (skew_ms < 0 ? -0.5 : 0.5));
 	*ret_cell = c;
 	return true;
 }
@@ -73,7 +76,7 @@ static int home_init(struct sim_world *w, int side)
 /* Between neighbours a packet still takes a moment, and not always the same one. */
 static struct lab_link_config way_of(const struct sim_cell *c)
 {
-	struct lab_link_config way = {.delay = ADIT_US(500 * c->rtt_ms), .hops = c->hops};
+	struct lab_link_config way = {.delay = ADIT_US(500 * c->rtt_ms), .hops = c->hops, .loss_ppm = c->loss * 1000};
 
 	if (way.delay < ADIT_US(20))
 		way.delay = ADIT_US(20);
@@ -84,7 +87,7 @@ static struct lab_link_config way_of(const struct sim_cell *c)
 int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 {
 	struct lab_link_config way = way_of(c);
-	adit_time start[2] = {c->skew_ms < 0 ? ADIT_MS(-c->skew_ms) : 0, c->skew_ms > 0 ? ADIT_MS(c->skew_ms) : 0};
+	adit_time start[2] = {c->skew_us < 0 ? ADIT_US(-c->skew_us) : 0, c->skew_us > 0 ? ADIT_US(c->skew_us) : 0};
 	struct adit_rng_seeded g;
 	struct adit_rng rng = adit_rng_seeded_init(&g, seed);
 	uint8_t k[32];
@@ -106,6 +109,7 @@ int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 				  (uint16_t)c->port) < 0 ||
 		    lab_sim_at(w->sim, start[side], sim_peer_start, &w->peer[side]) < 0)
 			return ADIT_ENOMEM;
+		w->peer[side].cfg.low_ttl = c->low_ttl;
 	}
 	w->later_at = start[0] > start[1] ? start[0] : start[1];
 	return 0;
@@ -151,7 +155,8 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 
 	*ret = (struct sim_result){0};
 	ret->met = lab_sim_run_until(w->sim, w->later_at + horizon, has_met, w);
-	ret->took = ret->met ? adit_time_since(c->met_at, w->later_at) : ADIT_NEVER;
+	assert(!ret->met || c->met_at > w->later_at);
+	ret->took = ret->met ? c->met_at - w->later_at : ADIT_NEVER;
 	ret->how = c->how;
 	for (int side = 0; side < 2; side++) {
 		struct punch_stats st;
@@ -161,4 +166,33 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 		ret->mappings += lab_router_nat(w->router[side])->stats.mappings;
 	}
 	ret->hash = lab_sim_hash(w->sim);
+}
+
+void sim_world_run(struct sim_world *w, adit_dur d)
+{
+	lab_sim_run(w->sim, lab_sim_now(w->sim) + d);
+}
+
+struct flow_wait {
+	const struct sim_world *w;
+	adit_time since;
+};
+
+static bool has_echo_since(const struct sim_peer *p, adit_time since)
+{
+	return p->echo_at != ADIT_NEVER && p->echo_at > since;
+}
+
+static bool flows(void *ctx)
+{
+	const struct flow_wait *f = ctx;
+
+	return has_echo_since(&f->w->peer[0], f->since) && has_echo_since(&f->w->peer[1], f->since);
+}
+
+bool sim_world_flows(struct sim_world *w, adit_time since, adit_time until)
+{
+	struct flow_wait f = {.w = w, .since = since};
+
+	return lab_sim_run_until(w->sim, until, flows, &f);
 }

@@ -2,7 +2,7 @@
  * A cell of the matrix: two homes behind masquerading routers, the way between them, who starts when, whose clock is
  * wrong. A run of a cell is given by its text and a seed, and by nothing else.
  *
- *   in=drop,accept hops=8 rtt=20 skew=-500 clock=300 port=0 late=100
+ *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100 loss=0 low=1
  *
  *   in     WAN input of the serve side's router, of the connect side's
  *   hops   routers between the two; 0: neighbours
@@ -11,6 +11,8 @@
  *   clock  the connect side's UTC minus the serve side's, ms
  *   port   the pinned one on both sides; 0: none
  *   late   timers fire up to this late, us
+ *   loss   packets lost between the routers, per mille, each way
+ *   low    0: no low TTL, to show what it is good for
  */
 #ifndef SIM_CELL_H
 #define SIM_CELL_H
@@ -24,10 +26,12 @@ struct sim_cell {
 	enum lab_input input[2]; /* by enum punch_role */
 	unsigned hops;
 	long rtt_ms;
-	long skew_ms;
+	long skew_us;
 	long clock_ms;
 	unsigned port;
 	long late_us;
+	unsigned loss;
+	unsigned low_ttl;
 };
 
 #define SIM_CELL_STRLEN 160
@@ -60,6 +64,11 @@ struct sim_result {
 	uint64_t mappings; /* both routers together */
 	uint64_t hash;
 };
+
+/* Runs for |d|. */
+void sim_world_run(struct sim_world *w, adit_dur d);
+/* Runs until each side has had an echo after |since|; false: not by |until|. */
+ADIT_MUST_CHECK bool sim_world_flows(struct sim_world *w, adit_time since, adit_time until);
 
 /* Runs until both have met, or |horizon| after the later start. */
 void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *ret);

@@ -9,6 +9,15 @@
 #define DATA 0x40
 #define ECHO 0x41
 
+/* Nothing has happened yet. */
+static void forget(struct sim_peer *p)
+{
+	p->started_at = p->valid_at = p->stuck_at = p->met_at = p->lost_at = p->echo_at = ADIT_NEVER;
+	p->known_n = 0;
+	p->has_path = p->is_lost = p->owes_echo = false;
+	p->close_sock = 0;
+}
+
 int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role, const uint8_t k[32],
 		  const struct adit_addr *other, uint16_t pinned_port)
 {
@@ -17,14 +26,11 @@ int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enu
 		.host = h,
 		.other = *other,
 		.data_every = ADIT_MS(100),
-		.started_at = ADIT_NEVER,
-		.valid_at = ADIT_NEVER,
-		.stuck_at = ADIT_NEVER,
-		.met_at = ADIT_NEVER,
-		.data_at = ADIT_NEVER,
 	};
+	forget(p);
 	p->punch = malloc(sizeof(*p->punch));
-	if (!p->punch)
+	p->path = malloc(sizeof(*p->path));
+	if (!p->punch || !p->path)
 		return ADIT_ENOMEM;
 	p->cfg = (struct punch_config){
 		.role = role,
@@ -33,7 +39,6 @@ int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enu
 		.pinned_port = pinned_port,
 		.low_ttl = true,
 	};
-	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
 	memcpy(p->cfg.k, k, 32);
 	return 0;
 }
@@ -41,41 +46,93 @@ int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enu
 void sim_peer_done(struct sim_peer *p)
 {
 	free(p->punch);
+	free(p->path);
 }
 
-static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const struct adit_addr *remote)
+static bool is_path(const struct sim_peer *p, uint32_t sock, const struct adit_addr *remote)
 {
-	if (p->has_path || punch_take(p->punch, sock) < 0)
+	return p->has_path && p->sock == sock && adit_addr_eq(punch_path_remote(p->path), remote);
+}
+
+static const struct sim_known *find_known(const struct sim_peer *p, uint32_t sock, const struct adit_addr *remote)
+{
+	size_t n = p->known_n < SIM_KNOWN_MAX ? p->known_n : SIM_KNOWN_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		if (p->known[i].sock == sock && adit_addr_eq(&p->known[i].remote, remote))
+			return &p->known[i];
+	return NULL;
+}
+
+static void add_known(struct sim_peer *p, uint32_t sock, const struct adit_addr *remote, uint64_t instance)
+{
+	struct sim_known *k = (struct sim_known *)find_known(p, sock, remote);
+
+	if (!k)
+		k = &p->known[p->known_n++ % SIM_KNOWN_MAX];
+	*k = (struct sim_known){.sock = sock, .remote = *remote, .instance = instance};
+}
+
+#define CHALLENGE_EVERY ADIT_MS(100)
+
+/* The path over |sock| to |remote| is the one in use from now on. */
+static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const struct adit_addr *local,
+		     const struct adit_addr *remote, uint64_t instance)
+{
+	bool same_sock = p->has_path && p->sock == sock;
+
+	if (!same_sock && punch_take(p->punch, sock) < 0)
 		return;
+	if (p->has_path && !same_sock)
+		p->close_sock = p->sock + 1;
 	p->has_path = true;
+	p->is_lost = false;
 	p->sock = sock;
-	p->remote = *remote;
-	p->data_at = now;
+	p->paths++;
+	p->is_confirmed = p->cfg.role == PUNCH_SERVE;
+	punch_path_init(p->path, &p->cfg, now, sock, local, remote, instance);
+	punch_path_set_utc(p->path, now, p->utc + (now - p->utc_at));
+	p->data_at = p->is_confirmed && p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
 	punch_rest(p->punch, now);
 }
 
 static void data_input(struct sim_peer *p, adit_time now, const struct adit_dgram *d)
 {
+	const struct sim_known *k;
+
+	if (!is_path(p, d->sock, &d->remote) && p->cfg.role == PUNCH_SERVE &&
+	    (k = find_known(p, d->sock, &d->remote)) != NULL)
+		use_path(p, now, d->sock, &d->local, &d->remote, k->instance);
+	if (!is_path(p, d->sock, &d->remote))
+		return;
+	punch_path_heard(p->path, now);
 	if (d->data[0] == DATA) {
-		if (p->cfg.role == PUNCH_SERVE)
-			use_path(p, now, d->sock, &d->remote);
 		p->owes_echo = true;
-		p->echo_sock = d->sock;
-		p->echo_to = d->remote;
+		p->echo = *d;
 		return;
 	}
 	p->echoes++;
+	if (!p->is_confirmed) {
+		p->is_confirmed = true;
+		p->data_at = adit_time_add(now, p->data_every);
+	}
+	p->echo_at = lab_sim_now(p->sim);
 	if (p->met_at == ADIT_NEVER)
-		p->met_at = lab_sim_now(p->sim);
+		p->met_at = p->echo_at;
 }
 
 static void peer_input(void *self, adit_time now, const struct adit_dgram *d)
 {
 	struct sim_peer *p = self;
+	int r = ADIT_EIGNORED;
 
-	if (d->len > 0 && d->data[0] >= DATA)
+	if (d->len > 0 && d->data[0] >= DATA) {
 		data_input(p, now, d);
-	else
+		return;
+	}
+	if (p->has_path && p->sock == d->sock)
+		r = punch_path_input(p->path, now, d);
+	if (r == ADIT_EIGNORED)
 		(void)punch_input(p->punch, now, d);
 }
 
@@ -98,64 +155,123 @@ static void peer_tick(void *self, adit_time now)
 	struct sim_peer *p = self;
 
 	punch_tick(p->punch, now);
+	if (p->has_path)
+		punch_path_tick(p->path, now);
 }
 
 static void peer_set_utc(void *self, adit_time now, adit_utc utc)
 {
 	struct sim_peer *p = self;
 
+	p->utc = utc;
+	p->utc_at = now;
 	punch_set_utc(p->punch, now, utc);
+	if (p->has_path)
+		punch_path_set_utc(p->path, now, utc);
 }
 
 static adit_time peer_deadline(const void *self)
 {
 	const struct sim_peer *p = self;
+	adit_time at = punch_deadline(p->punch);
 
-	return adit_time_min(punch_deadline(p->punch), p->data_at);
+	if (!p->has_path)
+		return at;
+	at = adit_time_min(at, punch_path_deadline(p->path));
+	return p->is_lost ? at : adit_time_min(at, p->data_at);
+}
+
+static void fill_data(struct sim_peer *p, uint8_t kind, uint32_t sock, const struct adit_addr *remote,
+		      struct adit_out *ret_out)
+{
+	p->out[0] = kind;
+	*ret_out = (struct adit_out){
+		.kind = ADIT_OUT_SEND, .sock = sock, .remote = *remote, .data = p->out, .len = sizeof(p->out)};
 }
 
 static int peer_output(void *self, adit_time now, struct adit_out *ret_out)
 {
 	struct sim_peer *p = self;
 
-	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .data = p->out, .len = sizeof(p->out)};
+	if (p->close_sock) {
+		*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = p->close_sock - 1};
+		p->close_sock = 0;
+		return 1;
+	}
 	if (p->owes_echo) {
 		p->owes_echo = false;
-		p->out[0] = ECHO;
-		ret_out->sock = p->echo_sock;
-		ret_out->remote = p->echo_to;
+		fill_data(p, ECHO, p->echo.sock, &p->echo.remote, ret_out);
 		return 1;
 	}
-	if (now >= p->data_at) {
-		p->data_at = adit_time_add(now, p->data_every);
-		p->out[0] = DATA;
-		ret_out->sock = p->sock;
-		ret_out->remote = p->remote;
+	if (p->has_path && !p->is_lost && now >= p->data_at) {
+		p->data_at = adit_time_add(now, p->is_confirmed ? p->data_every : CHALLENGE_EVERY);
+		punch_path_sent(p->path, now);
+		fill_data(p, DATA, p->sock, punch_path_remote(p->path), ret_out);
 		return 1;
 	}
-	return punch_output(p->punch, now, ret_out);
+	if (punch_output(p->punch, now, ret_out))
+		return 1;
+	return p->has_path && punch_path_output(p->path, now, ret_out);
+}
+
+static void on_punch(struct sim_peer *p, adit_time now, const struct punch_event *ev)
+{
+	if (ev->kind == PUNCH_EVENT_STUCK) {
+		p->stuck_at = lab_sim_now(p->sim);
+		return;
+	}
+	add_known(p, ev->sock, &ev->remote, ev->instance);
+	if (ev->kind != PUNCH_EVENT_VALID)
+		return;
+	if (p->valid_at == ADIT_NEVER) {
+		p->valid_at = lab_sim_now(p->sim);
+		p->how = ev->how;
+		p->clock_diff = ev->clock_diff;
+	}
+	if (p->cfg.role == PUNCH_CONNECT && (!p->has_path || p->is_lost))
+		use_path(p, now, ev->sock, &ev->local, &ev->remote, ev->instance);
+}
+
+static void on_path(struct sim_peer *p, adit_time now, const struct punch_path_event *ev)
+{
+	switch (ev->kind) {
+	case PUNCH_PATH_EVENT_LOST:
+		p->is_lost = true;
+		p->losses++;
+		p->lost_at = lab_sim_now(p->sim);
+		p->valid_at = ADIT_NEVER;
+		punch_start(p->punch, now);
+		break;
+	case PUNCH_PATH_EVENT_BACK:
+		p->is_lost = false;
+		p->data_at = p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
+		punch_rest(p->punch, now);
+		break;
+	case PUNCH_PATH_EVENT_HEARD:
+	case PUNCH_PATH_EVENT_MOVED:
+		add_known(p, p->sock, &ev->remote, ev->instance);
+		break;
+	case PUNCH_PATH_EVENT_RESTARTED:
+		/* The session is gone over there: seek the new one. */
+		p->has_path = false;
+		p->close_sock = p->sock + 1;
+		p->valid_at = p->met_at = ADIT_NEVER;
+		punch_start(p->punch, now);
+		break;
+	}
 }
 
 static bool peer_events(void *ctx, adit_time now)
 {
 	struct sim_peer *p = ctx;
+	struct punch_path_event path_ev;
 	struct punch_event ev;
 	bool any = false;
 
-	while (punch_event(p->punch, &ev)) {
-		any = true;
-		if (ev.kind == PUNCH_EVENT_STUCK)
-			p->stuck_at = lab_sim_now(p->sim);
-		if (ev.kind != PUNCH_EVENT_VALID)
-			continue;
-		if (p->valid_at == ADIT_NEVER) {
-			p->valid_at = lab_sim_now(p->sim);
-			p->how = ev.how;
-			p->clock_diff = ev.clock_diff;
-		}
-		if (p->cfg.role == PUNCH_CONNECT)
-			use_path(p, now, ev.sock, &ev.remote);
-	}
+	for (; punch_event(p->punch, &ev); any = true)
+		on_punch(p, now, &ev);
+	for (; p->has_path && punch_path_event(p->path, &path_ev); any = true)
+		on_path(p, now, &path_ev);
 	return any;
 }
 
@@ -174,6 +290,8 @@ void sim_peer_start(void *ctx)
 	struct sim_peer *p = ctx;
 	adit_time now = lab_host_now(p->host);
 
+	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
+	forget(p);
 	p->started_at = lab_sim_now(p->sim);
 	punch_init(p->punch, &p->cfg, now);
 	punch_set_peers(p->punch, now, &p->other, 1);
@@ -181,5 +299,20 @@ void sim_peer_start(void *ctx)
 	if (!p->machine)
 		abort();
 	punch_start(p->punch, now);
+	lab_machine_wake(p->machine);
+}
+
+void sim_peer_kill(struct sim_peer *p)
+{
+	lab_machine_free(p->machine);
+	p->machine = NULL;
+}
+
+void sim_peer_set_pace(struct sim_peer *p, adit_dur data_every)
+{
+	adit_time now = lab_host_now(p->host);
+
+	p->data_every = data_every;
+	p->data_at = data_every == ADIT_NEVER ? ADIT_NEVER : adit_time_add(now, data_every);
 	lab_machine_wake(p->machine);
 }

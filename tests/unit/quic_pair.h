@@ -427,4 +427,40 @@ static inline void pair_write(struct quic_stream *s, uint64_t *at, uint64_t end,
 	}
 }
 
+/* What one side does with one stream of a transfer. */
+struct flow {
+	struct quic_stream *s;
+	uint64_t salt_tx, salt_rx;
+	uint64_t tx_at, tx_end;
+	uint64_t rx_at;
+	unsigned seen; /* all news */
+	bool finish;
+	bool is_wrong;
+	bool at_end;
+};
+
+static inline void flow_go(struct flow *f, unsigned news)
+{
+	f->seen |= news;
+	if (pair_read(f->s, &f->rx_at, f->salt_rx) < 0)
+		f->is_wrong = true;
+	if (quic_stream_at_end(f->s))
+		f->at_end = true;
+	pair_write(f->s, &f->tx_at, f->tx_end, f->salt_tx);
+	if (f->finish && f->tx_at == f->tx_end)
+		quic_stream_finish(f->s);
+}
+
+static inline void flow_news(struct pair_side *side, struct quic_stream *s, unsigned news)
+{
+	struct flow *f = quic_stream_user(s);
+
+	if (news & QUIC_NEWS_OPENED) {
+		f = side->user;
+		f->s = s;
+		quic_stream_set_user(s, f);
+	}
+	flow_go(f, news);
+}
+
 #endif

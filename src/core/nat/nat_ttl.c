@@ -80,8 +80,8 @@ adit_time nat_ttl_deadline(const struct nat_ttl *t)
 
 void nat_ttl_failed(struct nat_ttl *t)
 {
-	if (t->state == NAT_TTL_LADDER && t->rung + 1u < ARRAY_LEN(ladder))
-		t->rung++;
+	if (t->state == NAT_TTL_LADDER)
+		t->rung = (uint8_t)((t->rung + 1u) % ARRAY_LEN(ladder));
 }
 
 uint8_t nat_ttl_low(const struct nat_ttl *t)

@@ -34,6 +34,8 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
+	p->decoy = p->keys;
+	adit_rng_fill(&cfg->rng, p->decoy.pwd, sizeof(p->decoy.pwd));
 	punch_replay_init(&p->own_replay);
 	punch_budget_init(&p->own_budget);
 	if (!p->cfg.replay)
@@ -50,17 +52,31 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 	punch_holes_clear(p);
 }
 
-adit_utc punch_utc(const struct punch *p, adit_time now)
+static adit_utc clamp_utc(adit_utc utc)
 {
-	return p->utc + (now - p->utc_at);
+	return utc < PUNCH_UTC_MAX ? utc : PUNCH_UTC_MAX;
 }
 
-/* UTC as slots are counted in: the serve side's. */
+adit_utc punch_utc(const struct punch *p, adit_time now)
+{
+	return clamp_utc(p->utc + (now - p->utc_at));
+}
+
+/*
+ * UTC as slots are counted in: the serve side's. The difference is the peer's word, and the peer may be anybody with a
+ * ticket: whatever it says, the arithmetic of slots must not run over.
+ */
 static adit_utc plan_utc(const struct punch *p, adit_time now)
 {
 	adit_utc utc = punch_utc(p, now);
+	adit_dur diff;
 
-	return p->cfg.role == PUNCH_CONNECT ? utc + (adit_utc)p->clock_diff : utc;
+	if (p->cfg.role == PUNCH_SERVE)
+		return utc;
+	if (p->clock_diff >= 0)
+		return clamp_utc(utc + (adit_dur)p->clock_diff);
+	diff = (adit_dur)0 - (adit_dur)p->clock_diff;
+	return utc > diff ? utc - diff : 0;
 }
 
 /* From the slot before the present one: its pairs are open at the peer, so a late joiner opens them at once. */
@@ -81,7 +97,7 @@ void punch_set_utc(struct punch *p, adit_time now, adit_utc utc)
 	set_now(p, now);
 	expected = punch_utc(p, now);
 	stepped = (utc > expected ? utc - expected : expected - utc) > PUNCH_STALE;
-	p->utc = utc;
+	p->utc = clamp_utc(utc);
 	p->utc_at = now;
 	if (stepped)
 		cursors_reset(p);

@@ -240,6 +240,7 @@ struct punch_cursor {
 struct punch {
 	struct punch_config cfg;
 	struct punch_keys keys;
+	struct punch_keys decoy; /* for probes with a low TTL: nobody is to answer them, so they prove nothing */
 	struct punch_replay own_replay;
 	struct punch_budget own_budget;
 	enum punch_state state;

@@ -9,8 +9,23 @@ void punch_holes_clear(struct punch *p)
 	memset(p->holes, 0, sizeof(p->holes));
 }
 
+/* What waits to be sent from there. */
+static void answers_forget(struct punch *p, uint32_t sock)
+{
+	size_t n = p->answers_n;
+
+	p->answers_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct punch_answer *a = &p->answers[(p->answers_first + i) % PUNCH_ANSWERS_MAX];
+
+		if (a->sock != sock)
+			p->answers[(p->answers_first + p->answers_n++) % PUNCH_ANSWERS_MAX] = *a;
+	}
+}
+
 void punch_holes_forget(struct punch *p, uint32_t sock)
 {
+	answers_forget(p, sock);
 	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++)
 		if (p->holes[i].is_used && p->holes[i].sock == sock)
 			p->holes[i].is_used = false;
@@ -133,7 +148,7 @@ static int input_request(struct punch *p, const struct adit_dgram *d, const stru
 {
 	struct punch_hole *h;
 
-	if (punch_replay_check(p->cfg.replay, probe->instance, probe->stamp) < 0) {
+	if (punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp) < 0) {
 		p->stats.replays++;
 		return ADIT_EREPLAY;
 	}
@@ -214,7 +229,7 @@ int punch_input(struct punch *p, adit_time now, const struct adit_dgram *d)
 
 	if (now > p->now)
 		p->now = now;
-	if (p->state == PUNCH_IDLE)
+	if (p->state == PUNCH_IDLE || d->remote.port == 0)
 		return ADIT_EIGNORED;
 	if (d->seg_size == 0 || d->seg_size >= d->len)
 		return input_one(p, d);

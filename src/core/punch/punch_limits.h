@@ -34,6 +34,8 @@
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */
 #define PUNCH_STAMPS_MAX    16 /* stamps remembered per sender for reordering */
+#define PUNCH_LATE          ADIT_SEC(5) /* a stamp that comes this much after its turn: a replay (a queue holds 1-2 s) */
+#define PUNCH_DRIFT         1000 /* one part in this many of the silence is granted on top: clocks drift */
 #define PUNCH_REORDER       ADIT_SEC(2) /* older than this behind the newest: a replay */
 
 /*
@@ -80,6 +82,9 @@
 /* New flows, all lanes of a program together (DESIGN 5.2: 1400/min; bursts are the first to be left out). */
 #define PUNCH_FLOWS_PER_MIN   1200
 #define PUNCH_FLOWS_BURST_MIN 200 /* what must be left in the budget before a volley or burst may take from it */
+
+/* Times after this are taken for it: the year 2116, in nanoseconds, so that sums of two do not run over. */
+#define PUNCH_UTC_MAX (UINT64_C(1) << 62)
 
 /* The families of slots: punch_plan.c has the table and the reasons. */
 #define PUNCH_NEAR_SLOT    ADIT_SEC(2)

@@ -345,7 +345,9 @@ void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const str
 			const struct adit_addr *remote, uint8_t ttl, struct adit_out *ret_out)
 {
 	struct punch_sent *s = &p->sent[p->sent_next++ % PUNCH_SENT_MAX];
-	adit_utc stamp = punch_replay_stamp(p->cfg.replay, punch_utc(p, now));
+	/* Captured on its way, what never arrives would still be fresh at the peer. */
+	const struct punch_keys *keys = ttl ? &p->decoy : &p->keys;
+	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, punch_utc(p, now));
 
 	*s = (struct punch_sent){.ttl = ttl, .is_out = true, .sock = sock, .remote = *remote, .at = now};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
@@ -354,7 +356,7 @@ void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const str
 		.sock = sock,
 		.remote = *remote,
 		.data = p->out,
-		.len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
+		.len = punch_probe_request(keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
 		.ttl = ttl,
 	};
 	if (local)

@@ -86,7 +86,6 @@ static void alive(struct punch_path *p, int64_t clock_diff)
 
 	p->heard_at = p->now;
 	p->waiting_since = p->probe_at = ADIT_NEVER;
-	p->keepalive_at = adit_time_add(p->now, keepalive(p));
 	if (p->state == PUNCH_PATH_IS_LOST) {
 		e = event_push(p, PUNCH_PATH_EVENT_BACK, &p->remote, p->peer_instance);
 		if (e)
@@ -99,6 +98,7 @@ void punch_path_heard(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	alive(p, 0);
+	p->keepalive_at = adit_time_add(now, keepalive(p));
 	p->check_at = adit_time_add(now, PUNCH_PATH_SUSPECT + grace(p));
 }
 
@@ -138,7 +138,7 @@ static void consider_move(struct punch_path *p, const struct adit_addr *remote)
 
 static int input_request(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
 {
-	int r = punch_replay_check(p->cfg.replay, probe->instance, probe->stamp);
+	int r = punch_replay_check(p->cfg.replay, p->now, probe->instance, probe->stamp);
 
 	if (r < 0)
 		return r;
@@ -207,6 +207,8 @@ int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgra
 	int r;
 
 	set_now(p, now);
+	if (d->remote.port == 0)
+		return ADIT_EIGNORED;
 	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r < 0)
 		return r;
@@ -274,7 +276,7 @@ adit_time punch_path_deadline(const struct punch_path *p)
 static void send_request(struct punch_path *p, adit_time now, const struct adit_addr *remote, struct adit_out *ret_out)
 {
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
-	adit_utc stamp = punch_replay_stamp(p->cfg.replay, path_utc(p, now));
+	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
 
 	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));

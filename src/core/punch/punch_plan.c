@@ -1,18 +1,21 @@
 #include "core/punch/punch_plan.h"
 
 /*
- * near    clocks within 0.5 s, in the first minute: two slots pass within 5 s of the later start.
- * mid     clocks within 3.6 s: as |gap - error| < slot, somebody's second opening comes every 6 s at the latest.
- * far     clocks within 33 s: every 40 s.
- * wide    clocks within 250 s: every 512 s.
- * volley  no hop between and both routers accept: both sides' packets must cross, |e + offset| < d. Offsets are dense
- * in the middle (neighbours in one building) and 1.5 ms apart outside (d = 1 ms and more, e up to 20 ms). With hops
- *         between, all its pairs work for |e| < head + d. One every 2 s for the first 12 s of waiting covers a start up
- * to 5 s apart twice; one every 8 s until a minute and one every 64 s for ever is where a later peer finds us. burst
- * the same for |e| up to 128 ms, where three slots have failed.
+ * What each family is for; e is the difference of the clocks, d one way between the two NATs.
+ * - near: |e| < 0.5 s, in the first minute. Two slots pass within 5 s of the later start.
+ * - mid: |e| < 3.6 s. Somebody's second opening comes every 6 s, and until it comes the first one's pairs stay open.
+ * - far: |e| < 33 s, every 40 s.
+ * - wide: |e| < 250 s, every 512 s.
+ * - volley: no hop between and both routers accept. Both sides' first packets must cross: |e + offset| < d. Offsets are
+ *   dense in the middle (neighbours in one building) and 1.5 ms apart outside (d from 1.5 ms, |e| up to 18 ms). With
+ * hops between, every pair of it works for |e| < head + d. One every 2 s for the first 12 s of waiting: two or three
+ * after the later of two starts 5 s apart; one every 8 s until a minute, and one every 64 s for as long as it takes, is
+ * where a later peer meets us.
+ * - burst: the same for |e| up to 128 ms, when three slots have failed.
  *
- * New flows: near 62, mid 24, far 6, wide 4, volley 7 + 6 times 24, steady 1: about 400 in the first minute, then mid
- * 20, far 3, volley 24: 47 in a minute, after ten minutes 35. A burst adds 128 once in a minute, three times in all.
+ * New flows: near 62, mid 24, far 6, wide 4, volleys 7 + 6 times 24, steady 1: under 400 in the first minute; then mid
+ * 10 slots of 2, far 3, a volley of 24: 47 in a minute, 35 after ten. A burst adds 128, once in a minute, three times
+ * in all.
  */
 struct spec {
 	adit_dur slot;

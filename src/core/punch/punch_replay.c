@@ -39,13 +39,29 @@ static bool was_seen(const struct punch_replay_sender *s, adit_utc stamp)
 	return false;
 }
 
+/*
+ * Stamps run as time does: how much later this one is here than its distance from the newest allows for. What was
+ * captured on its way and never arrived is no more fresh after a while than what did arrive. Nobody's clock is exact: a
+ * peer that was silent for days may have lost a thousandth of them.
+ */
+static bool is_late(const struct punch_replay_sender *s, adit_time now, adit_utc stamp)
+{
+	adit_dur passed = adit_time_since(now, s->heard_at);
+	adit_dur late = PUNCH_LATE + passed / PUNCH_DRIFT;
+
+	return stamp >= s->newest ? passed > adit_time_add(stamp - s->newest, late)
+				  : adit_time_add(passed, s->newest - stamp) > late;
+}
+
 /* The smallest remembered stamp makes room and becomes the floor. */
-static void remember(struct punch_replay_sender *s, adit_utc stamp)
+static void remember(struct punch_replay_sender *s, adit_time now, adit_utc stamp)
 {
 	size_t at = 0;
 
-	if (stamp > s->newest)
+	if (stamp > s->newest || s->n_seen == 0) {
 		s->newest = stamp;
+		s->heard_at = now;
+	}
 	if (s->n_seen < PUNCH_STAMPS_MAX) {
 		s->seen[s->n_seen++] = stamp;
 		return;
@@ -61,7 +77,7 @@ static void remember(struct punch_replay_sender *s, adit_utc stamp)
 	s->seen[at] = stamp;
 }
 
-int punch_replay_check(struct punch_replay *r, uint64_t instance, adit_utc stamp)
+int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp)
 {
 	struct punch_replay_sender *s = find(r, instance);
 
@@ -70,18 +86,23 @@ int punch_replay_check(struct punch_replay *r, uint64_t instance, adit_utc stamp
 			return ADIT_EREPLAY;
 		s = make_room(r);
 		*s = (struct punch_replay_sender){.instance = instance, .newest = stamp, .floor = r->horizon};
-		remember(s, stamp);
+		remember(s, now, stamp);
 		return 0;
 	}
+	if (is_late(s, now, stamp))
+		return ADIT_EREPLAY;
 	if (stamp <= s->newest && (s->newest - stamp > PUNCH_REORDER || stamp <= s->floor || was_seen(s, stamp)))
 		return ADIT_EREPLAY;
-	remember(s, stamp);
+	remember(s, now, stamp);
 	return 0;
 }
 
-adit_utc punch_replay_stamp(struct punch_replay *r, adit_utc utc)
+adit_utc punch_replay_stamp(struct punch_replay *r, adit_time now, adit_utc utc)
 {
-	r->sent = utc > r->sent ? utc : r->sent + 1;
+	adit_utc least = r->sent == 0 ? 0 : r->sent + adit_time_since(now, r->sent_at) + 1;
+
+	r->sent = utc > least ? utc : least;
+	r->sent_at = now;
 	return r->sent;
 }
 

@@ -20,6 +20,7 @@
 struct punch_replay_sender {
 	uint64_t instance;
 	adit_utc newest;
+	adit_time heard_at; /* when that came */
 	adit_utc floor; /* at or below: a replay, seen or not */
 	adit_utc seen[PUNCH_STAMPS_MAX]; /* above the floor, in no order */
 	size_t n_seen;
@@ -30,15 +31,17 @@ struct punch_replay {
 	size_t n;
 	adit_utc horizon;
 	adit_utc sent; /* our own newest stamp */
+	adit_time sent_at;
 };
 
 void punch_replay_init(struct punch_replay *r);
 
 /* 0: fresh, and remembered. EREPLAY: not to be answered. */
-ADIT_MUST_CHECK int punch_replay_check(struct punch_replay *r, uint64_t instance, adit_utc stamp);
+ADIT_MUST_CHECK int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp);
 
-/* The stamp of our next request: UTC, but never one used before, also where the clock steps back. */
-adit_utc punch_replay_stamp(struct punch_replay *r, adit_utc utc);
+/* The stamp of our next request: UTC, but it runs on where the clock steps back, so that it is never late at the peer.
+ */
+adit_utc punch_replay_stamp(struct punch_replay *r, adit_time now, adit_utc utc);
 
 /*
  * What to keep over a restart. Capped by our own UTC: a peer whose clock was an hour ahead and is set right must not be

@@ -89,7 +89,7 @@ class Flood(threading.Thread):
         self.sockets = [ns.socket(kind=socket.SOCK_DGRAM) for _ in range(sources)]
         for s in self.sockets:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-        self.sent = 0
+        self.sent = self.calls = 0
         self.stopped = False
 
     def run(self):
@@ -109,6 +109,7 @@ class Flood(threading.Thread):
                 except OSError:
                     continue
                 self.sent += times
+                self.calls += 1
                 if self.rate:
                     ahead = self.sent / self.rate - (time.monotonic() - begin)
                     if ahead > 0.002:
@@ -139,6 +140,8 @@ class Capture(threading.Thread):
                 data, addr = self.sock.recvfrom(65536)
             except TimeoutError:
                 continue
+            except OSError:  # the lab is being taken down
+                return
             if addr[1] in (0x0800, 0x86DD) and self.keep(data, addr[2] == 4):  # PACKET_OUTGOING
                 self.packets.append((time.monotonic(), addr[2] == 4, data))
 

@@ -321,7 +321,9 @@ class Lab:
     def mute(self, side):
         """Nothing that comes from behind this router gets out; what comes in does."""
         self.spaces[side].run(["nft", "-f", "-"], input="""
-            table inet cut { chain pre { type filter hook prerouting priority -400; iifname "lan" drop; } }""")
+            table inet cut {
+                chain pre { type filter hook prerouting priority -400; iifname "lan" drop; }
+            }""")
 
     def mend(self, side="ra"):
         self.spaces[side].run(["nft", "delete", "table", "inet", "cut"])

@@ -180,13 +180,13 @@ class Pair:
     """The usual case: a pump behind rb on port 8000, adit serve beside it on hb, adit connect on ha at port 7100."""
 
     def __init__(self, lab, services=("pump=8000",), locals=("7100:pump",), serve_args=(), connect_args=(), program=None,
-                 **kw):
+                 peer_a="203.0.113.10", peer_b="203.0.113.20", **kw):
         self.lab = lab
         self.target = start_target(lab, lab.hb, "pump", "8000")
         self.serve_side, self.connect_side = Side(lab, "hb", program=program), Side(lab, "ha", program=program)
         self.ticket = self.serve_side.ticket()
-        self.serve = self.serve_side.serve(*services, peer="203.0.113.10", args=serve_args, **kw)
-        self.connect = self.connect_side.connect(self.ticket, *locals, peer="203.0.113.20", args=connect_args, **kw)
+        self.serve = self.serve_side.serve(*services, peer=peer_a, args=serve_args, **kw)
+        self.connect = self.connect_side.connect(self.ticket, *locals, peer=peer_b, args=connect_args, **kw)
 
     def open(self, line=None, timeout=30, port=7100):
         """A connection through the tunnel that has proved to be alive, then been told |line|."""

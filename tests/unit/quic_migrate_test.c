@@ -1,0 +1,266 @@
+#include "test.h"
+
+#include "quic_pair.h"
+
+/* A transfer that never ends by itself, in one or both directions. */
+struct duplex {
+	struct pair p;
+	struct flow a; /* client */
+	struct flow b; /* server */
+};
+
+static void duplex_start(struct duplex *d, uint64_t seed, adit_dur delay, uint64_t from_client, uint64_t from_server)
+{
+	d->a = (struct flow){.salt_tx = 1, .salt_rx = 2, .tx_end = from_client};
+	d->b = (struct flow){.salt_tx = 2, .salt_rx = 1, .tx_end = from_server};
+	pair_init(&d->p, seed, delay);
+	assert_true(pair_connect(&d->p));
+	d->p.client.link.rate = d->p.server.link.rate = 2500000;
+	d->p.client.link.queue_max = d->p.server.link.queue_max = ADIT_MS(50);
+	d->p.client.user = &d->a;
+	d->p.server.user = &d->b;
+	d->p.client.on_news = d->p.server.on_news = flow_news;
+	assert_int_equal(quic_stream_open(d->p.client.q, &d->a.s), 0);
+	quic_stream_set_user(d->a.s, &d->a);
+	/* The first byte makes the stream known to the server. */
+	flow_go(&d->a, 0);
+}
+
+static void duplex_check(struct duplex *d)
+{
+	assert_false(d->a.is_wrong);
+	assert_false(d->b.is_wrong);
+	assert_false(d->p.client.is_closed);
+	assert_false(d->p.server.is_closed);
+}
+
+static void duplex_done(struct duplex *d)
+{
+	duplex_check(d);
+	pair_done(&d->p);
+}
+
+/* How long until both directions have moved on by |bytes| from here, or ADIT_NEVER. */
+static adit_dur duplex_resume(struct duplex *d, uint64_t bytes_a, uint64_t bytes_b, adit_dur limit)
+{
+	uint64_t a = d->a.rx_at + bytes_a;
+	uint64_t b = d->b.rx_at + bytes_b;
+	adit_time from = d->p.now;
+
+	while (d->a.rx_at < a || d->b.rx_at < b)
+		if (!pair_step(&d->p, from + limit))
+			return ADIT_NEVER;
+	return d->p.now - from;
+}
+
+static void a_migration_keeps_the_bytes_flowing(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 1, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(2));
+	assert_int_equal(quic_path(d.p.client.q), 7);
+	assert_int_equal(quic_path(d.p.server.q), 9);
+	d.p.client.path = 70;
+	d.p.server.path = 90;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	assert_int_equal(quic_path(d.p.client.q), 70);
+	assert_true(duplex_resume(&d, 500000, 500000, ADIT_SEC(2)) < ADIT_MS(800));
+	assert_int_equal(quic_path(d.p.server.q), 90);
+	duplex_done(&d);
+}
+
+static void twenty_migrations_in_a_row_are_possible(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 2, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(1));
+	for (uint32_t i = 0; i < 20; i++) {
+		d.p.client.path = 100 + i;
+		d.p.server.path = 200 + i;
+		assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 100 + i), 0);
+		assert_true(duplex_resume(&d, 100000, 100000, ADIT_SEC(1)) < ADIT_MS(500));
+		pair_run(&d.p, ADIT_SEC(1));
+		assert_int_equal(quic_path(d.p.client.q), 100 + i);
+		assert_int_equal(quic_path(d.p.server.q), 200 + i);
+	}
+	duplex_done(&d);
+}
+
+static void twenty_migrations_of_an_idle_connection_are_possible(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 3, ADIT_MS(20), 1, 0);
+	pair_run(&d.p, ADIT_SEC(1));
+	for (uint32_t i = 0; i < 20; i++) {
+		d.p.client.path = 100 + i;
+		d.p.server.path = 200 + i;
+		assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 100 + i), 0);
+		pair_run(&d.p, ADIT_SEC(1));
+		assert_int_equal(quic_path(d.p.server.q), 200 + i);
+	}
+	duplex_done(&d);
+}
+
+static void cut(struct duplex *d, bool is_cut)
+{
+	d->p.client.link.is_cut = d->p.server.link.is_cut = is_cut;
+}
+
+/* After 60 s of silence data must flow within three round trips, whoever has some, on a new path or on the old one. */
+static void blackout(uint64_t from_client, uint64_t from_server, bool is_same_path, bool server_sees_same)
+{
+	struct duplex d;
+	adit_dur rtt = ADIT_MS(40);
+	adit_dur took;
+
+	duplex_start(&d, 4, rtt / 2, from_client, from_server);
+	pair_run(&d.p, ADIT_SEC(2));
+	cut(&d, true);
+	pair_run(&d.p, ADIT_SEC(60));
+	cut(&d, false);
+	if (!is_same_path)
+		d.p.client.path = 70;
+	if (!server_sees_same)
+		d.p.server.path = 90;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, d.p.client.path), 0);
+	took = duplex_resume(&d, from_server > 1 ? 2000 : 0, from_client > 1 ? 2000 : 0, ADIT_SEC(10));
+	print_message("resumed after %llu us\n", (unsigned long long)(took / 1000));
+	assert_true(took <= 3 * rtt);
+	took = duplex_resume(&d, from_server > 1 ? 1000000 : 0, from_client > 1 ? 1000000 : 0, ADIT_SEC(10));
+	print_message("1 MB after %llu us\n", (unsigned long long)(took / 1000));
+	assert_true(took <= ADIT_SEC(3));
+	duplex_done(&d);
+}
+
+static void after_a_blackout_a_migration_wakes_both_directions(void **state)
+{
+	(void)state;
+	blackout(UINT64_MAX, UINT64_MAX, false, false);
+}
+
+static void after_a_blackout_a_migration_to_the_same_path_wakes_both_directions(void **state)
+{
+	(void)state;
+	blackout(UINT64_MAX, UINT64_MAX, true, true);
+}
+
+static void after_a_blackout_the_servers_data_flows_when_the_client_has_none(void **state)
+{
+	(void)state;
+	blackout(1, UINT64_MAX, false, false);
+}
+
+static void after_a_blackout_the_servers_data_flows_on_the_same_path(void **state)
+{
+	(void)state;
+	blackout(1, UINT64_MAX, true, true);
+}
+
+static void after_a_blackout_the_clients_data_flows_when_the_server_has_none(void **state)
+{
+	(void)state;
+	blackout(UINT64_MAX, 1, true, false);
+}
+
+/* The client goes where nobody answers, for longer than any validation lasts, and comes back. */
+static void a_target_that_never_answers_kills_nobody(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 5, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(1));
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	d.p.client.link.is_cut = true;
+	pair_run(&d.p, ADIT_SEC(120));
+	duplex_check(&d);
+	d.p.client.link.is_cut = false;
+	d.p.server.path = 91;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 71), 0);
+	assert_true(duplex_resume(&d, 100000, 100000, ADIT_SEC(2)) < ADIT_SEC(1));
+	duplex_done(&d);
+}
+
+/* The client's probes arrive, the answers do not: the server must survive its own failing validation. */
+static void a_path_that_works_one_way_only_kills_nobody(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 6, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(1));
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	d.p.server.path = 90;
+	d.p.server.link.is_cut = true;
+	pair_run(&d.p, ADIT_SEC(120));
+	duplex_check(&d);
+	d.p.server.link.is_cut = false;
+	d.p.server.path = 91;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 71), 0);
+	assert_true(duplex_resume(&d, 100000, 100000, ADIT_SEC(2)) < ADIT_SEC(1));
+	duplex_done(&d);
+}
+
+/* Six spare connection ids, ten migrations without an answer, and the eleventh must still lead out. */
+static void a_flapping_path_uses_up_no_connection_ids_for_good(void **state)
+{
+	struct duplex d;
+
+	(void)state;
+	duplex_start(&d, 7, ADIT_MS(20), UINT64_MAX, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(1));
+	cut(&d, true);
+	for (uint32_t i = 0; i < 10; i++) {
+		assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70 + i), 0);
+		assert_int_equal(quic_path(d.p.client.q), 70 + i);
+		pair_run(&d.p, ADIT_MS(100));
+	}
+	cut(&d, false);
+	d.p.client.path = 99;
+	d.p.server.path = 92;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 99), 0);
+	assert_true(duplex_resume(&d, 100000, 100000, ADIT_SEC(10)) < ADIT_SEC(5));
+	assert_int_equal(quic_path(d.p.client.q), 99);
+	assert_int_equal(quic_path(d.p.server.q), 92);
+	duplex_done(&d);
+}
+
+static void nobody_migrates_before_the_handshake_is_confirmed(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 8, ADIT_MS(20));
+	pair_start(&p);
+	assert_int_equal(quic_migrate(p.client.q, p.now, 8), ADIT_EAGAIN);
+	assert_true(pair_run_until(&p, ADIT_SEC(20), pair_is_up));
+	assert_int_equal(quic_migrate(p.server.q, p.now, 8), ADIT_EINVAL);
+	assert_int_equal(quic_migrate(p.client.q, p.now, 8), 0);
+	pair_done(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_migration_keeps_the_bytes_flowing),
+		cmocka_unit_test(twenty_migrations_in_a_row_are_possible),
+		cmocka_unit_test(twenty_migrations_of_an_idle_connection_are_possible),
+		cmocka_unit_test(after_a_blackout_a_migration_wakes_both_directions),
+		cmocka_unit_test(after_a_blackout_a_migration_to_the_same_path_wakes_both_directions),
+		cmocka_unit_test(after_a_blackout_the_servers_data_flows_when_the_client_has_none),
+		cmocka_unit_test(after_a_blackout_the_servers_data_flows_on_the_same_path),
+		cmocka_unit_test(after_a_blackout_the_clients_data_flows_when_the_server_has_none),
+		cmocka_unit_test(a_target_that_never_answers_kills_nobody),
+		cmocka_unit_test(a_path_that_works_one_way_only_kills_nobody),
+		cmocka_unit_test(a_flapping_path_uses_up_no_connection_ids_for_good),
+		cmocka_unit_test(nobody_migrates_before_the_handshake_is_confirmed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
