@@ -301,6 +301,16 @@ static void finish(struct connect *c)
 	uv_close((uv_handle_t *)&c->waiting, NULL);
 }
 
+static void say_start(struct connect *c)
+{
+	const struct cli_meet *meet = &c->cli->opts.meet;
+	char buf[24];
+
+	cli_info(&c->cli->msg, "looking for the peer%s%s; waiting %s", meet->n_peers ? " at " : "",
+		 meet->n_peers ? meet->peers[0].name : "",
+		 meet->timeout == ADIT_NEVER ? "for as long as it takes" : cli_run_dur(meet->timeout, buf));
+}
+
 static int run_own(struct connect *c, const char *socket_path)
 {
 	int rc = start(c);
@@ -311,6 +321,7 @@ static int run_own(struct connect *c, const char *socket_path)
 	}
 	if (rc == CLI_GO) {
 		start_timers(c);
+		say_start(c);
 		ep_connect_start(c->ep);
 		rc = cli_run_loop(&c->run);
 	}

@@ -117,16 +117,13 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
  * Tells the library's pacer what was put out. Its own clock would start at |now| each time, and a driver's timer that
  * is late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
  */
-static void pack_pace(struct quic *q, adit_time now)
+static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	struct quic_shim_stat st;
 	adit_time from = now > QUIC_PACING_SLACK ? now - QUIC_PACING_SLACK : 0;
 
 	if (k->quantum == 0)
 		return;
-	quic_shim_stat_get(q->conn, &st);
-	quic_heal_look(q, &st);
 	if (q->heal.state != QUIC_HEAL_NONE) {
 		k->quantum = 0;
 		return;
@@ -136,8 +133,22 @@ static void pack_pace(struct quic *q, adit_time now)
 	if (from > now + QUIC_PACING_SLACK)
 		from = now + QUIC_PACING_SLACK;
 	ngtcp2_conn_update_pkt_tx_time(q->conn, from);
-	k->pace_at = from + (adit_dur)((double)k->quantum / st.pacing_rate);
+	k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	k->quantum = 0;
+}
+
+/*
+ * Bytes between two looks at the pacer. The library thinks of a round trip, which is little on a short line; a
+ * millisecond's worth is nothing that a driver's timer could do finer anyway.
+ */
+static size_t pack_quantum(const struct quic *q, const struct quic_shim_stat *st)
+{
+	size_t quantum = ngtcp2_conn_get_send_quantum(q->conn);
+	double tick = st->pacing_rate * (double)ADIT_MS(1);
+
+	if (tick > (double)quantum)
+		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
+	return quantum > 2 * QUIC_PAYLOAD_MAX ? quantum : 2 * QUIC_PAYLOAD_MAX;
 }
 
 /* The batch so far. */
@@ -250,21 +261,22 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 {
 	struct quic_pack *k = &q->pack;
 	struct batch b = {0};
+	struct quic_shim_stat st;
 	size_t quantum;
 	size_t n_held;
 	bool has_more;
 
 	batch_take_held(k, &b);
 	if (pack_may_go_on(q, now)) {
-		quantum = ngtcp2_conn_get_send_quantum(q->conn);
-		if (quantum < 2 * QUIC_PAYLOAD_MAX)
-			quantum = 2 * QUIC_PAYLOAD_MAX;
+		quic_shim_stat_get(q->conn, &st);
+		quic_heal_look(q, &st);
+		quantum = pack_quantum(q, &st);
 		n_held = b.n;
 		has_more = pack_fill(q, &b, quantum);
 		quic_heal_sent(q, b.n - n_held);
 		k->quantum += b.len;
 		if (!has_more || k->quantum + QUIC_PAYLOAD_MAX > quantum)
-			pack_pace(q, q->clock);
+			pack_pace(q, q->clock, &st);
 	}
 	if (b.n == 0)
 		return 0;

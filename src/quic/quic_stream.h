@@ -67,6 +67,8 @@ size_t quic_stream_readable(const struct quic_stream *s);
 bool quic_stream_at_end(const struct quic_stream *s);
 /* The code of RESET news; that of STOPPED is known with CLOSED only. */
 uint64_t quic_stream_error(const struct quic_stream *s);
+/* Bytes of ours that the peer has not acknowledged yet, sent or not. */
+size_t quic_stream_unacked(const struct quic_stream *s);
 
 /* Gives up both directions: RESET_STREAM and STOP_SENDING with |code|. Queued bytes are dropped. */
 void quic_stream_reset(struct quic_stream *s, uint64_t code);

@@ -22,7 +22,7 @@ def exit_0(t):
             p.signal(number)
             assert p.wait(15) == DONE, p.last_words()
         waiting = pair.connect_side.connect(pair.ticket, "7100:pump", peer=PEER_B)
-        waiting.expect("(?i)waiting|looking", 10)
+        waiting.expect("(?i)wait|looking", 10)
         waiting.signal(number)
         assert waiting.wait(15) == DONE, waiting.last_words()
         lab.close()

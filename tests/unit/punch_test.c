@@ -101,8 +101,7 @@ static void the_first_question_has_ttl_one(void **state)
 	for (size_t i = 0; i < r.n && !first; i++)
 		if (r.out[i].kind == ADIT_OUT_SEND)
 			first = &r.out[i];
-	assert_non_null(first);
-	assert_int_equal(first->ttl, 1);
+	assert_true(first && first->ttl == 1);
 }
 
 static void pinned_it_has_one_socket_and_one_pair(void **state)
@@ -506,10 +505,7 @@ static void the_connect_side_counts_slots_in_the_serve_sides_time(void **state)
 	for (size_t i = 0; i < other.n && !b; i++)
 		if (other.out[i].kind == ADIT_OUT_OPEN && other.out[i].at > ADIT_SEC(2))
 			b = &other.out[i];
-	assert_non_null(a);
-	assert_non_null(b);
-	assert_true(a->at == b->at);
-	assert_int_equal(a->local.port, b->local.port);
+	assert_true(a && b && a->at == b->at && a->local.port == b->local.port);
 }
 
 int main(void)

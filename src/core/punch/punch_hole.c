@@ -136,7 +136,10 @@ static void trigger(struct punch *p, struct punch_hole *h)
 {
 	struct punch_pair *pair = punch_pair_find(p, h->sock);
 
-	if (h->is_valid || !pair || pair->state != PUNCH_PAIR_OPEN)
+	if (!pair || pair->state != PUNCH_PAIR_OPEN)
+		return;
+	punch_pair_heard(p, pair);
+	if (h->is_valid)
 		return;
 	if (h->checks > 0 && adit_time_since(p->now, h->checked_at) < PUNCH_CHECK_PACE)
 		return;

@@ -48,16 +48,22 @@
  * A pair's probes. The head is what a hop between the routers buys: the sides may open this far apart (plus d) in the
  * wrong order. Longer costs every meeting the same time.
  */
-#define PUNCH_HEAD       ADIT_MS(300)
-#define PUNCH_HEAD_STEP  ADIT_MS(100) /* low-TTL probes in the head: 0, 100, 200 ms: one may be lost */
-#define PUNCH_LOUD       ADIT_MS(2000) /* a newcomer's full TTL on the steady pair (measured: 64 of 64) */
-#define PUNCH_LOUD_STEP  ADIT_MS(200)
-#define PUNCH_FULL_STEP  ADIT_MS(200) /* full TTL on a slot's pair: this, doubling, to at most */
-#define PUNCH_FULL_MAX   ADIT_SEC(5)
-#define PUNCH_QUIET_MIN  ADIT_SEC(10) /* low TTL while waiting: a Linux mapping lives 30 s, one probe may be lost */
-#define PUNCH_QUIET_MAX  ADIT_SEC(13)
-#define PUNCH_VALID_STEP ADIT_SEC(2) /* a valid pair that nobody took yet is kept open */
-#define PUNCH_VALID_MAX  ADIT_SEC(30) /* and closed by then */
+#define PUNCH_HEAD      ADIT_MS(300)
+#define PUNCH_HEAD_STEP ADIT_MS(100) /* low-TTL probes in the head: 0, 100, 200 ms: one may be lost */
+#define PUNCH_LOUD      ADIT_MS(2000) /* a newcomer's full TTL on the steady pair (measured: 64 of 64) */
+#define PUNCH_LOUD_STEP ADIT_MS(200)
+#define PUNCH_FULL_STEP ADIT_MS(200) /* full TTL on a slot's pair: this, doubling, to at most */
+#define PUNCH_FULL_MAX  ADIT_SEC(5)
+#define PUNCH_QUIET_MIN ADIT_SEC(10) /* low TTL while waiting: a Linux mapping lives 30 s, one probe may be lost */
+#define PUNCH_QUIET_MAX ADIT_SEC(13)
+/*
+ * A valid pair that nobody took yet is asked every 2 s for as long as a handshake may take and the peer may choose; it
+ * is closed when the peer has not asked for a minute (a path over there asks every 30 s at least). Both times differ,
+ * or two sides that do not want it would keep it alive for each other.
+ */
+#define PUNCH_VALID_STEP ADIT_SEC(2)
+#define PUNCH_VALID_ASK  ADIT_SEC(30)
+#define PUNCH_VALID_MAX  ADIT_SEC(60)
 /*
  * Pinned to one port there are no slots, so two sides that both missed the other's loud start would stay quiet for
  * ever. The connect side is loud for one probe this often: 64 s leaves an unanswered conntrack entry (30 s) time to go.

@@ -153,9 +153,13 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		consider_move(p, &d->remote);
 		return 0;
 	}
-	/* It shows one direction only: not a sign of life while something is owed, but no reason to ask when idle. */
+	/*
+	 * It shows one direction only: not a sign of life while something is owed, but when idle a reason to put the
+	 * own question off. Not for ever: who asks may be a punching machine that tries this hole for a while.
+	 */
 	if (p->waiting_since == ADIT_NEVER)
-		p->keepalive_at = adit_time_add(p->now, keepalive(p));
+		p->keepalive_at = adit_time_min(adit_time_add(p->now, keepalive(p)),
+						adit_time_add(p->heard_at, 2 * PUNCH_PATH_KEEPALIVE));
 	else if (p->state == PUNCH_PATH_IS_LOST)
 		p->probe_at = p->now;
 	return 0;
