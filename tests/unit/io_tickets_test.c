@@ -228,7 +228,7 @@ static int make_labels(int child)
 		return 1;
 	for (int i = 0; i < 10; i++) {
 		struct io_ticket t;
-		char label[16];
+		char label[32];
 
 		snprintf(label, sizeof(label), "c%d-%d", child, i);
 		if (io_tickets_new(&own, label, false, &rng, NOW, &t, &why) != 0)
