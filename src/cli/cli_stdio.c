@@ -62,15 +62,18 @@ int cli_stdio_start(int *ret_fd)
 {
 	pthread_t input_thread;
 	int pair[2];
+	int err;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return ADIT_ESYS;
 	our_end = pair[0];
-	errno = pthread_create(&output_thread, NULL, output_main, NULL);
-	if (errno == 0)
-		errno = pthread_create(&input_thread, NULL, input_main, NULL);
-	if (errno != 0)
+	err = pthread_create(&output_thread, NULL, output_main, NULL);
+	if (err == 0)
+		err = pthread_create(&input_thread, NULL, input_main, NULL);
+	if (err != 0) {
+		errno = err;
 		return ADIT_ESYS;
+	}
 	pthread_detach(input_thread); /* it may hang in a read of stdin; the end of the process ends it */
 	*ret_fd = pair[1];
 	return 0;

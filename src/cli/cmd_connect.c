@@ -17,8 +17,7 @@
 #include "endpoint/ep_share.h"
 #include "io/io_clock.h"
 
-#define PIPE_TIMEOUT ADIT_SEC(60) /* unless --timeout says otherwise: whoever waits behind a pipe is a program */
-#define RETRY_MS     1000 /* after a handshake that failed, before the peer is looked for again */
+#define RETRY_MS 1000 /* after a handshake that failed, before the peer is looked for again */
 
 struct connect {
 	struct cli *cli;
@@ -257,17 +256,15 @@ static void on_status(void *ctx, char *buf, size_t cap)
 
 static void start_timers(struct connect *c)
 {
-	adit_dur *timeout = &c->cli->opts.meet.timeout;
+	adit_dur timeout = c->cli->opts.meet.timeout;
 
-	if (c->is_pipe && *timeout == ADIT_NEVER)
-		*timeout = PIPE_TIMEOUT;
 	uv_timer_init(&c->run.loop, &c->timeout);
 	uv_timer_init(&c->run.loop, &c->retry);
 	uv_timer_init(&c->run.loop, &c->waiting);
 	c->timeout.data = c->retry.data = c->waiting.data = c;
 	c->timers = true;
-	if (*timeout != ADIT_NEVER)
-		uv_timer_start(&c->timeout, on_timeout, *timeout / ADIT_MS(1), 0);
+	if (timeout != ADIT_NEVER)
+		uv_timer_start(&c->timeout, on_timeout, timeout / ADIT_MS(1), 0);
 	uv_timer_start(&c->waiting, show_waiting, 1000, 1000);
 }
 
