@@ -70,6 +70,7 @@ static void on_stop(void *ctx)
 {
 	struct connect *c = of_run(ctx);
 
+	cli_info(&c->cli->msg, "ending; a second signal ends at once");
 	if (c->is_pipe)
 		leave_pipe(c, CLI_EXIT_OK);
 	else
