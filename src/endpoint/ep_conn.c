@@ -14,9 +14,11 @@
 #include "base/bytes.h"
 
 #define READ_VECS 16 /* chunks filled by one call */
-#define READ_WANT (256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
+#define READ_WANT \
+	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 #define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
-#define UNSENT_MAX (64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader */
+#define UNSENT_MAX (64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
+				*/
 
 struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
@@ -31,7 +33,7 @@ struct ep_conn {
 	bool local_full; /* nothing is written until the socket takes more */
 	bool eof_sent; /* the local end of file was passed on as FIN */
 	bool eof_received; /* the far end's FIN was passed on as shutdown */
-	bool draining;	   /* nothing new is taken from the local socket */
+	bool draining; /* nothing new is taken from the local socket */
 	bool watch_gone; /* while nothing is read: learn of a reset all the same */
 };
 
@@ -134,8 +136,8 @@ static bool read_local(struct ep_conn *c)
 }
 
 /*
- * The kernel's send buffer would swallow megabytes for a reader that has stopped, and the stream's window would grow for
- * them. A unix socket does not say, and has a small buffer.
+ * The kernel's send buffer would swallow megabytes for a reader that has stopped, and the stream's window would grow
+ * for them. A unix socket does not say, and has a small buffer.
  */
 static bool is_slow_reader(const struct ep_conn *c)
 {
@@ -261,7 +263,7 @@ bool ep_conn_drain_all(struct adit_list *list)
 {
 	bool is_done = true;
 
-	adit_list_each(it, list) {
+	adit_list_each (it, list) {
 		struct ep_conn *c = adit_container(it, struct ep_conn, node);
 
 		c->draining = true;

@@ -40,8 +40,8 @@ void ep_conn_news(struct ep_conn *c, unsigned news);
 /* Closes with a reset, without a call of |ended|. |code| for the far end. */
 void ep_conn_close(struct ep_conn *c, uint64_t code);
 /*
- * Before an orderly end: takes nothing more from the local sockets. Whether everything that was taken has been delivered, here
- * and there; to be asked again until it says so.
+ * Before an orderly end: takes nothing more from the local sockets. Whether everything that was taken has been
+ * delivered, here and there; to be asked again until it says so.
  */
 bool ep_conn_drain_all(struct adit_list *list);
 /* All of a list. */

@@ -10,10 +10,10 @@
 #include "io/io_clock.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
-#define DRAIN_MAX ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
-#define GOODBYE_MS 1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS 1000
-#define WAITING_MAX  4096 /* accepted connections that wait for stream credit or for a session */
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define GOODBYE_MS     1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS   1000
+#define WAITING_MAX    4096 /* accepted connections that wait for stream credit or for a session */
 
 struct ep_door {
 	struct adit_list node; /* in ep_connect.doors */
@@ -426,7 +426,7 @@ void ep_connect_shutdown(struct ep_connect *c, void (*done)(void *ctx), void *ct
 	c->gone = done;
 	c->gone_ctx = ctx;
 	c->drain_until = adit_time_add(io_clock_now(), DRAIN_MAX);
-	adit_list_each_safe(it, tmp, &c->doors)
+	adit_list_each_safe (it, tmp, &c->doors)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	uv_timer_start(&c->goodbye_timer, on_drain, 0, DRAIN_EVERY_MS);

@@ -13,9 +13,9 @@
 #include "io/io_clock.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
-#define DRAIN_MAX ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
-#define GOODBYE_MS 1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS 1000
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define GOODBYE_MS     1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS   1000
 
 struct serve_lane {
 	struct adit_list node;
@@ -411,7 +411,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 
 static void say_goodbye(struct ep_serve *s)
 {
-	adit_list_each(it, &s->lanes) {
+	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing)
@@ -425,7 +425,7 @@ static void on_drain(uv_timer_t *timer)
 	struct ep_serve *s = timer->data;
 	bool is_done = true;
 
-	adit_list_each(it, &s->lanes)
+	adit_list_each (it, &s->lanes)
 		is_done &= ep_conn_drain_all(&adit_container(it, struct serve_lane, node)->conns);
 	if (is_done || io_clock_now() >= s->drain_until)
 		say_goodbye(s);

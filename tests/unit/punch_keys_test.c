@@ -16,8 +16,8 @@ static void keys_of(struct punch_keys *k, uint8_t first)
 
 static void both_sides_derive_the_same_and_others_do_not(void **state)
 {
-	struct punch_keys a;
-	struct punch_keys b;
+	struct punch_keys a = {0};
+	struct punch_keys b = {0};
 	struct punch_keys c;
 
 	(void)state;
