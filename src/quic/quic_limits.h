@@ -32,6 +32,16 @@
  */
 #define QUIC_MIGRATIONS_UNACKED 12
 
+/*
+ * Migrations of the peer that the library is shown at once, and how long until one more: each uses up one of the
+ * QUIC_ACTIVE_CIDS - 1 spare connection ids, and a new one needs two round trips to come.
+ */
+#define QUIC_PATH_TOKENS      5
+#define QUIC_PATH_TOKEN_EVERY ADIT_SEC(1)
+
+/* Datagrams of a new path that are kept until the one that begins it: a client sends two PATH_CHALLENGEs ahead. */
+#define QUIC_EARLY_MAX 2
+
 /* A path we left counts as come back when the newer one has been silent for so long; less is reordering. */
 #define QUIC_PATH_RETURN ADIT_MS(500)
 
