@@ -79,8 +79,8 @@
 /* Unsent bytes of all streams from where each gets QUIC_STREAM_UNSENT_MIN only. */
 #define QUIC_UNSENT_TOTAL (8 * 1024 * 1024)
 
-/* Receive window of a new stream, bytes, and how far it may grow. */
-#define QUIC_WINDOW_MIN (32 * 1024)
+/* Receive window of a new stream, bytes, and how far it may grow: a stopped reader holds two whole chunks. */
+#define QUIC_WINDOW_MIN (2 * QUIC_CHUNK_SIZE)
 #define QUIC_WINDOW_MAX (32 * 1024 * 1024)
 
 /* What all streams of a connection may still send us or have sent unread, bytes. */
