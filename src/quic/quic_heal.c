@@ -101,7 +101,7 @@ void quic_heal_sent(struct quic *q, size_t n)
 		return;
 	/* Until then the pacer lets nothing but acknowledgements out. It would be early by its slack. */
 	h->paused_until = q->clock + heal_pause(q);
-	ngtcp2_conn_update_pkt_tx_time(q->conn, h->paused_until + QUIC_PACING_SLACK);
+	quic_shim_paced(q->conn, q->clock, h->paused_until + QUIC_PACING_SLACK);
 	/* The question may get lost. */
 	h->asks = h->state == QUIC_HEAL_ARMED;
 }

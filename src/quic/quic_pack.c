@@ -147,7 +147,7 @@ static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat
 		from = k->pace_at;
 	if (from > now + QUIC_PACING_SLACK)
 		from = now + QUIC_PACING_SLACK;
-	ngtcp2_conn_update_pkt_tx_time(q->conn, from);
+	quic_shim_paced(q->conn, now, from);
 	k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	k->quantum = 0;
 }
