@@ -17,8 +17,9 @@
 #define READ_WANT \
 	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 #define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
-#define UNSENT_MAX (64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
-				*/
+#define UNSENT_MAX                                                                                         \
+	(64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
+		     */
 
 struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */

@@ -33,17 +33,18 @@ class Skip(Exception):
 
 
 class Check:
-    def __init__(self, function, sentence, kind, limit, module, name):
+    def __init__(self, function, sentence, kind, limit, module, name, only_full):
         self.function, self.sentence, self.kind, self.limit = function, sentence, kind, limit
-        self.module, self.name = module, name
+        self.module, self.name, self.only_full = module, name, only_full
         self.result = None
 
 
-def check(sentence, kind="wait", limit=180, name=None):
-    """|limit|: seconds after which its processes are killed, so that it fails instead of hanging."""
+def check(sentence, kind="wait", limit=180, name=None, only_full=False):
+    """|limit|: seconds after which its processes are killed, so that it fails instead of hanging. |only_full|: it runs with
+    --full, and whenever it is asked for by name."""
     def add(function):
         module = re.sub("^check_", "", function.__module__)
-        registry.append(Check(function, sentence, kind, limit, module, name or function.__name__))
+        registry.append(Check(function, sentence, kind, limit, module, name or function.__name__, only_full))
         return function
     return add
 
