@@ -118,6 +118,13 @@ void cli_run_end(struct cli_run *r, int exit)
 
 void cli_run_close(struct cli_run *r)
 {
+	sigset_t both;
+
+	/* From here on a second signal has nothing left to end: the exit code stands. */
+	sigemptyset(&both);
+	sigaddset(&both, SIGINT);
+	sigaddset(&both, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &both, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
 	/* The close callbacks of everything that was let go of. A look-up that hangs is not waited for. */

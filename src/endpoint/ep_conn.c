@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,7 +16,10 @@
 #define READ_VECS 16 /* chunks filled by one call */
 #define READ_WANT \
 	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
-#define WRITE_VECS 16
+#define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
+#define UNSENT_MAX                                                                                         \
+	(64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
+		     */
 
 struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
@@ -29,6 +34,7 @@ struct ep_conn {
 	bool local_full; /* nothing is written until the socket takes more */
 	bool eof_sent; /* the local end of file was passed on as FIN */
 	bool eof_received; /* the far end's FIN was passed on as shutdown */
+	bool draining; /* nothing new is taken from the local socket */
 	bool watch_gone; /* while nothing is read: learn of a reset all the same */
 };
 
@@ -43,7 +49,7 @@ static void arm(struct ep_conn *c)
 {
 	int events = 0;
 
-	if (!c->eof_sent && !c->stream_full)
+	if (!c->eof_sent && !c->stream_full && !c->draining)
 		events |= UV_READABLE;
 	else if (c->watch_gone)
 		events |= UV_DISCONNECT;
@@ -130,6 +136,17 @@ static bool read_local(struct ep_conn *c)
 	return true;
 }
 
+/*
+ * The kernel's send buffer would swallow megabytes for a reader that has stopped, and the stream's window would grow
+ * for them. A unix socket does not say, and has a small buffer.
+ */
+static bool is_slow_reader(const struct ep_conn *c)
+{
+	int unsent = 0;
+
+	return ioctl(c->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > UNSENT_MAX;
+}
+
 /* Stream to local socket, as far as it takes bytes. false: the connection is gone. */
 static bool write_local(struct ep_conn *c)
 {
@@ -138,8 +155,13 @@ static bool write_local(struct ep_conn *c)
 
 	while (!c->local_full && (n = quic_stream_peek(bytes_of(c), vec, WRITE_VECS)) > 0) {
 		struct msghdr m = {.msg_iov = (struct iovec *)vec, .msg_iovlen = n};
-		ssize_t put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+		ssize_t put;
 
+		if (is_slow_reader(c)) {
+			c->local_full = true;
+			break;
+		}
+		put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
 		if (put < 0 && !is_transient(errno)) {
 			end_local(c);
 			return false;
@@ -194,7 +216,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		if (!write_local(c))
 			return;
 	}
-	if ((events & UV_READABLE) && !c->stream_full && !c->eof_sent && !read_local(c))
+	if ((events & UV_READABLE) && !c->stream_full && !c->eof_sent && !c->draining && !read_local(c))
 		return;
 	if (!finish_if_done(c))
 		arm(c);
@@ -238,11 +260,27 @@ void ep_conn_close_all(struct adit_list *list, uint64_t code)
 		ep_conn_close(adit_container(it, struct ep_conn, node), code);
 }
 
+bool ep_conn_drain_all(struct adit_list *list)
+{
+	bool is_done = true;
+
+	adit_list_each (it, list) {
+		struct ep_conn *c = adit_container(it, struct ep_conn, node);
+
+		c->draining = true;
+		arm(c);
+		if (quic_stream_unacked(bytes_of(c)) > 0 || quic_stream_readable(bytes_of(c)) > 0)
+			is_done = false;
+	}
+	return is_done;
+}
+
 int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream, struct adit_list *list,
 		ep_conn_ended *ended, void *ctx)
 {
 	struct ep_conn *c = calloc(1, sizeof(*c));
 	int on = 1;
+	int unsent = UNSENT_MAX;
 
 	if (!c || uv_poll_init(loop, &c->poll, fd) < 0) {
 		free(c);
@@ -251,7 +289,9 @@ int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_strea
 		link_stream_release(stream);
 		return ADIT_ENOMEM;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a unix socket says no, which is as good */
+	/* A unix socket says no to both, which is as good. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	c->fd = fd;
 	c->lane = lane;
 	c->stream = stream;

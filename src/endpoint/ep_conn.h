@@ -39,6 +39,11 @@ ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, s
 void ep_conn_news(struct ep_conn *c, unsigned news);
 /* Closes with a reset, without a call of |ended|. |code| for the far end. */
 void ep_conn_close(struct ep_conn *c, uint64_t code);
+/*
+ * Before an orderly end: takes nothing more from the local sockets. Whether everything that was taken has been
+ * delivered, here and there; to be asked again until it says so.
+ */
+bool ep_conn_drain_all(struct adit_list *list);
 /* All of a list. */
 void ep_conn_close_all(struct adit_list *list, uint64_t code);
 

@@ -9,9 +9,11 @@
 #include "endpoint/ep_listen.h"
 #include "io/io_clock.h"
 
-#define GOODBYE_MS   1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS 1000
-#define WAITING_MAX  4096 /* accepted connections that wait for stream credit or for a session */
+#define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define GOODBYE_MS     1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS   1000
+#define WAITING_MAX    4096 /* accepted connections that wait for stream credit or for a session */
 
 struct ep_door {
 	struct adit_list node; /* in ep_connect.doors */
@@ -49,6 +51,7 @@ struct ep_connect {
 	struct adit_list waiting;
 	size_t n_waiting;
 	struct ep_flow_in *flows;
+	adit_time drain_until;
 	void (*gone)(void *ctx);
 	void *gone_ctx;
 };
@@ -403,13 +406,30 @@ static void on_goodbye(uv_timer_t *timer)
 	c->gone(c->gone_ctx);
 }
 
+static void say_goodbye(struct ep_connect *c)
+{
+	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
+	io_lane_touch(c->lane);
+	uv_timer_start(&c->goodbye_timer, on_goodbye, GOODBYE_MS, 0);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+	struct ep_connect *c = timer->data;
+
+	if (ep_conn_drain_all(&c->conns) || io_clock_now() >= c->drain_until)
+		say_goodbye(c);
+}
+
 void ep_connect_shutdown(struct ep_connect *c, void (*done)(void *ctx), void *ctx)
 {
 	c->gone = done;
 	c->gone_ctx = ctx;
-	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
-	io_lane_touch(c->lane);
-	uv_timer_start(&c->goodbye_timer, on_goodbye, GOODBYE_MS, 0);
+	c->drain_until = adit_time_add(io_clock_now(), DRAIN_MAX);
+	adit_list_each_safe (it, tmp, &c->doors)
+		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
+	drop_waiting(c);
+	uv_timer_start(&c->goodbye_timer, on_drain, 0, DRAIN_EVERY_MS);
 }
 
 static void on_timer_closed(uv_handle_t *h)

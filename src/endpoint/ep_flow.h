@@ -23,7 +23,7 @@ typedef const struct ep_target *ep_flow_target(void *ctx, uint16_t service);
 ADIT_MUST_CHECK int ep_flow_out_new(uv_loop_t *loop, struct io_lane *lane, ep_flow_target *target, void *ctx,
 				    struct ep_flow_out **ret_flows);
 /* A payload from the peer (LINK_EVENT_DGRAM). Dropped where the target is not to be had. */
-void ep_flow_out_input(struct ep_flow_out *f, uint16_t service, uint32_t flow, const uint8_t *data, size_t len);
+void ep_flow_out_input(struct ep_flow_out *f, uint16_t service, uint32_t id, const uint8_t *data, size_t len);
 /* Ends all flows. */
 void ep_flow_out_clear(struct ep_flow_out *f);
 void ep_flow_out_free(struct ep_flow_out *f);
@@ -40,7 +40,7 @@ ADIT_MUST_CHECK int ep_flow_in_new(uv_loop_t *loop, struct io_lane *lane, struct
 /* Every door must have been closed. */
 void ep_flow_in_free(struct ep_flow_in *f);
 /* A payload from the peer. */
-void ep_flow_in_input(struct ep_flow_in *f, uint16_t service, uint32_t flow, const uint8_t *data, size_t len);
+void ep_flow_in_input(struct ep_flow_in *f, uint16_t service, uint32_t id, const uint8_t *data, size_t len);
 /* Takes over |fd|, a bound UDP socket. ESYS, ENOMEM. */
 ADIT_MUST_CHECK int ep_flow_door_new(struct ep_flow_in *f, int fd, ep_flow_service *service, void *ctx,
 				     struct ep_flow_door **ret_door);

@@ -12,8 +12,10 @@
 #include "endpoint/ep_flow.h"
 #include "io/io_clock.h"
 
-#define GOODBYE_MS   1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS 1000
+#define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define GOODBYE_MS     1000 /* how long the last packets may take to leave */
+#define UTC_EVERY_MS   1000
 
 struct serve_lane {
 	struct adit_list node;
@@ -51,6 +53,7 @@ struct ep_serve {
 	size_t n_peers;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
 	bool *failed; /* per service: its failure was told */
+	adit_time drain_until;
 	void (*gone)(void *ctx); /* ep_serve_shutdown() */
 	void *gone_ctx;
 };
@@ -406,10 +409,8 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 	return 0;
 }
 
-void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
+static void say_goodbye(struct ep_serve *s)
 {
-	s->gone = done;
-	s->gone_ctx = ctx;
 	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
@@ -417,6 +418,25 @@ void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
 			lane_close(lane, FWD_CLOSE_SHUTTING_DOWN);
 	}
 	uv_timer_start(&s->goodbye_timer, on_goodbye, adit_list_is_empty(&s->lanes) ? 0 : GOODBYE_MS, 0);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+	struct ep_serve *s = timer->data;
+	bool is_done = true;
+
+	adit_list_each (it, &s->lanes)
+		is_done &= ep_conn_drain_all(&adit_container(it, struct serve_lane, node)->conns);
+	if (is_done || io_clock_now() >= s->drain_until)
+		say_goodbye(s);
+}
+
+void ep_serve_shutdown(struct ep_serve *s, void (*done)(void *ctx), void *ctx)
+{
+	s->gone = done;
+	s->gone_ctx = ctx;
+	s->drain_until = adit_time_add(io_clock_now(), DRAIN_MAX);
+	uv_timer_start(&s->goodbye_timer, on_drain, 0, DRAIN_EVERY_MS);
 }
 
 static void on_timer_closed(uv_handle_t *h)

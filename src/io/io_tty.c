@@ -106,31 +106,41 @@ static int ask_blind(int fd, char *line, size_t max, size_t *ret_len)
 	return err;
 }
 
+/* Asks on the terminal |fd|; the line is |line|, of at most |max| bytes. */
+static int ask(int fd, const char *prompt, char *line, size_t max, size_t *ret_len, struct io_why *why)
+{
+	int err;
+
+	say(fd, prompt);
+	err = ask_blind(fd, line, max, ret_len);
+	say(fd, "\n");
+	if (err == ADIT_ENOENT)
+		return io_why_set(why, err, "nothing was entered");
+	if (err == ADIT_EFULL)
+		return io_why_set(why, err, "more than %zu characters were entered", max);
+	if (err != 0)
+		return io_why_set(why, err, "cannot ask on the terminal: %s", strerror(errno));
+	return 0;
+}
+
 int io_tty_ask(const char *prompt, size_t max, struct io_text *ret_text, struct io_why *why)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	char *line = malloc(max + 1);
+	char *line;
 	size_t len = 0;
 	int err;
 
-	if (fd < 0 || !line) {
-		err = io_why_set(why, ADIT_ESYS, "cannot ask on the terminal: %s", strerror(errno));
-	} else {
-		say(fd, prompt);
-		err = ask_blind(fd, line, max, &len);
-		say(fd, "\n");
-		if (err == ADIT_ENOENT)
-			io_why_set(why, err, "nothing was entered");
-		else if (err == ADIT_EFULL)
-			io_why_set(why, err, "more than %zu characters were entered", max);
-		else if (err != 0)
-			io_why_set(why, err, "cannot ask on the terminal: %s", strerror(errno));
-	}
-	if (fd >= 0)
+	if (fd < 0)
+		return io_why_set(why, ADIT_ESYS, "cannot ask on the terminal: %s", strerror(errno));
+	line = malloc(max + 1);
+	if (!line) {
 		close(fd);
+		return io_why_set(why, ADIT_ENOMEM, "cannot ask on the terminal: out of memory");
+	}
+	err = ask(fd, prompt, line, max, &len, why);
+	close(fd);
 	if (err != 0) {
-		if (line)
-			adit_bytes_wipe(line, len);
+		adit_bytes_wipe(line, len);
 		free(line);
 		return err;
 	}

@@ -21,7 +21,7 @@
 /* Bytes a frame costs on a real wire beyond its own: preamble 8, FCS 4, gap 12 (IEEE 802.3). */
 #define BOX_WIRE_OVERHEAD 24
 
-/* Nanoseconds. A receive stamp older than this is not believed: the system's clock was stepped. */
+/* Nanoseconds. A receive stamp further from now than this is not believed: the system's clock was stepped. */
 #define BOX_STAMP_MAX_AGE ADIT_SEC(1)
 
 /* Milliseconds, per cent, Mbit/s, KB: what the command line takes at most. */

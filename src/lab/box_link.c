@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,11 +38,17 @@ static int fail(const char *what, const char *detail)
 	return 4;
 }
 
-/* A wire is punctual: no timer slack, and before other processes where that is allowed. */
-static void be_punctual(void)
+/*
+ * A wire is hardware and waits for no processor: no timer slack, and where allowed (root) before all other processes
+ * if it keeps time. One without delay and rate only carries, as fast as it can, and must not lock others out.
+ */
+static void be_punctual(const struct box_line_config *line)
 {
+	struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+
 	(void)prctl(PR_SET_TIMERSLACK, 1UL);
-	(void)setpriority(PRIO_PROCESS, 0, -10);
+	if ((line->delay == 0 && line->rate == 0) || sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
+		(void)setpriority(PRIO_PROCESS, 0, -10);
 }
 
 static int box_link_open(struct box_link *k, const struct box_link_config *cfg)
@@ -168,8 +175,10 @@ static int box_link_loop(struct box_link *k)
 		if (err || stop)
 			return err;
 		do {
+			/* In this order: who is interrupted between the two delivers late, never early. */
+			int64_t utc = clock_ns(CLOCK_REALTIME);
 			adit_time now = (adit_time)clock_ns(CLOCK_BOOTTIME);
-			int64_t utc_offset = clock_ns(CLOCK_REALTIME) - (int64_t)now;
+			int64_t utc_offset = utc - (int64_t)now;
 
 			n = 0;
 			for (int side = 0; side < 2; side++) {
@@ -201,7 +210,7 @@ int box_link_run(const struct box_link_config *cfg)
 	int err = box_link_open(&link, cfg);
 
 	if (!err) {
-		be_punctual();
+		be_punctual(&cfg->line);
 		/* Whoever started us may go on now: frames pass from here. */
 		printf("ready\n");
 		fflush(stdout);

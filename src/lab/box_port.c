@@ -166,7 +166,10 @@ static adit_time stamp_of(const struct msghdr *m, adit_time now, int64_t utc_off
 			continue;
 		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
 		at = (adit_time)((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec - utc_offset);
-		return at <= now && now - at < BOX_STAMP_MAX_AGE ? at : now;
+		/* It may have come after |now| was read: its own time is right, or it would leave early. */
+		return adit_time_since(now, at) < BOX_STAMP_MAX_AGE && adit_time_since(at, now) < BOX_STAMP_MAX_AGE
+			       ? at
+			       : now;
 	}
 	return now;
 }

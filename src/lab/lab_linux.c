@@ -70,37 +70,46 @@ static bool pick_port(struct lab_linux *l, adit_time now, struct lab_tuple *out)
 	return false;
 }
 
-/* The source with which a new flow from inside leaves. False: no port is free. */
-static bool pick_source(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct lab_tuple *ret_out)
+/*
+ * The source that a new flow from inside would like to leave with: the one its socket has toward others already, else
+ * its own port; with "random" any port.
+ */
+static struct lab_tuple wanted_source(struct lab_linux *l, adit_time now, const struct lab_flow *f)
 {
-	struct lab_tuple out = {.src = adit_addr_with_port(l->cfg.wan, f->src.port), .dst = f->dst};
+	struct lab_tuple own = {.src = adit_addr_with_port(l->cfg.wan, f->src.port), .dst = f->dst};
+	struct lab_tuple again = own;
+	struct lab_ct_entry *same = l->cfg.random ? NULL : lab_ct_find_src(&l->ct, now, &f->src);
 
-	if (!l->cfg.random) {
-		struct lab_ct_entry *same = lab_ct_find_src(&l->ct, now, &f->src);
-
-		/* What this socket is already known as, if that is an address of the outside. */
-		if (same && adit_addr_eq_ip(&same->tuple[LAB_CT_REPLY].dst, &l->cfg.wan)) {
-			struct lab_tuple again = {.src = same->tuple[LAB_CT_REPLY].dst, .dst = f->dst};
-
-			if (!is_taken(l, now, &again)) {
-				*ret_out = again;
-				return true;
-			}
-		}
+	if (l->cfg.random) {
+		(void)pick_port(l, now, &own);
+		return own;
 	}
-	if ((l->cfg.random || is_taken(l, now, &out)) && !pick_port(l, now, &out))
+	if (!same || !adit_addr_eq_ip(&same->tuple[LAB_CT_REPLY].dst, &l->cfg.wan))
+		return own;
+	again.src = same->tuple[LAB_CT_REPLY].dst;
+	return is_taken(l, now, &again) ? own : again;
+}
+
+/*
+ * Remembers a flow |orig| that goes on as |on|. If answers to |on| would be taken for another flow's, it goes on from
+ * another port, at random: the kernel does that to whatever is new, masqueraded or not. False: no port is free.
+ */
+static bool remember(struct lab_linux *l, adit_time now, const struct lab_tuple *orig, struct lab_tuple *on)
+{
+	struct lab_tuple reply;
+
+	if (is_taken(l, now, on) && !pick_port(l, now, on))
 		return false;
-	*ret_out = out;
-	return true;
+	reply = lab_tuple_invert(on);
+	return lab_ct_add(&l->ct, now, orig, &reply) != NULL;
 }
 
 /* A packet to the router itself, of no flow yet, that has been let in. */
 static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const struct lab_tuple *t)
 {
-	struct lab_tuple reply = lab_tuple_invert(t);
-	enum lab_ct_dir dir;
+	struct lab_tuple on = *t;
 
-	if (lab_ct_find(&l->ct, now, &reply, &dir) || !lab_ct_add(&l->ct, now, t, &reply)) {
+	if (!remember(l, now, t, &on)) {
 		l->nat.stats.full++;
 		return LAB_DROP;
 	}
@@ -108,32 +117,33 @@ static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const st
 	return LAB_LOCAL;
 }
 
-static enum lab_verdict out_new(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src)
+/* How a packet of |e| that came in direction |dir| goes on: as if the answers' direction were turned round. */
+static struct lab_flow translated(const struct lab_ct_entry *e, enum lab_ct_dir dir)
+{
+	return (struct lab_flow){.src = e->tuple[!dir].dst, .dst = e->tuple[!dir].src};
+}
+
+static enum lab_verdict out_new(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	struct lab_tuple t = {.src = f->src, .dst = f->dst};
 	struct lab_tuple out;
-	struct lab_tuple reply;
 
 	if (is_own(l, &f->dst))
 		return deliver_new(l, now, &t);
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
-	if (!pick_source(l, now, f, &out)) {
-		l->nat.stats.full++;
-		return LAB_DROP;
-	}
-	reply = lab_tuple_invert(&out);
-	if (!lab_ct_add(&l->ct, now, &t, &reply)) {
+	out = wanted_source(l, now, f);
+	if (!remember(l, now, &t, &out)) {
 		l->nat.stats.full++;
 		return LAB_DROP;
 	}
 	l->nat.stats.mappings++;
 	l->nat.stats.moved += out.src.port != f->src.port;
-	*ret_src = out.src;
+	*ret_flow = (struct lab_flow){.src = out.src, .dst = out.dst};
 	return LAB_FORWARD;
 }
 
-static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src)
+static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	struct lab_linux *l = linux_of(n);
 	struct lab_tuple t = {.src = f->src, .dst = f->dst};
@@ -141,13 +151,13 @@ static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct
 	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
 
 	if (!e)
-		return out_new(l, now, f, ret_src);
+		return out_new(l, now, f, ret_flow);
 	lab_ct_refresh(&l->ct, now, e, dir);
 	if (is_own(l, &f->dst))
 		return LAB_LOCAL;
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
-	*ret_src = e->tuple[!dir].dst;
+	*ret_flow = translated(e, dir);
 	return LAB_FORWARD;
 }
 
@@ -159,14 +169,43 @@ static enum lab_verdict by_policy(struct lab_linux *l)
 	return l->cfg.input == LAB_INPUT_REJECT ? LAB_REJECT : LAB_DROP;
 }
 
-static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_dst)
+static const struct lab_forward *find_forward(const struct lab_linux *l, uint16_t port)
+{
+	for (size_t i = 0; i < LAB_FORWARDS_MAX && port != 0; i++)
+		if (l->cfg.forwards[i].port == port)
+			return &l->cfg.forwards[i];
+	return NULL;
+}
+
+/* A new packet to a forwarded port. It is its source that is moved where the answers would clash. */
+static enum lab_verdict forward_new(struct lab_linux *l, adit_time now, const struct lab_flow *f,
+				    const struct lab_forward *fwd, struct lab_flow *ret_flow)
+{
+	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	struct lab_tuple on = {.src = f->src, .dst = fwd->to};
+
+	if (f->ttl <= 1)
+		return LAB_EXPIRED;
+	if (!remember(l, now, &t, &on)) {
+		l->nat.stats.full++;
+		return LAB_DROP;
+	}
+	l->nat.stats.mappings++;
+	*ret_flow = (struct lab_flow){.src = on.src, .dst = on.dst};
+	return LAB_FORWARD;
+}
+
+static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	struct lab_linux *l = linux_of(n);
 	struct lab_tuple t = {.src = f->src, .dst = f->dst};
 	enum lab_ct_dir dir;
 	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
+	const struct lab_forward *fwd;
 	enum lab_verdict v;
 
+	if (!e && (fwd = find_forward(l, f->dst.port)) != NULL)
+		return forward_new(l, now, f, fwd, ret_flow);
 	if (!e) {
 		v = by_policy(l);
 		return v == LAB_LOCAL ? deliver_new(l, now, &t) : v;
@@ -178,7 +217,7 @@ static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct 
 		return by_policy(l);
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
-	*ret_dst = e->tuple[!dir].src;
+	*ret_flow = translated(e, dir);
 	return LAB_FORWARD;
 }
 

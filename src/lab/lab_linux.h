@@ -23,10 +23,19 @@ enum lab_input {
 	LAB_INPUT_ACCEPT,
 };
 
+/* A port forwarded inside: a DNAT rule, with which new packets to it go by the policy no more. */
+struct lab_forward {
+	uint16_t port;
+	struct adit_addr to;
+};
+
+#define LAB_FORWARDS_MAX 4
+
 struct lab_linux_config {
 	struct adit_addr wan; /* the address outside, port 0 */
 	struct adit_addr lan; /* and inside */
 	enum lab_input input; /* what happens to new packets from outside for the router itself */
+	struct lab_forward forwards[LAB_FORWARDS_MAX]; /* port 0: none */
 	bool random; /* masquerade random: never the flow's own port, and nothing shared between flows */
 	adit_dur unreplied; /* 0: LAB_UDP_UNREPLIED */
 	adit_dur replied; /* 0: LAB_UDP_REPLIED */

@@ -23,7 +23,7 @@ struct lab_flow {
 };
 
 enum lab_verdict {
-	LAB_FORWARD, /* on to the other side, with the address returned and the TTL one lower */
+	LAB_FORWARD, /* on to the other side, with the addresses returned and the TTL one lower */
 	LAB_LOCAL, /* for the router itself, where nobody listens: ICMP port unreachable */
 	LAB_REJECT, /* refused by a rule that says so: ICMP port unreachable too, but nothing is remembered */
 	LAB_DROP, /* refused in silence */
@@ -33,10 +33,10 @@ enum lab_verdict {
 struct lab_nat;
 
 struct lab_nat_ops {
-	/* A packet from inside. FORWARD: |ret_src| is the source it leaves with. */
-	enum lab_verdict (*out)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_src);
-	/* A packet from outside to an address of the router. FORWARD: |ret_dst| is where it goes inside. */
-	enum lab_verdict (*in)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct adit_addr *ret_dst);
+	/* A packet from inside. FORWARD: |ret_flow| is how it leaves outside (its TTL means nothing). */
+	enum lab_verdict (*out)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow);
+	/* A packet from outside to an address of the router. FORWARD: |ret_flow| is how it goes on inside. */
+	enum lab_verdict (*in)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow);
 	/*
 	 * An ICMP error, from either side, quotes |quoted|: rewritten to how that packet looked on the other side.
 	 * False: it belongs to no flow that is known, and is dropped.

@@ -73,21 +73,19 @@ void lab_router_rx(struct lab_router *r, struct lab_iface *on, struct lab_pkt *p
 {
 	struct lab_flow f = {.src = p->src, .dst = p->dst, .ttl = p->ttl};
 	bool out = on == r->inside;
-	struct adit_addr a;
+	struct lab_flow g;
 	enum lab_verdict v;
 
 	if (p->is_icmp) {
 		forward_icmp(r, on, p);
 		return;
 	}
-	v = out ? r->nat->ops->out(r->nat, r->sim->now, &f, &a) : r->nat->ops->in(r->nat, r->sim->now, &f, &a);
+	v = out ? r->nat->ops->out(r->nat, r->sim->now, &f, &g) : r->nat->ops->in(r->nat, r->sim->now, &f, &g);
 	switch (v) {
 	case LAB_FORWARD:
 		p->ttl--;
-		if (out)
-			p->src = a;
-		else
-			p->dst = a;
+		p->src = g.src;
+		p->dst = g.dst;
 		lab_net_send(out ? r->outside : r->inside, p);
 		break;
 	case LAB_LOCAL:

@@ -4,60 +4,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "core/punch/punch_path.h"
-#include "link/link_limits.h"
-#include "link/link_session.h"
+#include "link/link_int.h"
 
 #define SOCK_BASE 1 /* punch numbers its sockets from here */
-
-/* A proven way to the peer. It owns its socket: taken from the punching machine, closed or given back with the path. */
-struct link_path {
-	bool used;
-	bool lost;
-	uint32_t gen;
-	uint32_t sock;
-	struct punch_path keep;
-	struct link_path_info info;
-};
-
-/* Who may begin a QUIC handshake or go on with one from a new address. */
-struct link_known {
-	bool used;
-	uint32_t sock;
-	struct link_path_info info;
-	uint64_t instance;
-	adit_time at;
-};
-
-struct link {
-	struct link_config cfg;
-	struct punch_config punch_cfg;
-	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
-	struct punch punch;
-	bool punch_busy;     /* it was touched and may have outputs; else it is left alone until |punch_at| */
-	adit_time punch_at;
-	enum link_state state;
-	adit_time since; /* of |state| */
-	adit_time search_at; /* when the search for a path began */
-	adit_time linger_at; /* OUTAGE: when the session is over */
-	adit_time migrate_at; /* a migration QUIC put off */
-	uint32_t last_gen;
-	struct link_path path[LINK_PATHS_MAX];
-	struct link_known known[LINK_KNOWN_MAX];
-	struct link_session *session; /* up, or on its way there */
-	struct link_path *session_path;
-	struct link_session *incoming; /* serve: a restarted peer, not admitted yet */
-	struct link_path *incoming_path;
-	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
-	struct link_event incoming_up; /* the UP that waits until the old session's DOWN was told */
-	bool has_incoming_up;
-	struct link_event queue[LINK_QUEUE_MAX];
-	size_t n_queue;
-	uint32_t close_sock[LINK_PATHS_MAX];
-	size_t n_close;
-	adit_utc utc;
-	adit_time utc_at;
-};
 
 const char *link_state_name(enum link_state s)
 {
@@ -164,102 +113,6 @@ void link_start(struct link *l, adit_time now)
 	l->punch_busy = true;
 }
 
-/* --- paths --- */
-
-static bool path_in_use(const struct link *l, const struct link_path *p)
-{
-	return p == l->session_path || p == l->incoming_path;
-}
-
-static bool sock_in_use(const struct link *l, uint32_t sock)
-{
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used && l->path[i].sock == sock)
-			return true;
-	return false;
-}
-
-/* Closes its socket. The punching machine opens the steady pair's again when it wants it. */
-static void path_drop(struct link *l, adit_time now, struct link_path *p)
-{
-	if (!p || !p->used || path_in_use(l, p))
-		return;
-	p->used = false;
-	if (sock_in_use(l, p->sock))
-		return;
-	if (l->n_close < LINK_PATHS_MAX)
-		l->close_sock[l->n_close++] = p->sock;
-	punch_released(&l->punch, now, p->sock);
-	l->punch_busy = true;
-}
-
-static struct link_path *path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
-				  uint64_t instance)
-{
-	struct link_path *p = NULL;
-
-	for (size_t i = 0; i < LINK_PATHS_MAX && !p; i++)
-		if (!l->path[i].used)
-			p = &l->path[i];
-	if (!p)
-		return NULL;
-	if (!sock_in_use(l, sock) && punch_take(&l->punch, sock) < 0)
-		return NULL;
-	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info};
-	p->info.took = adit_time_since(now, l->search_at);
-	punch_path_init(&p->keep, &l->punch_cfg, now, sock, &info->local, &info->remote, instance);
-	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
-	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
-		   punch_how_name(info->how));
-	return p;
-}
-
-static struct link_path *path_find(struct link *l, uint32_t sock, const struct adit_addr *remote)
-{
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used && l->path[i].sock == sock && adit_addr_eq(&l->path[i].info.remote, remote))
-			return &l->path[i];
-	return NULL;
-}
-
-static struct link_path *path_by_gen(struct link *l, uint32_t gen)
-{
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used && l->path[i].gen == gen)
-			return &l->path[i];
-	return NULL;
-}
-
-static void known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
-		      uint64_t instance)
-{
-	struct link_known *slot = &l->known[0];
-
-	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
-		struct link_known *k = &l->known[i];
-
-		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, &info->remote)) {
-			slot = k;
-			break;
-		}
-		if (!k->used ? slot->used : (slot->used && k->at < slot->at))
-			slot = k;
-	}
-	*slot = (struct link_known){.used = true, .sock = sock, .info = *info, .instance = instance, .at = now};
-}
-
-static struct link_known *known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote)
-{
-	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
-		struct link_known *k = &l->known[i];
-
-		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, remote) &&
-		    adit_time_since(now, k->at) <= LINK_KNOWN_FOR)
-			return k;
-	}
-	return NULL;
-}
-
 /* --- sessions --- */
 
 static bool stands_still(const struct link_path *p)
@@ -283,7 +136,7 @@ static void session_retire(struct link *l, adit_time now)
 	l->session = NULL;
 	l->session_path = NULL;
 	l->migrate_at = ADIT_NEVER;
-	path_drop(l, now, old);
+	link_path_drop(l, now, old);
 }
 
 /* Its last packet goes out only over a living path. */
@@ -292,11 +145,15 @@ static void session_end(struct link *l, adit_time now, enum link_reason reason, 
 	link_session_end(l->session, now, reason, code, !stands_still(l->session_path));
 }
 
-static void search_again(struct link *l, adit_time now)
+/* Serve, after a session: for a peer that said goodbye it waits quietly, one that was lost it looks for. */
+static void search_again(struct link *l, adit_time now, enum link_reason reason)
 {
 	l->search_at = now;
 	set_state(l, now, LINK_SEEKING);
-	punch_start(&l->punch, now);
+	if (reason == LINK_REASON_PEER)
+		punch_wait(&l->punch, now);
+	else
+		punch_start(&l->punch, now);
 	l->punch_busy = true;
 }
 
@@ -307,7 +164,7 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 
 	quic_config_fill(l, &cfg);
 	if (quic_connect(&cfg, now, p->gen, &q) < 0 || link_session_new(&l->cfg, now, q, &l->session) < 0) {
-		path_drop(l, now, p);
+		link_path_drop(l, now, p);
 		return;
 	}
 	l->session_path = p;
@@ -335,7 +192,7 @@ static void switch_to(struct link *l, adit_time now, struct link_path *p)
 
 	l->session_path = p;
 	if (old != p)
-		path_drop(l, now, old);
+		link_path_drop(l, now, old);
 	migrate(l, now);
 	if (!was_outage)
 		return;
@@ -405,12 +262,12 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 
 	if (*slot)
 		return ADIT_EFULL; /* one at a time; it has LINK_ADMIT_WITHIN */
-	p = path_new(l, now, d->sock, &k->info, k->instance);
+	p = link_path_new(l, now, d->sock, &k->info, k->instance);
 	if (!p)
 		return ADIT_EFULL;
 	quic_config_fill(l, &cfg);
 	if (quic_accept(&cfg, now, p->gen, d->data, d->len, &q) < 0 || link_session_new(&l->cfg, now, q, slot) < 0) {
-		path_drop(l, now, p);
+		link_path_drop(l, now, p);
 		return ADIT_EPROTO;
 	}
 	*slot_path = p;
@@ -435,7 +292,7 @@ static int feed(struct link_session *s, adit_time now, uint32_t gen, const struc
 /* A session's packet from an address that is not its path: the peer moved there, if the address has proved itself. */
 static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgram *d)
 {
-	struct link_known *k = known_find(l, now, d->sock, &d->remote);
+	struct link_known *k = link_known_find(l, now, d->sock, &d->remote);
 	struct link_path *p;
 
 	if (!k)
@@ -445,21 +302,21 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 			return begin_incoming(l, now, k, d);
 		return ADIT_EIGNORED;
 	}
-	p = path_new(l, now, d->sock, &k->info, k->instance);
+	p = link_path_new(l, now, d->sock, &k->info, k->instance);
 	if (!p)
 		return ADIT_EFULL;
 	if (feed(l->session, now, p->gen, d) > 0) {
 		heard(l, now, p);
 		switch_to(l, now, p);
 	} else {
-		path_drop(l, now, p);
+		link_path_drop(l, now, p);
 	}
 	return 0;
 }
 
 static int quic_dgram_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
-	struct link_path *p = path_find(l, d->sock, &d->remote);
+	struct link_path *p = link_path_find(l, d->sock, &d->remote);
 	struct link_session *s = NULL;
 
 	if (l->session && l->session_path == p && p && quic_is_mine(l->session->quic, d->data, d->len))
@@ -552,10 +409,10 @@ static void on_valid(struct link *l, adit_time now, const struct punch_event *e)
 	struct link_path_info info = info_of(e);
 	struct link_path *p;
 
-	known_add(l, now, e->sock, &info, e->instance);
+	link_known_add(l, now, e->sock, &info, e->instance);
 	if (l->cfg.role != PUNCH_CONNECT || (l->state != LINK_SEEKING && l->state != LINK_OUTAGE))
 		return;
-	p = path_new(l, now, e->sock, &info, e->instance);
+	p = link_path_new(l, now, e->sock, &info, e->instance);
 	if (!p)
 		return;
 	if (l->state == LINK_SEEKING)
@@ -573,8 +430,8 @@ static void punch_events(struct link *l, adit_time now)
 
 		switch (e.kind) {
 		case PUNCH_EVENT_HEARD:
-			if (!known_find(l, now, e.sock, &e.remote))
-				known_add(l, now, e.sock, &info, e.instance);
+			if (!link_known_find(l, now, e.sock, &e.remote))
+				link_known_add(l, now, e.sock, &info, e.instance);
 			break;
 		case PUNCH_EVENT_VALID:
 			on_valid(l, now, &e);
@@ -606,7 +463,7 @@ static void on_back(struct link *l, adit_time now, struct link_path *p)
 static void on_moved(struct link *l, adit_time now, struct link_path *p, const struct punch_path_event *e)
 {
 	p->info.remote = e->remote;
-	known_add(l, now, p->sock, &p->info, e->instance);
+	link_known_add(l, now, p->sock, &p->info, e->instance);
 	if (p == l->session_path)
 		queue_path_event(l, LINK_EVENT_MOVED, p);
 }
@@ -632,7 +489,7 @@ static void path_events(struct link *l, adit_time now, struct link_path *p)
 			break;
 		case PUNCH_PATH_EVENT_HEARD:
 			info.remote = e.remote;
-			known_add(l, now, p->sock, &info, e.instance);
+			link_known_add(l, now, p->sock, &info, e.instance);
 			break;
 		case PUNCH_PATH_EVENT_RESTARTED:
 			on_restarted(l, now, p);
@@ -654,7 +511,7 @@ static void reap(struct link *l, adit_time now)
 	link_session_free(l->incoming);
 	l->incoming = NULL;
 	l->incoming_path = NULL;
-	path_drop(l, now, p);
+	link_path_drop(l, now, p);
 }
 
 static void session_tick(struct link_session *s, adit_time now, const struct link_path *p)
@@ -712,7 +569,7 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 	if (!s || stands_still(p))
 		return 0;
 	while (quic_output(s->quic, now, &b)) {
-		struct link_path *to = path_by_gen(l, b.path);
+		struct link_path *to = link_path_by_gen(l, b.path);
 
 		if (!to)
 			continue; /* a path that is gone: lost on the way */
@@ -762,7 +619,7 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 	}
 }
 
-static void on_down(struct link *l, adit_time now)
+static void on_down(struct link *l, adit_time now, enum link_reason reason)
 {
 	session_retire(l, now);
 	if (l->incoming) {
@@ -776,7 +633,7 @@ static void on_down(struct link *l, adit_time now)
 	if (l->state == LINK_OVER)
 		return;
 	if (l->cfg.role == PUNCH_SERVE)
-		search_again(l, now);
+		search_again(l, now, reason);
 	else
 		set_state(l, now, LINK_SEEKING);
 }
@@ -789,7 +646,7 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 		ret_event->path = l->session_path->info;
 		on_up(l, now, ret_event);
 	} else if (ret_event->kind == LINK_EVENT_DOWN) {
-		on_down(l, now);
+		on_down(l, now, ret_event->reason);
 	}
 	return true;
 }

@@ -3,9 +3,12 @@
 #define ADIT_LINK_LIMITS_H
 
 #include "base/time.h"
+#include "core/punch/punch_limits.h"
 
 #define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
-#define LINK_KNOWN_MAX 32 /* addresses that sent a valid probe: those of a few slots; the oldest is forgotten */
+/* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
+ * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */
+#define LINK_KNOWN_MAX PUNCH_HOLES_MAX
 #define LINK_QUEUE_MAX 8 /* events of the link's own that wait for the driver; one input makes three at most */
 
 /* An address that sent a valid probe may begin a QUIC handshake for this long: a slot pair lives 128 s at most. */

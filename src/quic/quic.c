@@ -175,6 +175,7 @@ static int conn_make(struct quic *q, const struct quic_config *cfg, const ngtcp2
 	settings_fill(q, cfg, &settings);
 	params_fill(q, cfg, &params);
 	if (q->server) {
+		assert(original); /* of the client's first Initial */
 		quic_shim_original_dcid(&params, original);
 		memcpy(q->cids.original, original->data, original->datalen);
 		q->cids.original_len = original->datalen;

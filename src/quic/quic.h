@@ -22,8 +22,8 @@
 #include "base/rng.h"
 #include "base/time.h"
 
-#define QUIC_KEY_LEN  32
-#define QUIC_ALPN     "adit/1"
+#define QUIC_KEY_LEN 32
+#define QUIC_ALPN    "adit/1"
 
 struct quic;
 struct quic_stream;
@@ -35,12 +35,12 @@ ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8
 void quic_creds_free(struct quic_creds *c);
 
 struct quic_config {
-	struct quic_creds *creds;  /* borrowed */
+	struct quic_creds *creds; /* borrowed */
 	const struct adit_log *log; /* borrowed; may be NULL */
 	struct adit_rng rng;
-	uint8_t pin[QUIC_KEY_LEN];  /* connect side: the only acceptable peer key; ignored by quic_accept */
-	adit_dur idle_timeout;	    /* linger: how long a connection survives silence */
-	bool cubic;		    /* CUBIC instead of BBRv2 */
+	uint8_t pin[QUIC_KEY_LEN]; /* connect side: the only acceptable peer key; ignored by quic_accept */
+	adit_dur idle_timeout; /* linger: how long a connection survives silence */
+	bool cubic; /* CUBIC instead of BBRv2 */
 };
 
 /* A client connection; its first packets come from quic_output(). ENOMEM or 0. */
@@ -82,21 +82,22 @@ struct quic_batch {
 int quic_output(struct quic *q, adit_time now, struct quic_batch *ret_batch);
 
 enum quic_event_kind {
-	QUIC_EVENT_HANDSHAKE, /* both sides proved their keys; quic_peer_key() and quic_export() work; streams may be used */
+	QUIC_EVENT_HANDSHAKE, /* both sides proved their keys; quic_peer_key() and quic_export() work; streams may be
+				 used */
 	QUIC_EVENT_CONFIRMED, /* the other side has accepted us too (HANDSHAKE_DONE); "connected" may be said */
-	QUIC_EVENT_STREAM,    /* |stream| has news: quic_stream_news() */
-	QUIC_EVENT_CREDIT,    /* quic_stream_open() gave EAGAIN before; now it would open one */
-	QUIC_EVENT_DGRAM,     /* |data|, |len|: an RFC 9221 datagram, good until the next call */
-	QUIC_EVENT_CLOSED,    /* it is over: |close|; only quic_free() is left */
+	QUIC_EVENT_STREAM, /* |stream| has news: quic_stream_news() */
+	QUIC_EVENT_CREDIT, /* quic_stream_open() gave EAGAIN before; now it would open one */
+	QUIC_EVENT_DGRAM, /* |data|, |len|: an RFC 9221 datagram, good until the next call */
+	QUIC_EVENT_CLOSED, /* it is over: |close|; only quic_free() is left */
 };
 
 enum quic_close_kind {
-	QUIC_CLOSE_LOCAL,    /* quic_close() was called */
+	QUIC_CLOSE_LOCAL, /* quic_close() was called */
 	QUIC_CLOSE_PEER_APP, /* the peer's application closed it, |code| is the peer's */
-	QUIC_CLOSE_PEER,     /* the peer's transport closed it; |code| is a QUIC error code (0x100 + TLS alert) */
-	QUIC_CLOSE_IDLE,     /* nothing heard for idle_timeout */
-	QUIC_CLOSE_BAD_KEY,  /* the peer's key is not the pinned one */
-	QUIC_CLOSE_ERROR,    /* we met an error; |code| is a QUIC error code */
+	QUIC_CLOSE_PEER, /* the peer's transport closed it; |code| is a QUIC error code (0x100 + TLS alert) */
+	QUIC_CLOSE_IDLE, /* nothing heard for idle_timeout */
+	QUIC_CLOSE_BAD_KEY, /* the peer's key is not the pinned one */
+	QUIC_CLOSE_ERROR, /* we met an error; |code| is a QUIC error code */
 };
 
 struct quic_close_info {
@@ -143,19 +144,19 @@ ADIT_MUST_CHECK int quic_dgram_send(struct quic *q, const uint8_t *data, size_t 
 size_t quic_dgram_max(const struct quic *q);
 
 struct quic_stats {
-	adit_dur rtt;		  /* smoothed; 0: no sample yet */
-	uint64_t cwnd;		  /* bytes */
-	uint64_t delivery_rate;	  /* bytes per second, as congestion control sees it; 0 unknown */
-	uint64_t tx_bytes;	  /* UDP payload */
+	adit_dur rtt; /* smoothed; 0: no sample yet */
+	uint64_t cwnd; /* bytes */
+	uint64_t delivery_rate; /* bytes per second, as congestion control sees it; 0 unknown */
+	uint64_t tx_bytes; /* UDP payload */
 	uint64_t rx_bytes;
 	uint64_t tx_packets;
 	uint64_t rx_packets;
 	uint64_t lost_packets;
-	uint64_t dropped;	  /* received and not acceptable */
-	uint64_t dgrams_dropped;  /* datagrams not sent or not taken because a queue was full */
-	size_t max_payload;	  /* bytes of UDP payload in a full packet */
-	size_t streams;		  /* open now */
-	const char *cipher;	  /* "AES-128-GCM"; static */
+	uint64_t dropped; /* received and not acceptable */
+	uint64_t dgrams_dropped; /* datagrams not sent or not taken because a queue was full */
+	size_t max_payload; /* bytes of UDP payload in a full packet */
+	size_t streams; /* open now */
+	const char *cipher; /* "AES-128-GCM"; static */
 	/* Bytes in flight are waiting for an acknowledgement: silence now means something. */
 	bool expects_answer;
 };

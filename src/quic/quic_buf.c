@@ -129,6 +129,7 @@ void quic_buf_commit(struct quic_buf *b, struct quic_pool *p, size_t n)
 		b->tail_len += take;
 		n -= take;
 		if (n > 0) {
+			assert(b->tail && b->tail->next); /* quic_buf_reserve() linked them */
 			b->tail = b->tail->next;
 			b->tail_len = 0;
 		}
@@ -136,6 +137,7 @@ void quic_buf_commit(struct quic_buf *b, struct quic_pool *p, size_t n)
 	if (b->end == b->start) {
 		buf_release(b, p);
 	} else {
+		assert(b->tail); /* bytes are in chunks */
 		pool_put_chain(p, b->tail->next);
 		b->tail->next = NULL;
 	}
@@ -230,6 +232,7 @@ void quic_buf_drop(struct quic_buf *b, struct quic_pool *p, size_t n)
 		size_t len = chunk_end(b, b->head) - b->head_pos;
 		struct quic_chunk *gone = b->head;
 
+		assert(gone); /* bytes are in chunks */
 		if (n < len) {
 			b->head_pos += n;
 			break;

@@ -83,6 +83,9 @@
 #define QUIC_WINDOW_MIN (2 * QUIC_CHUNK_SIZE)
 #define QUIC_WINDOW_MAX (32 * 1024 * 1024)
 
+/* A window doubles after so many of it were drained quickly in a row. */
+#define QUIC_WINDOW_QUICK 2
+
 /* What all streams of a connection may still send us or have sent unread, bytes. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
 

@@ -479,3 +479,8 @@ void quic_streams_free(struct quic *q)
 	adit_list_each_safe (it, tmp, &q->streams)
 		stream_free(adit_container(it, struct quic_stream, node));
 }
+
+size_t quic_stream_unacked(const struct quic_stream *s)
+{
+	return (size_t)quic_buf_len(&s->tx);
+}

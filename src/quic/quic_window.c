@@ -72,14 +72,17 @@ static void window_adapt(struct quic_window *w, const struct quic_budget *b, boo
 
 	if (w->taken - w->mark < w->size)
 		return;
+	w->quick = adit_time_since(now, w->mark_at) <= quick ? w->quick + 1 : 0;
 	if (is_tight) {
 		if (w->size > QUIC_WINDOW_MIN)
 			w->size /= 2;
-	} else if (adit_time_since(now, w->mark_at) <= quick && w->size < QUIC_WINDOW_MAX) {
+	} else if (w->quick >= QUIC_WINDOW_QUICK && w->size < QUIC_WINDOW_MAX) {
 		/* Both the growth and what the old size still has to be granted must fit. */
 		more = w->size + (w->taken + w->size - w->limit);
-		if (budget_room(b) >= more)
+		if (budget_room(b) >= more) {
 			w->size *= 2;
+			w->quick = 0;
+		}
 	}
 	w->mark = w->taken;
 	w->mark_at = now;

@@ -3,13 +3,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
+#define FWD_PORT 5555
+
 static const char *const input_names[] = {
-	[LAB_INPUT_DROP] = "drop",
-	[LAB_INPUT_REJECT] = "reject",
-	[LAB_INPUT_ACCEPT] = "accept",
+	[SIM_DROP] = "drop", [SIM_REJECT] = "reject", [SIM_ACCEPT] = "accept", [SIM_NONE] = "none", [SIM_FWD] = "fwd",
 };
 
-const char *sim_input_name(enum lab_input input)
+const char *sim_input_name(enum sim_input input)
 {
 	return input_names[input];
 }
@@ -22,11 +24,11 @@ const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN])
 	return buf;
 }
 
-static bool parse_input(const char *name, enum lab_input *ret)
+static bool parse_input(const char *name, enum sim_input *ret)
 {
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(input_names); i++) {
 		if (strcmp(name, input_names[i]) == 0) {
-			*ret = (enum lab_input)i;
+			*ret = (enum sim_input)i;
 			return true;
 		}
 	}
@@ -54,23 +56,40 @@ static struct adit_addr wan_of(int side)
 	return adit_addr_v4(203, 0, 113, (uint8_t)(10 + 10 * side), 0);
 }
 
-static int home_init(struct sim_world *w, int side)
+static int router_init(struct sim_world *w, int side)
 {
+	static const enum lab_input inputs[] = {
+		[SIM_DROP] = LAB_INPUT_DROP,
+		[SIM_REJECT] = LAB_INPUT_REJECT,
+		[SIM_ACCEPT] = LAB_INPUT_ACCEPT,
+		[SIM_FWD] = LAB_INPUT_DROP,
+	};
 	struct adit_addr lan = adit_addr_v4(192, 168, 1, 1, 0);
 	struct adit_addr own = adit_addr_v4(192, 168, 1, 2, 0);
 	struct adit_addr wan = wan_of(side);
 	struct lab_linux_config cfg = {
-		.wan = wan, .lan = lan, .input = w->cell.input[side], .seed = lab_sim_seed(w->sim)};
+		.wan = wan, .lan = lan, .input = inputs[w->cell.input[side]], .seed = lab_sim_seed(w->sim)};
 	struct lab_net *home = lab_net_new(w->sim, NULL);
 
-	w->host[side] = lab_host_new(w->sim);
-	if (!home || !w->host[side] || !lab_host_attach(w->host[side], home, &own, NULL))
+	if (w->cell.input[side] == SIM_FWD)
+		cfg.forwards[0] = (struct lab_forward){.port = FWD_PORT, .to = adit_addr_with_port(own, FWD_PORT)};
+	if (!home || !lab_host_attach(w->host[side], home, &own, NULL))
 		return ADIT_ENOMEM;
 	w->router[side] = lab_router_new(w->sim, lab_linux_new(&cfg), home, &lan, w->internet, &wan, NULL);
-	if (!w->router[side])
+	return w->router[side] ? 0 : ADIT_ENOMEM;
+}
+
+static int home_init(struct sim_world *w, int side)
+{
+	struct adit_addr wan = wan_of(side);
+
+	w->host[side] = lab_host_new(w->sim);
+	if (!w->host[side])
 		return ADIT_ENOMEM;
 	lab_host_set_lateness(w->host[side], ADIT_US(w->cell.late_us));
-	return 0;
+	if (w->cell.input[side] != SIM_NONE)
+		return router_init(w, side);
+	return lab_host_attach(w->host[side], w->internet, &wan, NULL) ? 0 : ADIT_ENOMEM;
 }
 
 /* Between neighbours a packet still takes a moment, and not always the same one. */
@@ -104,9 +123,14 @@ int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 	adit_rng_fill(&rng, k, sizeof(k));
 	for (int side = 0; side < 2; side++) {
 		struct adit_addr other = wan_of(!side);
+		uint16_t port = (uint16_t)c->port;
 
-		if (sim_peer_init(&w->peer[side], w->sim, w->host[side], (enum punch_role)side, k, &other,
-				  (uint16_t)c->port) < 0 ||
+		if (c->input[side] == SIM_FWD)
+			port = FWD_PORT;
+		if (c->input[!side] == SIM_FWD)
+			other.port = FWD_PORT;
+
+		if (sim_peer_init(&w->peer[side], w->sim, w->host[side], (enum punch_role)side, k, &other, port) < 0 ||
 		    lab_sim_at(w->sim, start[side], sim_peer_start, &w->peer[side]) < 0)
 			return ADIT_ENOMEM;
 		w->peer[side].cfg.low_ttl = c->low_ttl;
@@ -163,7 +187,9 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 
 		punch_stats(w->peer[side].punch, &st);
 		ret->probes += st.probes_sent;
-		ret->mappings += lab_router_nat(w->router[side])->stats.mappings;
+		ret->flows += st.flows_opened;
+		if (w->router[side])
+			ret->mappings += lab_router_nat(w->router[side])->stats.mappings;
 	}
 	ret->hash = lab_sim_hash(w->sim);
 }

@@ -4,7 +4,8 @@
  *
  *   in=drop,accept hops=8 rtt=20 skew=-500.250 clock=300 port=0 late=100 loss=0 low=1
  *
- *   in     WAN input of the serve side's router, of the connect side's
+ *   in     WAN input of the serve side's router, of the connect side's; none: no router, the host has the address;
+ *          fwd: dropped but for port 5555, which is forwarded, pinned there and named to the other side
  *   hops   routers between the two; 0: neighbours
  *   rtt    there and back, ms
  *   skew   when the connect side starts, ms after the serve side; negative: before
@@ -22,8 +23,16 @@
 #include "lab/lab_linux.h"
 #include "sim_peer.h"
 
+enum sim_input {
+	SIM_DROP,
+	SIM_REJECT,
+	SIM_ACCEPT,
+	SIM_NONE,
+	SIM_FWD,
+};
+
 struct sim_cell {
-	enum lab_input input[2]; /* by enum punch_role */
+	enum sim_input input[2]; /* by enum punch_role */
 	unsigned hops;
 	long rtt_ms;
 	long skew_us;
@@ -36,7 +45,7 @@ struct sim_cell {
 
 #define SIM_CELL_STRLEN 160
 
-const char *sim_input_name(enum lab_input input);
+const char *sim_input_name(enum sim_input input);
 const char *sim_cell_format(const struct sim_cell *c, char buf[SIM_CELL_STRLEN]);
 ADIT_MUST_CHECK bool sim_cell_parse(const char *text, struct sim_cell *ret_cell);
 
@@ -44,7 +53,7 @@ struct sim_world {
 	struct sim_cell cell;
 	struct lab_sim *sim;
 	struct lab_net *internet;
-	struct lab_router *router[2];
+	struct lab_router *router[2]; /* NULL: none */
 	struct lab_host *host[2];
 	struct sim_peer peer[2];
 	adit_time later_at; /* the later start */
@@ -61,7 +70,8 @@ struct sim_result {
 	adit_dur took; /* from the later start */
 	enum punch_how how;
 	uint64_t probes; /* both sides together */
-	uint64_t mappings; /* both routers together */
+	uint64_t flows; /* what both engines think they have opened */
+	uint64_t mappings; /* what both routers have made of it */
 	uint64_t hash;
 };
 

@@ -44,19 +44,25 @@ static int teardown(void **state)
 /* `adit connect |word| ...` up to where the ticket is known; what was printed is in |said|. */
 static int find(enum cli_for cmd, char *word, char *option, char *value)
 {
-	char *argv[] = {cmd == CLI_FOR_PIPE ? (char[]){"pipe"} : (char[]){"connect"}, word, option, value, NULL};
-	char *pipe_argv[] = {argv[0], word, (char[]){"ssh"}, option, value, NULL};
-	char **v = cmd == CLI_FOR_PIPE ? pipe_argv : argv;
-	int n = (cmd == CLI_FOR_PIPE ? 3 : 2) + (option ? 2 : 0);
+	static char name[] = "adit";
+	static char service[] = "ssh";
+	char *argv[6] = {name, word};
+	int n = 2;
 	struct cli_fault f;
 	ssize_t len;
 	int rc;
 
+	if (cmd == CLI_FOR_PIPE)
+		argv[n++] = service;
+	if (option) {
+		argv[n++] = option;
+		argv[n++] = value;
+	}
 	cli_opts_done(&cli.opts);
 	cli_opts_init(&cli.opts);
 	cli_msg_init(&cli.msg, err_fd, err_fd);
 	cli.opts_for = cmd;
-	if (cli_opts_argv(&cli.opts, cmd, n, v, &f) != 0 ||
+	if (cli_opts_argv(&cli.opts, cmd, n, argv, &f) != 0 ||
 	    cli_opts_words(&cli.opts, cmd, getenv("ADIT_TICKET"), &f) != 0)
 		fail_msg("%s", f.what);
 	memset(&found, 0, sizeof(found));

@@ -1,7 +1,9 @@
 #include "test.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "io/io_tickets.h"
@@ -226,7 +228,7 @@ static int make_labels(int child)
 		return 1;
 	for (int i = 0; i < 10; i++) {
 		struct io_ticket t;
-		char label[16];
+		char label[32];
 
 		snprintf(label, sizeof(label), "c%d-%d", child, i);
 		if (io_tickets_new(&own, label, false, &rng, NOW, &t, &why) != 0)
@@ -257,6 +259,36 @@ static void commands_at_once_lose_nothing(void **state)
 	assert_int_equal(all.n, 40);
 	assert_int_equal(all.damage.n, 0);
 	io_tickets_done(&all);
+}
+
+/* Killed wherever it happens to be: the store is the old one or the new one, and nothing stays locked. */
+static void a_kill_in_the_middle_leaves_a_whole_store(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		const struct timespec a_moment = {.tv_nsec = 500000 + i * 370000};
+		struct io_tickets all;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			for (int child = 10 * i;; child++)
+				if (make_labels(1000 + child) != 0)
+					_exit(1);
+		}
+		nanosleep(&a_moment, NULL);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(io_state_lock(&st, &why), 0);
+		io_state_unlock(&st);
+		assert_int_equal(io_tickets_load(&st, &all, &why), 0);
+		assert_int_equal(all.damage.n, 0);
+		assert_true(all.n >= before);
+		before = all.n;
+		io_tickets_done(&all);
+	}
+	assert_true(before > 0);
 }
 
 static void there_is_an_end_to_labels(void **state)
@@ -290,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes_keep_the_lines_they_do_not_understand, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_later_version_is_refused_untouched, setup, teardown),
 		cmocka_unit_test_setup_teardown(commands_at_once_lose_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_kill_in_the_middle_leaves_a_whole_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(there_is_an_end_to_labels, setup, teardown),
 	};
 

@@ -48,28 +48,36 @@ static struct lab_nat *nat_new(enum lab_input input, bool random)
 static uint16_t out_port(struct lab_nat *n, adit_time now, struct adit_addr src, struct adit_addr dst)
 {
 	struct lab_flow f = {.src = src, .dst = dst, .ttl = 64};
-	struct adit_addr a;
+	struct adit_addr from = wan(0);
+	struct lab_flow g;
 
-	assert_int_equal(n->ops->out(n, now, &f, &a), LAB_FORWARD);
-	assert_true(adit_addr_eq_ip(&a, &(struct adit_addr){.ip = {203, 0, 113, 1}, .family = ADIT_FAMILY_V4}));
-	return a.port;
+	assert_int_equal(n->ops->out(n, now, &f, &g), LAB_FORWARD);
+	assert_true(adit_addr_eq_ip(&g.src, &from));
+	assert_true(adit_addr_eq(&g.dst, &dst));
+	return g.src.port;
 }
 
 static enum lab_verdict out_ttl(struct lab_nat *n, adit_time now, struct adit_addr src, struct adit_addr dst,
 				uint8_t ttl)
 {
 	struct lab_flow f = {.src = src, .dst = dst, .ttl = ttl};
-	struct adit_addr a;
+	struct lab_flow g;
 
-	return n->ops->out(n, now, &f, &a);
+	return n->ops->out(n, now, &f, &g);
 }
 
 static enum lab_verdict in(struct lab_nat *n, adit_time now, struct adit_addr src, uint16_t port,
 			   struct adit_addr *ret_dst)
 {
 	struct lab_flow f = {.src = src, .dst = wan(port), .ttl = 64};
+	struct lab_flow g;
+	enum lab_verdict v = n->ops->in(n, now, &f, &g);
 
-	return n->ops->in(n, now, &f, ret_dst);
+	if (v == LAB_FORWARD) {
+		assert_true(adit_addr_eq(&g.src, &src));
+		*ret_dst = g.dst;
+	}
+	return v;
 }
 
 static enum lab_verdict in_only(struct lab_nat *n, adit_time now, struct adit_addr src, uint16_t port)
@@ -262,10 +270,10 @@ static void a_packet_with_ttl_1_is_delivered_to_the_router_itself(void **state)
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
 	struct lab_flow f = {.src = peer(5555), .dst = wan(5555), .ttl = 1};
-	struct adit_addr a;
+	struct lab_flow g;
 
 	(void)state;
-	assert_int_equal(n->ops->in(n, 0, &f, &a), LAB_LOCAL);
+	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_LOCAL);
 	assert_int_not_equal(out_port(n, 1, inside(5555), peer(5555)), 5555);
 	lab_nat_free(n);
 }
@@ -274,11 +282,11 @@ static void a_packet_with_ttl_1_dies_on_its_way_inside_but_refreshes(void **stat
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
 	struct lab_flow f = {.src = peer(5555), .dst = wan(5555), .ttl = 1};
-	struct adit_addr a;
+	struct lab_flow g;
 
 	(void)state;
 	(void)out_port(n, 0, inside(5555), peer(5555));
-	assert_int_equal(n->ops->in(n, SEC(20), &f, &a), LAB_EXPIRED);
+	assert_int_equal(n->ops->in(n, SEC(20), &f, &g), LAB_EXPIRED);
 	assert_int_equal(in_only(n, SEC(49), peer(5555), 5555), LAB_FORWARD);
 	/* The same from inside. */
 	assert_int_equal(out_ttl(n, SEC(60), inside(5555), peer(5555), 1), LAB_EXPIRED);
@@ -380,6 +388,56 @@ static void random_masquerade_gives_each_flow_another_port(void **state)
 	lab_nat_free(n);
 }
 
+static void a_forwarded_port_lets_everybody_in(void **state)
+{
+	struct lab_linux_config cfg = {
+		.wan = wan(0), .input = LAB_INPUT_DROP, .forwards = {{.port = 8080, .to = inside(80)}}};
+	struct lab_nat *n = lab_linux_new(&cfg);
+	struct lab_flow f = {.src = peer(7), .dst = wan(8080), .ttl = 1};
+	struct adit_addr want = inside(80);
+	struct lab_flow g;
+	struct adit_addr a;
+
+	(void)state;
+	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_EXPIRED);
+	assert_int_equal(lab_linux_count(n, 0), 0);
+	assert_int_equal(in(n, 0, peer(7), 8080, &a), LAB_FORWARD);
+	assert_true(adit_addr_eq(&a, &want));
+	assert_int_equal(in_only(n, 0, other(7), 8080), LAB_FORWARD);
+	assert_int_equal(in_only(n, 0, other(7), 80), LAB_DROP);
+	/* The answers go out from where they were asked. */
+	assert_int_equal(out_port(n, 1, inside(80), peer(7)), 8080);
+	assert_int_equal(lab_linux_count(n, 1), 2);
+	/* What the host says to others does not. */
+	assert_int_equal(out_port(n, 1, inside(80), peer(9)), 80);
+	lab_nat_free(n);
+}
+
+static void who_comes_to_a_forwarded_port_after_he_was_called_is_shown_with_another_port(void **state)
+{
+	struct lab_linux_config cfg = {
+		.wan = wan(0), .input = LAB_INPUT_DROP, .forwards = {{.port = 8080, .to = inside(80)}}};
+	struct lab_nat *n = lab_linux_new(&cfg);
+	struct lab_flow f = {.src = peer(7), .dst = wan(8080), .ttl = 64};
+	struct adit_addr want = inside(80);
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(out_port(n, 0, inside(80), peer(7)), 80);
+	assert_int_equal(n->ops->in(n, 1, &f, &g), LAB_FORWARD);
+	assert_true(adit_addr_eq(&g.dst, &want));
+	assert_true(adit_addr_eq_ip(&g.src, &f.src));
+	assert_true(g.src.port != 7 && g.src.port >= 1 && g.src.port < 512);
+	/* Answers to it find back to port 7. */
+	f = (struct lab_flow){.src = inside(80), .dst = g.src, .ttl = 64};
+	assert_int_equal(n->ops->out(n, 2, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, 8080);
+	assert_int_equal(g.dst.port, 7);
+	assert_int_equal(in_only(n, 3, peer(7), 80), LAB_FORWARD);
+	assert_int_equal(in_only(n, 3, peer(8), 8080), LAB_FORWARD);
+	lab_nat_free(n);
+}
+
 static void errors_find_the_way_back_and_refresh_nothing(void **state)
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
@@ -468,6 +526,8 @@ int main(void)
 		cmocka_unit_test(time_outs_can_be_set),
 		cmocka_unit_test(a_reboot_forgets_everything),
 		cmocka_unit_test(random_masquerade_gives_each_flow_another_port),
+		cmocka_unit_test(a_forwarded_port_lets_everybody_in),
+		cmocka_unit_test(who_comes_to_a_forwarded_port_after_he_was_called_is_shown_with_another_port),
 		cmocka_unit_test(errors_find_the_way_back_and_refresh_nothing),
 		cmocka_unit_test(a_table_of_thousands_works_like_a_small_one),
 		cmocka_unit_test(a_full_port_range_refuses),

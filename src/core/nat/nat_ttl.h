@@ -3,7 +3,8 @@
  *
  * Asked of the network: probes with TTL 1, 2, 3 ... while ICMP time exceeded comes from an address inside (private,
  * 100.64/10, link-local): the last such hop + 1 passes all own NATs. Where no ICMP comes at all, a ladder over the
- * tries: 2, 3, 4, 5, 7, none, and again from below: to stay at "none" would be to be loud for ever. IPv6 hop limits work the same way, one object for each family.
+ * tries: 2, 3, 4, 5, 7, none, and again from below: to stay at "none" would be to be loud for ever. IPv6 hop limits
+ * work the same way, one object for each family.
  */
 #ifndef ADIT_NAT_TTL_H
 #define ADIT_NAT_TTL_H

@@ -136,7 +136,10 @@ static void trigger(struct punch *p, struct punch_hole *h)
 {
 	struct punch_pair *pair = punch_pair_find(p, h->sock);
 
-	if (h->is_valid || !pair || pair->state != PUNCH_PAIR_OPEN)
+	if (!pair || pair->state != PUNCH_PAIR_OPEN)
+		return;
+	punch_pair_heard(p, pair);
+	if (h->is_valid)
 		return;
 	if (h->checks > 0 && adit_time_since(p->now, h->checked_at) < PUNCH_CHECK_PACE)
 		return;
@@ -210,9 +213,12 @@ static int input_answer(struct punch *p, const struct adit_dgram *d, const struc
 
 static int input_one(struct punch *p, const struct adit_dgram *d)
 {
+	const uint8_t *txid = punch_probe_answered(d->data, d->len);
 	struct punch_probe probe;
-	int r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
+	int r = ADIT_EIGNORED;
 
+	if (!txid || punch_sent_find(p, txid))
+		r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r == 0)
 		r = probe.is_answer ? input_answer(p, d, &probe) : input_request(p, d, &probe);
 	if (r == ADIT_EAUTH)

@@ -1,5 +1,7 @@
-/* Between the files of the punching machine: punch.c (commands and time), punch_pair.c (sockets and probes),
- * punch_hole.c (what comes in). Not for others. */
+/*
+ * Between the files of the punching machine: punch.c (commands and time), punch_pair.c (sockets and probes),
+ * punch_hole.c (what comes in). Not for others.
+ */
 #ifndef ADIT_PUNCH_INT_H
 #define ADIT_PUNCH_INT_H
 
@@ -26,6 +28,8 @@ adit_time punch_pairs_deadline(const struct punch *p);
 int punch_pairs_output(struct punch *p, adit_time now, struct adit_out *ret_out);
 /* A pair's hole is open: it is kept until somebody takes it. */
 void punch_pair_valid(struct punch *p, struct punch_pair *pair);
+/* The peer asks over it: as long as it does, a valid pair stays. */
+void punch_pair_heard(struct punch *p, struct punch_pair *pair);
 size_t punch_targets(const struct punch *p, const struct punch_pair *pair);
 /* Fills |ret_out| with a fresh request and remembers it. */
 void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const struct adit_addr *local,

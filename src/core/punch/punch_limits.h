@@ -48,16 +48,22 @@
  * A pair's probes. The head is what a hop between the routers buys: the sides may open this far apart (plus d) in the
  * wrong order. Longer costs every meeting the same time.
  */
-#define PUNCH_HEAD       ADIT_MS(300)
-#define PUNCH_HEAD_STEP  ADIT_MS(100) /* low-TTL probes in the head: 0, 100, 200 ms: one may be lost */
-#define PUNCH_LOUD       ADIT_MS(2000) /* a newcomer's full TTL on the steady pair (measured: 64 of 64) */
-#define PUNCH_LOUD_STEP  ADIT_MS(200)
-#define PUNCH_FULL_STEP  ADIT_MS(200) /* full TTL on a slot's pair: this, doubling, to at most */
-#define PUNCH_FULL_MAX   ADIT_SEC(5)
-#define PUNCH_QUIET_MIN  ADIT_SEC(10) /* low TTL while waiting: a Linux mapping lives 30 s, one probe may be lost */
-#define PUNCH_QUIET_MAX  ADIT_SEC(13)
-#define PUNCH_VALID_STEP ADIT_SEC(2) /* a valid pair that nobody took yet is kept open */
-#define PUNCH_VALID_MAX  ADIT_SEC(30) /* and closed by then */
+#define PUNCH_HEAD      ADIT_MS(300)
+#define PUNCH_HEAD_STEP ADIT_MS(100) /* low-TTL probes in the head: 0, 100, 200 ms: one may be lost */
+#define PUNCH_LOUD      ADIT_MS(2000) /* a newcomer's full TTL on the steady pair (measured: 64 of 64) */
+#define PUNCH_LOUD_STEP ADIT_MS(200)
+#define PUNCH_FULL_STEP ADIT_MS(200) /* full TTL on a slot's pair: this, doubling, to at most */
+#define PUNCH_FULL_MAX  ADIT_SEC(5)
+#define PUNCH_QUIET_MIN ADIT_SEC(10) /* low TTL while waiting: a Linux mapping lives 30 s, one probe may be lost */
+#define PUNCH_QUIET_MAX ADIT_SEC(13)
+/*
+ * A valid pair that nobody took yet is asked every 2 s for as long as a handshake may take and the peer may choose; it
+ * is closed when the peer has not asked for a minute (a path over there asks every 30 s at least). Both times differ,
+ * or two sides that do not want it would keep it alive for each other.
+ */
+#define PUNCH_VALID_STEP ADIT_SEC(2)
+#define PUNCH_VALID_ASK  ADIT_SEC(30)
+#define PUNCH_VALID_MAX  ADIT_SEC(60)
 /*
  * Pinned to one port there are no slots, so two sides that both missed the other's loud start would stay quiet for
  * ever. The connect side is loud for one probe this often: 64 s leaves an unanswered conntrack entry (30 s) time to go.
@@ -87,29 +93,29 @@
 #define PUNCH_UTC_MAX (UINT64_C(1) << 62)
 
 /* The families of slots: punch_plan.c has the table and the reasons. */
-#define PUNCH_NEAR_SLOT    ADIT_SEC(2)
-#define PUNCH_NEAR_GAP     ADIT_MS(500)
-#define PUNCH_MID_SLOT     ADIT_SEC(6)
-#define PUNCH_MID_GAP      ADIT_MS(3600)
-#define PUNCH_FAR_SLOT     ADIT_SEC(40)
-#define PUNCH_FAR_GAP      ADIT_SEC(33)
-#define PUNCH_WIDE_SLOT    ADIT_SEC(512)
-#define PUNCH_WIDE_GAP     ADIT_SEC(250)
-#define PUNCH_VOLLEY_SLOT  ADIT_SEC(2)
-#define PUNCH_VOLLEY_N     24
-#define PUNCH_VOLLEY_TIGHT ADIT_US(50) /* between the pairs in the middle half */
-#define PUNCH_VOLLEY_WIDE  ADIT_US(1500) /* between the others */
-#define PUNCH_BURST_SLOT   ADIT_SEC(64)
-#define PUNCH_BURST_N      128
-#define PUNCH_BURST_STEP   ADIT_MS(1)
-#define PUNCH_BURSTS_MAX   3 /* DESIGN 5.4 */
-#define PUNCH_BURST_AFTER  ADIT_SEC(8) /* of waiting: three slots have failed */
-#define PUNCH_LEAD         ADIT_MS(20) /* sockets are opened this much ahead of the first probe */
-#define PUNCH_BURST_LEAD   ADIT_MS(150)
-#define PUNCH_FRESH        ADIT_SEC(12) /* of waiting: a volley in each of its slots */
-#define PUNCH_FIRST        ADIT_SEC(60) /* of waiting: near pairs, and each 4th volley */
-#define PUNCH_LONG         ADIT_SEC(600) /* of waiting: fewer of everything */
-#define PUNCH_STALE        ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
+#define PUNCH_NEAR_SLOT   ADIT_SEC(2)
+#define PUNCH_NEAR_GAP    ADIT_MS(500)
+#define PUNCH_MID_SLOT    ADIT_SEC(6)
+#define PUNCH_MID_GAP     ADIT_MS(3600)
+#define PUNCH_FAR_SLOT    ADIT_SEC(40)
+#define PUNCH_FAR_GAP     ADIT_SEC(33)
+#define PUNCH_WIDE_SLOT   ADIT_SEC(512)
+#define PUNCH_WIDE_GAP    ADIT_SEC(250)
+#define PUNCH_VOLLEY_SLOT ADIT_SEC(2)
+#define PUNCH_VOLLEY_N    24
+/* A volley's openings before and after its middle, in microseconds; half of PUNCH_VOLLEY_N of them. */
+#define PUNCH_VOLLEY_US   25, 75, 125, 175, 225, 275, 575, 1175, 2175, 3675, 5175, 6675
+#define PUNCH_BURST_SLOT  ADIT_SEC(64)
+#define PUNCH_BURST_N     128
+#define PUNCH_BURST_STEP  ADIT_MS(1)
+#define PUNCH_BURSTS_MAX  3 /* DESIGN 5.4 */
+#define PUNCH_BURST_AFTER ADIT_SEC(8) /* of waiting: three slots have failed */
+#define PUNCH_LEAD        ADIT_MS(20) /* sockets are opened this much ahead of the first probe */
+#define PUNCH_BURST_LEAD  ADIT_MS(150)
+#define PUNCH_FRESH       ADIT_SEC(12) /* of waiting: a volley in each of its slots */
+#define PUNCH_FIRST       ADIT_SEC(60) /* of waiting: near pairs, and each 4th volley */
+#define PUNCH_LONG        ADIT_SEC(600) /* of waiting: fewer of everything */
+#define PUNCH_STALE       ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
 
 /* Keeping a path (punch_path.h). */
 #define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* DESIGN 5.3 */

@@ -275,6 +275,12 @@ adit_time punch_pairs_deadline(const struct punch *p)
 	return at;
 }
 
+void punch_pair_heard(struct punch *p, struct punch_pair *pair)
+{
+	if (pair->is_valid && pair->family != PUNCH_STEADY)
+		pair->close_at = adit_time_add(p->now, PUNCH_VALID_MAX);
+}
+
 void punch_pair_valid(struct punch *p, struct punch_pair *pair)
 {
 	pair->is_valid = true;
@@ -282,9 +288,8 @@ void punch_pair_valid(struct punch *p, struct punch_pair *pair)
 	pair->step = PUNCH_VALID_STEP;
 	pair->next_at = adit_time_add(p->now, pair->step);
 	pair->full_from = p->now;
-	pair->full_until = adit_time_add(p->now, PUNCH_VALID_MAX);
-	if (pair->family != PUNCH_STEADY)
-		pair->close_at = pair->full_until;
+	pair->full_until = adit_time_add(p->now, PUNCH_VALID_ASK);
+	punch_pair_heard(p, pair);
 }
 
 static adit_dur quiet_step(struct punch *p)

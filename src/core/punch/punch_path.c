@@ -153,9 +153,13 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		consider_move(p, &d->remote);
 		return 0;
 	}
-	/* It shows one direction only: not a sign of life while something is owed, but no reason to ask when idle. */
+	/*
+	 * It shows one direction only: not a sign of life while something is owed, but when idle a reason to put the
+	 * own question off. Not for ever: who asks may be a punching machine that tries this hole for a while.
+	 */
 	if (p->waiting_since == ADIT_NEVER)
-		p->keepalive_at = adit_time_add(p->now, keepalive(p));
+		p->keepalive_at = adit_time_min(adit_time_add(p->now, keepalive(p)),
+						adit_time_add(p->heard_at, 2 * PUNCH_PATH_KEEPALIVE));
 	else if (p->state == PUNCH_PATH_IS_LOST)
 		p->probe_at = p->now;
 	return 0;
@@ -203,11 +207,12 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 
 int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgram *d)
 {
+	const uint8_t *txid = punch_probe_answered(d->data, d->len);
 	struct punch_probe probe;
 	int r;
 
 	set_now(p, now);
-	if (d->remote.port == 0)
+	if (d->remote.port == 0 || (txid && !sent_find(p, txid)))
 		return ADIT_EIGNORED;
 	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r < 0)

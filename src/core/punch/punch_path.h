@@ -2,7 +2,8 @@
  * Keeping a found path: consent, outage, rebinding. The message is the punching probe (punch_probe.h).
  *
  * While data flows, authenticated data is the sign of life (punch_path_heard). A path is asked with a probe
- *   - that is idle, every 15 s (one side asks, the other sees itself asked and waits: two packets, four at most);
+ *   - that is idle, every 15 s (one side asks, the other sees itself asked and waits, up to 30 s: three packets, four
+ *     at most);
  *   - that carried data and fell silent for PUNCH_PATH_SUSPECT, once: a receiver must notice an outage as fast as a
  *     sender, or nobody is there to punch with;
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
@@ -94,7 +95,7 @@ struct punch_path {
 	uint64_t other_heard; /* the instance that HEARD told of */
 	uint64_t other_answered; /* RESTARTED */
 	adit_dur rtt;
-	adit_time heard_at;
+	adit_time heard_at; /* the last answer or session data */
 	adit_time waiting_since; /* something is owed to us; NEVER: nothing */
 	adit_time check_at; /* ask, as data stopped coming */
 	adit_time keepalive_at;

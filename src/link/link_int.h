@@ -1,0 +1,76 @@
+/* The storage of a link, and its paths (link_path.c): between the files of this room only. */
+#ifndef ADIT_LINK_INT_H
+#define ADIT_LINK_INT_H
+
+#include "core/punch/punch_path.h"
+#include "link/link.h"
+#include "link/link_limits.h"
+#include "link/link_session.h"
+
+/* A proven way to the peer. It owns its socket: taken from the punching machine, closed or given back with the path. */
+struct link_path {
+	bool used;
+	bool lost;
+	uint32_t gen;
+	uint32_t sock;
+	struct punch_path keep;
+	struct link_path_info info;
+};
+
+/* Who may begin a QUIC handshake or go on with one from a new address. */
+struct link_known {
+	bool used;
+	uint32_t sock;
+	struct link_path_info info;
+	uint64_t instance;
+	adit_time at;
+};
+
+struct link {
+	struct link_config cfg;
+	struct punch_config punch_cfg;
+	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
+	struct punch punch;
+	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
+	adit_time punch_at;
+	enum link_state state;
+	adit_time since; /* of |state| */
+	adit_time search_at; /* when the search for a path began */
+	adit_time linger_at; /* OUTAGE: when the session is over */
+	adit_time migrate_at; /* a migration QUIC put off */
+	uint32_t last_gen;
+	struct link_path path[LINK_PATHS_MAX];
+	struct link_known known[LINK_KNOWN_MAX];
+	struct link_session *session; /* up, or on its way there */
+	struct link_path *session_path;
+	struct link_session *incoming; /* serve: a restarted peer, not admitted yet */
+	struct link_path *incoming_path;
+	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
+	struct link_event incoming_up; /* the UP that waits until the old session's DOWN was told */
+	bool has_incoming_up;
+	struct link_event queue[LINK_QUEUE_MAX];
+	size_t n_queue;
+	uint32_t close_sock[LINK_PATHS_MAX];
+	size_t n_close;
+	adit_utc utc;
+	adit_time utc_at;
+};
+
+/* Takes |sock| from the punching machine and makes a path with the next generation. NULL: no room. */
+struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
+				uint64_t instance);
+/*
+ * Gives a path up, unless a session still uses it: its socket is closed, and the punching machine opens the steady
+ * pair's again when it wants it. NULL is fine.
+ */
+void link_path_drop(struct link *l, adit_time now, struct link_path *p);
+/* NULL where there is none. */
+struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote);
+struct link_path *link_path_by_gen(struct link *l, uint32_t gen);
+
+/* An address that has sent a valid probe over |sock|. The oldest makes room. */
+void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance);
+/* NULL where it never did, or too long ago. */
+struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote);
+
+#endif

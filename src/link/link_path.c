@@ -1,0 +1,95 @@
+#include "link/link_int.h"
+
+#include <string.h>
+
+static bool path_in_use(const struct link *l, const struct link_path *p)
+{
+	return p == l->session_path || p == l->incoming_path;
+}
+
+static bool sock_in_use(const struct link *l, uint32_t sock)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (l->path[i].used && l->path[i].sock == sock)
+			return true;
+	return false;
+}
+
+void link_path_drop(struct link *l, adit_time now, struct link_path *p)
+{
+	if (!p || !p->used || path_in_use(l, p))
+		return;
+	p->used = false;
+	if (sock_in_use(l, p->sock))
+		return;
+	if (l->n_close < LINK_PATHS_MAX)
+		l->close_sock[l->n_close++] = p->sock;
+	punch_released(&l->punch, now, p->sock);
+	l->punch_busy = true;
+}
+
+struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
+				uint64_t instance)
+{
+	struct link_path *p = NULL;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX && !p; i++)
+		if (!l->path[i].used)
+			p = &l->path[i];
+	if (!p)
+		return NULL;
+	if (!sock_in_use(l, sock) && punch_take(&l->punch, sock) < 0)
+		return NULL;
+	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info};
+	p->info.took = adit_time_since(now, l->search_at);
+	punch_path_init(&p->keep, &l->punch_cfg, now, sock, &info->local, &info->remote, instance);
+	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
+	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
+		   punch_how_name(info->how));
+	return p;
+}
+
+struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (l->path[i].used && l->path[i].sock == sock && adit_addr_eq(&l->path[i].info.remote, remote))
+			return &l->path[i];
+	return NULL;
+}
+
+struct link_path *link_path_by_gen(struct link *l, uint32_t gen)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (l->path[i].used && l->path[i].gen == gen)
+			return &l->path[i];
+	return NULL;
+}
+
+void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance)
+{
+	struct link_known *slot = &l->known[0];
+
+	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
+		struct link_known *k = &l->known[i];
+
+		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, &info->remote)) {
+			slot = k;
+			break;
+		}
+		if (!k->used ? slot->used : (slot->used && k->at < slot->at))
+			slot = k;
+	}
+	*slot = (struct link_known){.used = true, .sock = sock, .info = *info, .instance = instance, .at = now};
+}
+
+struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote)
+{
+	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
+		struct link_known *k = &l->known[i];
+
+		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, remote) &&
+		    adit_time_since(now, k->at) <= LINK_KNOWN_FOR)
+			return k;
+	}
+	return NULL;
+}
