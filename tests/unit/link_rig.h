@@ -85,6 +85,7 @@ struct rig {
 	struct fwd_service services[2];
 	struct side serve;
 	struct side connect;
+	struct side second; /* another machine with the same ticket; has a host where a test says so */
 	struct adit_addr last_source; /* of what the serve side's socket got */
 };
 
@@ -360,8 +361,20 @@ static inline void rig_init(struct rig *r, uint64_t seed, bool with_nat)
 	lab_sim_set_tap(r->sim, rig_tap, r);
 }
 
+static inline void rig_add_second(struct rig *r)
+{
+	rig_side_init(r, &r->second, PUNCH_CONNECT);
+	r->second.cfg.creds = r->creds[2];
+	r->second.addr = adit_addr_v4(203, 0, 113, 30, 0);
+	r->second.host = lab_host_new(r->sim);
+	r->second.iface = lab_host_attach(r->second.host, r->internet, &r->second.addr, NULL);
+	assert_non_null(r->second.iface);
+}
+
 static inline void rig_done(struct rig *r)
 {
+	if (r->second.link)
+		rig_kill(&r->second);
 	if (r->serve.link)
 		rig_kill(&r->serve);
 	if (r->connect.link)

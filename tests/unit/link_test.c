@@ -408,16 +408,32 @@ static void a_key_that_is_not_allowed_is_told_so(void **state)
 	rig_done(&r);
 }
 
-/* Not one packet of the newcomer's arrives after its Initial. */
-static void newcomer_dies_in_its_handshake(struct rig *r)
+/* Of the second machine nothing is heard after its Initial. */
+static void second_dies_in_its_handshake(struct rig *r)
 {
 	unsigned holes = r->serve.n[LINK_EVENT_HOLE];
 
-	rig_run(r, ADIT_SEC(5)); /* idle: nobody asks whether the old one lives */
-	rig_kill(&r->connect);
-	rig_start(&r->connect);
+	rig_start(&r->second);
 	assert_true(rig_wait(r, &r->serve, LINK_EVENT_HOLE, holes + 1, ADIT_SEC(20)));
-	rig_kill(&r->connect);
+	rig_kill(&r->second);
+}
+
+static void another_machine_with_the_same_ticket_takes_over(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 26, false);
+	rig_add_second(&r);
+	rig_up(&r);
+	rig_start(&r.second);
+	assert_true(rig_wait(&r, &r.second, LINK_EVENT_UP, 1, ADIT_SEC(20)));
+	rig_run(&r, ADIT_SEC(1));
+	assert_int_equal(r.serve.down.reason, LINK_REASON_REPLACED);
+	assert_int_equal(r.connect.down.reason, LINK_REASON_PEER);
+	assert_int_equal(r.connect.down.code, FWD_CLOSE_REPLACED);
+	assert_memory_equal(r.serve.up.peer_key, rig_public[2], 32);
+	rig_done(&r);
 }
 
 static void a_newcomer_that_dies_in_its_handshake_leaves_room_for_the_next(void **state)
@@ -426,13 +442,16 @@ static void a_newcomer_that_dies_in_its_handshake_leaves_room_for_the_next(void 
 
 	(void)state;
 	rig_init(&r, 19, false);
+	rig_add_second(&r);
 	rig_up(&r);
-	newcomer_dies_in_its_handshake(&r);
+	second_dies_in_its_handshake(&r);
 	rig_run(&r, ADIT_SEC(20));
-	rig_start(&r.connect);
-	assert_true(rig_wait(&r, &r.connect, LINK_EVENT_UP, 2, ADIT_SEC(20)));
-	rig_run(&r, ADIT_SEC(1));
 	assert_int_equal(rig_state(&r.serve), LINK_UP);
+	assert_int_equal(r.serve.n[LINK_EVENT_DOWN] + r.serve.n[LINK_EVENT_OUTAGE], 0);
+	rig_start(&r.second);
+	assert_true(rig_wait(&r, &r.second, LINK_EVENT_UP, 1, ADIT_SEC(20)));
+	rig_run(&r, ADIT_SEC(1));
+	assert_int_equal(r.serve.n[LINK_EVENT_UP], 2);
 	rig_done(&r);
 }
 
@@ -443,8 +462,9 @@ static void a_link_that_is_closed_while_a_newcomer_is_coming_does_not_begin_anew
 
 	(void)state;
 	rig_init(&r, 20, false);
+	rig_add_second(&r);
 	rig_up(&r);
-	newcomer_dies_in_its_handshake(&r);
+	second_dies_in_its_handshake(&r);
 	rig_close(&r.serve, FWD_CLOSE_SHUTTING_DOWN);
 	rig_run(&r, ADIT_SEC(1));
 	assert_int_equal(rig_state(&r.serve), LINK_OVER);
@@ -545,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_closed_link_stays_closed),
 		cmocka_unit_test(a_single_ticket_belongs_to_the_first_key_that_uses_it),
 		cmocka_unit_test(a_key_that_is_not_allowed_is_told_so),
+		cmocka_unit_test(another_machine_with_the_same_ticket_takes_over),
 		cmocka_unit_test(a_newcomer_that_dies_in_its_handshake_leaves_room_for_the_next),
 		cmocka_unit_test(a_link_that_is_closed_while_a_newcomer_is_coming_does_not_begin_anew),
 		cmocka_unit_test(an_idle_hour_costs_four_packets_in_15_s_and_no_busy_loop),
