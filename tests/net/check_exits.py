@@ -172,11 +172,6 @@ def exit_7(t):
         pass
 
 
-@check("8: a mediator that cannot be reached")
-def exit_8(t):
-    t.skip("adit has no mediator yet")
-
-
 @check("messages: 30 s without an answer list the possible reasons", limit=120)
 def stuck_words(t):
     lab = t.lab()
