@@ -1,13 +1,14 @@
 #include "cli/cli_stdio.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define COPY_SIZE 65536 /* bytes per read: what a pipe holds */
 
-static int our_end;
+static int our_end = -1;
 static pthread_t output_thread;
 static bool output_failed;
 
@@ -102,4 +103,17 @@ bool cli_stdio_finish(void)
 {
 	pthread_join(output_thread, NULL);
 	return !output_failed;
+}
+
+void cli_stdio_abandon(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (our_end >= 0)
+		close(our_end);
+	our_end = -1;
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd); /* whoever waits for the end of what we write has to get it */
+	if (null > STDERR_FILENO)
+		close(null);
 }

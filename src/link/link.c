@@ -83,9 +83,7 @@ void link_free(struct link *l)
 	link_session_free(l->session);
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
-	adit_bytes_wipe(&l->cfg, sizeof(l->cfg));
-	adit_bytes_wipe(&l->punch_cfg, sizeof(l->punch_cfg));
-	adit_bytes_wipe(&l->punch, sizeof(l->punch));
+	adit_bytes_wipe(l, sizeof(*l)); /* keys are in the paths, too */
 	free(l);
 }
 
@@ -108,6 +106,8 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 
 void link_start(struct link *l, adit_time now)
 {
+	if (l->state == LINK_OVER)
+		return;
 	l->search_at = now;
 	punch_start(&l->punch, now);
 	l->punch_busy = true;
@@ -226,8 +226,9 @@ void link_close(struct link *l, adit_time now, uint64_t code)
 		session_end(l, now, LINK_REASON_CLOSED, code);
 	else
 		queue_event(l, LINK_EVENT_DOWN)->reason = LINK_REASON_CLOSED;
+	l->has_incoming_up = false;
 	if (l->incoming)
-		link_session_end(l->incoming, now, LINK_REASON_CLOSED, code, true);
+		link_session_end(l->incoming, now, LINK_REASON_CLOSED, code, !stands_still(l->incoming_path));
 }
 
 /* --- input --- */
@@ -443,6 +444,16 @@ static void punch_events(struct link *l, adit_time now)
 	}
 }
 
+/* A session without a path stands still, and one that is not admitted yet has no time for that. */
+static void on_lost(struct link *l, adit_time now, struct link_path *p)
+{
+	p->lost = true;
+	if (p == l->session_path)
+		outage(l, now);
+	else if (p == l->incoming_path && l->incoming)
+		link_session_end(l->incoming, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, false);
+}
+
 /* The path in use was answered by a program that was started after the session began: the session is gone over there.
  */
 static void on_restarted(struct link *l, adit_time now, struct link_path *p)
@@ -477,9 +488,7 @@ static void path_events(struct link *l, adit_time now, struct link_path *p)
 
 		switch (e.kind) {
 		case PUNCH_PATH_EVENT_LOST:
-			p->lost = true;
-			if (p == l->session_path)
-				outage(l, now);
+			on_lost(l, now, p);
 			break;
 		case PUNCH_PATH_EVENT_BACK:
 			on_back(l, now, p);
@@ -588,6 +597,11 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 
 int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 {
+	/* First, so that the steady pair finds its port free. */
+	if (l->n_close > 0) {
+		*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = l->close_sock[--l->n_close]};
+		return 1;
+	}
 	if (l->punch_busy) {
 		if (punch_output(&l->punch, now, ret_out))
 			return 1;
@@ -597,13 +611,8 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used && punch_path_output(&l->path[i].keep, now, ret_out))
 			return 1;
-	if (session_output(l, now, l->session, l->session_path, ret_out) ||
-	    session_output(l, now, l->incoming, l->incoming_path, ret_out))
-		return 1;
-	if (l->n_close == 0)
-		return 0;
-	*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = l->close_sock[--l->n_close]};
-	return 1;
+	return session_output(l, now, l->session, l->session_path, ret_out) ||
+	       session_output(l, now, l->incoming, l->incoming_path, ret_out);
 }
 
 /* --- events --- */
@@ -622,6 +631,8 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 static void on_down(struct link *l, adit_time now, enum link_reason reason)
 {
 	session_retire(l, now);
+	if (l->state == LINK_OVER)
+		return; /* one that was coming has been ended, too: reap() */
 	if (l->incoming) {
 		l->session = l->incoming;
 		l->session_path = l->incoming_path;
@@ -630,8 +641,6 @@ static void on_down(struct link *l, adit_time now, enum link_reason reason)
 		set_state(l, now, l->session->state == LINK_SESSION_UP ? LINK_UP : LINK_SECURING);
 		return;
 	}
-	if (l->state == LINK_OVER)
-		return;
 	if (l->cfg.role == PUNCH_SERVE)
 		search_again(l, now, reason);
 	else
@@ -651,12 +660,15 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 	return true;
 }
 
-/* Until it is admitted the incoming session has no event of interest but that; then the old one goes first. */
+/*
+ * Until it is admitted the incoming session has no event of interest but that; then the old one goes first. One that
+ * ended before has only its DOWN to give, which is nobody's concern: reap().
+ */
 static void incoming_events(struct link *l, adit_time now)
 {
 	struct link_event e;
 
-	while (l->incoming && l->incoming->state < LINK_SESSION_UP && link_session_event(l->incoming, now, &e)) {
+	while (l->incoming && !l->has_incoming_up && link_session_event(l->incoming, now, &e)) {
 		if (e.kind != LINK_EVENT_UP)
 			continue;
 		l->incoming_up = e;

@@ -95,7 +95,7 @@ static bool write_welcome(struct link_session *s, const struct fwd_hello *hello,
 {
 	struct fwd_welcome w = {.status = (uint8_t)status, .version = FWD_VERSION_MAX};
 	uint8_t secret[TRUST_EXPORTER_LEN];
-	static uint8_t buf[FWD_WELCOME_MAX];
+	uint8_t buf[FWD_WELCOME_MAX];
 	int len;
 
 	if (exporter(s, secret) < 0)
@@ -187,7 +187,7 @@ static int read_hello(struct link_session *s, adit_time now, struct link_event *
 
 static int read_welcome(struct link_session *s, adit_time now, struct link_event *ret_event)
 {
-	static uint8_t buf[FWD_WELCOME_MAX];
+	uint8_t buf[FWD_WELCOME_MAX];
 	struct fwd_welcome w;
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	size_t len = peek_flat(s->hello, buf, sizeof(buf));
@@ -284,7 +284,7 @@ static unsigned read_answer(struct link_stream *ls, unsigned news)
 	struct fwd_opened opened;
 	int used = fwd_opened_decode(buf, peek_flat(ls->bytes, buf, sizeof(buf)), &opened);
 
-	if (used == ADIT_EAGAIN)
+	if (used == ADIT_EAGAIN && !quic_stream_at_end(ls->bytes))
 		return news & ~(unsigned)QUIC_NEWS_READABLE;
 	if (used < 0) {
 		quic_stream_reset(ls->bytes, FWD_STREAM_PROTOCOL);

@@ -284,6 +284,27 @@ static void an_answer_to_nothing_we_asked_is_ignored(void **state)
 	assert_int_equal(rig_input(&c, rig_sock_at(&c, rig_steady_port(&c)), &remote, buf, len), ADIT_EIGNORED);
 }
 
+/* On a pinned socket several lanes hand the same datagram round until one does not ignore it. */
+static void another_lanes_messages_are_ignored(void **state)
+{
+	static const uint8_t secret[32] = {99};
+	static const uint8_t txid[STUN_TXID_LEN] = {5};
+	struct adit_addr remote = steady_of(&s);
+	struct punch_keys lane;
+	uint8_t buf[PUNCH_PROBE_MAX];
+	uint32_t sock = rig_sock_at(&c, rig_steady_port(&c));
+
+	(void)state;
+	punch_keys_init(&lane, &crypto_gnutls, secret);
+	assert_int_equal(
+		rig_input(&c, sock, &remote, buf, punch_probe_request(&lane, PUNCH_SERVE, txid, RIG_UTC, 5, buf)),
+		ADIT_EIGNORED);
+	assert_int_equal(rig_input(&c, sock, &remote, buf,
+				   punch_probe_answer(&lane, PUNCH_SERVE, txid, &remote, RIG_UTC, 5, buf)),
+			 ADIT_EIGNORED);
+	assert_int_equal(c.p.stats.bad_auth, 0);
+}
+
 /* The peer's NAT has moved it to another port: it is asked there as well. */
 static void who_asks_from_an_unexpected_port_is_asked_back_there(void **state)
 {
@@ -525,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup(a_stranger_gets_nothing, both),
 		cmocka_unit_test_setup(an_answer_counts_only_from_where_the_request_went, both),
 		cmocka_unit_test_setup(an_answer_to_nothing_we_asked_is_ignored, both),
+		cmocka_unit_test_setup(another_lanes_messages_are_ignored, both),
 		cmocka_unit_test_setup(who_asks_from_an_unexpected_port_is_asked_back_there, both),
 		cmocka_unit_test_setup(a_restarted_peer_is_news, both),
 		cmocka_unit_test_setup(who_goes_on_asking_is_told_of_every_ten_seconds, both),

@@ -340,12 +340,13 @@ static void resting_serve_keeps_the_steady_pair_quietly(void **state)
 
 static void whoever_waits_for_a_peer_that_left_is_quiet_and_has_slots(void **state)
 {
-	uint16_t steady = rig_steady_port(&r);
+	uint16_t steady;
 	size_t quiet = 0;
 
 	(void)state;
 	r.now = ADIT_SEC(1000);
 	rig_start(&r);
+	steady = rig_steady_port(&r);
 	punch_wait(&r.p, r.now);
 	rig_run(&r, ADIT_SEC(100));
 	for (size_t i = 0; i < r.n; i++) {
