@@ -300,10 +300,16 @@ static void print_outages(const struct sim_cell *c, unsigned side, unsigned seed
 	fflush(stdout);
 }
 
-static int print_table(unsigned seeds)
+static int print_table(const char *text)
 {
-	adit_dur *took = malloc(seeds * sizeof(*took));
+	unsigned seeds = (unsigned)strtoul(text, NULL, 10);
+	adit_dur *took;
 
+	if (seeds == 0) {
+		fprintf(stderr, "ADIT_SIM_SEEDS: how many seeds each cell gets\n");
+		return 2;
+	}
+	took = malloc(seeds * sizeof(*took));
 	if (!took)
 		return 1;
 	for (unsigned i = 0; i < 4 * ARRAY_LEN(ways) * 2; i++) {
@@ -317,6 +323,7 @@ static int print_table(unsigned seeds)
 
 int main(void)
 {
+	const char *seeds = getenv("ADIT_SIM_SEEDS");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_router_that_forgets_is_noticed_within_three_seconds_and_punched_anew),
 		cmocka_unit_test(both_routers_may_forget_at_once),
@@ -326,7 +333,7 @@ int main(void)
 		cmocka_unit_test(a_program_that_is_killed_and_started_again_is_found),
 	};
 
-	if (getenv("ADIT_SIM_SEEDS"))
-		return print_table((unsigned)strtoul(getenv("ADIT_SIM_SEEDS"), NULL, 10));
+	if (seeds)
+		return print_table(seeds);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -490,10 +490,16 @@ static void print_cells(const enum sim_input input[2], const struct way *way, un
 	}
 }
 
-static int print_table(unsigned seeds)
+static int print_table(const char *text)
 {
-	adit_dur *took = malloc(seeds * sizeof(*took));
+	unsigned seeds = (unsigned)strtoul(text, NULL, 10);
+	adit_dur *took;
 
+	if (seeds == 0) {
+		fprintf(stderr, "ADIT_SIM_SEEDS: how many seeds each cell gets\n");
+		return 2;
+	}
+	took = malloc(seeds * sizeof(*took));
 	if (!took)
 		return 1;
 	for (int i = 0; i < 25; i++) {
@@ -530,6 +536,8 @@ static int replay(const char *text)
 
 int main(void)
 {
+	const char *cell = getenv("ADIT_SIM_CELL");
+	const char *seeds = getenv("ADIT_SIM_SEEDS");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_seed_gives_one_run),
 		cmocka_unit_test(without_a_low_ttl_a_waiter_on_one_port_is_never_found),
@@ -546,9 +554,9 @@ int main(void)
 		cmocka_unit_test(a_pinned_port_opens_closed_routers),
 	};
 
-	if (getenv("ADIT_SIM_CELL"))
-		return replay(getenv("ADIT_SIM_CELL"));
-	if (getenv("ADIT_SIM_SEEDS"))
-		return print_table((unsigned)strtoul(getenv("ADIT_SIM_SEEDS"), NULL, 10));
+	if (cell)
+		return replay(cell);
+	if (seeds)
+		return print_table(seeds);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
