@@ -17,8 +17,9 @@
 #define READ_WANT \
 	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 #define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
-#define UNSENT_MAX (64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
-				*/
+#define UNSENT_MAX                                                                                         \
+	(64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
+		     */
 
 struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
@@ -257,6 +258,14 @@ void ep_conn_close_all(struct adit_list *list, uint64_t code)
 {
 	adit_list_each_safe (it, tmp, list)
 		ep_conn_close(adit_container(it, struct ep_conn, node), code);
+}
+
+void ep_conn_lose_all(struct adit_list *list)
+{
+	struct adit_list *it;
+
+	while ((it = adit_list_first(list)) != NULL)
+		end(adit_container(it, struct ep_conn, node), EP_END_SESSION, 0);
 }
 
 bool ep_conn_drain_all(struct adit_list *list)
