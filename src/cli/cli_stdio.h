@@ -14,5 +14,7 @@
 ADIT_MUST_CHECK int cli_stdio_start(int *ret_fd);
 /* Waits until everything that came has been written to stdout. false: stdout could not be written to. */
 bool cli_stdio_finish(void);
+/* For a child after fork(), where the threads are gone: closes our end; stdin, stdout and stderr become /dev/null. */
+void cli_stdio_abandon(void);
 
 #endif

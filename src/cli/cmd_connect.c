@@ -33,6 +33,8 @@ struct connect {
 	bool timers;
 	bool is_pipe;
 	bool opened; /* the doors are open, or the pipe has begun */
+	bool staying; /* the own pipe has ended, others still borrow the session */
+	uv_signal_t hup; /* pipe: ssh sends it to its ProxyCommand at the end */
 };
 
 static struct connect *of_run(void *ctx)
@@ -53,9 +55,32 @@ static void leave(struct connect *c, int exit)
 	ep_connect_shutdown(c->ep, on_gone, c);
 }
 
+/* A pipe's own end: the session goes on while other commands use it (see stay()). */
+static void leave_pipe(struct connect *c, int exit)
+{
+	if (c->staying || !c->share || ep_share_borrowers(c->share) == 0) {
+		leave(c, exit);
+		return;
+	}
+	c->staying = true;
+	cli_run_end(&c->run, exit);
+}
+
 static void on_stop(void *ctx)
 {
-	leave(of_run(ctx), CLI_EXIT_OK);
+	struct connect *c = of_run(ctx);
+
+	cli_info(&c->cli->msg, "ending; a second signal ends at once");
+	if (c->is_pipe)
+		leave_pipe(c, CLI_EXIT_OK);
+	else
+		leave(c, CLI_EXIT_OK);
+}
+
+static void on_hup(uv_signal_t *handle, int nr)
+{
+	(void)nr;
+	leave_pipe(of_run(handle->data), CLI_EXIT_OK);
 }
 
 /* --- doors of this process, when it has the session itself --- */
@@ -98,11 +123,14 @@ static int pipe_exit(struct connect *c, enum ep_end end, uint64_t code)
 static void on_pipe_end(void *ctx, enum ep_end end, uint64_t code)
 {
 	struct connect *c = of_run(ctx);
-	int rc = pipe_exit(c, end, code);
+	int rc;
 
+	if (c->staying)
+		return; /* cut off by stay(): said and done */
+	rc = pipe_exit(c, end, code);
 	if (rc == CLI_EXIT_OK && !cli_stdio_finish())
 		rc = CLI_EXIT_LOCAL;
-	leave(c, rc);
+	leave_pipe(c, rc);
 }
 
 static void open_pipe(struct connect *c)
@@ -262,6 +290,10 @@ static void start_timers(struct connect *c)
 	uv_timer_init(&c->run.loop, &c->retry);
 	uv_timer_init(&c->run.loop, &c->waiting);
 	c->timeout.data = c->retry.data = c->waiting.data = c;
+	uv_signal_init(&c->run.loop, &c->hup);
+	c->hup.data = c;
+	if (c->is_pipe)
+		uv_signal_start(&c->hup, on_hup, SIGHUP);
 	c->timers = true;
 	if (timeout != ADIT_NEVER)
 		uv_timer_start(&c->timeout, on_timeout, timeout / ADIT_MS(1), 0);
@@ -291,8 +323,12 @@ static void finish(struct connect *c)
 	ep_share_close(c->share);
 	ep_peers_close(c->peers);
 	ep_connect_free(c->ep);
+	c->share = NULL;
+	c->peers = NULL;
+	c->ep = NULL;
 	if (!c->timers)
 		return;
+	uv_close((uv_handle_t *)&c->hup, NULL);
 	uv_close((uv_handle_t *)&c->timeout, NULL);
 	uv_close((uv_handle_t *)&c->retry, NULL);
 	uv_close((uv_handle_t *)&c->waiting, NULL);
@@ -308,11 +344,47 @@ static void say_start(struct connect *c)
 		 meet->timeout == ADIT_NEVER ? "for as long as it takes" : cli_run_dur(meet->timeout, buf));
 }
 
+static void on_idle(void *ctx)
+{
+	leave(of_run(ctx), CLI_EXIT_OK);
+}
+
+/*
+ * The own pipe has ended and others still use the session: they must not notice. A child goes on with it until the last
+ * one has gone; this process ends with |exit|, for whoever waits for it. Between two runs of the loop, as
+ * uv_loop_fork() wants it.
+ */
+static int stay(struct connect *c, int exit)
+{
+	pid_t child = fork();
+
+	if (child > 0)
+		_exit(cli_msg_finish(&c->cli->msg, exit));
+	if (child == 0) {
+		setsid();
+		cli_stdio_abandon();
+		if (uv_loop_fork(&c->run.loop) != 0)
+			return exit;
+	}
+	/* Where no child could be made this process stays itself. */
+	c->run.n_signals = 0;
+	if (ep_share_borrowers(c->share) == 0)
+		return exit;
+	ep_share_on_idle(c->share, on_idle);
+	(void)cli_run_loop(&c->run);
+	return exit;
+}
+
+/* CLI_GO: another command was quicker and has the session. */
 static int run_own(struct connect *c, const char *socket_path)
 {
 	int rc = start(c);
 
 	if (rc == CLI_GO && ep_share_new(&c->run.loop, socket_path, c->ep, on_status, c, &c->share) < 0) {
+		if (errno == EADDRINUSE) {
+			finish(c);
+			return CLI_GO;
+		}
 		cli_error(&c->cli->msg, NULL, "cannot open the control socket %s: %s", socket_path, strerror(errno));
 		rc = CLI_EXIT_LOCAL;
 	}
@@ -321,6 +393,8 @@ static int run_own(struct connect *c, const char *socket_path)
 		say_start(c);
 		ep_connect_start(c->ep);
 		rc = cli_run_loop(&c->run);
+		if (c->staying)
+			rc = stay(c, rc);
 	}
 	finish(c);
 	return rc;
@@ -461,8 +535,10 @@ static int connect_run(struct connect *c)
 	while (rc == CLI_GO) {
 		int ctl = ep_ctl_dial(path);
 
-		if (ctl < 0)
-			return run_own(c, path);
+		if (ctl < 0) {
+			rc = run_own(c, path);
+			continue;
+		}
 		rc = run_lent(c, ctl);
 		close(ctl);
 		if (rc == CLI_GO && !c->is_pipe)

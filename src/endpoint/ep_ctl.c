@@ -1,9 +1,11 @@
 #include "endpoint/ep_ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -134,7 +136,32 @@ static int address(const char *path, struct sockaddr_un *ret_un)
 	return 0;
 }
 
-static int listen_at(const char *path)
+/* The directory of |path|, locked until it is closed: of two that start at the same moment the second one waits. */
+static int lock_directory(const char *path)
+{
+	char dir[108];
+	const char *slash = strrchr(path, '/');
+	size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+	int fd;
+
+	if (len >= sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(dir, slash ? path : ".", len);
+	dir[len] = '\0';
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR) {
+			close(fd);
+			return -1;
+		}
+	return fd;
+}
+
+static int listen_locked(const char *path)
 {
 	struct sockaddr_un un;
 	int fd = ep_ctl_dial(path);
@@ -161,6 +188,21 @@ static int listen_at(const char *path)
 		return fd;
 	close(fd);
 	return ADIT_ESYS;
+}
+
+static int listen_at(const char *path)
+{
+	int lock = lock_directory(path);
+	int fd;
+	int err;
+
+	if (lock < 0)
+		return ADIT_ESYS;
+	fd = listen_locked(path);
+	err = errno;
+	close(lock);
+	errno = err;
+	return fd;
 }
 
 int ep_ctl_new(uv_loop_t *loop, const char *path, const struct ep_ctl_ops *ops, void *ctx, struct ep_ctl **ret_ctl)

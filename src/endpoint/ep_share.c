@@ -20,6 +20,7 @@ struct ep_share {
 	struct ep_ctl *ctl;
 	struct ep_connect *connect;
 	ep_share_status *status;
+	void (*idle)(void *ctx);
 	void *ctx;
 	struct borrower *borrowers[EP_CTL_CLIENTS_MAX];
 	size_t n_borrowers;
@@ -188,6 +189,8 @@ static void on_gone(void *ctx, struct ep_ctl_client *client)
 	b->client = NULL;
 	if (!b->piping)
 		free(b); /* else the pipe's end frees it: its socket is closed over there too */
+	if (s->n_borrowers == 0 && s->idle)
+		s->idle(s->ctx);
 }
 
 static const struct ep_ctl_ops ctl_ops = {.message = on_message, .gone = on_gone};
@@ -212,6 +215,11 @@ int ep_share_new(uv_loop_t *loop, const char *path, struct ep_connect *connect, 
 	return 0;
 }
 
+void ep_share_on_idle(struct ep_share *s, void (*idle)(void *ctx))
+{
+	s->idle = idle;
+}
+
 size_t ep_share_borrowers(const struct ep_share *s)
 {
 	return s->n_borrowers;
@@ -221,6 +229,7 @@ void ep_share_close(struct ep_share *s)
 {
 	if (!s)
 		return;
+	s->idle = NULL;
 	ep_ctl_close(s->ctl);
 	free(s);
 }

@@ -1,6 +1,6 @@
 /*
  * One session for all commands to the same peer on this machine: whoever has it serves the others through its control
- *socket. A borrower opens its own listening sockets and hands them over; they live as long as the borrower. Messages:
+ * socket. A borrower opens its own listening sockets and hands them over; they live as long as the borrower. Messages:
  *
  *	services               -> "services\nNAME stream|dgram PORT\n..." as soon as the session is up
  *	door NAME stream|dgram + listening socket  -> "ok" or "error TEXT"
@@ -23,6 +23,8 @@ ADIT_MUST_CHECK int ep_share_new(uv_loop_t *loop, const char *path, struct ep_co
 				 void *ctx, struct ep_share **ret_share);
 /* The session came up: those who wait for the list of services get it. */
 void ep_share_up(struct ep_share *s);
+/* |idle|, with the context of ep_share_new(), is called when the last borrower has gone. NULL: not any more. */
+void ep_share_on_idle(struct ep_share *s, void (*idle)(void *ctx));
 /* How many borrowers there are. */
 size_t ep_share_borrowers(const struct ep_share *s);
 void ep_share_close(struct ep_share *s);

@@ -171,7 +171,7 @@ static enum lab_verdict by_policy(struct lab_linux *l)
 
 static const struct lab_forward *find_forward(const struct lab_linux *l, uint16_t port)
 {
-	for (size_t i = 0; i < LAB_FORWARDS_MAX; i++)
+	for (size_t i = 0; i < LAB_FORWARDS_MAX && port != 0; i++)
 		if (l->cfg.forwards[i].port == port)
 			return &l->cfg.forwards[i];
 	return NULL;

@@ -145,11 +145,15 @@ static void session_end(struct link *l, adit_time now, enum link_reason reason, 
 	link_session_end(l->session, now, reason, code, !stands_still(l->session_path));
 }
 
-static void search_again(struct link *l, adit_time now)
+/* Serve, after a session: for a peer that said goodbye it waits quietly, one that was lost it looks for. */
+static void search_again(struct link *l, adit_time now, enum link_reason reason)
 {
 	l->search_at = now;
 	set_state(l, now, LINK_SEEKING);
-	punch_start(&l->punch, now);
+	if (reason == LINK_REASON_PEER)
+		punch_wait(&l->punch, now);
+	else
+		punch_start(&l->punch, now);
 	l->punch_busy = true;
 }
 
@@ -624,7 +628,7 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 	}
 }
 
-static void on_down(struct link *l, adit_time now)
+static void on_down(struct link *l, adit_time now, enum link_reason reason)
 {
 	session_retire(l, now);
 	if (l->state == LINK_OVER)
@@ -638,7 +642,7 @@ static void on_down(struct link *l, adit_time now)
 		return;
 	}
 	if (l->cfg.role == PUNCH_SERVE)
-		search_again(l, now);
+		search_again(l, now, reason);
 	else
 		set_state(l, now, LINK_SEEKING);
 }
@@ -651,7 +655,7 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 		ret_event->path = l->session_path->info;
 		on_up(l, now, ret_event);
 	} else if (ret_event->kind == LINK_EVENT_DOWN) {
-		on_down(l, now);
+		on_down(l, now, ret_event->reason);
 	}
 	return true;
 }

@@ -363,21 +363,71 @@ static void input_path(struct quic *q, uint32_t path, const uint8_t cid[QUIC_CID
 	quic_paths_heard(&q->paths, q->clock, path, cid, st.is_stalled);
 }
 
+static void early_keep(struct quic *q, const uint8_t *data, size_t len)
+{
+	struct quic_early *e = &q->early;
+	const struct quic_route *from = &q->paths.trial;
+
+	if (e->route.path != from->path || memcmp(e->route.cid, from->cid, QUIC_CID_LEN) != 0)
+		e->n = 0;
+	if (e->n == QUIC_EARLY_MAX || len > sizeof(e->data[0]))
+		return;
+	e->route = *from;
+	memcpy(e->data[e->n], data, len);
+	e->len[e->n++] = len;
+}
+
+/* A new virtual path has begun: what came early on it can be read now. */
+static void early_read(struct quic *q)
+{
+	struct quic_early *e = &q->early;
+	size_t n = e->n;
+
+	e->n = 0;
+	if (!quic_paths_is_current(&q->paths, e->route.path, e->route.cid))
+		return;
+	for (size_t i = 0; i < n && q->state == QUIC_OPEN; i++) {
+		int rv = quic_cb_read(q, e->data[i], e->len[i]);
+
+		if (rv != 0)
+			quic_fail(q, rv);
+	}
+}
+
+/* One short-header datagram of a server: the client may have migrated with it. */
+static bool input_follow(struct quic *q, uint32_t path, const uint8_t *data, size_t len)
+{
+	int rv;
+
+	input_path(q, path, data + 1);
+	rv = quic_cb_read(q, data, len);
+	if (q->rx_is_early) {
+		early_keep(q, data, len);
+		quic_paths_judge(&q->paths, q->clock, false);
+		return true;
+	}
+	if (quic_paths_judge(&q->paths, q->clock, q->rx_is_new)) {
+		quic_heal_over(q);
+		if (rv == 0) {
+			early_read(q);
+			return true;
+		}
+	}
+	if (rv != 0)
+		quic_fail(q, rv);
+	return q->rx_is_new;
+}
+
 /* One datagram. Returns whether it was authentic and new. */
 static bool input_one(struct quic *q, uint32_t path, const uint8_t *data, size_t len)
 {
-	bool is_server_short = q->server && !(data[0] & QUIC_HEADER_LONG);
 	int rv;
 
-	if (is_server_short)
-		input_path(q, path, data + 1);
+	if (q->server && !(data[0] & QUIC_HEADER_LONG))
+		return input_follow(q, path, data, len);
 	rv = quic_cb_read(q, data, len);
-	if (is_server_short && quic_paths_judge(&q->paths, q->clock, q->rx_is_new))
-		quic_heal_over(q);
 	if (rv != 0)
 		quic_fail(q, rv);
-	if (!q->rx_is_new)
-		q->stats.dropped++;
 	return q->rx_is_new;
 }
 
@@ -426,6 +476,8 @@ int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data
 		}
 		if (input_one(q, path, data + at, n))
 			authentic++;
+		else
+			q->stats.dropped++;
 	}
 	if (q->state == QUIC_OPEN) {
 		if (authentic > 0)
@@ -572,7 +624,7 @@ int quic_dgram_send(struct quic *q, const uint8_t *data, size_t len)
 
 	if (q->state != QUIC_OPEN)
 		return ADIT_EDEAD;
-	if (len > quic_dgram_max(q))
+	if (len == 0 || len > quic_dgram_max(q))
 		return ADIT_EINVAL;
 	rv = quic_dgrams_push(&q->tx_dgrams, data, len);
 	if (rv < 0)

@@ -1,6 +1,7 @@
 /* What the library calls. Each callback notes what happened and returns; none calls back into packet reading or
  * writing. */
 #include "quic/quic_conn.h"
+#include "quic/quic_frames.h"
 #include "quic/quic_stream_priv.h"
 #include "quic/quic_tls.h"
 
@@ -26,6 +27,7 @@ int quic_cb_read(struct quic *q, const uint8_t *data, size_t len)
 
 	reading = q;
 	q->rx_is_new = false;
+	q->rx_is_early = false;
 	rv = ngtcp2_conn_read_pkt(q->conn, &q->paths.lib, NULL, data, len, q->clock);
 	reading = NULL;
 	return rv;
@@ -59,7 +61,8 @@ static bool packet_heard(struct quic *q, const uint8_t *header, size_t header_le
 	if (!quic_replay_note(&q->replay, number))
 		return true; /* the library knows that too */
 	q->rx_is_new = true;
-	return quic_order_accepts(q, is_next, payload, len);
+	q->rx_is_early = q->paths.is_shown && quic_frames_are_probing(payload, len);
+	return !q->rx_is_early && quic_order_accepts(q, is_next, payload, len);
 }
 
 static int cb_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
@@ -194,6 +197,11 @@ static int cb_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, s
 
 	(void)conn;
 	(void)flags;
+	/* An empty one is for us: quic_heal.h. */
+	if (len == 0) {
+		quic_heal_asked(q);
+		return 0;
+	}
 	if (quic_dgrams_push(&q->rx_dgrams, data, len) < 0)
 		q->stats.dgrams_dropped++;
 	return 0;

@@ -26,6 +26,17 @@ enum quic_state {
 	QUIC_DEAD, /* nothing more is sent or read; the CLOSED event is there */
 };
 
+/*
+ * Server: datagrams that probe a path on which the client has not sent anything else yet. The library would set a
+ * connection id aside for it, and lose track of it if the next datagram gets lost; so it sees them after that one.
+ */
+struct quic_early {
+	uint8_t data[QUIC_EARLY_MAX][QUIC_INITIAL_MIN];
+	size_t len[QUIC_EARLY_MAX];
+	size_t n;
+	struct quic_route route;
+};
+
 /* Our connection ids, those that a datagram for us may carry. */
 struct quic_cids {
 	uint8_t id[QUIC_CIDS_MAX][QUIC_CID_LEN];
@@ -64,6 +75,7 @@ struct quic {
 	bool confirmed;
 	bool migration_owed; /* quic_migrate() had no connection id to spare */
 	bool credit_wanted; /* quic_stream_open() said EAGAIN */
+	bool rx_is_early; /* packet_heard(): to be kept in |early| */
 	bool rx_is_new; /* cb_decrypt(): the datagram being read is authentic and came for the first time */
 	uint8_t pin[QUIC_KEY_LEN];
 	uint8_t peer_key[QUIC_KEY_LEN];
@@ -73,6 +85,7 @@ struct quic {
 	struct quic_replay replay;
 	struct quic_order order;
 	struct quic_paths paths;
+	struct quic_early early;
 	struct quic_pack pack;
 	struct quic_heal heal;
 

@@ -138,3 +138,18 @@ bool quic_frames_next(struct adit_rd *r, struct quic_frame *ret_frame)
 	}
 	return false;
 }
+
+bool quic_frames_are_probing(const uint8_t *payload, size_t len)
+{
+	struct adit_rd r = adit_rd_over(payload, len);
+
+	while (!r.bad && adit_rd_left(&r) > 0) {
+		uint64_t type = adit_rd_varint(&r);
+
+		if (type != FRAME_PADDING && type != FRAME_PATH_CHALLENGE && type != FRAME_PATH_RESPONSE &&
+		    type != FRAME_NEW_CID)
+			return false;
+		skip_frame(&r, type);
+	}
+	return !r.bad;
+}

@@ -16,4 +16,7 @@ struct quic_frame {
 /* The next STREAM frame from |r| on. False at the end, or at something that is no frame: the library will say so. */
 bool quic_frames_next(struct adit_rd *r, struct quic_frame *ret_frame);
 
+/* Are there only frames that a packet may carry without being a migration (RFC 9000 9.1)? */
+bool quic_frames_are_probing(const uint8_t *payload, size_t len);
+
 #endif

@@ -7,7 +7,7 @@
  * sent gets lost (measured: 5 s after 5 s, 90 min after 90 min). Newer versions do not count such packets.
  *
  * So, when the rate is absurd: send nothing but acknowledgements until nothing is in flight, and migrate again, to the
- * same path. A server cannot, but it can show the library the client's next packet as coming from a new address.
+ * same path. A server cannot; it asks the client to, with an empty DATAGRAM.
  */
 #ifndef ADIT_QUIC_HEAL_H
 #define ADIT_QUIC_HEAL_H
@@ -23,13 +23,15 @@ struct quic;
 enum quic_heal_state {
 	QUIC_HEAL_NONE,
 	QUIC_HEAL_DRAIN, /* waiting until nothing is in flight */
-	QUIC_HEAL_ARMED, /* server: waiting for a packet to show as a new path's */
+	QUIC_HEAL_ARMED, /* server: waiting for the client to migrate */
 };
 
 struct quic_heal {
 	enum quic_heal_state state;
 	adit_time give_up_at;
 	adit_time next_at; /* not again before */
+	bool asks; /* server: the empty DATAGRAM is to be sent */
+	adit_dur rtt; /* the last known */
 	adit_time paused_until; /* the library has been told to send acknowledgements only */
 };
 
@@ -44,6 +46,9 @@ size_t quic_heal_allows(const struct quic *q);
 
 /* |n| packets were put out. */
 void quic_heal_sent(struct quic *q, size_t n);
+
+/* The server asks for a migration. */
+void quic_heal_asked(struct quic *q);
 
 /* Congestion control has started anew, for whatever reason. */
 void quic_heal_over(struct quic *q);

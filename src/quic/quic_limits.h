@@ -32,6 +32,16 @@
  */
 #define QUIC_MIGRATIONS_UNACKED 12
 
+/*
+ * Migrations of the peer that the library is shown at once, and how long until one more: each uses up one of the
+ * QUIC_ACTIVE_CIDS - 1 spare connection ids, and a new one needs two round trips to come.
+ */
+#define QUIC_PATH_TOKENS      5
+#define QUIC_PATH_TOKEN_EVERY ADIT_SEC(1)
+
+/* Datagrams of a new path that are kept until the one that begins it: a client sends two PATH_CHALLENGEs ahead. */
+#define QUIC_EARLY_MAX 2
+
 /* A path we left counts as come back when the newer one has been silent for so long; less is reordering. */
 #define QUIC_PATH_RETURN ADIT_MS(500)
 
@@ -69,8 +79,8 @@
 /* Unsent bytes of all streams from where each gets QUIC_STREAM_UNSENT_MIN only. */
 #define QUIC_UNSENT_TOTAL (8 * 1024 * 1024)
 
-/* Receive window of a new stream, bytes, and how far it may grow. */
-#define QUIC_WINDOW_MIN (32 * 1024)
+/* Receive window of a new stream, bytes, and how far it may grow: a stopped reader holds two whole chunks. */
+#define QUIC_WINDOW_MIN (2 * QUIC_CHUNK_SIZE)
 #define QUIC_WINDOW_MAX (32 * 1024 * 1024)
 
 /* A window doubles after so many of it were drained quickly in a row. */

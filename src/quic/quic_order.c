@@ -20,9 +20,10 @@ static struct quic_stream **order_slot(struct quic *q, uint64_t id)
 static struct quic_stream *order_find(struct quic *q, uint64_t id)
 {
 	struct quic_stream **slot = order_slot(q, id);
+	struct quic_stream *hit = *slot;
 
-	if (*slot && (uint64_t)(*slot)->id == id)
-		return *slot;
+	if (hit && (uint64_t)hit->id == id)
+		return hit;
 	adit_list_each (it, &q->streams) {
 		struct quic_stream *s = adit_container(it, struct quic_stream, node);
 

@@ -66,7 +66,7 @@ static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, n
 	ngtcp2_ssize n;
 
 	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
-					&data, d_len > 0 ? 1 : 0, q->clock);
+					&data, 1, q->clock);
 	if (accepted)
 		quic_dgrams_pop(&q->tx_dgrams);
 	return n;
@@ -84,6 +84,19 @@ static const uint8_t *pack_next_dgram(struct quic *q, size_t *ret_len)
 	return d;
 }
 
+/* The question to the client: quic_heal.h. */
+static ngtcp2_ssize pack_question(struct quic *q, ngtcp2_path *path, uint8_t *dest, size_t len)
+{
+	int accepted = 0;
+	ngtcp2_ssize n;
+
+	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0,
+					NULL, 0, q->clock);
+	if (accepted)
+		q->heal.asks = false;
+	return n;
+}
+
 /*
  * Writes one packet of |len| bytes at most to |dest|: datagrams first, then streams in their order, as many as fit.
  * Returns its length, 0 (nothing to send, or not now), or the library's error. Between two PACK_AGAIN nothing but
@@ -91,6 +104,8 @@ static const uint8_t *pack_next_dgram(struct quic *q, size_t *ret_len)
  */
 static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest, size_t len)
 {
+	if (q->heal.asks)
+		return pack_question(q, path, dest, len);
 	while (q->handshaken) {
 		struct quic_turn *t;
 		const uint8_t *d;
@@ -132,7 +147,7 @@ static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat
 		from = k->pace_at;
 	if (from > now + QUIC_PACING_SLACK)
 		from = now + QUIC_PACING_SLACK;
-	ngtcp2_conn_update_pkt_tx_time(q->conn, from);
+	quic_shim_paced(q->conn, now, from);
 	k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	k->quantum = 0;
 }

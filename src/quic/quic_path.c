@@ -23,7 +23,8 @@ static void paths_show(struct quic_paths *p)
 
 void quic_paths_init(struct quic_paths *p, bool is_server, uint32_t path, adit_time now)
 {
-	*p = (struct quic_paths){.current = 1, .is_server = is_server, .heard_at = now};
+	*p = (struct quic_paths){
+		.current = 1, .is_server = is_server, .heard_at = now, .tokens = QUIC_PATH_TOKENS, .token_at = now};
 	p->local = p->remote = virtual_addr(0);
 	p->lib.local.addr = (struct sockaddr *)&p->local;
 	p->lib.local.addrlen = sizeof(p->local);
@@ -51,9 +52,23 @@ void quic_paths_move(struct quic_paths *p, uint32_t path)
 	route_of(p, p->current)->path = path;
 }
 
+static void paths_use(struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN])
+{
+	memcpy(p->used[p->n_used++ % QUIC_CIDS_MAX], cid, QUIC_CID_LEN);
+}
+
+static bool paths_has_used(const struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN])
+{
+	for (unsigned i = 0; i < p->n_used && i < QUIC_CIDS_MAX; i++)
+		if (memcmp(p->used[i], cid, QUIC_CID_LEN) == 0)
+			return true;
+	return false;
+}
+
 void quic_paths_first_cid(struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN])
 {
 	memcpy(route_of(p, 1)->cid, cid, QUIC_CID_LEN);
+	paths_use(p, cid);
 }
 
 void quic_paths_settled(struct quic_paths *p)
@@ -75,12 +90,10 @@ static bool route_is(const struct quic_route *r, uint32_t path, const uint8_t ci
 	return r->path == path && memcmp(r->cid, cid, QUIC_CID_LEN) == 0;
 }
 
-static bool paths_has_left(struct quic_paths *p, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
+static bool paths_has_left(const struct quic_paths *p, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
 {
-	uint32_t oldest = p->current < QUIC_PATHS_MAX ? 1 : p->current - QUIC_PATHS_MAX + 1;
-
-	for (uint32_t n = p->current - 1; n >= oldest && n > 0; n--)
-		if (route_is(route_of(p, n), path, cid))
+	for (unsigned i = 0; i < p->n_left && i < QUIC_PATHS_MAX; i++)
+		if (route_is(&p->left[i], path, cid))
 			return true;
 	return false;
 }
@@ -88,6 +101,18 @@ static bool paths_has_left(struct quic_paths *p, uint32_t path, const uint8_t ci
 bool quic_paths_is_current(const struct quic_paths *p, uint32_t path, const uint8_t cid[QUIC_CID_LEN])
 {
 	return route_is(&p->routes[p->current % QUIC_PATHS_MAX], path, cid);
+}
+
+/* One token per QUIC_PATH_TOKEN_EVERY, QUIC_PATH_TOKENS at most. */
+static bool paths_may_begin(struct quic_paths *p, adit_time now)
+{
+	while (p->tokens < QUIC_PATH_TOKENS && adit_time_since(now, p->token_at) >= QUIC_PATH_TOKEN_EVERY) {
+		p->tokens++;
+		p->token_at += QUIC_PATH_TOKEN_EVERY;
+	}
+	if (p->tokens == QUIC_PATH_TOKENS)
+		p->token_at = now;
+	return p->tokens > 0 && p->unacked < QUIC_MIGRATIONS_UNACKED;
 }
 
 void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const uint8_t cid[QUIC_CID_LEN],
@@ -98,17 +123,38 @@ void quic_paths_heard(struct quic_paths *p, adit_time now, uint32_t path, const 
 	p->is_trial = false;
 	p->is_shown = false;
 	p->is_current = quic_paths_is_current(p, path, cid);
-	if (p->is_current && !p->is_armed)
+	if (p->is_current)
 		return;
-	if (!p->is_current && adit_time_since(now, p->heard_at) < QUIC_PATH_RETURN && paths_has_left(p, path, cid))
+	if (adit_time_since(now, p->heard_at) < QUIC_PATH_RETURN && paths_has_left(p, path, cid))
 		return;
 	p->is_trial = true;
 	p->trial.path = path;
 	memcpy(p->trial.cid, cid, QUIC_CID_LEN);
-	/* Past the limit the library keeps what it knows of the path before: safe, and only less than perfect. */
-	p->is_shown = (path != current->path || is_stalled || p->is_armed) && p->unacked < QUIC_MIGRATIONS_UNACKED;
+	/* Where it may not begin, the library keeps what it knows of the path before: only less than perfect. */
+	p->is_shown = (path != current->path || is_stalled || p->is_armed || p->is_moved) && !paths_has_used(p, cid) &&
+		      paths_may_begin(p, now);
 	if (p->is_shown)
 		p->remote = virtual_addr(p->current + 1);
+}
+
+static void paths_follow(struct quic_paths *p)
+{
+	struct quic_route *current = route_of(p, p->current);
+
+	p->left[p->n_left++ % QUIC_PATHS_MAX] = *current;
+	if (p->is_shown) {
+		p->unacked++;
+		p->tokens--;
+		p->current++;
+		p->is_armed = false;
+		p->is_moved = false;
+		current = route_of(p, p->current);
+	} else if (current->path != p->trial.path) {
+		p->is_moved = true;
+	}
+	*current = p->trial;
+	if (!paths_has_used(p, p->trial.cid))
+		paths_use(p, p->trial.cid);
 }
 
 bool quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic)
@@ -117,14 +163,10 @@ bool quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic)
 
 	if (is_authentic && (p->is_trial || p->is_current))
 		p->heard_at = now;
-	if (has_begun) {
-		p->unacked++;
-		p->current++;
-		p->is_armed = false;
-	}
 	if (is_authentic && p->is_trial)
-		*route_of(p, p->current) = p->trial;
+		paths_follow(p);
 	p->is_trial = false;
+	p->is_shown = false;
 	paths_show(p);
 	return has_begun;
 }

@@ -123,6 +123,21 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 #endif
 
 /*
+ * Tells the pacer that the bytes put out since the last time began to leave at |from|, which may be a little before or
+ * after |now|. 1.x takes no time but the present, and makes up for late timers itself.
+ */
+static inline void quic_shim_paced(ngtcp2_conn *conn, adit_time now, adit_time from)
+{
+#if NGTCP2_VERSION_NUM >= 0x010000
+	(void)from;
+	ngtcp2_conn_update_pkt_tx_time(conn, now);
+#else
+	(void)now;
+	ngtcp2_conn_update_pkt_tx_time(conn, from);
+#endif
+}
+
+/*
  * Has the peer asked us to stop sending on the stream? There is no callback for it before 1.25. A vector longer than
  * any stream is refused, but only after the stream's state was looked at; nothing else happens.
  */

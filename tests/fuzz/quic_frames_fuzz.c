@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct quic_frame f;
 	size_t at = 0;
 
+	(void)quic_frames_are_probing(data, size);
 	while (quic_frames_next(&r, &f)) {
 		FUZZ_CHECK(r.pos > at && r.pos <= size);
 		FUZZ_CHECK(f.to >= f.from && f.to - f.from <= r.pos - at);

@@ -93,12 +93,51 @@ static void tamper(struct pair_side *to, struct adit_rd *r)
 	}
 }
 
+/* Streams beside the one that is checked: read by nobody in particular, released when they are over. */
+static void extra_news(struct pair_side *side, struct quic_stream *s, unsigned news)
+{
+	struct flow *main_flow = side->user;
+
+	if (news & QUIC_NEWS_OPENED && !main_flow->s) {
+		flow_news(side, s, news);
+		return;
+	}
+	if (s == main_flow->s) {
+		flow_news(side, s, news & ~(unsigned)QUIC_NEWS_OPENED);
+		return;
+	}
+	quic_stream_consume(s, quic_stream_readable(s) / 2);
+	if (news & (QUIC_NEWS_RESET | QUIC_NEWS_STOPPED | QUIC_NEWS_CLOSED))
+		quic_stream_release(s);
+}
+
+static void extra_stream(struct pair_side *side, uint64_t how)
+{
+	static const uint8_t bytes[3000];
+	struct quic_stream *s;
+
+	if (quic_stream_open(side->q, &s) < 0)
+		return;
+	(void)!quic_stream_write(s, bytes, (how & 15) * 200);
+	if (how & 16)
+		quic_stream_finish(s);
+	if (how & 32)
+		quic_stream_reset(s, how);
+	if (how & 64)
+		quic_stream_release(s);
+	if (how & 128)
+		(void)!quic_dgram_send(side->q, bytes, 1 + how * 4);
+}
+
 static void act(struct pair *p, struct adit_rd *r, struct flow *f)
 {
 	struct pair_side *side = next_number(r) % 2 ? &p->client : &p->server;
 	uint64_t op = next_number(r);
 
-	switch (op % 8) {
+	switch (op % 10) {
+	case 9:
+		extra_stream(side, next_number(r));
+		break;
 	case 0:
 		pair_run(p, ADIT_MS(next_number(r)));
 		break;
@@ -135,7 +174,7 @@ static void live(const uint8_t *data, size_t size)
 	FUZZ_CHECK(pair_connect(&p));
 	p.client.user = &a;
 	p.server.user = &b;
-	p.client.on_news = p.server.on_news = flow_news;
+	p.client.on_news = p.server.on_news = extra_news;
 	FUZZ_CHECK(quic_stream_open(p.client.q, &a.s) == 0);
 	quic_stream_set_user(a.s, &a);
 	flow_go(&a, 0);

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 import threading
 
@@ -10,6 +11,7 @@ import daemons
 import proc
 import target
 from check import check
+from lab import wait_until
 
 
 def _ssh_lab(t):
@@ -110,6 +112,56 @@ def shared_session(t):
     for p in pipes:
         p.popen.stdin.close()
         assert p.wait() == 0, p.last_words()
+
+
+def _say(p, text):
+    p.popen.stdin.write(text)
+    p.popen.stdin.flush()
+
+
+@check("eight pipes started in one instant: one opens the way, all work; the opener may end, by itself or by a signal")
+def opener_ends(t):
+    for how in (None, signal.SIGHUP, signal.SIGTERM):
+        pair = proc.Pair(t.lab(delay=5))
+        pair.connect.kill()
+        pipes = [pair.connect_side.pipe(pair.ticket, "pump", peer="203.0.113.20", stdin=subprocess.PIPE) for _ in range(8)]
+        for i, p in enumerate(pipes):
+            _say(p, b"echo\nhello %d\n" % i)
+        for i, p in enumerate(pipes):
+            p.expect(f"^hello {i}$", 20, "out")
+        openers = [p for p in pipes if _udp_sockets(p.pid)]
+        assert len(openers) == 1, f"{len(openers)} of them have opened a way"
+        opener, others = openers[0], [p for p in pipes if p is not openers[0]]
+        if how:
+            opener.signal(how)
+        else:
+            opener.popen.stdin.close()
+        assert opener.wait() == 0, opener.last_words()
+        for p in others:
+            _say(p, b"still here\n")
+        for p in others:
+            p.expect("^still here$", 10, "out")
+        for p in others:
+            p.popen.stdin.close()
+            assert p.wait() == 0, p.last_words()
+        wait_until(lambda: not _holders(pair.connect_side), 10, "nobody holds the session any more")
+        if how:
+            opener.popen.stdin.close()
+        pair.lab.close()
+
+
+def _holders(side):
+    """Processes of adit pipe that are left, of this installation."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
+        except OSError:
+            continue
+        if words[1:2] == [b"pipe"] and side.state.encode() in words:
+            found.append(pid)
+    return found
 
 
 def _udp_sockets(pid):

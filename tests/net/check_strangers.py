@@ -161,8 +161,7 @@ def late_probes(t):
     s = proc.first_echo(lab.ha, 7100, 30, (serve, connect()))
     had = {attack.udp_of(p)[2] for _, _, p in arrived.stop()}
     died = [u[2] for u in (attack.udp_of(p) for _, _, p in passed.stop()) if u[1] == SERVE and _is_stun(u[2]) and u[2] not in had]
-    if not died:
-        t.skip("no probe died on the way this time")
+    assert died, "the first probes have a low TTL: some must die"
     t.note(f"{len(died)} probes")
     time.sleep(4)  # beyond any reordering
     heard = _heard_by(lab)

@@ -378,10 +378,8 @@ def udphp_usage(t):
     busy.close()
 
 
-@check("udphp ends with 14 after ten heartbeats without an answer (4 minutes; with --full)", limit=400)
+@check("udphp ends with 14 after ten heartbeats without an answer (4 minutes)", limit=400, only_full=True)
 def udphp_silence(t):
-    if not t.full:
-        t.skip("in virtual time only; --full waits for it")
     lab = t.lab()
     p, service, peer = _lone_server(t, lab)
     begin = time.monotonic()
@@ -437,10 +435,8 @@ def udphp_stalled_reader(t):
     assert p.stop() == 0
 
 
-@check("udphp's throughput beside the script's, 64 MiB one way (with --full)", kind="alone", limit=900)
+@check("udphp's throughput beside the script's, 64 MiB one way", kind="alone", limit=900, only_full=True)
 def udphp_rates(t):
-    if not t.full:
-        t.skip("it only measures")
     size = 64 << 20
     for kind, data in (("random", _noise(size, 1)), ("text", _text(size, 1))):
         for name, server, client in (("adit to adit", _adit, _adit), ("adit to script", _script, _adit),

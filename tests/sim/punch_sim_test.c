@@ -504,6 +504,8 @@ static int replay(const char *text)
 	sim_world_trace(&w, stdout);
 	sim_world_meet(&w, HORIZON, &r);
 	print_replay(stdout, &c, strtoull(seed, NULL, 0), &r);
+	printf("  probes %llu, flows by the engines' count %llu, mappings made %llu\n", (unsigned long long)r.probes,
+	       (unsigned long long)r.flows, (unsigned long long)r.mappings);
 	sim_world_done(&w);
 	return r.met ? 0 : 1;
 }

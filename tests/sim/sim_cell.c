@@ -187,6 +187,7 @@ void sim_world_meet(struct sim_world *w, adit_dur horizon, struct sim_result *re
 
 		punch_stats(w->peer[side].punch, &st);
 		ret->probes += st.probes_sent;
+		ret->flows += st.flows_opened;
 		if (w->router[side])
 			ret->mappings += lab_router_nat(w->router[side])->stats.mappings;
 	}

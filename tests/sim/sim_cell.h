@@ -70,7 +70,8 @@ struct sim_result {
 	adit_dur took; /* from the later start */
 	enum punch_how how;
 	uint64_t probes; /* both sides together */
-	uint64_t mappings; /* both routers together */
+	uint64_t flows; /* what both engines think they have opened */
+	uint64_t mappings; /* what both routers have made of it */
 	uint64_t hash;
 };
 

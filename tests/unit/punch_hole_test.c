@@ -124,6 +124,49 @@ static void no_new_pairs_open_while_a_valid_one_is_tried(void **state)
 	assert_true(before > 0);
 }
 
+/* Is there a slot pair's socket that was open at both times? */
+static bool a_pair_survives(adit_dur d)
+{
+	static uint16_t before[PUNCH_SOCK_SPAN];
+
+	memcpy(before, s.port, sizeof(before));
+	rig_run_both(&s, &c, d);
+	for (uint32_t i = 0; i < PUNCH_SOCK_SPAN; i++)
+		if (before[i] && before[i] == s.port[i] && before[i] != rig_steady_port(&s))
+			return true;
+	return false;
+}
+
+static void a_valid_pair_that_nobody_wants_is_given_up(void **state)
+{
+	(void)state;
+	rig_run_both(&s, &c, ADIT_SEC(1));
+	assert_true(rig_events(&s, PUNCH_EVENT_VALID, NULL) > 1);
+	assert_false(a_pair_survives(2 * PUNCH_VALID_MAX + PUNCH_VALID_ASK));
+}
+
+static void a_valid_pair_over_which_the_peer_asks_stays(void **state)
+{
+	struct punch_event e = {.sock = 0};
+	struct punch_event last = {.sock = 0};
+	uint8_t buf[PUNCH_PROBE_MAX];
+
+	(void)state;
+	rig_run_both(&s, &c, ADIT_SEC(1));
+	while (punch_event(&s.p, &e))
+		if (e.kind == PUNCH_EVENT_VALID && s.port[e.sock] != rig_steady_port(&s))
+			last = e;
+	assert_int_not_equal(last.remote.port, 0);
+	for (int i = 0; i < 10; i++) { /* a path over there, which asks every 30 s */
+		rig_run(&s, ADIT_SEC(30));
+		c.now = s.now;
+		c.utc = s.utc;
+		assert_int_equal(rig_input(&s, last.sock, &last.remote, buf, fresh(&c, buf)), 0);
+	}
+	assert_int_not_equal(s.port[last.sock], 0);
+	assert_int_equal(punch_take(&s.p, last.sock), 0);
+}
+
 static void the_difference_of_the_clocks_is_learnt(void **state)
 {
 	struct punch_event e;
@@ -239,6 +282,27 @@ static void an_answer_to_nothing_we_asked_is_ignored(void **state)
 
 	(void)state;
 	assert_int_equal(rig_input(&c, rig_sock_at(&c, rig_steady_port(&c)), &remote, buf, len), ADIT_EIGNORED);
+}
+
+/* On a pinned socket several lanes hand the same datagram round until one does not ignore it. */
+static void another_lanes_messages_are_ignored(void **state)
+{
+	static const uint8_t secret[32] = {99};
+	static const uint8_t txid[STUN_TXID_LEN] = {5};
+	struct adit_addr remote = steady_of(&s);
+	struct punch_keys lane;
+	uint8_t buf[PUNCH_PROBE_MAX];
+	uint32_t sock = rig_sock_at(&c, rig_steady_port(&c));
+
+	(void)state;
+	punch_keys_init(&lane, &crypto_gnutls, secret);
+	assert_int_equal(
+		rig_input(&c, sock, &remote, buf, punch_probe_request(&lane, PUNCH_SERVE, txid, RIG_UTC, 5, buf)),
+		ADIT_EIGNORED);
+	assert_int_equal(rig_input(&c, sock, &remote, buf,
+				   punch_probe_answer(&lane, PUNCH_SERVE, txid, &remote, RIG_UTC, 5, buf)),
+			 ADIT_EIGNORED);
+	assert_int_equal(c.p.stats.bad_auth, 0);
 }
 
 /* The peer's NAT has moved it to another port: it is asked there as well. */
@@ -475,11 +539,14 @@ int main(void)
 		cmocka_unit_test_setup(a_fresh_request_is_answered_and_asked_back_at_once, both),
 		cmocka_unit_test_setup(over_a_cable_each_hole_becomes_valid_once, both),
 		cmocka_unit_test_setup(no_new_pairs_open_while_a_valid_one_is_tried, both),
+		cmocka_unit_test_setup(a_valid_pair_that_nobody_wants_is_given_up, both),
+		cmocka_unit_test_setup(a_valid_pair_over_which_the_peer_asks_stays, both),
 		cmocka_unit_test_setup(the_difference_of_the_clocks_is_learnt, both),
 		cmocka_unit_test_setup(a_replayed_request_gets_nothing_from_anywhere, both),
 		cmocka_unit_test_setup(a_stranger_gets_nothing, both),
 		cmocka_unit_test_setup(an_answer_counts_only_from_where_the_request_went, both),
 		cmocka_unit_test_setup(an_answer_to_nothing_we_asked_is_ignored, both),
+		cmocka_unit_test_setup(another_lanes_messages_are_ignored, both),
 		cmocka_unit_test_setup(who_asks_from_an_unexpected_port_is_asked_back_there, both),
 		cmocka_unit_test_setup(a_restarted_peer_is_news, both),
 		cmocka_unit_test_setup(who_goes_on_asking_is_told_of_every_ten_seconds, both),

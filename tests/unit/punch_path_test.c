@@ -200,6 +200,41 @@ static void an_idle_path_costs_four_packets_in_fifteen_seconds(void **state)
 	assert_true(punch_path_rtt(&e[PUNCH_CONNECT].p) == 2 * delay);
 }
 
+/* The peer's punching machine tries a hole that we took: it asks every 2 s, and wants to be asked itself. */
+static void who_is_only_asked_asks_after_thirty_seconds(void **state)
+{
+	static uint8_t txid[STUN_TXID_LEN];
+	struct punch_probe probe;
+	unsigned asked = 0;
+	struct adit_out o;
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		uint8_t buf[PUNCH_PROBE_MAX];
+		size_t len;
+
+		now += ADIT_SEC(2);
+		txid[0]++;
+		len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, buf);
+		assert_int_equal(punch_path_input(&e[1].p, now,
+						  &(struct adit_dgram){
+							  .sock = SOCK, .remote = e[0].addr, .data = buf, .len = len}),
+				 0);
+		punch_path_tick(&e[1].p, now);
+		while (punch_path_output(&e[1].p, now, &o)) {
+			assert_int_equal(punch_probe_read(&e[0].p.keys, PUNCH_SERVE, o.data, o.len, &probe), 0);
+			if (probe.is_answer)
+				continue;
+			asked++;
+			len = punch_probe_answer(&e[0].p.keys, PUNCH_SERVE, probe.txid, &e[1].addr, UTC + now,
+						 e[0].cfg.instance, buf);
+			assert_int_equal(deliver(1, &e[0].addr, buf, len), 0);
+		}
+	}
+	assert_in_range(asked, 3, 4);
+	assert_int_equal(punch_path_state(&e[1].p), PUNCH_PATH_IS_ALIVE);
+}
+
 static void a_busy_path_is_not_asked(void **state)
 {
 	(void)state;
@@ -449,6 +484,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_idle_path_costs_four_packets_in_fifteen_seconds, setup),
+		cmocka_unit_test_setup(who_is_only_asked_asks_after_thirty_seconds, setup),
 		cmocka_unit_test_setup(a_busy_path_is_not_asked, setup),
 		cmocka_unit_test_setup(a_path_that_was_busy_is_asked_once_when_it_falls_silent, setup),
 		cmocka_unit_test_setup(a_busy_path_that_breaks_is_lost_on_both_sides_within_three_seconds, setup),

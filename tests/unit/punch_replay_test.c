@@ -116,6 +116,17 @@ static void a_peer_ahead_of_time_is_not_locked_out_later(void **state)
 	assert_int_equal(punch_replay_check(&r, 0, 2, T0 + 1), 0);
 }
 
+/* Three days of silence, and a clock that loses 50 in a million. */
+static void drift_over_a_long_silence_is_no_replay(void **state)
+{
+	const adit_dur days = ADIT_SEC(3 * 86400);
+
+	(void)state;
+	assert_int_equal(punch_replay_check(&r, 0, 1, T0), 0);
+	assert_int_equal(punch_replay_check(&r, days, 1, T0 + days - days / 1000000 * 50), 0);
+	assert_int_equal(punch_replay_check(&r, 2 * days, 1, T0 + 2 * days - days / 100), ADIT_EREPLAY);
+}
+
 static void own_stamps_are_never_used_twice(void **state)
 {
 	adit_utc last = 0;
@@ -164,6 +175,7 @@ int main(void)
 		cmocka_unit_test_setup(an_evicted_instance_raises_the_horizon, setup),
 		cmocka_unit_test_setup(a_kept_horizon_refuses_what_was_captured_before, setup),
 		cmocka_unit_test_setup(a_peer_ahead_of_time_is_not_locked_out_later, setup),
+		cmocka_unit_test_setup(drift_over_a_long_silence_is_no_replay, setup),
 		cmocka_unit_test_setup(own_stamps_are_never_used_twice, setup),
 	};
 

@@ -35,6 +35,7 @@ struct rig {
 	size_t n;
 	size_t seen; /* up to here somebody has looked */
 	uint16_t port[PUNCH_SOCK_SPAN]; /* of open sockets, by number */
+	uint32_t top; /* no number of a socket was higher than this - 1 */
 	unsigned open;
 	unsigned open_max;
 	bool is_mute; /* its router says nothing when a TTL ends there */
@@ -87,6 +88,8 @@ static inline void rig_note(struct rig *r, const struct adit_out *o)
 	if (o->len > 0)
 		memcpy(w->data, o->data, o->len);
 	assert_true(o->sock < PUNCH_SOCK_SPAN);
+	if (o->sock >= r->top)
+		r->top = o->sock + 1;
 	switch (o->kind) {
 	case ADIT_OUT_OPEN:
 		assert_int_equal(r->port[o->sock], 0);
@@ -178,7 +181,7 @@ static inline int rig_input(struct rig *r, uint32_t sock, const struct adit_addr
 /* The socket of |r| at |port|; fails the test if there is none. */
 static inline uint32_t rig_sock_at(const struct rig *r, uint16_t port)
 {
-	for (uint32_t i = 0; i < PUNCH_SOCK_SPAN; i++)
+	for (uint32_t i = 0; i < r->top; i++)
 		if (r->port[i] == port && port != 0)
 			return i;
 	fail();
@@ -195,7 +198,7 @@ static inline uint16_t rig_steady_port(const struct rig *r)
 
 static inline bool rig_has_port(const struct rig *r, uint16_t port)
 {
-	for (uint32_t i = 0; i < PUNCH_SOCK_SPAN; i++)
+	for (uint32_t i = 0; i < r->top; i++)
 		if (r->port[i] == port)
 			return true;
 	return false;

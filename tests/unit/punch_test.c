@@ -338,6 +338,27 @@ static void resting_serve_keeps_the_steady_pair_quietly(void **state)
 		assert_int_not_equal(r.out[i].ttl, 0);
 }
 
+static void whoever_waits_for_a_peer_that_left_is_quiet_and_has_slots(void **state)
+{
+	uint16_t steady;
+	size_t quiet = 0;
+
+	(void)state;
+	r.now = ADIT_SEC(1000);
+	rig_start(&r);
+	steady = rig_steady_port(&r);
+	punch_wait(&r.p, r.now);
+	rig_run(&r, ADIT_SEC(100));
+	for (size_t i = 0; i < r.n; i++) {
+		if (r.out[i].kind != ADIT_OUT_SEND || r.port[r.out[i].sock] != steady)
+			continue;
+		assert_int_not_equal(r.out[i].ttl, 0);
+		quiet++;
+	}
+	assert_in_range(quiet, 8, 16);
+	assert_true(r.open > 1);
+}
+
 static void resting_connect_has_nothing_open(void **state)
 {
 	(void)state;
@@ -530,6 +551,7 @@ int main(void)
 		cmocka_unit_test_setup(a_spent_budget_leaves_bursts_out_but_not_the_steady_pair, serve),
 		cmocka_unit_test_setup(a_steady_port_that_is_taken_is_tried_again, serve),
 		cmocka_unit_test_setup(resting_serve_keeps_the_steady_pair_quietly, serve),
+		cmocka_unit_test_setup(whoever_waits_for_a_peer_that_left_is_quiet_and_has_slots, serve),
 		cmocka_unit_test_setup(resting_connect_has_nothing_open, connect_side),
 		cmocka_unit_test_setup(stopped_nothing_is_left, serve),
 		cmocka_unit_test_setup(stopped_at_once_nothing_was_opened, serve),

@@ -464,7 +464,8 @@ static void datagrams_of_every_size_arrive(void **state)
 	assert_int_equal(max, 1412);
 	memset(buf, 0, sizeof(buf));
 	assert_int_equal(quic_dgram_send(p.client.q, buf, max + 1), ADIT_EINVAL);
-	for (size_t len = 0; len <= max; len++) {
+	assert_int_equal(quic_dgram_send(p.client.q, buf, 0), ADIT_EINVAL);
+	for (size_t len = 1; len <= max; len++) {
 		memset(buf, (int)len, len);
 		assert_int_equal(quic_dgram_send(p.client.q, buf, len), 0);
 		sum += len;
@@ -472,7 +473,7 @@ static void datagrams_of_every_size_arrive(void **state)
 			pair_run(&p, ADIT_MS(20));
 	}
 	pair_run(&p, ADIT_SEC(1));
-	assert_int_equal(c.n, max + 1);
+	assert_int_equal(c.n, max);
 	assert_int_equal(c.bytes, sum);
 	assert_false(c.is_wrong);
 	pair_done(&p);

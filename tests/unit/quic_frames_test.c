@@ -95,6 +95,22 @@ static void what_is_no_frame_ends_the_walk(void **state)
 	assert_false(quic_frames_next(&r, &f));
 }
 
+static void probing_packets_are_told_from_others(void **state)
+{
+	static const uint8_t probing[] = {0x1a, 1, 2, 3, 4, 5, 6,    7,  8,  0x00, 0x00, 0x1b, 1, 2,
+					  3,    4, 5, 6, 7, 8, 0x18, 1,  0,  1,    9,    0,    1, 2,
+					  3,    4, 5, 6, 7, 8, 9,    10, 11, 12,   13,   14,   15};
+	uint8_t buf[sizeof(probing) + 1];
+
+	(void)state;
+	assert_true(quic_frames_are_probing(probing, sizeof(probing)));
+	assert_false(quic_frames_are_probing(probing, sizeof(probing) - 1));
+	memcpy(buf, probing, sizeof(probing));
+	buf[sizeof(probing)] = 0x01;
+	assert_false(quic_frames_are_probing(buf, sizeof(buf)));
+	assert_false(quic_frames_are_probing(stream, sizeof(stream)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +118,7 @@ int main(void)
 		cmocka_unit_test(no_truncation_is_read_beyond),
 		cmocka_unit_test(all_forms_of_a_stream_frame_are_read),
 		cmocka_unit_test(what_is_no_frame_ends_the_walk),
+		cmocka_unit_test(probing_packets_are_told_from_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,10 @@ static inline void pair_send_one(struct pair_side *from, const uint8_t *data, si
 	adit_time at = p->now;
 	struct pair_dgram *d = malloc(sizeof(*d) + len);
 
-	assert(d);
+	if (!d) {
+		l->lost++;
+		return;
+	}
 	memcpy(d->data, data, len);
 	d->len = len;
 	d->next = NULL;

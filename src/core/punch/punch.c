@@ -170,6 +170,14 @@ void punch_start(struct punch *p, adit_time now)
 	punch_steady_start(p, ADIT_FAMILY_V6);
 }
 
+void punch_wait(struct punch *p, adit_time now)
+{
+	punch_start(p, now);
+	p->started_at = adit_time_since(now, PUNCH_FIRST);
+	p->stuck_at = ADIT_NEVER;
+	punch_steady_quiet(p);
+}
+
 static void close_all(struct punch *p, bool keep_steady)
 {
 	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)

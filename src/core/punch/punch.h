@@ -83,6 +83,11 @@ void punch_set_clock_diff(struct punch *p, adit_time now, int64_t diff);
 /* Begins (again), as a newcomer: loud on the steady pair, all slot families, bursts allowed. */
 void punch_start(struct punch *p, adit_time now);
 /*
+ * Begins again as one who has waited a while: the peer left in order and may come back at any time. Quiet, so that its
+ * router is not spoilt for it; no STUCK.
+ */
+void punch_wait(struct punch *p, adit_time now);
+/*
  * The session has a path: only the steady pair is kept, quietly, on the serve side (a restarted peer will knock there);
  * the connect side closes everything.
  */

@@ -207,11 +207,12 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 
 int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgram *d)
 {
+	const uint8_t *txid = punch_probe_answered(d->data, d->len);
 	struct punch_probe probe;
 	int r;
 
 	set_now(p, now);
-	if (d->remote.port == 0)
+	if (d->remote.port == 0 || (txid && !sent_find(p, txid)))
 		return ADIT_EIGNORED;
 	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r < 0)

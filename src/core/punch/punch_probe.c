@@ -114,6 +114,13 @@ static int read_mapped(const struct stun_msg *m, struct adit_addr *ret_addr)
 	return stun_attr_read_xor_addr(&a, m->txid, ret_addr);
 }
 
+const uint8_t *punch_probe_answered(const uint8_t *data, size_t len)
+{
+	static const uint8_t success[2] = {0x01, 0x01}; /* a Binding success response, RFC 8489 5 */
+
+	return stun_msg_is_stun(data, len) && memcmp(data, success, sizeof(success)) == 0 ? data + 8 : NULL;
+}
+
 int punch_probe_read(const struct punch_keys *k, enum punch_role role, const uint8_t *data, size_t len,
 		     struct punch_probe *ret_probe)
 {

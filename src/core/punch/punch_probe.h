@@ -38,6 +38,12 @@ size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, cons
 			  const struct adit_addr *mapped, adit_utc stamp, uint64_t instance, uint8_t *buf);
 
 /*
+ * The transaction that a datagram claims to answer (STUN_TXID_LEN bytes in place), or NULL where it is no answer. To be
+ * looked up before anything else is done: an answer names no pair, and one socket may serve many.
+ */
+const uint8_t *punch_probe_answered(const uint8_t *data, size_t len);
+
+/*
  * Reads what |role| received. 0: authentic (but a request may be a replay, and an answer's txid is for the caller to
  * know). EIGNORED: not STUN, another method or class, or another pair's USERNAME. EPROTO: malformed, or a required
  * attribute that nobody knows. EAUTH: wrong integrity, or our own request come back.

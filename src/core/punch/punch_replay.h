@@ -6,6 +6,10 @@
  * not seen (reordering on the way). An instance that is not known must be newer than the horizon: the newest stamp of
  * any instance that was forgotten. The program keeps the horizon over restarts, so that what was captured before one is
  * not answered after it.
+ *
+ * What stays open: a request of an instance that was never heard before, captured where it was dropped, is fresh
+ * whenever it comes. The clocks of the two sides may differ by anything, so nothing tells it from a newcomer. It brings
+ * its bearer an answer of 96 bytes, and no key.
  */
 #ifndef ADIT_PUNCH_REPLAY_H
 #define ADIT_PUNCH_REPLAY_H

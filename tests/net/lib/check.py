@@ -12,6 +12,7 @@ import os
 import queue
 import re
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -32,17 +33,18 @@ class Skip(Exception):
 
 
 class Check:
-    def __init__(self, function, sentence, kind, limit, module, name):
+    def __init__(self, function, sentence, kind, limit, module, name, only_full):
         self.function, self.sentence, self.kind, self.limit = function, sentence, kind, limit
-        self.module, self.name = module, name
+        self.module, self.name, self.only_full = module, name, only_full
         self.result = None
 
 
-def check(sentence, kind="wait", limit=180, name=None):
-    """|limit|: seconds after which its processes are killed, so that it fails instead of hanging."""
+def check(sentence, kind="wait", limit=180, name=None, only_full=False):
+    """|limit|: seconds after which its processes are killed, so that it fails instead of hanging. |only_full|: it runs with
+    --full, and whenever it is asked for by name."""
     def add(function):
         module = re.sub("^check_", "", function.__module__)
-        registry.append(Check(function, sentence, kind, limit, module, name or function.__name__))
+        registry.append(Check(function, sentence, kind, limit, module, name or function.__name__, only_full))
         return function
     return add
 
@@ -84,11 +86,24 @@ class Context:
         for made in self.labs:
             made.close()
 
+    def _keep_status(self, made):
+        """`adit status` of what still runs, beside its output."""
+        for p in made.processes:
+            if p.is_running() and len(p.argv) > 1 and p.argv[1] in ("serve", "connect") and "--state" in p.argv:
+                state = p.argv[p.argv.index("--state") + 1]
+                try:
+                    r = p.ns.run([p.argv[0], "status", "--json", "--state", state], timeout=5, check=False)
+                    with open(p.stem + ".status", "w") as f:
+                        f.write(r.stdout + r.stderr)
+                except (OSError, subprocess.TimeoutExpired):
+                    pass
+
     def keep_logs(self):
         """What the processes said, for who looks into the failure."""
         to = os.path.join(LOGS, self.name)
         shutil.rmtree(to, ignore_errors=True)
         for made in self.labs:
+            self._keep_status(made)
             if os.path.isdir(made.tmp):
                 shutil.copytree(made.tmp, os.path.join(to, os.path.basename(made.tmp)), dirs_exist_ok=True,
                                 ignore=lambda d, names: [n for n in names if not _is_plain(os.path.join(d, n))])
