@@ -346,8 +346,17 @@ static int put_out_close(struct quic *q, struct quic_batch *ret_batch)
 
 /* -- the verbs -- */
 
+/*
+ * A driver that comes much too late was asleep, or knew that the path was dead: for the library that time has not passed.
+ * As a round trip it would make its timers minutes long.
+ */
 adit_time quic_clock(struct quic *q, adit_time now)
 {
+	adit_time due = quic_deadline(q);
+
+	if (adit_time_since(now, due) > QUIC_STALL)
+		q->slept += now - due;
+	now = adit_time_since(now, q->slept);
 	if (now > q->clock)
 		q->clock = now;
 	return q->clock;
@@ -514,8 +523,8 @@ adit_time quic_deadline(const struct quic *q)
 	if (q->state != QUIC_OPEN)
 		return ADIT_NEVER;
 	if (q->pack.is_yielding)
-		return q->clock;
-	return ngtcp2_conn_get_expiry(q->conn);
+		return q->clock + q->slept;
+	return adit_time_add(ngtcp2_conn_get_expiry(q->conn), q->slept);
 }
 
 int quic_output(struct quic *q, adit_time now, struct quic_batch *ret_batch)

@@ -81,6 +81,7 @@ struct quic {
 	uint8_t peer_key[QUIC_KEY_LEN];
 
 	adit_time clock; /* the latest time the library was given */
+	adit_dur slept; /* by how much the driver's time is ahead of it */
 	struct quic_cids cids;
 	struct quic_replay replay;
 	struct quic_order order;

@@ -124,4 +124,7 @@
 /* Streams waiting for window that are asked, per call, whether the peer stopped reading. */
 #define QUIC_STOP_CHECKS 4
 
+/* A driver that comes this much after the deadline was stopped: no busy machine is that late. */
+#define QUIC_STALL ADIT_SEC(1)
+
 #endif
