@@ -132,6 +132,21 @@ static void a_stranger_without_the_secret_gets_zero_bytes(void **state)
 	rig_done(&r);
 }
 
+static void a_public_serve_side_that_starts_after_its_peer_is_found(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	for (int late = 4; late <= 1000; late *= 6) { /* seconds */
+		rig_init(&r, 27, true);
+		rig_start(&r.connect);
+		rig_run(&r, ADIT_SEC(late));
+		rig_start(&r.serve);
+		assert_true(rig_wait(&r, &r.connect, LINK_EVENT_UP, 1, ADIT_SEC(20)));
+		rig_done(&r);
+	}
+}
+
 static void a_peer_without_the_tickets_key_is_a_bad_key(void **state)
 {
 	struct rig r;
@@ -552,6 +567,7 @@ int main(void)
 		cmocka_unit_test(a_driver_may_refuse_a_request_with_its_own_code),
 		cmocka_unit_test(a_service_that_is_not_offered_is_refused_and_the_session_lives_on),
 		cmocka_unit_test(a_stranger_without_the_secret_gets_zero_bytes),
+		cmocka_unit_test(a_public_serve_side_that_starts_after_its_peer_is_found),
 		cmocka_unit_test(a_peer_without_the_tickets_key_is_a_bad_key),
 		cmocka_unit_test(a_datagram_of_60000_bytes_crosses),
 		cmocka_unit_test(what_is_asked_without_a_session_has_to_wait),

@@ -265,7 +265,7 @@ static adit_dur waited_at(const struct punch *p, enum punch_family family, uint6
 
 static bool is_planning(const struct punch *p)
 {
-	return p->state == PUNCH_SEEKING && p->n_peers > 0 && p->cfg.pinned_port == 0;
+	return p->state == PUNCH_SEEKING && p->cfg.pinned_port == 0;
 }
 
 /* Opens what is due of one family and moves its cursor behind it. */

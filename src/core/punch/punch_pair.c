@@ -221,7 +221,7 @@ static void pair_open(struct punch *p, uint8_t ip_family, enum punch_family fami
 	pair->port = plan->port;
 	pair->peer_port = plan->peer_port;
 	n = punch_targets(p, pair);
-	if (n == 0 ||
+	if ((n == 0 && p->n_peers > 0) ||
 	    !punch_budget_take(p->cfg.budget, p->now, (unsigned)n, plan->is_burst ? PUNCH_FLOWS_BURST_MIN : 0)) {
 		p->stats.flows_refused += n;
 		pair->state = PUNCH_PAIR_FREE;
@@ -245,6 +245,12 @@ void punch_pair_open(struct punch *p, enum punch_family family, uint64_t slot, c
 		     adit_utc utc)
 {
 	if (plan->close_at <= utc || (plan->is_burst && plan->first_at + PUNCH_STALE < utc))
+		return;
+	/*
+	 * Nobody to ask: a public host, which listens where a peer that waited for it already still knocks with full
+	 * TTL (on the steady pair it does not any more). Pairs that are for a clash or a hurry would be in vain.
+	 */
+	if (p->n_peers == 0 && family != PUNCH_MID && family != PUNCH_FAR && family != PUNCH_WIDE)
 		return;
 	if (family_is_wanted(p, ADIT_FAMILY_V4))
 		pair_open(p, ADIT_FAMILY_V4, family, slot, plan, utc);
