@@ -81,10 +81,15 @@
 
 /* Receive window of a new stream, bytes, and how far it may grow: a stopped reader holds two whole chunks. */
 #define QUIC_WINDOW_MIN (2 * QUIC_CHUNK_SIZE)
-#define QUIC_WINDOW_MAX (32 * 1024 * 1024)
+#define QUIC_WINDOW_MAX (1024 * QUIC_WINDOW_MIN) /* a little less than 32 MB */
 
-/* A window doubles after so many of it were drained quickly in a row. */
+/*
+ * A window doubles after so many of it were drained quickly in a row, as long as it is smaller than this; then after
+ * each. The socket a reader sits behind takes some 200 KB quickly even if nobody reads; it never takes the 448 KB that
+ * lead there.
+ */
 #define QUIC_WINDOW_QUICK 2
+#define QUIC_WINDOW_SURE  (8 * QUIC_WINDOW_MIN)
 
 /* What all streams of a connection may still send us or have sent unread, bytes. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)

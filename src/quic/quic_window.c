@@ -68,6 +68,7 @@ static bool budget_is_tight(const struct quic_budget *b)
 static void window_adapt(struct quic_window *w, const struct quic_budget *b, bool is_tight, adit_time now, adit_dur rtt)
 {
 	adit_dur quick = QUIC_WINDOW_RTTS * (rtt > QUIC_WINDOW_RTT_MIN ? rtt : QUIC_WINDOW_RTT_MIN);
+	unsigned enough = w->size < QUIC_WINDOW_SURE ? QUIC_WINDOW_QUICK : 1;
 	uint64_t more;
 
 	if (w->taken - w->mark < w->size)
@@ -76,7 +77,7 @@ static void window_adapt(struct quic_window *w, const struct quic_budget *b, boo
 	if (is_tight) {
 		if (w->size > QUIC_WINDOW_MIN)
 			w->size /= 2;
-	} else if (w->quick >= QUIC_WINDOW_QUICK && w->size < QUIC_WINDOW_MAX) {
+	} else if (w->quick >= enough && w->size < QUIC_WINDOW_MAX) {
 		/* Both the growth and what the old size still has to be granted must fit. */
 		more = w->size + (w->taken + w->size - w->limit);
 		if (budget_room(b) >= more) {

@@ -27,7 +27,7 @@ struct quic_window {
 	uint64_t taken; /* stream offset the reader has consumed */
 	uint64_t mark; /* |taken| at |mark_at|, where the reader's speed is measured from */
 	adit_time mark_at;
-	unsigned quick; /* windows in a row that were drained within two round trips */
+	unsigned quick; /* windows in a row that were drained quickly */
 	uint64_t charge; /* our part of the budget's |used| */
 	bool is_final; /* |limit| is the stream's end */
 };

@@ -166,6 +166,31 @@ static void a_wrong_key_ends_the_handshake_on_both_sides(void **state)
 	pair_done(&p);
 }
 
+/* Nothing of a user's goes out before both keys are proven, in whatever order things come. */
+static void nothing_is_sent_for_a_user_before_the_handshake_is_over(void **state)
+{
+	struct pair p;
+	struct quic_stream *s;
+
+	(void)state;
+	pair_init(&p, 40, ADIT_MS(10));
+	pair_start(&p);
+	assert_int_equal(quic_stream_open(p.client.q, &s), ADIT_EAGAIN);
+	while (!p.server.is_handshaken) {
+		assert_true(pair_step(&p, p.now + ADIT_SEC(1)));
+		if (p.server.q && !p.server.is_handshaken) {
+			assert_int_equal(quic_stream_open(p.server.q, &s), ADIT_EAGAIN);
+			assert_int_equal(quic_dgram_send(p.server.q, (const uint8_t *)"x", 1), 0);
+			assert_int_equal(quic_export(p.server.q, "EXPORTER-adit", (uint8_t[8]){0}, 8), ADIT_EDEAD);
+		}
+	}
+	assert_int_equal(p.client.n_dgrams, 0);
+	assert_int_equal(quic_stream_open(p.server.q, &s), 0);
+	pair_run(&p, ADIT_SEC(1));
+	assert_true(p.client.n_dgrams > 0);
+	pair_done(&p);
+}
+
 static void a_handshake_survives_heavy_loss(void **state)
 {
 	unsigned up = 0;
@@ -599,6 +624,7 @@ int main(void)
 		cmocka_unit_test(a_burst_of_holes_does_not_end_the_connection),
 		cmocka_unit_test(no_packet_lacks_the_fixed_bit),
 		cmocka_unit_test(a_wrong_key_ends_the_handshake_on_both_sides),
+		cmocka_unit_test(nothing_is_sent_for_a_user_before_the_handshake_is_over),
 		cmocka_unit_test(a_handshake_survives_heavy_loss),
 		cmocka_unit_test(nobody_answers_and_the_handshake_ends_after_ten_seconds),
 		cmocka_unit_test(silence_ends_the_connection_after_the_idle_timeout_and_not_before),

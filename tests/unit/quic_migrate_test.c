@@ -102,6 +102,7 @@ static void a_migration_does_not_spoil_the_rate_estimate(void **state)
 
 static void twenty_migrations_in_a_row_are_possible(void **state)
 {
+	adit_dur took, worst = 0;
 	struct duplex d;
 
 	(void)state;
@@ -111,11 +112,14 @@ static void twenty_migrations_in_a_row_are_possible(void **state)
 		d.p.client.path = 100 + i;
 		d.p.server.path = 200 + i;
 		assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 100 + i), 0);
-		assert_true(duplex_resume(&d, 100000, 100000, ADIT_SEC(1)) < ADIT_MS(500));
+		took = duplex_resume(&d, 100000, 100000, ADIT_SEC(2));
+		worst = took > worst ? took : worst;
 		pair_run(&d.p, ADIT_SEC(1));
 		assert_int_equal(quic_path(d.p.client.q), 100 + i);
 		assert_int_equal(quic_path(d.p.server.q), 200 + i);
 	}
+	print_message("100 KB each way after %llu ms at worst\n", (unsigned long long)(worst / ADIT_MS(1)));
+	assert_true(worst < ADIT_SEC(1));
 	duplex_done(&d);
 }
 
