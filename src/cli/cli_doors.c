@@ -97,6 +97,8 @@ static int hand_over(struct cli_run *r, const struct fwd_service *s, const struc
 	for (int i = 0; i < n; i++) {
 		if (add(ctx, s->name, l->dgram, fds[i]) == 0)
 			continue;
+		while (++i < n)
+			close(fds[i]);
 		cli_error(&r->cli->msg, NULL, "service \"%s\": its listener could not be started", s->name);
 		return CLI_EXIT_LOCAL;
 	}
@@ -119,8 +121,10 @@ static int open_one(struct cli_run *r, const struct fwd_service *s, struct ep_lo
 }
 
 /* Without LOCAL: the service's own port, else the free one of last time, else any free one, kept for the next time. */
-static int open_auto(struct cli_run *r, const struct fwd_service *s, cli_doors_add *add, void *ctx)
+static int open_auto(const struct cli_doors *d, struct cli_run *r, const struct fwd_service *s, cli_doors_add *add,
+		     void *ctx)
 {
+	char key[sizeof(d->peer) + 1 + FWD_NAME_MAX];
 	struct ep_local l = {.addr.port = s->port};
 	struct io_why why;
 	uint64_t kept = 0;
@@ -131,7 +135,8 @@ static int open_auto(struct cli_run *r, const struct fwd_service *s, cli_doors_a
 		rc = open_one(r, s, &l, &port, add, ctx);
 	if (rc != ADIT_ESYS)
 		return rc;
-	if (io_memory_get(&r->state, IO_MEMORY_PORTS, s->name, &kept, &why) == 0 && kept > 0) {
+	snprintf(key, sizeof(key), "%s/%s", d->peer, s->name);
+	if (io_memory_get(&r->state, IO_MEMORY_PORTS, key, &kept, &why) == 0 && kept > 0) {
 		l.addr.port = (uint16_t)kept;
 		rc = open_one(r, s, &l, &port, add, ctx);
 	}
@@ -141,7 +146,7 @@ static int open_auto(struct cli_run *r, const struct fwd_service *s, cli_doors_a
 	rc = open_one(r, s, &l, &port, add, ctx);
 	if (rc == ADIT_ESYS)
 		return cannot_listen(r, &l, s->name);
-	if (rc == CLI_GO && io_memory_set(&r->state, IO_MEMORY_PORTS, s->name, port, &why) < 0)
+	if (rc == CLI_GO && io_memory_set(&r->state, IO_MEMORY_PORTS, key, port, &why) < 0)
 		cli_detail(&r->cli->msg, "the port is not remembered: %s", why.what);
 	return rc;
 }
@@ -203,7 +208,7 @@ static int open_forward(struct cli_doors *d, size_t i, struct cli_run *r, const 
 	int rc;
 
 	if (fw->kind == CLI_LOCAL_AUTO)
-		return open_auto(r, s, add, ctx);
+		return open_auto(d, r, s, add, ctx);
 	if (s->kind == FWD_KIND_STREAM && d->reserved[i].n > 0) {
 		int n = d->reserved[i].n;
 
@@ -227,6 +232,6 @@ int cli_doors_open(struct cli_doors *d, struct cli_run *r, const struct fwd_serv
 		rc = s ? open_forward(d, i, r, s, add, ctx) : not_offered(r, offered, n, c->forwards[i].service);
 	}
 	for (size_t i = 0; i < n && c->n_forwards == 0 && rc == CLI_GO; i++)
-		rc = open_auto(r, &offered[i], add, ctx);
+		rc = open_auto(d, r, &offered[i], add, ctx);
 	return rc;
 }

@@ -11,6 +11,7 @@
 
 /* What was asked for by its LOCAL, bound before there is a session. */
 struct cli_doors {
+	char peer[9]; /* the first characters of its key: whose ports are remembered */
 	struct {
 		int fds[EP_LISTEN_FDS_MAX];
 		int n;

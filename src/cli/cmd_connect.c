@@ -480,6 +480,8 @@ static int pipe_lent(struct connect *c, int ctl)
 			break;
 		if (n > 0 && sscanf(text, "end %15s %llu", name, &code) == 2 && ep_end_parse(name, &end))
 			break;
+		if (n > 0 && strncmp(text, "error", 5) == 0)
+			break;
 	}
 	if (stopped)
 		return CLI_EXIT_OK;
@@ -488,15 +490,12 @@ static int pipe_lent(struct connect *c, int ctl)
 }
 
 /* CLI_GO: the owner is gone, look again who has the session. */
-static int run_lent(struct connect *c, int ctl)
+static int use_lent(struct connect *c, int ctl)
 {
 	static struct fwd_service services[FWD_SERVICES_MAX];
 	static char text[EP_CTL_TEXT_MAX];
-	struct sigaction act = {.sa_handler = note_signal};
 	int rc;
 
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
 	cli_info(&c->cli->msg, "using the session that another command on this machine has");
 	if (ep_ctl_send(ctl, "services", -1) < 0 || ep_ctl_recv(ctl, text, -1) < 0)
 		return stopped ? CLI_EXIT_OK : CLI_GO;
@@ -511,6 +510,21 @@ static int run_lent(struct connect *c, int ctl)
 		return CLI_EXIT_OK;
 	cli_info(&c->cli->msg, "the command that had the session has ended");
 	return CLI_GO;
+}
+
+/* There is no loop meanwhile; the handlers are the loop's again afterwards, for it may be this process's turn. */
+static int run_lent(struct connect *c, int ctl)
+{
+	struct sigaction act = {.sa_handler = note_signal};
+	struct sigaction of_loop[2];
+	int rc;
+
+	sigaction(SIGINT, &act, &of_loop[0]);
+	sigaction(SIGTERM, &act, &of_loop[1]);
+	rc = use_lent(c, ctl);
+	sigaction(SIGINT, &of_loop[0], NULL);
+	sigaction(SIGTERM, &of_loop[1], NULL);
+	return stopped && rc == CLI_GO ? CLI_EXIT_OK : rc;
 }
 
 static int connect_run(struct connect *c)
@@ -543,6 +557,7 @@ static int run_command(struct cli *cli, bool is_pipe)
 	if (rc != CLI_GO)
 		return rc;
 	rc = cli_meet_find(&c.run, &c.peer);
+	cli_run_key(c.peer.ticket.identity, c.doors.peer);
 	if (rc == CLI_GO && !is_pipe)
 		rc = cli_doors_reserve(&c.doors, &c.run);
 	if (rc == CLI_GO)

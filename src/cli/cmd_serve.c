@@ -279,7 +279,8 @@ static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, in
 	const char *answer;
 
 	(void)text; /* status is all there is to ask for */
-	(void)fd;
+	if (fd >= 0)
+		close(fd);
 	cli_json_init(&j);
 	cli_json_object(&j, NULL);
 	cli_json_str(&j, "command", "serve");

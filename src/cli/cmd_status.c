@@ -36,6 +36,8 @@ static const char *field(const char *json, const char *key, char *buf, size_t ca
 	if (!p)
 		return buf;
 	p += strlen(pattern);
+	if (strncmp(p, "null", 4) == 0)
+		return buf;
 	p += *p == '"';
 	n = strcspn(p, "\",}");
 	snprintf(buf, cap, "%.*s", (int)(n < cap ? n : cap - 1), p);
@@ -69,7 +71,7 @@ static void show(struct cli_msg *m, const char *json)
 	field(json, "pid", pid, sizeof(pid));
 	if (!lane) {
 		field(json, "peer", name, sizeof(name));
-		snprintf(what, sizeof(what), "%.15s %.40s (%.15s)", command, name, pid);
+		snprintf(what, sizeof(what), "%.15s%s%.40s (%.15s)", command, name[0] ? " " : "", name, pid);
 		show_link(m, what, json);
 		return;
 	}

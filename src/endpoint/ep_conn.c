@@ -260,6 +260,14 @@ void ep_conn_close_all(struct adit_list *list, uint64_t code)
 		ep_conn_close(adit_container(it, struct ep_conn, node), code);
 }
 
+void ep_conn_lose_all(struct adit_list *list)
+{
+	struct adit_list *it;
+
+	while ((it = adit_list_first(list)) != NULL)
+		end(adit_container(it, struct ep_conn, node), EP_END_SESSION, 0);
+}
+
 bool ep_conn_drain_all(struct adit_list *list)
 {
 	bool is_done = true;

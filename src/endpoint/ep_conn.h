@@ -46,5 +46,7 @@ void ep_conn_close(struct ep_conn *c, uint64_t code);
 bool ep_conn_drain_all(struct adit_list *list);
 /* All of a list. */
 void ep_conn_close_all(struct adit_list *list, uint64_t code);
+/* Their session is over: all of a list end as EP_END_SESSION, and |ended| is told. */
+void ep_conn_lose_all(struct adit_list *list);
 
 #endif

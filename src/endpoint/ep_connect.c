@@ -152,20 +152,28 @@ static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_con
 	adit_list_push_back(&c->waiting, &w->node);
 }
 
+/* Whoever is told of an end may begin the shutdown: nothing of the list is held on to meanwhile. */
 static void start_waiting(struct ep_connect *c)
 {
-	adit_list_each_safe (it, tmp, &c->waiting) {
+	struct adit_list *it;
+
+	while ((it = adit_list_first(&c->waiting)) != NULL) {
 		struct waiting *w = adit_container(it, struct waiting, node);
 
-		if (start_conn(c, w->name, w->fd, w->ended, w->ctx) == ADIT_EAGAIN)
+		adit_list_del(&w->node);
+		if (start_conn(c, w->name, w->fd, w->ended, w->ctx) == ADIT_EAGAIN) {
+			adit_list_push_front(&c->waiting, &w->node);
 			return;
+		}
 		waiting_free(c, w);
 	}
 }
 
 static void drop_waiting(struct ep_connect *c)
 {
-	adit_list_each_safe (it, tmp, &c->waiting) {
+	struct adit_list *it;
+
+	while ((it = adit_list_first(&c->waiting)) != NULL) {
 		struct waiting *w = adit_container(it, struct waiting, node);
 		ep_conn_ended *ended = w->ended;
 		void *ctx = w->ctx;
@@ -229,13 +237,20 @@ int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int 
 	return 0;
 }
 
-void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door)
+static void door_shut(struct ep_door *door)
 {
-	(void)c;
 	if (door->listen)
 		ep_listen_close(door->listen);
 	if (door->dgrams)
 		ep_flow_door_close(door->dgrams);
+	door->listen = NULL;
+	door->dgrams = NULL;
+}
+
+void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door)
+{
+	(void)c;
+	door_shut(door);
 	adit_list_del(&door->node);
 	free(door);
 }
@@ -286,6 +301,14 @@ static void on_up(struct ep_connect *c, const struct link_event *e)
 	memcpy(c->services, e->services, e->n_services * sizeof(e->services[0]));
 }
 
+/* From a timer, so that whoever is told may free all this. */
+static void on_goodbye(uv_timer_t *timer)
+{
+	struct ep_connect *c = timer->data;
+
+	c->gone(c->gone_ctx);
+}
+
 static void lane_event(void *ctx, struct io_lane *lane, const struct link_event *e)
 {
 	struct ep_connect *c = ctx;
@@ -306,9 +329,9 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 		break;
 	case LINK_EVENT_DOWN:
 		c->up = false;
-		ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+		ep_conn_lose_all(&c->conns);
 		if (c->gone) {
-			c->gone(c->gone_ctx);
+			uv_timer_start(&c->goodbye_timer, on_goodbye, 0, 0);
 			return;
 		}
 		break;
@@ -399,13 +422,6 @@ void ep_connect_start(struct ep_connect *c)
 	io_lane_touch(c->lane);
 }
 
-static void on_goodbye(uv_timer_t *timer)
-{
-	struct ep_connect *c = timer->data;
-
-	c->gone(c->gone_ctx);
-}
-
 static void say_goodbye(struct ep_connect *c)
 {
 	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
@@ -426,8 +442,9 @@ void ep_connect_shutdown(struct ep_connect *c, void (*done)(void *ctx), void *ct
 	c->gone = done;
 	c->gone_ctx = ctx;
 	c->drain_until = adit_time_add(io_clock_now(), DRAIN_MAX);
-	adit_list_each_safe (it, tmp, &c->doors)
-		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
+	/* Whoever added them may still remove them. */
+	adit_list_each (it, &c->doors)
+		door_shut(adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	uv_timer_start(&c->goodbye_timer, on_drain, 0, DRAIN_EVERY_MS);
 }

@@ -53,6 +53,7 @@ size_t ep_connect_conns(const struct ep_connect *c);
  */
 ADIT_MUST_CHECK int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd,
 					struct ep_door **ret_door);
+/* Mandatory, or ep_connect_free() does it; also after the shutdown has shut the door. */
 void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door);
 
 /* Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream

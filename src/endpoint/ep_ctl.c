@@ -173,6 +173,8 @@ static int listen_locked(const char *path)
 		errno = EADDRINUSE;
 		return ADIT_ESYS;
 	}
+	if (fd != ADIT_ENOENT) /* somebody may be there who has no room just now */
+		return ADIT_ESYS;
 	unlink(path);
 	if (address(path, &un) < 0)
 		return ADIT_ESYS;
@@ -210,7 +212,13 @@ int ep_ctl_new(uv_loop_t *loop, const char *path, const struct ep_ctl_ops *ops, 
 	if (!c)
 		return ADIT_ENOMEM;
 	c->fd = listen_at(path);
-	if (c->fd < 0 || uv_poll_init(loop, &c->poll, c->fd) < 0) {
+	if (c->fd < 0) {
+		free(c);
+		return ADIT_ESYS;
+	}
+	if (uv_poll_init(loop, &c->poll, c->fd) < 0) {
+		close(c->fd);
+		unlink(path);
 		free(c);
 		return ADIT_ESYS;
 	}
@@ -256,6 +264,7 @@ void *ep_ctl_user(const struct ep_ctl_client *client)
 int ep_ctl_dial(const char *path)
 {
 	struct sockaddr_un un;
+	int err;
 	int fd;
 
 	if (address(path, &un) < 0)
@@ -265,8 +274,10 @@ int ep_ctl_dial(const char *path)
 		return ADIT_ESYS;
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
 		return fd;
+	err = errno;
 	close(fd);
-	return errno == ENOENT || errno == ECONNREFUSED ? ADIT_ENOENT : ADIT_ESYS;
+	errno = err;
+	return err == ENOENT || err == ECONNREFUSED ? ADIT_ENOENT : ADIT_ESYS;
 }
 
 int ep_ctl_send(int fd, const char *text, int pass)

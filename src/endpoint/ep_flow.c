@@ -33,8 +33,8 @@ static int flows_need(struct flows *f)
 	return 0;
 }
 
-/* One buffer for all: a payload is handed on before the next one is read. */
-static uint8_t payload[FWD_PAYLOAD_MAX + 1];
+/* One buffer for all of a thread: a payload is handed on before the next one is read. */
+static _Thread_local uint8_t payload[FWD_PAYLOAD_MAX + 1];
 
 /* --- serve side --- */
 

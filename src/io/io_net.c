@@ -9,6 +9,7 @@
 #include "io/io_timer.h"
 #include "io/io_udp.h"
 
+#define BLOCKED_RETRY    ADIT_MS(10) /* a lane whose socket is full is not run for its timers more often than this */
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
 
 /* One of the system's sockets, used by one lane or more. */
@@ -168,6 +169,15 @@ static struct net_sock *net_open(struct io_net *net, enum adit_family family, ui
 	return s;
 }
 
+static void net_sock_free_if_unused(struct net_sock *s)
+{
+	if (!adit_list_is_empty(&s->users))
+		return;
+	adit_list_del(&s->node);
+	io_udp_close(s->udp);
+	free(s);
+}
+
 static void lane_sock_free(struct lane_sock *ls)
 {
 	struct net_sock *s = ls->sock;
@@ -175,11 +185,7 @@ static void lane_sock_free(struct lane_sock *ls)
 	adit_list_del(&ls->by_lane);
 	adit_list_del(&ls->by_sock);
 	free(ls);
-	if (!adit_list_is_empty(&s->users))
-		return;
-	adit_list_del(&s->node);
-	io_udp_close(s->udp);
-	free(s);
+	net_sock_free_if_unused(s);
 }
 
 static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_time now)
@@ -188,6 +194,8 @@ static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_tim
 	struct lane_sock *ls = s ? calloc(1, sizeof(*ls)) : NULL;
 
 	if (!ls) {
+		if (s)
+			net_sock_free_if_unused(s);
 		link_sock_failed(lane->link, now, out->sock);
 		return;
 	}
@@ -298,6 +306,15 @@ static void lane_free(struct io_lane *lane)
 	free(lane);
 }
 
+/* What is due cannot be done while the socket is full; it says itself when it is not. */
+static adit_time lane_deadline(const struct io_lane *lane)
+{
+	adit_time at = link_deadline(lane->link);
+	adit_time soon = io_clock_now() + BLOCKED_RETRY;
+
+	return lane->blocked && at < soon ? soon : at;
+}
+
 /* Once per turn of the loop, before it sleeps. */
 static void on_prepare(uv_prepare_t *prepare)
 {
@@ -322,7 +339,7 @@ static void on_prepare(uv_prepare_t *prepare)
 			continue;
 		}
 		more |= lane->dirty;
-		deadline = adit_time_min(deadline, link_deadline(lane->link));
+		deadline = adit_time_min(deadline, lane_deadline(lane));
 	}
 	if (more)
 		uv_idle_start(&net->idle, idle_tick);

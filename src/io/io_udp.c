@@ -32,8 +32,8 @@ struct io_udp {
 	void *ctx;
 };
 
-/* One buffer for all sockets of the process: a datagram is used up before the next one is read. */
-static uint8_t rx_buf[IO_UDP_BATCH_MAX];
+/* One buffer for all sockets of a thread: a datagram is used up before the next one is read. */
+static _Thread_local uint8_t rx_buf[IO_UDP_BATCH_MAX];
 
 static void poll_arm(struct io_udp *u);
 

@@ -53,7 +53,7 @@
 #define PUNCH_LOUD      ADIT_MS(2000) /* a newcomer's full TTL on the steady pair (measured: 64 of 64) */
 #define PUNCH_LOUD_STEP ADIT_MS(200)
 #define PUNCH_FULL_STEP ADIT_MS(200) /* full TTL on a slot's pair: this, doubling, to at most */
-#define PUNCH_FULL_MAX  ADIT_SEC(5)
+#define PUNCH_FULL_MAX  ADIT_SEC(12) /* (low or full: a Linux mapping lives 30 s unanswered, one probe may be lost) */
 #define PUNCH_QUIET_MIN ADIT_SEC(10) /* low TTL while waiting: a Linux mapping lives 30 s, one probe may be lost */
 #define PUNCH_QUIET_MAX ADIT_SEC(13)
 /*
@@ -102,6 +102,7 @@
 #define PUNCH_WIDE_SLOT   ADIT_SEC(512)
 #define PUNCH_WIDE_GAP    ADIT_SEC(250)
 #define PUNCH_VOLLEY_SLOT ADIT_SEC(2)
+#define PUNCH_VOLLEY_LIFE ADIT_MS(1600) /* three probes with full TTL, and a slow answer */
 #define PUNCH_VOLLEY_N    24
 /* A volley's openings before and after its middle, in microseconds; half of PUNCH_VOLLEY_N of them. */
 #define PUNCH_VOLLEY_US   25, 75, 125, 175, 225, 275, 575, 1175, 2175, 3675, 5175, 6675
@@ -114,7 +115,7 @@
 #define PUNCH_BURST_LEAD  ADIT_MS(150)
 #define PUNCH_FRESH       ADIT_SEC(12) /* of waiting: a volley in each of its slots */
 #define PUNCH_FIRST       ADIT_SEC(60) /* of waiting: near pairs, and each 4th volley */
-#define PUNCH_LONG        ADIT_SEC(600) /* of waiting: fewer of everything */
+#define PUNCH_LONG        ADIT_SEC(600) /* of waiting: half of the volleys and mid slots */
 #define PUNCH_STALE       ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
 
 /* Keeping a path (punch_path.h). */

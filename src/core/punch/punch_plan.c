@@ -14,8 +14,8 @@
  * - burst: the same for |e| up to 128 ms, when three slots have failed.
  *
  * New flows: near 62, mid 24, far 6, wide 4, volleys 7 + 6 times 24, steady 1: under 400 in the first minute; then
- * mid 10 slots of 2, far 3, a volley of 24: 47 in a minute, 35 after ten. A burst adds 128, once in a minute, three
- * times in all.
+ * mid 10 slots of 2, far 3, a volley of 24: 47 in a minute, 25 after ten minutes. A burst adds 128, once in a minute,
+ * three times in all.
  */
 struct spec {
 	adit_dur slot;
@@ -31,7 +31,7 @@ static const struct spec specs[PUNCH_FAMILIES] = {
 	[PUNCH_MID] = {PUNCH_MID_SLOT, PUNCH_MID_GAP, PUNCH_LEAD, 2 * PUNCH_MID_SLOT, 2, false},
 	[PUNCH_FAR] = {PUNCH_FAR_SLOT, PUNCH_FAR_GAP, PUNCH_LEAD, 2 * PUNCH_FAR_SLOT, 2, false},
 	[PUNCH_WIDE] = {PUNCH_WIDE_SLOT, PUNCH_WIDE_GAP, PUNCH_LEAD, 2 * PUNCH_WIDE_SLOT, 2, false},
-	[PUNCH_VOLLEY] = {PUNCH_VOLLEY_SLOT, 0, PUNCH_BURST_LEAD, PUNCH_VOLLEY_SLOT, PUNCH_VOLLEY_N, true},
+	[PUNCH_VOLLEY] = {PUNCH_VOLLEY_SLOT, 0, PUNCH_BURST_LEAD, PUNCH_VOLLEY_LIFE, PUNCH_VOLLEY_N, true},
 	[PUNCH_BURST] = {PUNCH_BURST_SLOT, PUNCH_BURST_STEP, PUNCH_BURST_LEAD, ADIT_SEC(3), PUNCH_BURST_N, true},
 };
 
@@ -91,6 +91,8 @@ bool punch_plan_is_due(enum punch_family family, uint64_t slot, adit_dur waited,
 	switch (family) {
 	case PUNCH_NEAR:
 		return waited < PUNCH_FIRST;
+	case PUNCH_MID:
+		return waited < PUNCH_LONG || slot % 2 == 0;
 	case PUNCH_VOLLEY:
 		if (waited < PUNCH_FRESH)
 			return true;
