@@ -136,9 +136,8 @@ const uint8_t *quic_peer_key(const struct quic *q);
 ADIT_MUST_CHECK int quic_export(struct quic *q, const char *label, uint8_t *out, size_t len);
 
 /*
- * RFC 9221: queues a copy. 0; EFULL: the queue is full (drop it and count); EINVAL: empty (those are our own), or longer
- * than quic_dgram_max(); EDEAD, ENOMEM.
- * Never retransmitted; sent before stream data.
+ * RFC 9221: queues a copy. 0; EFULL: the queue is full (drop it and count); EINVAL: empty (those are our own), or
+ * longer than quic_dgram_max(); EDEAD, ENOMEM. Never retransmitted; sent before stream data.
  */
 ADIT_MUST_CHECK int quic_dgram_send(struct quic *q, const uint8_t *data, size_t len);
 size_t quic_dgram_max(const struct quic *q);

@@ -215,10 +215,13 @@ static int input_one(struct punch *p, const struct adit_dgram *d)
 {
 	const uint8_t *txid = punch_probe_answered(d->data, d->len);
 	struct punch_probe probe;
-	int r = ADIT_EIGNORED;
+	int r;
 
-	if (!txid || punch_sent_find(p, txid))
-		r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
+	if (txid && !punch_sent_find(p, txid)) {
+		p->stats.other++;
+		return ADIT_EIGNORED;
+	}
+	r = punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe);
 	if (r == 0)
 		r = probe.is_answer ? input_answer(p, d, &probe) : input_request(p, d, &probe);
 	if (r == ADIT_EAUTH)
