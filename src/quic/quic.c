@@ -347,8 +347,8 @@ static int put_out_close(struct quic *q, struct quic_batch *ret_batch)
 /* -- the verbs -- */
 
 /*
- * A driver that comes much too late was asleep, or knew that the path was dead: for the library that time has not passed.
- * As a round trip it would make its timers minutes long.
+ * A driver that comes much too late was asleep, or knew that the path was dead: for the library that time has not
+ * passed. As a round trip it would make its timers minutes long.
  */
 adit_time quic_clock(struct quic *q, adit_time now)
 {
