@@ -143,8 +143,10 @@ static void stopped_streams_by_the_thousand_fit_into_64_megabytes(void **state)
 
 			while ((n_vec = quic_stream_reserve(s[i], vec, 20, SIZE_MAX)) > 0) {
 				sum = 0;
-				for (size_t k = 0; k < n_vec; k++)
+				for (size_t k = 0; k < n_vec; k++) {
+					memset(vec[k].base, (int)i, vec[k].len);
 					sum += vec[k].len;
+				}
 				quic_stream_commit(s[i], sum);
 			}
 		}
