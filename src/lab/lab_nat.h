@@ -15,15 +15,40 @@
 #include "base/addr.h"
 #include "base/time.h"
 
+enum lab_proto {
+	LAB_UDP,
+	LAB_TCP,
+	LAB_PING, /* ICMP echo: its identifier stands as the port of whoever asks, the other port is 0 */
+};
+
+/* What of a datagram this packet is; only the first fragment carries ports. */
+enum lab_fragment {
+	LAB_WHOLE,
+	LAB_FRAGMENT_FIRST,
+	LAB_FRAGMENT_LATER,
+};
+
+/* TCP flags as in the header (RFC 9293 3.1). */
+#define LAB_TCP_FIN 0x01u
+#define LAB_TCP_SYN 0x02u
+#define LAB_TCP_RST 0x04u
+#define LAB_TCP_ACK 0x10u
+
 /* One packet, as far as a NAT looks at it. */
 struct lab_flow {
 	struct adit_addr src;
 	struct adit_addr dst;
+	uint8_t proto; /* enum lab_proto */
 	uint8_t ttl; /* as received: 1 goes no further */
+	uint8_t tcp_flags;
+	uint8_t fragment; /* enum lab_fragment */
+	uint16_t fragment_id; /* of a fragment: what joins it to the others of its datagram */
 };
 
 enum lab_verdict {
 	LAB_FORWARD, /* on to the other side, with the addresses returned and the TTL one lower */
+	LAB_HAIRPIN, /* from inside, and turned around: back to the inside with the addresses returned, the TTL one
+			lower */
 	LAB_LOCAL, /* for the router itself, where nobody listens: ICMP port unreachable */
 	LAB_REJECT, /* refused by a rule that says so: ICMP port unreachable too, but nothing is remembered */
 	LAB_DROP, /* refused in silence */
@@ -33,7 +58,7 @@ enum lab_verdict {
 struct lab_nat;
 
 struct lab_nat_ops {
-	/* A packet from inside. FORWARD: |ret_flow| is how it leaves outside (its TTL means nothing). */
+	/* A packet from inside. FORWARD, HAIRPIN: |ret_flow| is how it goes on (its TTL means nothing). */
 	enum lab_verdict (*out)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow);
 	/* A packet from outside to an address of the router. FORWARD: |ret_flow| is how it goes on inside. */
 	enum lab_verdict (*in)(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow);

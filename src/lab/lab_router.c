@@ -83,10 +83,11 @@ void lab_router_rx(struct lab_router *r, struct lab_iface *on, struct lab_pkt *p
 	v = out ? r->nat->ops->out(r->nat, r->sim->now, &f, &g) : r->nat->ops->in(r->nat, r->sim->now, &f, &g);
 	switch (v) {
 	case LAB_FORWARD:
+	case LAB_HAIRPIN:
 		p->ttl--;
 		p->src = g.src;
 		p->dst = g.dst;
-		lab_net_send(out ? r->outside : r->inside, p);
+		lab_net_send(out && v == LAB_FORWARD ? r->outside : r->inside, p);
 		break;
 	case LAB_LOCAL:
 		refuse(r, on, p, LAB_STEP_CLOSED, LAB_ICMP_PORT_UNREACHABLE);
