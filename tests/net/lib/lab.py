@@ -98,7 +98,7 @@ class Lab:
     hops     routers between the two
     delay    milliseconds each way; loss: per cent each way; rate: Mbit/s; queue: KB
     stranger a third public host `pub`, before the wire as seen from "a" or "b" (True: "a")
-    offload  False: MTU-sized frames everywhere, as a real wire carries them
+    offload  False: MTU-sized frames on the WAN, as a real wire carries them; a host's own card still segments
     ct       conntrack time-outs, for instance {"udp_timeout": 5}
     """
 
@@ -258,7 +258,7 @@ class Lab:
     def _offload_off(self):
         for ns in self.spaces.values():
             with ns:
-                devices = [n for _, n in socket.if_nameindex() if n not in ("lo", "br0")]
+                devices = [n for _, n in socket.if_nameindex() if n not in ("lo", "br0", "lan")]
             for dev in devices:
                 ns.run(["ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off", "tx-udp-segmentation", "off"])
 
