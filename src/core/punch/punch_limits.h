@@ -65,6 +65,11 @@
 #define PUNCH_VALID_ASK  ADIT_SEC(30)
 #define PUNCH_VALID_MAX  ADIT_SEC(60)
 /*
+ * A peer's own port, as its address was given, is one that its router forwards: no clash there, so who waits knocks
+ * with full TTL, this often. The peer may be pinned to that port and not know of any other of ours.
+ */
+#define PUNCH_KNOCK ADIT_SEC(2)
+/*
  * Pinned to one port there are no slots, so two sides that both missed the other's loud start would stay quiet for
  * ever. The connect side is loud for one probe this often: 64 s leaves an unanswered conntrack entry (30 s) time to go.
  */

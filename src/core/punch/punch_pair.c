@@ -60,6 +60,12 @@ void punch_pair_close(struct punch *p, struct punch_pair *pair)
 		pair->next_at = pair->close_at = ADIT_NEVER;
 }
 
+/* May a port of |a|'s own be asked beside the derived one? Whoever is pinned asks there instead of it. */
+static bool has_own_port(const struct punch *p, const struct punch_pair *pair, const struct adit_addr *a)
+{
+	return pair->family == PUNCH_STEADY && !p->cfg.pinned_port && a->port != 0;
+}
+
 /* The |i|-th address that |pair| probes. A peer's own port counts on the steady pair, beside the derived one. */
 static bool target_at(const struct punch *p, const struct punch_pair *pair, size_t i, struct adit_addr *ret_addr)
 {
@@ -77,13 +83,20 @@ static bool target_at(const struct punch *p, const struct punch_pair *pair, size
 			*ret_addr = adit_addr_with_port(*a, pinned ? a->port : pair->peer_port);
 			return true;
 		}
-		if (pair->family != PUNCH_STEADY || p->cfg.pinned_port || a->port == 0)
-			continue;
-		if (i-- == 0) {
+		if (has_own_port(p, pair, a) && i-- == 0) {
 			*ret_addr = *a;
 			return true;
 		}
 	}
+	return false;
+}
+
+/* Is |remote|, a target of |pair|, a peer's own port? PUNCH_KNOCK. */
+static bool is_own_port(const struct punch *p, const struct punch_pair *pair, const struct adit_addr *remote)
+{
+	for (size_t n = 0; n < p->n_peers; n++)
+		if (has_own_port(p, pair, &p->peers[n]) && adit_addr_eq(&p->peers[n], remote))
+			return true;
 	return false;
 }
 
@@ -298,8 +311,11 @@ void punch_pair_valid(struct punch *p, struct punch_pair *pair)
 	punch_pair_heard(p, pair);
 }
 
-static adit_dur quiet_step(struct punch *p)
+static adit_dur quiet_step(struct punch *p, const struct punch_pair *pair)
 {
+	for (size_t n = 0; n < p->n_peers; n++)
+		if (p->peers[n].family == pair->ip_family && has_own_port(p, pair, &p->peers[n]))
+			return PUNCH_KNOCK;
 	return PUNCH_QUIET_MIN + adit_rng_below(&p->cfg.rng, PUNCH_QUIET_MAX - PUNCH_QUIET_MIN);
 }
 
@@ -330,7 +346,7 @@ static void pair_reschedule(struct punch *p, struct punch_pair *pair, adit_time 
 	} else if (now < pair->head_until) {
 		step = pair->is_burst ? PUNCH_HEAD : PUNCH_HEAD_STEP;
 	} else {
-		step = quiet_step(p);
+		step = quiet_step(p, pair);
 		if (now >= pair->full_until)
 			pinned_again(p, pair, now);
 	}
@@ -443,6 +459,8 @@ static bool output_probe(struct punch *p, adit_time now, struct adit_out *ret_ou
 			pair_reschedule(p, pair, now);
 			continue;
 		}
+		if (is_own_port(p, pair, &remote))
+			ttl = 0;
 		if (!pair->was_sent)
 			p->stats.flows_opened++;
 		pair->target++;
