@@ -284,7 +284,7 @@ static void on_timeout(uv_timer_t *timer)
 	leave(c, CLI_EXIT_UNREACHED);
 }
 
-static void on_status(void *ctx, char *buf, size_t cap)
+static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
 {
 	struct connect *c = of_run(ctx);
 	struct link_status st;
@@ -292,6 +292,14 @@ static void on_status(void *ctx, char *buf, size_t cap)
 	const char *text;
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	if (for_people) {
+		char what[96];
+
+		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
+			 (int)getpid());
+		cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
+		return;
+	}
 	cli_json_init(&j);
 	cli_json_object(&j, NULL);
 	cli_json_str(&j, "command", c->cli->name);
