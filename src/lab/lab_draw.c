@@ -10,20 +10,24 @@
 #include "lab/lab_trace.h"
 
 /* Pixels. */
-#define LEFT     104.0 /* the first lifeline; times stand left of it */
-#define TOP      128.0 /* the first event */
-#define ROW      21.0
-#define GAP_MIN  150.0 /* between lifelines */
-#define GAP_MAX  330.0
-#define GAP_MANY 230.0 /* the same where there are more than MANY */
-#define MANY     5u
-#define CHAR     5.75 /* of the labels' type */
-#define RIGHT    110.0 /* for a word after the last lifeline */
+#define LEFT         192.0 /* the first lifeline; left of it words, ... */
+#define TIMES        92.0 /* ... and left of here the times */
+#define TOP          128.0 /* the first event */
+#define ROW          21.0
+#define GAP_MIN      150.0 /* between lifelines */
+#define GAP_MAX      420.0
+#define CHAR         5.75 /* of the labels' type */
+#define TITLE_CHAR   9.6 /* and of the title's */
+#define LEGEND_WIDTH 1100.0
+#define RIGHT        110.0 /* for a word after the last lifeline */
 
 /* A pause at least this long is written out. */
 #define PAUSE ADIT_MS(500)
 
 #define HALF (LAB_DRAW_MAX / 2)
+
+/* Bytes: two IPv6 addresses with their ports, and some words. */
+#define LABEL_MAX 240u
 
 enum kind {
 	ARRIVES,
@@ -145,6 +149,7 @@ struct plan {
 	double gap;
 	double width;
 	double height;
+	bool is_wide; /* every label fits between two lifelines */
 	bool in_seconds;
 };
 
@@ -207,44 +212,88 @@ static double goal_x(const struct plan *p, const struct lab_draw_mark *m)
 	return m->x + p->gap <= rightmost + 1 ? m->x + p->gap : m->x - p->gap;
 }
 
-static void place(struct plan *p)
+static void pair_up(struct plan *p)
 {
 	struct lab_draw_mark *marks = p->d->marks;
-	adit_time last = p->n > 0 ? marks[0].at : 0;
-	double y = TOP;
 
-	for (size_t i = 0; i < p->n; i++) {
-		struct lab_draw_mark *m = &marks[i];
-
-		if (i == HALF && p->left_out > 0)
-			y += 2 * ROW;
-		else if (m->at - last >= PAUSE)
-			y += ROW;
-		last = m->at;
-		m->y = y;
-		/* As it came in and as it goes on: one event. */
-		if (m->step != LAB_STEP_FORWARDED || i + 1 == p->n || marks[i + 1].id != m->id)
-			y += ROW;
-		m->end = 0;
-	}
-	p->height = y + 50;
+	for (size_t i = 0; i < p->n; i++)
+		marks[i].end = 0;
 	for (size_t i = 0; i < p->n; i++) {
 		size_t start = is_end(&marks[i]) ? find_sent(p, i, marks[i].id) : p->n;
 
 		if (start < p->n && marks[start].end == 0)
 			marks[start].end = i + 1;
 	}
-	for (size_t i = 0; i < p->n; i++) {
+}
+
+/* Does mark |i| show a packet as it came in, of which the next mark shows how it goes on? */
+static bool goes_on(const struct plan *p, size_t i)
+{
+	const struct lab_draw_mark *m = &p->d->marks[i];
+
+	return m->step == LAB_STEP_FORWARDED && i + 1 < p->n && m[1].step == LAB_STEP_SENT && m[1].id == m->id;
+}
+
+/*
+ * Puts mark |i| at height |y|, and with it what follows in the same instant: how a router sends it on, and where a wire
+ * that takes no time lets it arrive.
+ */
+static void place_line(struct plan *p, size_t i, double y)
+{
+	struct lab_draw_mark *marks = p->d->marks;
+
+	for (;;) {
 		struct lab_draw_mark *m = &marks[i];
 
+		m->y = y;
+		if (goes_on(p, i) && (p->is_wide || m->end == 0)) {
+			i++;
+		} else if (!is_end(m) && m->end && marks[m->end - 1].at == m->at && p->is_wide) {
+			i = m->end - 1;
+		} else {
+			return;
+		}
+	}
+}
+
+static void place_rows(struct plan *p)
+{
+	struct lab_draw_mark *marks = p->d->marks;
+	adit_time last = p->n > 0 ? marks[0].at : 0;
+	double y = TOP;
+
+	for (size_t i = 0; i < p->n; i++)
+		marks[i].x = marks[i].y = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		if (i == HALF && p->left_out > 0)
+			y += 2 * ROW;
+		else if (marks[i].at - last >= PAUSE)
+			y += ROW;
+		last = marks[i].at;
+		if (marks[i].y > 0)
+			continue;
+		place_line(p, i, y);
+		y += ROW;
+	}
+	p->height = y + 50;
+}
+
+static void place_columns(struct plan *p)
+{
+	struct lab_draw_mark *marks = p->d->marks;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct lab_draw_mark *m = &marks[i];
+		struct lab_draw_mark *end = m->end ? &marks[m->end - 1] : NULL;
+
 		if (is_end(m)) {
-			/* One whose beginning is left out. Others are overwritten by their beginning. */
+			/* One whose beginning is left out; others have got their place from it. */
 			m->x = m->x > 0 ? m->x : lane_x(p, m->node, LEFT + p->gap / 2);
 			continue;
 		}
 		m->x = m->from ? lane_x(p, m->from, LEFT) : cause_x(p, m);
-		if (m->end)
-			marks[m->end - 1].x = lane_x(p, marks[m->end - 1].node, m->x + 0.6 * (goal_x(p, m) - m->x));
+		if (end)
+			end->x = lane_x(p, end->node, m->x + 0.6 * (goal_x(p, m) - m->x));
 	}
 }
 
@@ -286,29 +335,44 @@ static void label_of(const struct lab_draw_mark *m, char *buf, size_t len)
 		snprintf(buf + n, len - (size_t)n, " ttl %u", m->ttl);
 }
 
-static void measure(struct plan *p)
+/* Ended before the next lifeline, in no time: there is no line for another word than the label. */
+static bool is_short(const struct plan *p, const struct lab_draw_mark *m, const struct lab_draw_mark *end)
 {
+	return end && end->at == m->at && lane_of(p->d, end->node) == LAB_DRAW_LANES && lab_trace_comment(end->step);
+}
+
+static void full_label(const struct plan *p, const struct lab_draw_mark *m, char buf[LABEL_MAX])
+{
+	const struct lab_draw_mark *end = m->end ? &p->d->marks[m->end - 1] : NULL;
+
+	label_of(m, buf, LABEL_MAX - 32);
+	if (is_short(p, m, end))
+		snprintf(buf + strlen(buf), 32, " %s", lab_trace_comment(end->step));
+}
+
+/* Lifelines, and how far apart they are: a label fits between two, unless there are very many. */
+static void measure(struct plan *p, const char *title)
+{
+	double least = LEGEND_WIDTH > 40 + TITLE_CHAR * (double)strlen(title) ? LEGEND_WIDTH
+									      : 40 + TITLE_CHAR * (double)strlen(title);
 	double most = 0;
-	double max = p->d->lane_count > MANY ? GAP_MANY : GAP_MAX;
+	double lanes;
+	char buf[LABEL_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
-		struct lab_draw_mark *m = &p->d->marks[i];
-		char buf[200];
-
-		if (is_end(m))
-			continue;
-		lab_draw_lane(p->d, m->from);
-		lab_draw_lane(p->d, m->to);
-		label_of(m, buf, sizeof(buf));
-		if ((double)strlen(buf) * CHAR > most)
-			most = (double)strlen(buf) * CHAR;
+		lab_draw_lane(p->d, p->d->marks[i].from);
+		lab_draw_lane(p->d, p->d->marks[i].to);
 	}
-	max = p->d->lane_count > MANY ? GAP_MANY : GAP_MAX;
-	p->gap = most + 24 < GAP_MIN ? GAP_MIN : most + 24 > max ? max : most + 24;
-	p->width = LEFT + p->gap * (double)(p->d->lane_count > 1 ? p->d->lane_count - 1 : 1) +
-		   (most + 24 - p->gap > RIGHT ? most + 24 - p->gap : RIGHT);
-	if (p->width < 860)
-		p->width = 860; /* the legend */
+	for (size_t i = 0; i < p->n; i++) {
+		if (is_end(&p->d->marks[i]))
+			continue;
+		full_label(p, &p->d->marks[i], buf);
+		most = fmax(most, (double)strlen(buf) * CHAR + 24);
+	}
+	p->gap = fmin(fmax(most, GAP_MIN), GAP_MAX);
+	p->is_wide = most <= p->gap;
+	lanes = p->d->lane_count > 1 ? (double)p->d->lane_count - 1 : 1;
+	p->width = fmax(LEFT + p->gap * lanes + fmax(most - p->gap, RIGHT), least);
 }
 
 static void time_text(const struct plan *p, adit_dur t, char *buf, size_t len)
@@ -345,8 +409,9 @@ static void draw_mark(const struct plan *p, enum kind k, double x1, double y1, d
 		    k == ARRIVES ? c : "#fff", c);
 		break;
 	case LOST:
-		out(&p->pen, "<path d=\"M%.1f %.1fl10 10m0 -10l-10 10\" stroke=\"%s\" stroke-width=\"2.6\"/>\n", x - 5,
-		    y - 5, c);
+		out(&p->pen,
+		    "<path d=\"M%.1f %.1fl10 10m0 -10l-10 10\" fill=\"none\" stroke=\"%s\" stroke-width=\"2.6\"/>\n",
+		    x - 5, y - 5, c);
 		break;
 	case REFUSED:
 		out(&p->pen, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\" stroke-width=\"4.5\"/>\n",
@@ -413,11 +478,14 @@ static void draw_words(const struct plan *p, const struct lab_draw_mark *m, cons
 	bool rightward = (end ? end->x : goal_x(p, m)) >= m->x;
 	const char *anchor = rightward ? "start" : "end";
 	const char *word = end ? lab_trace_comment(end->step) : NULL;
-	char buf[200];
+	char buf[LABEL_MAX];
 
-	label_of(m, buf, sizeof(buf));
-	draw_text(p, m->x + (rightward ? 6 : -6), m->y - 4, anchor, "l", buf);
-	if (word)
+	/* A copy has its packet's. */
+	if (!end || m->end == (size_t)(end - p->d->marks) + 1) {
+		full_label(p, m, buf);
+		draw_text(p, m->x + (rightward ? 6 : -6), m->y - 4, anchor, "l", buf);
+	}
+	if (word && !is_short(p, m, end))
 		draw_text(p, end->x + (rightward ? 10 : -10), end->y + 4, anchor, "w", word);
 }
 
@@ -441,7 +509,7 @@ static void draw_head(const struct plan *p, const char *title)
 	out(&p->pen, "<style>text{font:12px sans-serif;fill:#222}.t{font:bold 17px sans-serif}.n{font:bold 13px "
 		     "sans-serif}.l,.w{font:9.5px monospace;paint-order:stroke;stroke:#fff;stroke-width:3px;"
 		     "stroke-linejoin:round}.w{font-weight:bold}.a{font:10.5px sans-serif;fill:#555}"
-		     ".k{font:11px sans-serif}path{fill:none}</style>\n");
+		     ".k{font:11px sans-serif}</style>\n");
 	out(&p->pen, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
 	draw_text(p, 20, 28, "start", "t", title);
 	draw_legend(p);
@@ -477,11 +545,11 @@ static void draw_times(const struct plan *p)
 		}
 		if (m->at != last) {
 			time_text(p, m->at, now, sizeof(now));
-			draw_text(p, LEFT - 12, m->y + 4, "end", "a", now);
+			draw_text(p, TIMES, m->y + 4, "end", "a", now);
 			out(&p->pen,
 			    "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\" "
 			    "stroke-dasharray=\"1 3\"/>\n",
-			    LEFT - 8, m->y, m->x, m->y);
+			    TIMES + 6, m->y, m->x, m->y);
 		}
 		last = m->at;
 	}
@@ -526,8 +594,10 @@ void lab_draw_finish(struct lab_draw *d, const char *title, void (*put)(void *ct
 		p.left_out = 0;
 	}
 	p.in_seconds = p.n > 0 && d->marks[p.n - 1].at >= ADIT_SEC(100);
-	measure(&p);
-	place(&p);
+	pair_up(&p);
+	measure(&p, title);
+	place_rows(&p);
+	place_columns(&p);
 	draw_head(&p, title);
 	draw_times(&p);
 	draw_all(&p, draw_arrow);
