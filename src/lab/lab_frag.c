@@ -111,19 +111,21 @@ static void take_out(struct lab_frags *f, struct lab_sim *s, struct lab_pkt **at
 }
 
 /* All of the datagram that |like| is of, and |like| itself. */
-static void drop_datagram(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *like)
+static void drop_datagram(struct lab_frags *f, struct lab_sim *s, const struct lab_pkt *like)
 {
 	struct lab_pkt **at = &f->first;
+	struct lab_pkt **last = NULL;
 
 	while (*at) {
+		if (*at == like)
+			last = at;
 		if (*at != like && is_same(*at, like))
 			take_out(f, s, at);
 		else
 			at = &(*at)->next;
 	}
-	for (at = &f->first; *at != like;)
-		at = &(*at)->next;
-	take_out(f, s, at);
+	if (last)
+		take_out(f, s, last);
 }
 
 static void drop_old(struct lab_frags *f, struct lab_sim *s)

@@ -7,6 +7,13 @@
 /* A net begins with this many buckets, two to the power of it; they double when there are more ifaces. */
 #define BUCKET_BITS 3u
 
+static struct lab_iface **buckets_new(unsigned bits)
+{
+	struct lab_iface **buckets = NULL;
+
+	return calloc((size_t)1 << bits, sizeof(*buckets));
+}
+
 static struct lab_iface **bucket_of(const struct lab_net *n, const struct adit_addr *a)
 {
 	uint64_t hi;
@@ -40,7 +47,7 @@ static void grow(struct lab_net *n)
 {
 	size_t old_len = (size_t)1 << n->bucket_bits;
 	struct lab_iface **old = n->buckets;
-	struct lab_iface **buckets = calloc(2 * old_len, sizeof(*buckets));
+	struct lab_iface **buckets = buckets_new(n->bucket_bits + 1);
 
 	if (!buckets)
 		return;
@@ -85,7 +92,7 @@ struct lab_net *lab_net_new(struct lab_sim *s, const struct lab_link_config *cor
 	if (!n)
 		return NULL;
 	n->bucket_bits = BUCKET_BITS;
-	n->buckets = calloc((size_t)1 << BUCKET_BITS, sizeof(struct lab_iface *));
+	n->buckets = buckets_new(BUCKET_BITS);
 	n->id = n->buckets ? lab_node_new(s, "net") : 0;
 	if (n->id == 0) {
 		free(n->buckets);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,9 @@ struct lab_pkt *lab_pkt_new(struct lab_sim *s, size_t len)
 	uint8_t c = 0;
 	struct lab_pkt *p;
 
-	while (len > class_cap[c])
+	while (c < LAB_PKT_CLASSES - 1 && len > class_cap[c])
 		c++;
+	assert(len <= class_cap[c]);
 	p = s->free_pkts[c];
 	if (p)
 		s->free_pkts[c] = p->next;
