@@ -101,13 +101,13 @@ static struct lab_pkt *assemble(struct lab_frags *f, struct lab_sim *s, const st
 	return whole;
 }
 
-static void take_out(struct lab_frags *f, struct lab_sim *s, struct lab_pkt **at)
+static struct lab_pkt *unlink_at(struct lab_frags *f, struct lab_pkt **at)
 {
 	struct lab_pkt *p = *at;
 
 	*at = p->next;
 	f->count--;
-	lab_pkt_free(s, p);
+	return p;
 }
 
 /* All of the datagram that |like| is of, and |like| itself. */
@@ -120,24 +120,23 @@ static void drop_datagram(struct lab_frags *f, struct lab_sim *s, const struct l
 		if (*at == like)
 			last = at;
 		if (*at != like && is_same(*at, like))
-			take_out(f, s, at);
+			lab_pkt_free(s, unlink_at(f, at));
 		else
 			at = &(*at)->next;
 	}
 	if (last)
-		take_out(f, s, last);
+		lab_pkt_free(s, unlink_at(f, last));
 }
 
 static void drop_old(struct lab_frags *f, struct lab_sim *s)
 {
 	while (f->first && (f->count > LAB_FRAGS_MAX || s->now - f->first->sent_at >= LAB_FRAG_TIME))
-		take_out(f, s, &f->first);
+		lab_pkt_free(s, unlink_at(f, &f->first));
 }
 
-struct lab_pkt *lab_frag_join(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *p, unsigned node)
+void lab_frag_keep(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *p, unsigned node)
 {
 	struct lab_pkt **end = &f->first;
-	struct lab_pkt *whole;
 
 	lab_pkt_note(s, p, LAB_STEP_HELD, node);
 	p->sent_at = s->now;
@@ -147,11 +146,26 @@ struct lab_pkt *lab_frag_join(struct lab_frags *f, struct lab_sim *s, struct lab
 		end = &(*end)->next;
 	*end = p;
 	f->count++;
+}
+
+struct lab_pkt *lab_frag_take(struct lab_frags *f, struct lab_sim *s, const struct lab_flow *first)
+{
+	drop_old(f, s);
+	for (struct lab_pkt **at = &f->first; *at; at = &(*at)->next)
+		if ((*at)->frag_id == first->fragment_id && adit_addr_eq_ip(&(*at)->src, &first->src) &&
+		    adit_addr_eq_ip(&(*at)->dst, &first->dst))
+			return unlink_at(f, at);
+	return NULL;
+}
+
+struct lab_pkt *lab_frag_join(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *p, unsigned node)
+{
+	struct lab_pkt *whole;
+
+	lab_frag_keep(f, s, p, node);
 	whole = assemble(f, s, p);
 	if (whole)
 		drop_datagram(f, s, p);
-	else
-		drop_old(f, s);
 	return whole;
 }
 

@@ -121,7 +121,8 @@ struct lab_router {
 	unsigned face_count;
 	bool defrag;
 	adit_time up_at;
-	struct lab_frags frags;
+	struct lab_frags frags; /* that will be joined, */
+	struct lab_frags held[2]; /* that came before the first one, from outside, from inside */
 	struct lab_icmp_limit limit;
 	struct lab_iface *inside; /* the first face's */
 	struct lab_iface *outside;
@@ -220,6 +221,10 @@ struct lab_pkt *lab_icmp_about(struct lab_sim *s, const struct lab_pkt *about, c
 struct lab_pkt *lab_frag_split(struct lab_sim *s, struct lab_pkt *p, size_t mtu);
 /* Takes a fragment over, at |node|; returns the datagram if it was the last one missing, else NULL. */
 struct lab_pkt *lab_frag_join(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *p, unsigned node);
+/* Keeps a fragment, at |node|, until lab_frag_take() asks for it. */
+void lab_frag_keep(struct lab_frags *f, struct lab_sim *s, struct lab_pkt *p, unsigned node);
+/* One of the datagram that |first| is of. NULL: no more. */
+struct lab_pkt *lab_frag_take(struct lab_frags *f, struct lab_sim *s, const struct lab_flow *first);
 void lab_frags_free(struct lab_frags *f, struct lab_sim *s);
 
 /* Sends |p| from |from|, over its net, to whoever has p->dst or to the gateway. Takes |p| over. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "lab/lab_inner.h"
 #include "lab/lab_limits.h"
 
@@ -92,11 +93,18 @@ int lab_router_add_wan(struct lab_router *r, const struct adit_addr *wan)
 	return 0;
 }
 
+static void free_frags(struct lab_router *r)
+{
+	lab_frags_free(&r->frags, r->sim);
+	lab_frags_free(&r->held[0], r->sim);
+	lab_frags_free(&r->held[1], r->sim);
+}
+
 void lab_router_free(struct lab_router *r)
 {
 	for (unsigned i = 0; i < r->face_count; i++)
 		lab_nat_free(r->faces[i].nat);
-	lab_frags_free(&r->frags, r->sim);
+	free_frags(r);
 	adit_list_del(&r->all);
 	free(r);
 }
@@ -126,7 +134,7 @@ void lab_router_reboot(struct lab_router *r, adit_dur down)
 	for (unsigned i = 0; i < r->face_count; i++)
 		if (r->faces[i].nat)
 			r->faces[i].nat->ops->flush(r->faces[i].nat);
-	lab_frags_free(&r->frags, r->sim);
+	free_frags(r);
 	memset(&r->limit, 0, sizeof(r->limit));
 	r->up_at = adit_time_add(r->sim->now, down);
 }
@@ -205,12 +213,31 @@ static void forward(struct lab_router *r, struct lab_iface *to, struct lab_pkt *
 	lab_net_send(to, p);
 }
 
-/* An address of the other family: the IPv4 one in its place after the /96 that |like| has (RFC 6052 2.2). */
-static struct adit_addr embed(const struct adit_addr *v4, const struct adit_addr *like)
+/* Where byte |i| of an IPv4 address stands behind an IPv6 prefix of |bits| (RFC 6052 2.2): not in the ninth byte. */
+static size_t embedded_at(unsigned bits, size_t i)
 {
+	size_t at = bits / 8 + i;
+
+	return bits < 96 && at >= 8 ? at + 1 : at;
+}
+
+/* IPv4 |from| as IPv6, behind the prefix with which |like| is |like4|. */
+static struct adit_addr embed(const struct adit_addr *from, const struct adit_addr *like, const struct adit_addr *like4)
+{
+	static const unsigned lengths[] = {96, 64, 56, 48, 40, 32};
 	struct adit_addr a = adit_addr_with_port(*like, 0);
 
-	memcpy(a.ip + 12, v4->ip, 4);
+	for (size_t n = 0; n < ARRAY_LEN(lengths); n++) {
+		bool fits = true;
+
+		for (size_t i = 0; i < 4; i++)
+			fits = fits && like->ip[embedded_at(lengths[n], i)] == like4->ip[i];
+		if (!fits)
+			continue;
+		for (size_t i = 0; i < 4; i++)
+			a.ip[embedded_at(lengths[n], i)] = from->ip[i];
+		break;
+	}
 	return a;
 }
 
@@ -222,22 +249,20 @@ static void forward_icmp(struct lab_router *r, struct lab_face *f, struct lab_if
 {
 	struct lab_flow quoted = p->quoted;
 	struct lab_flow outer = {.src = p->src};
-	struct lab_iface *own;
-	bool inward = on == r->outside;
+	struct lab_iface *to = r->outside;
 
 	if (p->ttl <= 1 || !f->nat->ops->icmp(f->nat, r->sim->now, &quoted)) {
 		lab_pkt_end(r->sim, p, LAB_STEP_REFUSED, r->id);
 		return;
 	}
 	outer.dst = adit_addr_with_port(quoted.src, 0);
-	/* Of a packet that was turned around: back to the inside. */
-	own = lab_net_find(r->inside->net, &outer.dst);
-	if (!inward && own && own->router != r)
-		inward = true;
+	/* From inside to inside: about a packet that was turned around. */
+	if (on == r->outside || lab_net_find(r->inside->net, &outer.dst))
+		to = r->inside;
 	if (on == r->inside && !adit_addr_eq_ip(&quoted.dst, &p->quoted.dst))
 		outer.src = adit_addr_with_port(quoted.dst, 0);
 	else if (outer.src.family != outer.dst.family)
-		outer.src = embed(&outer.src, &quoted.dst);
+		outer.src = embed(&outer.src, &quoted.dst, &p->quoted.dst);
 	lab_pkt_note(r->sim, p, LAB_STEP_FORWARDED, r->id);
 	if (p->icmp_mtu > 0 && outer.dst.family != p->src.family)
 		p->icmp_mtu = adit_addr_is_v6(&outer.dst) ? p->icmp_mtu + (LAB_IP6_HEADER - LAB_IP4_HEADER)
@@ -247,7 +272,7 @@ static void forward_icmp(struct lab_router *r, struct lab_face *f, struct lab_if
 	p->ttl--;
 	p->src = outer.src;
 	p->dst = outer.dst;
-	lab_net_send(inward ? r->inside : r->outside, p);
+	lab_net_send(to, p);
 }
 
 /* Without a NAT. What is for the router itself finds nobody. */
@@ -261,6 +286,18 @@ static void route(struct lab_router *r, struct lab_face *f, struct lab_iface *on
 		refuse(r, f, on, p, LAB_STEP_DIED, LAB_ICMP_TIME_EXCEEDED);
 	else
 		forward(r, on == r->inside ? r->outside : r->inside, p, &same);
+}
+
+static void ask_nat(struct lab_router *r, struct lab_face *face, struct lab_iface *on, struct lab_pkt *p);
+
+/* The first fragment has passed: those that came before it are offered again. */
+static void release_held(struct lab_router *r, struct lab_face *face, struct lab_iface *on,
+			 const struct lab_flow *first)
+{
+	struct lab_pkt *p;
+
+	while ((p = lab_frag_take(&r->held[on == r->inside], r->sim, first)) != NULL)
+		ask_nat(r, face, on, p);
 }
 
 static void ask_nat(struct lab_router *r, struct lab_face *face, struct lab_iface *on, struct lab_pkt *p)
@@ -285,12 +322,18 @@ static void ask_nat(struct lab_router *r, struct lab_face *face, struct lab_ifac
 		refuse(r, face, on, p, LAB_STEP_REFUSED, LAB_ICMP_PORT_UNREACHABLE);
 		break;
 	case LAB_DROP:
+		if (f.fragment == LAB_FRAGMENT_LATER && lab_nat_holds(nat, r->sim->now, out, &f)) {
+			lab_frag_keep(&r->held[out], r->sim, p, r->id);
+			break;
+		}
 		lab_pkt_end(r->sim, p, LAB_STEP_REFUSED, r->id);
 		break;
 	case LAB_EXPIRED:
 		refuse(r, face, on, p, LAB_STEP_DIED, LAB_ICMP_TIME_EXCEEDED);
 		break;
 	}
+	if (f.fragment == LAB_FRAGMENT_FIRST)
+		release_held(r, face, on, &f);
 }
 
 void lab_router_rx(struct lab_router *r, struct lab_iface *on, struct lab_pkt *p)

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "lab/lab_limits.h"
 #include "lab/lab_linux.h"
+#include "lab/lab_zoo.h"
 
 /* A NAT with fixed mappings: inside socket here, outside address there, nothing remembered. */
 struct fake {
@@ -158,6 +159,7 @@ struct stage {
 	struct puppet a; /* inside */
 	struct puppet b;
 	struct puppet far; /* outside */
+	struct lab_host *a_host;
 };
 
 static struct lab_host *stage_host(struct stage *w, struct puppet *p, struct lab_net *n, struct adit_addr a)
@@ -178,7 +180,7 @@ static void stage_init(struct stage *w, struct adit_addr a, struct adit_addr b, 
 	w->sim = lab_sim_new(1);
 	w->inside = lab_net_new(w->sim, NULL);
 	w->outside = lab_net_new(w->sim, NULL);
-	stage_host(w, &w->a, w->inside, a);
+	w->a_host = stage_host(w, &w->a, w->inside, a);
 	stage_host(w, &w->b, w->inside, b);
 	stage_host(w, &w->far, w->outside, far);
 	w->far.echo = true;
@@ -614,6 +616,156 @@ static void fragments_reach_the_nat_one_by_one_or_joined(void **state)
 	}
 }
 
+static void zoo_config(struct lab_zoo_config *cfg, enum lab_zoo_kind kind, struct adit_addr lan, struct adit_addr wan)
+{
+	lab_zoo_config_init(cfg);
+	cfg->kind = kind;
+	cfg->lan = lan;
+	cfg->wan[0] = wan;
+	cfg->wan_count = 1;
+	cfg->seed = 1;
+}
+
+/* The zoo's NATs where the fake stands above: what the routers do for them fits what they want. */
+static void a_zoo_nat_turns_packets_around(void **state)
+{
+	struct adit_addr lan = in4(1, 0);
+	struct adit_addr wan = out4(1, 0);
+	struct lab_zoo_config cfg;
+	struct adit_addr mapped;
+	struct stage w;
+
+	(void)state;
+	stage_init(&w, in4(2, 0), in4(3, 0), out4(9, 0));
+	zoo_config(&cfg, LAB_ZOO_NAT44, lan, wan);
+	cfg.mapping = cfg.filter = LAB_ZOO_EI;
+	cfg.hairpin = LAB_ZOO_HAIRPIN_EXTERNAL;
+	assert_non_null(lab_router_new(w.sim, lab_zoo_new(&cfg), w.inside, &lan, w.outside, &wan, NULL));
+	send(&w, &w.b, 4, out4(9, 5000));
+	assert_int_equal(w.b.inputs, 1);
+	mapped = w.far.last.remote;
+	send(&w, &w.a, 4, mapped);
+	assert_int_equal(w.b.inputs, 2);
+	assert_true(adit_addr_eq_ip(&w.b.last.remote, &wan));
+	/* And back. */
+	send(&w, &w.b, 4, w.b.last.remote);
+	assert_int_equal(w.a.inputs, 1);
+	assert_true(adit_addr_eq(&w.a.last.remote, &mapped));
+	lab_sim_free(w.sim);
+}
+
+static void the_zoos_nat64_works_with_every_prefix(void **state)
+{
+	/* RFC 6052 2.4: 192.0.2.33 behind 2001:db8:122:344::/96 and shorter ones. */
+	static const struct {
+		uint8_t len;
+		uint8_t ip[16];
+	} cases[] = {
+		{32, {0x20, 1, 0xd, 0xb8, 192, 0, 2, 33}},
+		{40, {0x20, 1, 0xd, 0xb8, 1, 192, 0, 2, 0, 33}},
+		{48, {0x20, 1, 0xd, 0xb8, 1, 0x22, 192, 0, 0, 2, 33}},
+		{56, {0x20, 1, 0xd, 0xb8, 1, 0x22, 3, 192, 0, 0, 2, 33}},
+		{64, {0x20, 1, 0xd, 0xb8, 1, 0x22, 3, 0x44, 0, 192, 0, 2, 33}},
+		{96, {0x20, 1, 0xd, 0xb8, 1, 0x22, 3, 0x44, 0, 0, 0, 0, 192, 0, 2, 33}},
+	};
+	struct lab_link_config far_wire = {.hops = 2, .hop_addr = adit_addr_v4(198, 51, 100, 7, 0)};
+	struct adit_addr lan = v6(1, 1, 0);
+	struct adit_addr wan = out4(1, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct adit_addr peer = {.port = 5000, .family = ADIT_FAMILY_V6};
+		struct lab_zoo_config cfg;
+		struct stage w;
+		struct adit_addr seen;
+
+		memcpy(peer.ip, cases[i].ip, 16);
+		stage_init(&w, v6(1, 2, 0), v6(1, 3, 0), adit_addr_v4(192, 0, 2, 33, 0));
+		zoo_config(&cfg, LAB_ZOO_NAT64, lan, wan);
+		memcpy(cfg.prefix, cases[i].ip, cases[i].len / 8);
+		cfg.prefix_len = cases[i].len;
+		assert_non_null(lab_router_new(w.sim, lab_zoo_new(&cfg), w.inside, &lan, w.outside, &wan, NULL));
+		send(&w, &w.a, 6, peer);
+		assert_int_equal(w.a.inputs, 1);
+		assert_true(adit_addr_eq(&w.a.last.remote, &peer));
+		lab_net_set_core(w.outside, &far_wire);
+		send_ttl(&w, &w.a, 6, peer, 3); /* the router, one hop, the second one */
+		assert_int_equal(w.a.last_icmp.type, 3);
+		assert_true(adit_addr_eq(&w.a.last_icmp.remote, &peer));
+		/* 198.51.100.8 behind the same prefix. */
+		seen = w.a.last_icmp.offender;
+		assert_memory_equal(seen.ip, cases[i].ip, cases[i].len / 8);
+		assert_true(memchr(seen.ip, 198, 16) != NULL && memchr(seen.ip, 100, 16) != NULL);
+		lab_sim_free(w.sim);
+	}
+}
+
+static void the_zoos_firewall_lets_answers_in(void **state)
+{
+	struct adit_addr lan = v6(1, 1, 0);
+	struct adit_addr wan = v6(2, 1, 0);
+	struct adit_addr home = v6(1, 0, 0);
+	struct lab_zoo_config cfg;
+	struct lab_router *r;
+	struct stage w;
+
+	(void)state;
+	stage_init(&w, v6(1, 2, 0), v6(1, 3, 0), v6(2, 9, 0));
+	zoo_config(&cfg, LAB_ZOO_FIREWALL, lan, wan);
+	cfg.filter = LAB_ZOO_APD;
+	cfg.input = LAB_INPUT_DROP;
+	r = lab_router_new(w.sim, lab_zoo_new(&cfg), w.inside, &lan, w.outside, &wan, NULL);
+	assert_non_null(r);
+	assert_int_equal(lab_net_add_route(w.outside, &home, 64, r), 0);
+	send(&w, &w.far, 6, v6(1, 2, 5000));
+	assert_int_equal(w.a.inputs, 0);
+	send(&w, &w.a, 6, v6(2, 9, 5000));
+	assert_int_equal(w.a.inputs, 1);
+	send(&w, &w.far, 6, v6(1, 2, 5000));
+	assert_int_equal(w.a.inputs, 2);
+	send(&w, &w.far, 6, v6(1, 3, 5000));
+	assert_int_equal(w.b.inputs, 0);
+	lab_sim_free(w.sim);
+}
+
+/* RFC 4787 REQ-14: a NAT may wait for the first fragment; the router keeps the others for it. */
+static void early_fragments_wait_for_the_first_one(void **state)
+{
+	struct adit_addr lan = in4(1, 0);
+	struct adit_addr wan = out4(1, 0);
+	struct lab_link_config home = {.mtu = 1000, .reorder_ppm = 500000, .reorder_hold = ADIT_MS(9)};
+	static const uint8_t data[1800];
+	unsigned inputs[2];
+
+	(void)state;
+	for (int holds = 0; holds < 2; holds++) {
+		struct lab_zoo_config cfg;
+		struct stage w;
+
+		stage_init(&w, in4(2, 0), in4(3, 0), out4(9, 0));
+		w.far.echo = false;
+		zoo_config(&cfg, LAB_ZOO_NAT44, lan, wan);
+		cfg.fragments = holds ? LAB_ZOO_FRAGMENTS_ANY_ORDER : LAB_ZOO_FRAGMENTS_IN_ORDER;
+		assert_non_null(lab_router_new(w.sim, lab_zoo_new(&cfg), w.inside, &lan, w.outside, &wan, NULL));
+		lab_net_set_core(w.inside, &home);
+		lab_host_set_fragments(w.a_host, true);
+		for (unsigned i = 0; i < 200; i++) {
+			puppet_do(&w.a, (struct adit_out){.kind = ADIT_OUT_SEND,
+							  .sock = 4,
+							  .remote = out4(9, 5000),
+							  .data = data,
+							  .len = sizeof(data)});
+			lab_machine_wake(w.a.machine);
+			lab_sim_run(w.sim, lab_sim_now(w.sim) + ADIT_MS(50));
+		}
+		inputs[holds] = w.far.inputs;
+		lab_sim_free(w.sim);
+	}
+	assert_int_equal(inputs[1], 200);
+	/* A quarter comes the other way round. */
+	assert_in_range(inputs[0], 125, 175);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +779,10 @@ int main(void)
 		cmocka_unit_test(a_reboot_forgets_and_takes_its_time),
 		cmocka_unit_test(a_new_wan_address_is_used_from_then_on),
 		cmocka_unit_test(what_is_too_large_for_the_other_side_leaves_no_mapping),
+		cmocka_unit_test(a_zoo_nat_turns_packets_around),
+		cmocka_unit_test(the_zoos_nat64_works_with_every_prefix),
+		cmocka_unit_test(the_zoos_firewall_lets_answers_in),
+		cmocka_unit_test(early_fragments_wait_for_the_first_one),
 		cmocka_unit_test(fragments_reach_the_nat_one_by_one_or_joined),
 	};
 
