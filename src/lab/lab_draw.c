@@ -112,11 +112,24 @@ void lab_draw_lane(struct lab_draw *d, unsigned node)
 		d->lanes[d->lane_count++] = node;
 }
 
+/* Has every node that sends or is sent to a lifeline? Gives it one, as long as there are any. */
+static bool has_lanes(struct lab_draw *d, const struct lab_tap_packet *p)
+{
+	lab_draw_lane(d, p->from);
+	lab_draw_lane(d, p->to);
+	return (p->from == 0 || lane_of(d, p->from) < LAB_DRAW_LANES) &&
+	       (p->to == 0 || lane_of(d, p->to) < LAB_DRAW_LANES);
+}
+
 void lab_draw_packet(void *draw, const struct lab_tap_packet *p)
 {
 	struct lab_draw *d = draw;
 	size_t at = d->count < LAB_DRAW_MAX ? d->count : HALF + (d->count - HALF) % (LAB_DRAW_MAX - HALF);
 
+	if (!has_lanes(d, p)) {
+		d->without_lane++;
+		return;
+	}
 	d->count++;
 	d->marks[at] = (struct lab_draw_mark){
 		.at = p->at,
@@ -360,10 +373,6 @@ static void measure(struct plan *p, const char *title)
 	char buf[LABEL_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
-		lab_draw_lane(p->d, p->d->marks[i].from);
-		lab_draw_lane(p->d, p->d->marks[i].to);
-	}
-	for (size_t i = 0; i < p->n; i++) {
 		if (is_end(&p->d->marks[i]))
 			continue;
 		full_label(p, &p->d->marks[i], buf);
@@ -513,6 +522,8 @@ static void draw_head(const struct plan *p, const char *title)
 	out(&p->pen, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
 	draw_text(p, 20, 28, "start", "t", title);
 	draw_legend(p);
+	if (p->d->without_lane > 0)
+		draw_text(p, 20, 72, "start", "a", "Packets of further hosts and routers are not drawn.");
 	for (size_t i = 0; i < p->d->lane_count; i++) {
 		double x = LEFT + p->gap * (double)i;
 		const char *name = lab_sim_name(p->d->sim, p->d->lanes[i]);

@@ -47,7 +47,8 @@ struct lab_draw {
 	unsigned lanes[LAB_DRAW_LANES]; /* nodes from left to right */
 	size_t lane_count;
 	struct lab_draw_mark *marks; /* the first half of LAB_DRAW_MAX, then the latest ones in a ring */
-	size_t count; /* of all that came */
+	size_t count; /* of all that came, but ... */
+	size_t without_lane; /* ... those between nodes that have no lifeline */
 };
 
 /* |sim| is borrowed. 0 or ENOMEM. */

@@ -26,6 +26,7 @@ struct scene {
 	struct puppet in;
 	struct puppet out;
 	struct lab_draw draw;
+	struct lab_net *net;
 };
 
 /* A host behind a router, one outside, and a way between that loses some packets and has hops. */
@@ -37,18 +38,17 @@ static void scene_init(struct scene *c, const struct lab_link_config *core)
 	struct adit_addr b = adit_addr_v4(198, 51, 100, 1, 0);
 	struct lab_linux_config cfg = {.wan = wan, .lan = lan, .seed = 1};
 	struct lab_net *home;
-	struct lab_net *net;
 
 	memset(c, 0, sizeof(*c));
 	svg_len = 0;
 	c->sim = lab_sim_new(1);
-	net = lab_net_new(c->sim, core);
+	c->net = lab_net_new(c->sim, core);
 	home = lab_net_new(c->sim, NULL);
-	c->router = lab_router_new(c->sim, lab_linux_new(&cfg), home, &lan, net, &wan, NULL);
+	c->router = lab_router_new(c->sim, lab_linux_new(&cfg), home, &lan, c->net, &wan, NULL);
 	c->host[0] = lab_host_new(c->sim);
 	c->host[1] = lab_host_new(c->sim);
 	assert_non_null(lab_host_attach(c->host[0], home, &a, NULL));
-	assert_non_null(lab_host_attach(c->host[1], net, &b, NULL));
+	assert_non_null(lab_host_attach(c->host[1], c->net, &b, NULL));
 	puppet_open(&c->in, 1, 5000);
 	puppet_open(&c->out, 1, 80);
 	c->out.echo = true;
@@ -218,6 +218,31 @@ static void a_long_run_is_shortened_with_a_note(void **state)
 	assert_null(strstr(svg, ">600.000 ms<"));
 }
 
+static void of_very_many_nodes_the_first_ones_are_drawn(void **state)
+{
+	struct scene c;
+	struct puppet more[40] = {0};
+
+	(void)state;
+	scene_init(&c, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(more); i++) {
+		struct adit_addr a = adit_addr_v4(198, 51, 100, (uint8_t)(100 + i), 0);
+		struct lab_host *h = lab_host_new(c.sim);
+
+		assert_non_null(lab_host_attach(h, c.net, &a, NULL));
+		puppet_open(&more[i], 1, 80);
+		puppet_join(&more[i], h);
+		puppet_send(&more[i], 1, adit_addr_v4(198, 51, 100, 1, 80), 0);
+	}
+	lab_sim_run(c.sim, ADIT_MS(1));
+	assert_true(c.out.inputs == 40);
+	scene_finish(&c);
+	assert_well_formed();
+	assert_texts_stand_apart();
+	assert_int_equal(count("are not drawn"), 1);
+	assert_int_equal(count("class=\"n\""), 2 * LAB_DRAW_LANES);
+}
+
 /* Each half of the ring at its edges. */
 static void any_length_can_be_drawn(void **state)
 {
@@ -241,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sequence_shows_what_became_of_each_packet),
 		cmocka_unit_test(a_long_run_is_shortened_with_a_note),
+		cmocka_unit_test(of_very_many_nodes_the_first_ones_are_drawn),
 		cmocka_unit_test(any_length_can_be_drawn),
 	};
 	const char *file = getenv("ADIT_DRAW_SVG");
