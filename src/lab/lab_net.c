@@ -9,9 +9,7 @@
 
 static struct lab_iface **buckets_new(unsigned bits)
 {
-	struct lab_iface **buckets = NULL;
-
-	return calloc((size_t)1 << bits, sizeof(*buckets));
+	return calloc((size_t)1 << bits, sizeof(void *));
 }
 
 static struct lab_iface **bucket_of(const struct lab_net *n, const struct adit_addr *a)
