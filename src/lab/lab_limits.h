@@ -11,6 +11,9 @@
 #define LAB_UDP_UNREPLIED ADIT_SEC(30)
 #define LAB_UDP_REPLIED   ADIT_SEC(120)
 
+/* nf_conntrack_icmp_timeout: of an echo request and its answers. */
+#define LAB_PING_TIMEOUT ADIT_SEC(30)
+
 /* An entry younger than this keeps the short time-out even when it was answered (nf_conntrack_proto_udp.c). */
 #define LAB_UDP_STREAM_AGE ADIT_SEC(2)
 

@@ -15,6 +15,8 @@
 #ifndef ADIT_LAB_LINUX_H
 #define ADIT_LAB_LINUX_H
 
+#include "base/rng.h"
+#include "lab/lab_ct.h"
 #include "lab/lab_nat.h"
 
 enum lab_input {
@@ -39,7 +41,9 @@ struct lab_linux_config {
 	bool random; /* masquerade random: never the flow's own port, and nothing shared between flows */
 	adit_dur unreplied; /* 0: LAB_UDP_UNREPLIED */
 	adit_dur replied; /* 0: LAB_UDP_REPLIED */
+	adit_dur ping; /* 0: LAB_PING_TIMEOUT */
 	uint64_t seed; /* for the ports */
+	const struct adit_rng *rng; /* for the ports instead, where not NULL */
 };
 
 /* NULL: no memory. |cfg| is copied. */
@@ -47,6 +51,9 @@ struct lab_nat *lab_linux_new(const struct lab_linux_config *cfg);
 
 /* For rules that are changed while it runs, as a firewall's are. */
 void lab_linux_set_input(struct lab_nat *n, enum lab_input input);
+
+/* Its table, for who compares it with the kernel's. Good as long as |n| is. */
+struct lab_ct *lab_linux_ct(struct lab_nat *n);
 
 /* Live entries, as `conntrack -C` counts them (but without those that only wait to be collected). */
 size_t lab_linux_count(struct lab_nat *n, adit_time now);
