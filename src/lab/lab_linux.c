@@ -142,12 +142,12 @@ static enum lab_verdict out_new(struct lab_linux *l, adit_time now, const struct
 	struct lab_tuple t = tuple_of(f);
 	struct lab_tuple out;
 
-	if (!may_be_new(f))
-		return LAB_DROP;
 	if (is_own(l, &f->dst))
-		return deliver_new(l, now, &t);
+		return may_be_new(f) ? deliver_new(l, now, &t) : LAB_DROP;
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
+	if (!may_be_new(f))
+		return LAB_DROP;
 	out = wanted_source(l, now, &t);
 	if (!remember(l, now, &t, &out)) {
 		l->nat.stats.full++;
