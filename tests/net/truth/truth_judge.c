@@ -96,9 +96,12 @@ static bool expect_error(struct truth_model *mo, adit_time now, const struct tru
 	if (!mo->nat->ops->icmp(mo->nat, now, &ret_want->flow))
 		return false;
 	ret_want->to = ret_want->flow.src;
-	/* Whoever inside says so, outside it is the router. */
-	if (sent->side == TRUTH_INSIDE)
-		ret_want->from = truth_wan(0);
+	/*
+	 * Where the destination of the quoted packet was translated, it is that which says so from now on, whoever it
+	 * was: a router inside is not seen from outside (nf_nat_icmp_reply_translation in nf_nat_proto.c).
+	 */
+	if (!adit_addr_eq(&ret_want->flow.dst, &sent->flow.dst))
+		ret_want->from = ret_want->flow.dst;
 	return true;
 }
 

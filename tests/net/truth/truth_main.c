@@ -18,7 +18,7 @@
 #define EXIT_SKIPPED     77
 #define SHRINK_FOR       ADIT_SEC(30) /* time to spend on making a script shorter */
 #define WRONG_AT_ONCE    4u /* processes */
-#define WRONG_BATCHES    4u /* of TRUTH_BATCH scripts, in which a wrong model must be caught */
+#define WRONG_BATCHES    2u /* of TRUTH_BATCH scripts, in which a wrong model must be caught */
 #define GIVEN_UP_PER_100 2u /* scripts that may be given up because the machine is busy */
 
 static const char *const nat_names[] = {"masquerade", "random", "fully-random", "dnat"};

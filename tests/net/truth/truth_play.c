@@ -12,7 +12,7 @@
 
 #define TRIES        6u
 #define SEEN_MAX     4u
-#define CLUSTER      ADIT_MS(150) /* scripts that are due within this take their turns after one look at the table */
+#define CLUSTER      ADIT_MS(300) /* scripts that are due within this take their turns after one look at the table */
 #define TABLE_SECOND ADIT_MS(1100) /* the kernel tells seconds that are left, rounded down */
 
 struct run {
@@ -27,6 +27,7 @@ struct run {
 	adit_time clean_at; /* what has expired before this, the kernel has forgotten */
 	size_t kernel_entries; /* of those in the model's table, found in the kernel's too */
 	bool is_over;
+	bool is_compared; /* its table, with the kernel's */
 	bool is_stalled;
 	bool has[TRUTH_ACTS_MAX + 1]; /* by id: a packet came out on the other side, ... */
 	struct truth_packet seen[TRUTH_ACTS_MAX + 1]; /* ... this one */
@@ -211,82 +212,7 @@ static void turn(struct play *p, struct run *r)
 	r->is_over = true;
 }
 
-/* ---- from the start ---- */
-
-static bool run_start(struct play *p, struct run *r)
-{
-	if (p->next_slot == TRUTH_SLOTS)
-		return false;
-	r->slot = p->next_slot++;
-	r->pos = 0;
-	r->is_over = false;
-	r->is_stalled = false;
-	r->kernel_entries = 0;
-	r->due_at = r->clean_at = truth_now();
-	r->stats = (struct truth_stats){.scripts = 1};
-	*r->result = (struct truth_result){.disagreed = false};
-	memset(r->has, 0, sizeof(r->has));
-	truth_model_done(&r->model);
-	p->by_slot[r->slot] = r;
-	return truth_model_init(&r->model, p->mode, p->wrong, r->slot);
-}
-
-/* After a stall: all again, with other addresses; a few times, then it is given up. False: no memory. */
-static bool run_again(struct play *p, struct run *r)
-{
-	p->by_slot[r->slot] = NULL;
-	p->stats->again++;
-	if (++r->tries < TRIES && p->next_slot < TRUTH_SLOTS)
-		return run_start(p, r);
-	r->is_over = true;
-	r->stats = (struct truth_stats){.given_up = 1};
-	return true;
-}
-
-static bool clean(struct play *p)
-{
-	p->table_at = truth_now();
-	return truth_kernel_table(p->k, NULL, NULL);
-}
-
-/* The one whose turn is next. NULL: all are over. */
-static struct run *next_run(struct play *p)
-{
-	struct run *best = NULL;
-
-	for (size_t i = 0; i < p->count; i++)
-		if (!p->runs[i].is_over && (!best || p->runs[i].due_at < best->due_at))
-			best = &p->runs[i];
-	return best;
-}
-
-static bool play_turns(struct play *p)
-{
-	struct run *r;
-
-	while ((r = next_run(p)) != NULL) {
-		sleep_until(r->due_at);
-		if (r->pos > 0) {
-			if (truth_now() > p->table_at + CLUSTER && !clean(p))
-				return false;
-			r->clean_at = p->table_at;
-			if (is_near(r, truth_now())) {
-				r->due_at = truth_now() + 3 * TRUTH_MARGIN;
-				p->table_at = 0;
-				continue;
-			}
-		}
-		turn(p, r);
-		if (r->is_stalled && !run_again(p, r))
-			return false;
-		/* One is enough where it is what we wait for. */
-		if (p->wrong != TRUTH_RIGHT && r->result->disagreed)
-			return true;
-	}
-	return true;
-}
-
-/* ---- the table in the end ---- */
+/* ---- the table ---- */
 
 static bool same_tuple(const struct lab_tuple *a, const struct lab_tuple *b)
 {
@@ -342,8 +268,8 @@ static void table_entry(void *ctx, const struct truth_entry *e)
 	adit_time now = truth_now();
 	adit_dur left;
 
-	if (!truth_slot_of(&e->tuple[0], &slot) || slot >= TRUTH_SLOTS || !(r = p->by_slot[slot]) ||
-	    r->result->disagreed)
+	if (!truth_slot_of(&e->tuple[0], &slot) || slot >= TRUTH_SLOTS || !(r = p->by_slot[slot]) || !r->is_over ||
+	    r->is_compared || r->result->disagreed || p->wrong != TRUTH_RIGHT)
 		return;
 	m = model_entry(r, &e->tuple[0]);
 	left = m ? adit_time_since(m->expire_at, p->table_at) : 0;
@@ -373,17 +299,97 @@ static void table_rest(struct run *r, adit_time at)
 	disagree(r, TRUTH_ACTS_MAX);
 }
 
-static bool compare_tables(struct play *p)
+/*
+ * Holds the kernel's table against those of the scripts that are over. Reading it, the kernel also forgets what has
+ * expired, which the scripts that go on rely on.
+ */
+static bool look_at_table(struct play *p)
 {
+	bool is_slow;
+
 	p->table_at = truth_now();
 	if (!truth_kernel_table(p->k, table_entry, p))
 		return false;
-	/* It took so long that entries ended meanwhile: what is left proves nothing. */
-	if (truth_now() > p->table_at + ADIT_SEC(1) / 8)
-		return true;
+	/* Where it took so long that entries ended meanwhile, that one is missing proves nothing. */
+	is_slow = truth_now() > p->table_at + ADIT_SEC(1) / 8;
+	for (size_t i = 0; i < p->count; i++) {
+		struct run *r = &p->runs[i];
+
+		if (!r->is_over || r->is_compared)
+			continue;
+		if (!is_slow && p->by_slot[r->slot] == r && p->wrong == TRUTH_RIGHT)
+			table_rest(r, p->table_at);
+		r->is_compared = true;
+	}
+	return true;
+}
+
+/* ---- from the start ---- */
+
+static bool run_start(struct play *p, struct run *r)
+{
+	if (p->next_slot == TRUTH_SLOTS)
+		return false;
+	r->slot = p->next_slot++;
+	r->pos = 0;
+	r->is_over = false;
+	r->is_stalled = false;
+	r->is_compared = false;
+	r->kernel_entries = 0;
+	r->due_at = r->clean_at = truth_now();
+	r->stats = (struct truth_stats){.scripts = 1};
+	*r->result = (struct truth_result){.disagreed = false};
+	memset(r->has, 0, sizeof(r->has));
+	truth_model_done(&r->model);
+	p->by_slot[r->slot] = r;
+	return truth_model_init(&r->model, p->mode, p->wrong, r->slot);
+}
+
+/* After a stall: all again, with other addresses; a few times, then it is given up. False: no memory. */
+static bool run_again(struct play *p, struct run *r)
+{
+	p->by_slot[r->slot] = NULL;
+	p->stats->again++;
+	if (++r->tries < TRIES && p->next_slot < TRUTH_SLOTS)
+		return run_start(p, r);
+	r->is_over = true;
+	r->stats = (struct truth_stats){.given_up = 1};
+	return true;
+}
+
+/* The one whose turn is next. NULL: all are over. */
+static struct run *next_run(struct play *p)
+{
+	struct run *best = NULL;
+
 	for (size_t i = 0; i < p->count; i++)
-		if (p->by_slot[p->runs[i].slot] == &p->runs[i])
-			table_rest(&p->runs[i], p->table_at);
+		if (!p->runs[i].is_over && (!best || p->runs[i].due_at < best->due_at))
+			best = &p->runs[i];
+	return best;
+}
+
+static bool play_turns(struct play *p)
+{
+	struct run *r;
+
+	while ((r = next_run(p)) != NULL) {
+		sleep_until(r->due_at);
+		if (truth_now() > p->table_at + CLUSTER && !look_at_table(p))
+			return false;
+		if (r->pos > 0)
+			r->clean_at = p->table_at;
+		if (r->pos > 0 && is_near(r, truth_now())) {
+			r->due_at = truth_now() + 3 * TRUTH_MARGIN;
+			p->table_at = 0;
+			continue;
+		}
+		turn(p, r);
+		if (r->is_stalled && !run_again(p, r))
+			return false;
+		/* One is enough where it is what we wait for. */
+		if (p->wrong != TRUTH_RIGHT && r->result->disagreed)
+			return true;
+	}
 	return true;
 }
 
@@ -410,7 +416,7 @@ bool truth_play(struct truth_kernel *k, struct truth_mode m, enum truth_wrong w,
 		p.runs[i].result = &ret_results[i];
 		is_done = run_start(&p, &p.runs[i]);
 	}
-	is_done = is_done && play_turns(&p) && (w != TRUTH_RIGHT || compare_tables(&p));
+	is_done = is_done && play_turns(&p) && look_at_table(&p);
 	for (size_t i = 0; p.runs && i < n; i++) {
 		stats_add(st, &p.runs[i].stats);
 		truth_model_done(&p.runs[i].model);
