@@ -174,6 +174,7 @@ struct truth_model {
 	struct adit_rng rng;
 	struct adit_rng_seeded fallback_state;
 	struct adit_rng fallback;
+	bool is_random; /* the kernel draws every port */
 	bool is_primed;
 	uint64_t primed;
 };
@@ -197,6 +198,7 @@ enum truth_wrong {
 	X(PRESERVE, "preserve", "masquerade-drop", "ports are not preserved")                                          \
 	X(OVERLOAD, "overload", "masquerade-drop", "a port outside belongs to one socket inside at a time")            \
 	X(PREFER, "prefer", "masquerade-drop", "a socket that was moved prefers its own port again")                   \
+	X(PREFER_NONE, "prefer-none", "masquerade-drop", "each flow of a socket that was moved is moved anew")         \
 	X(CLASS, "class", "masquerade-drop", "a port below 1024 may be moved above it")                                \
 	X(RANDOM, "random", "masquerade-drop", "ports are always random")                                              \
 	X(NOT_RANDOM, "not-random", "random-drop", "ports are not random")                                             \

@@ -11,7 +11,25 @@ static void range_of(const struct lab_flow *f, unsigned *ret_first, unsigned *re
 	*ret_last = f->proto == LAB_PING || f->src.port >= 1024 ? 65535 : f->src.port < 512 ? 511 : 1023;
 }
 
-/* If the model is going to draw a port, it draws the kernel's, provided that this one is in its range. */
+/* Has the socket that sent |f| this port outside already, toward somebody else? */
+static bool has_port(const struct truth_model *mo, const struct lab_flow *f, uint16_t port)
+{
+	adit_list_each (it, &mo->ct->entries) {
+		const struct lab_ct_entry *e = adit_container(it, struct lab_ct_entry, all);
+		const struct lab_tuple *orig = &e->tuple[LAB_CT_ORIGINAL];
+
+		if (orig->proto == f->proto && adit_addr_eq(&orig->src, &f->src) &&
+		    e->tuple[LAB_CT_REPLY].dst.port == port)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * If the model is going to draw a port, it draws the kernel's, provided that this one is in its range. Not so where the
+ * kernel seems to have had a reason: a port that is the flow's own, or that its socket has already. (Where it is told
+ * to draw always, it may hit on these; so it may among few ports.)
+ */
 static void prime(struct truth_model *mo, const struct truth_packet *sent, const struct truth_packet *seen,
 		  size_t count)
 {
@@ -23,6 +41,9 @@ static void prime(struct truth_model *mo, const struct truth_packet *sent, const
 		return;
 	range_of(&sent->flow, &first, &last);
 	mo->is_primed = seen->flow.src.port >= first && seen->flow.src.port <= last;
+	if (!mo->is_random && (seen->flow.src.port == sent->flow.src.port ||
+			       (first >= 1024 && has_port(mo, &sent->flow, seen->flow.src.port))))
+		mo->is_primed = false;
 	mo->primed = seen->flow.src.port - first;
 }
 

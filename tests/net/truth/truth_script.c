@@ -52,23 +52,40 @@ static void act_make(const struct adit_rng *r, struct truth_act *a, uint16_t id)
 	a->other = below(r, 3) == 0;
 }
 
+/*
+ * Pauses, mostly short ones; after each, the flow of the first act goes on, one way or the other. So it lives long
+ * enough to count as a stream, and then something is seen of how long that lives.
+ */
+static void pauses_make(const struct adit_rng *r, struct truth_script *s)
+{
+	unsigned every = s->count / (4 + below(r, 4));
+
+	s->acts[0].kind = TRUTH_ACT_OUT;
+	s->acts[0].proto = LAB_UDP;
+	s->acts[0].ttl = 64;
+	for (uint16_t i = (uint16_t)(every - 1); i + 1 < s->count; i = (uint16_t)(i + every)) {
+		struct truth_act *next = &s->acts[i + 1];
+		unsigned units = below(r, 3) == 0 ? 2 + below(r, 4) : 1;
+
+		s->acts[i] = (struct truth_act){.id = i + 1, .kind = TRUTH_ACT_PAUSE, .pauses = (uint8_t)units};
+		*next = s->acts[0];
+		next->id = i + 2;
+		next->ref = s->acts[0].id;
+		next->kind = below(r, 2) == 0 ? TRUTH_ACT_OUT : TRUTH_ACT_ANSWER_IN;
+	}
+}
+
 void truth_script_make(struct truth_script *s, uint64_t seed)
 {
 	struct adit_rng_seeded g;
 	struct adit_rng r = adit_rng_seeded_init(&g, seed);
-	unsigned pause_every;
 
 	*s = (struct truth_script){.seed = seed, .pauses = below(&r, 4) == 0};
 	s->count = (uint16_t)(TRUTH_ACTS_MIN + below(&r, TRUTH_ACTS_MAX - TRUTH_ACTS_MIN + 1));
-	/* Three to six pauses, of one to five units each: some seconds, however long the script. */
-	pause_every = s->count / (3 + below(&r, 4));
-	for (uint16_t i = 0; i < s->count; i++) {
-		unsigned units = 1 + below(&r, below(&r, 4) == 0 ? 5 : 3);
-
+	for (uint16_t i = 0; i < s->count; i++)
 		act_make(&r, &s->acts[i], i + 1);
-		if (s->pauses && i % pause_every == pause_every - 1 && i + 1 < s->count)
-			s->acts[i] = (struct truth_act){.id = i + 1, .kind = TRUTH_ACT_PAUSE, .pauses = (uint8_t)units};
-	}
+	if (s->pauses)
+		pauses_make(&r, s);
 }
 
 bool truth_script_cut(const struct truth_script *s, size_t at, size_t n, struct truth_script *ret_s)

@@ -10,6 +10,7 @@
 struct coat {
 	struct lab_nat nat;
 	struct lab_nat *inner;
+	struct truth_model *model;
 	struct lab_ct *ct;
 	enum truth_wrong wrong;
 };
@@ -78,6 +79,10 @@ static void wrong_port(struct coat *c, adit_time now, const struct lab_flow *f, 
 	case TRUTH_WRONG_PREFER:
 		if (is_moved && was_free)
 			g->src.port = f->src.port;
+		break;
+	case TRUTH_WRONG_PREFER_NONE:
+		if (is_moved && shared == g->src.port && f->src.port >= 1024)
+			g->src.port = (uint16_t)(1024 + adit_rng_below(&c->model->rng, 65536 - 1024));
 		break;
 	case TRUTH_WRONG_CLASS:
 		if (is_moved && f->src.port < 1024 && f->proto == LAB_UDP)
@@ -299,6 +304,7 @@ bool truth_model_init(struct truth_model *mo, struct truth_mode m, enum truth_wr
 	struct coat *c;
 
 	*mo = (struct truth_model){.rng = {.fill = draw, .ctx = mo}};
+	mo->is_random = cfg.random;
 	mo->fallback = adit_rng_seeded_init(&mo->fallback_state, slot);
 	if (m.nat == TRUTH_DNAT)
 		truth_forwards(slot, cfg.forwards);
@@ -312,7 +318,7 @@ bool truth_model_init(struct truth_model *mo, struct truth_mode m, enum truth_wr
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return false;
-	*c = (struct coat){.nat = {.ops = &coat_ops}, .inner = mo->nat, .ct = mo->ct, .wrong = w};
+	*c = (struct coat){.nat = {.ops = &coat_ops}, .inner = mo->nat, .model = mo, .ct = mo->ct, .wrong = w};
 	mo->nat = &c->nat;
 	return true;
 }
