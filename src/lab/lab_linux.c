@@ -39,14 +39,17 @@ static bool is_taken(struct lab_linux *l, adit_time now, const struct lab_tuple 
 	return lab_ct_find(&l->ct, now, &reply, &dir) != NULL;
 }
 
-/* The class a port stays in when it must be changed; any identifier may become any (nf_nat_l4proto_unique_tuple). */
+/*
+ * The class a port stays in when it must be changed; any identifier may become any (nf_nat_l4proto_unique_tuple). The
+ * kernel draws the identifier 0, too, one time in 65536; here that is the mark of who answers.
+ */
 static void port_class(uint8_t proto, uint16_t port, unsigned *ret_min, unsigned *ret_size)
 {
 	unsigned max = 65535;
 
 	*ret_min = 1024;
 	if (proto == LAB_PING) {
-		*ret_min = 0;
+		*ret_min = 1;
 	} else if (port < 512) {
 		*ret_min = 1;
 		max = 511;

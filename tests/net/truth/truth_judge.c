@@ -7,7 +7,7 @@
 /* Where the kernel may put a port that it has to change: the rule, written down a second time. */
 static void range_of(const struct lab_flow *f, unsigned *ret_first, unsigned *ret_last)
 {
-	*ret_first = f->proto == LAB_PING ? 0 : f->src.port < 512 ? 1 : f->src.port < 1024 ? 600 : 1024;
+	*ret_first = f->proto == LAB_PING || f->src.port < 512 ? 1 : f->src.port < 1024 ? 600 : 1024;
 	*ret_last = f->proto == LAB_PING || f->src.port >= 1024 ? 65535 : f->src.port < 512 ? 511 : 1023;
 }
 
@@ -51,8 +51,6 @@ static void prime(struct truth_model *mo, const struct truth_packet *sent, const
 static bool expect(enum lab_verdict v, const struct truth_packet *sent, const struct lab_flow *on,
 		   struct truth_packet *ret_want)
 {
-	struct adit_addr router = sent->side == TRUTH_INSIDE ? truth_lan(0) : truth_wan(0);
-
 	*ret_want = (struct truth_packet){.side = sent->side, .mark = sent->mark, .flow = sent->flow};
 	switch (v) {
 	case LAB_FORWARD:
@@ -78,7 +76,6 @@ static bool expect(enum lab_verdict v, const struct truth_packet *sent, const st
 	case LAB_EXPIRED:
 		ret_want->is_error = true;
 		ret_want->type = 11;
-		ret_want->from = router;
 		ret_want->to = sent->flow.src;
 		return true;
 	case LAB_DROP:
@@ -126,6 +123,21 @@ static bool expect_error(struct truth_model *mo, adit_time now, const struct tru
 	return true;
 }
 
+/*
+ * A packet whose destination has been translated dies after that, and the error about it is translated back: it comes
+ * from where the packet was sent to, not from the router (nf_nat_icmp_reply_translation again). A source that was moved
+ * on its way in is the only such destination that hosts inside ever send to.
+ */
+static struct adit_addr who_says_expired(struct truth_model *mo, adit_time now, const struct truth_packet *sent)
+{
+	struct lab_tuple t = {.src = sent->flow.src, .dst = sent->flow.dst, .proto = sent->flow.proto};
+	struct adit_addr router = sent->side == TRUTH_INSIDE ? truth_lan(0) : truth_wan(0);
+	enum lab_ct_dir dir;
+	const struct lab_ct_entry *e = lab_ct_find(mo->ct, now, &t, &dir);
+
+	return e && !adit_addr_eq(&e->tuple[!dir].src, &t.dst) ? t.dst : router;
+}
+
 static bool expect_flow(struct truth_model *mo, adit_time now, const struct truth_packet *sent,
 			struct truth_packet *ret_want, struct truth_stats *st)
 {
@@ -135,7 +147,11 @@ static bool expect_flow(struct truth_model *mo, adit_time now, const struct trut
 
 	st->verdicts[v]++;
 	st->moved += v == LAB_FORWARD && on.src.port != sent->flow.src.port && on.dst.port == sent->flow.dst.port;
-	return expect(v, sent, &on, ret_want);
+	if (!expect(v, sent, &on, ret_want))
+		return false;
+	if (v == LAB_EXPIRED)
+		ret_want->from = who_says_expired(mo, now, sent);
+	return true;
 }
 
 bool truth_judge(struct truth_model *mo, adit_time now, const struct truth_packet *sent,
