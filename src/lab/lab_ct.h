@@ -54,7 +54,7 @@ struct lab_ct {
 	adit_dur ping; /* of ICMP echo, answered or not */
 };
 
-/* 0 or ENOMEM. The other protocols' time-outs are LAB_PING_TIMEOUT, LAB_TCP_*, until they are set. */
+/* 0 or ENOMEM. The time-out of echoes is LAB_PING_TIMEOUT until it is set. */
 ADIT_MUST_CHECK int lab_ct_init(struct lab_ct *ct, adit_dur unreplied, adit_dur replied);
 void lab_ct_done(struct lab_ct *ct);
 void lab_ct_flush(struct lab_ct *ct);

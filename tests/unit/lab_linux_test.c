@@ -4,6 +4,8 @@
  */
 #include "test.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "lab/lab_linux.h"
 
@@ -468,6 +470,108 @@ static void errors_find_the_way_back_and_refresh_nothing(void **state)
 	lab_nat_free(n);
 }
 
+static void a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {.src = inside(5555), .dst = adit_addr_v4(192, 168, 1, 1, 53), .ttl = 64};
+	struct lab_flow g;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	port = out_port(n, 1, inside(5555), peer(5555));
+	assert_int_not_equal(port, 5555);
+	assert_int_equal(n->ops->out(n, 2, &f, &g), LAB_LOCAL);
+	assert_int_equal(out_port(n, 3, inside(5555), other(5555)), port);
+	lab_nat_free(n);
+}
+
+static void protocols_do_not_get_in_each_others_way(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {.src = peer(5555), .dst = wan(5555), .proto = LAB_TCP, .ttl = 64};
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_LOCAL);
+	assert_int_equal(out_port(n, 1, inside(5555), peer(5555)), 5555);
+	f = (struct lab_flow){.src = inside(5555), .dst = peer(5555), .proto = LAB_TCP, .ttl = 64};
+	assert_int_equal(n->ops->out(n, 2, &f, &g), LAB_FORWARD);
+	assert_int_not_equal(g.src.port, 5555);
+	assert_int_equal(g.proto, LAB_TCP);
+	lab_nat_free(n);
+}
+
+static void an_echo_finds_back_by_its_identifier(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+	struct adit_addr in_b = adit_addr_v4(192, 168, 1, 3, 77);
+	struct lab_flow f = {.src = inside(77), .dst = peer(0), .proto = LAB_PING, .ttl = 64};
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, 77);
+	f.src = in_b;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_FORWARD);
+	assert_int_not_equal(g.src.port, 77);
+	f = (struct lab_flow){.src = g.dst, .dst = g.src, .proto = LAB_PING, .ttl = 64};
+	assert_int_equal(n->ops->in(n, SEC(29), &f, &g), LAB_FORWARD);
+	assert_true(adit_addr_eq(&g.dst, &in_b));
+	/* Answered, it lives no longer than before. */
+	assert_int_equal(n->ops->in(n, SEC(59), &f, &g), LAB_DROP);
+	lab_nat_free(n);
+}
+
+static void an_echo_answer_that_nobody_asked_for_goes_nowhere(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {.src = peer(0), .dst = wan(77), .proto = LAB_PING, .ttl = 64};
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_DROP);
+	f = (struct lab_flow){.src = inside(0), .dst = peer(77), .proto = LAB_PING, .ttl = 64};
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_DROP);
+	f.ttl = 1;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_EXPIRED);
+	assert_int_equal(lab_linux_count(n, 0), 0);
+	lab_nat_free(n);
+}
+
+static void an_error_about_the_routers_own_packets_ends_there(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow q = {.src = wan(5555), .dst = peer(5555)};
+
+	(void)state;
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	assert_false(n->ops->icmp(n, 1, &q));
+	lab_nat_free(n);
+}
+
+static void fill_with_ones(void *ctx, void *buf, size_t len)
+{
+	(void)ctx;
+	memset(buf, 0, len);
+	memset(buf, 1, 1);
+}
+
+static void ports_can_be_drawn_by_somebody_else(void **state)
+{
+	struct adit_rng rng = {.fill = fill_with_ones};
+	struct lab_linux_config cfg = {.wan = wan(0), .random = true, .rng = &rng};
+	struct lab_nat *n = lab_linux_new(&cfg);
+
+	(void)state;
+	/* The second port of each class; where it is taken, the next. */
+	assert_int_equal(out_port(n, 0, inside(5555), peer(1)), 1025);
+	assert_int_equal(out_port(n, 0, inside(53), peer(1)), 2);
+	assert_int_equal(out_port(n, 0, inside(54), peer(1)), 3);
+	assert_int_equal(out_port(n, 0, inside(700), peer(1)), 601);
+	lab_nat_free(n);
+}
+
 static void a_table_of_thousands_works_like_a_small_one(void **state)
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
@@ -529,6 +633,12 @@ int main(void)
 		cmocka_unit_test(a_forwarded_port_lets_everybody_in),
 		cmocka_unit_test(who_comes_to_a_forwarded_port_after_he_was_called_is_shown_with_another_port),
 		cmocka_unit_test(errors_find_the_way_back_and_refresh_nothing),
+		cmocka_unit_test(a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router),
+		cmocka_unit_test(protocols_do_not_get_in_each_others_way),
+		cmocka_unit_test(an_echo_finds_back_by_its_identifier),
+		cmocka_unit_test(an_echo_answer_that_nobody_asked_for_goes_nowhere),
+		cmocka_unit_test(an_error_about_the_routers_own_packets_ends_there),
+		cmocka_unit_test(ports_can_be_drawn_by_somebody_else),
 		cmocka_unit_test(a_table_of_thousands_works_like_a_small_one),
 		cmocka_unit_test(a_full_port_range_refuses),
 	};

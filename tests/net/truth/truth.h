@@ -199,6 +199,7 @@ enum truth_wrong {
 	X(OVERLOAD, "overload", "masquerade-drop", "a port outside belongs to one socket inside at a time")            \
 	X(PREFER, "prefer", "masquerade-drop", "a socket that was moved prefers its own port again")                   \
 	X(PREFER_NONE, "prefer-none", "masquerade-drop", "each flow of a socket that was moved is moved anew")         \
+	X(PREFER_NEWEST, "prefer-newest", "masquerade-drop", "only the newest flow of a socket is asked for its port") \
 	X(CLASS, "class", "masquerade-drop", "a port below 1024 may be moved above it")                                \
 	X(RANDOM, "random", "masquerade-drop", "ports are always random")                                              \
 	X(NOT_RANDOM, "not-random", "random-drop", "ports are not random")                                             \

@@ -64,9 +64,24 @@ static void grow_old(struct coat *c)
 		adit_container(it, struct lab_ct_entry, all)->stream_at = 0;
 }
 
+/* Has the socket that sends |f| said something to the router itself, and nothing since? */
+static bool is_newest_local(const struct coat *c, adit_time now, const struct lab_flow *f)
+{
+	bool is_local = false;
+
+	adit_list_each (it, &c->ct->entries) {
+		const struct lab_ct_entry *e = adit_container(it, struct lab_ct_entry, all);
+		const struct lab_tuple *orig = &e->tuple[LAB_CT_ORIGINAL];
+
+		if (e->expire_at > now && orig->proto == f->proto && adit_addr_eq(&orig->src, &f->src))
+			is_local = adit_addr_eq_ip(&e->tuple[LAB_CT_REPLY].dst, &f->src);
+	}
+	return is_local;
+}
+
 /* A new flow out: wrong ideas about its port. */
-static void wrong_port(struct coat *c, adit_time now, const struct lab_flow *f, bool was_free, uint16_t shared,
-		       struct lab_flow *g)
+static void wrong_port(struct coat *c, adit_time now, const struct lab_flow *f, bool was_free, bool newest_is_local,
+		       uint16_t shared, struct lab_flow *g)
 {
 	struct adit_addr wan = g->src;
 	bool is_moved = g->src.port != f->src.port;
@@ -83,6 +98,10 @@ static void wrong_port(struct coat *c, adit_time now, const struct lab_flow *f, 
 	case TRUTH_WRONG_PREFER_NONE:
 		if (is_moved && shared == g->src.port && f->src.port >= 1024)
 			g->src.port = (uint16_t)(1024 + adit_rng_below(&c->model->rng, 65536 - 1024));
+		break;
+	case TRUTH_WRONG_PREFER_NEWEST:
+		if (is_moved && was_free && newest_is_local)
+			g->src.port = f->src.port;
 		break;
 	case TRUTH_WRONG_CLASS:
 		if (is_moved && f->src.port < 1024 && f->proto == LAB_UDP)
@@ -102,6 +121,7 @@ static enum lab_verdict out_changed(struct coat *c, adit_time now, struct lab_fl
 	struct adit_addr wan = truth_wan(0);
 	struct lab_ct_entry *old = entry_of(c, now, f);
 	bool was_free = own_is_free(c, now, f);
+	bool newest_is_local = is_newest_local(c, now, f);
 	struct lab_tuple t = tuple_of(f);
 	struct lab_ct_entry *same = lab_ct_find_src(c->ct, now, &t, &wan);
 	uint16_t shared = same ? same->tuple[LAB_CT_REPLY].dst.port : 0;
@@ -120,7 +140,7 @@ static enum lab_verdict out_changed(struct coat *c, adit_time now, struct lab_fl
 	}
 	v = c->inner->ops->out(c->inner, now, f, ret_flow);
 	if (v == LAB_FORWARD && !old)
-		wrong_port(c, now, f, was_free, shared, ret_flow);
+		wrong_port(c, now, f, was_free, newest_is_local, shared, ret_flow);
 	if (v == LAB_FORWARD && c->wrong == TRUTH_WRONG_PRESERVE && ret_flow->src.port == f->src.port)
 		ret_flow->src.port ^= 1;
 	return v;
