@@ -164,6 +164,18 @@ static void sweep(struct lab_ct *ct, adit_time now)
 	ct->sweep_at = ct->count * 2 > FIRST_BUCKETS ? ct->count * 2 : FIRST_BUCKETS;
 }
 
+static adit_dur first_timeout(const struct lab_ct *ct, uint8_t proto)
+{
+	switch (proto) {
+	case LAB_TCP:
+		return LAB_TCP_UNREPLIED;
+	case LAB_PING:
+		return ct->ping;
+	default:
+		return ct->unreplied;
+	}
+}
+
 struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct lab_tuple *original,
 				const struct lab_tuple *reply)
 {
@@ -177,7 +189,7 @@ struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct l
 	e->tuple[LAB_CT_ORIGINAL] = *original;
 	e->tuple[LAB_CT_REPLY] = *reply;
 	e->node[LAB_CT_REPLY].dir = LAB_CT_REPLY;
-	e->expire_at = adit_time_add(now, original->proto == LAB_PING ? ct->ping : ct->unreplied);
+	e->expire_at = adit_time_add(now, first_timeout(ct, original->proto));
 	e->stream_at = adit_time_add(now, LAB_UDP_STREAM_AGE);
 	entry_link(ct, e);
 	adit_list_push_back(&ct->entries, &e->all);
@@ -194,10 +206,42 @@ size_t lab_ct_count(const struct lab_ct *ct, adit_time now)
 	return n;
 }
 
-void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir)
+/*
+ * What decides how long a TCP flow is kept: whether it was answered, and whether it has ended. That is less than the
+ * kernel's table of states, which also refuses what does not fit (nf_conntrack_proto_tcp.c).
+ */
+static adit_dur tcp_timeout(const struct lab_ct_entry *e)
+{
+	if (e->tcp_flags & LAB_TCP_RST)
+		return LAB_TCP_RESET;
+	if (e->tcp_flags & LAB_TCP_FIN)
+		return LAB_TCP_FINISHED;
+	return e->replied ? LAB_TCP_REPLIED : LAB_TCP_UNREPLIED;
+}
+
+static void tcp_refresh(adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t flags)
+{
+	/* A flow whose only answer is a RST is forgotten at once. */
+	if (!e->replied && dir == LAB_CT_REPLY && flags & LAB_TCP_RST) {
+		e->expire_at = now;
+		return;
+	}
+	/* The same ports begin again. */
+	if (flags & LAB_TCP_SYN && e->tcp_flags & (LAB_TCP_FIN | LAB_TCP_RST))
+		e->tcp_flags = 0;
+	e->tcp_flags |= flags;
+	e->replied |= dir == LAB_CT_REPLY;
+	e->expire_at = adit_time_add(now, tcp_timeout(e));
+}
+
+void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t tcp_flags)
 {
 	bool stream = e->replied && now > e->stream_at;
 
+	if (e->tuple[dir].proto == LAB_TCP) {
+		tcp_refresh(now, e, dir, tcp_flags);
+		return;
+	}
 	if (e->tuple[dir].proto == LAB_PING)
 		e->expire_at = adit_time_add(now, ct->ping);
 	else

@@ -40,6 +40,7 @@ struct lab_ct_entry {
 	adit_time expire_at;
 	adit_time stream_at; /* answered and older than this: the long time-out */
 	bool replied;
+	uint8_t tcp_flags; /* of all its packets together */
 };
 
 /* Not looked into by others. */
@@ -71,7 +72,7 @@ struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct l
 				const struct lab_tuple *reply);
 /* Live entries. Looks at each. */
 size_t lab_ct_count(const struct lab_ct *ct, adit_time now);
-/* A packet in direction |dir| has been seen. */
-void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir);
+/* A packet in direction |dir| has been seen, with these flags if it is one of TCP. */
+void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t tcp_flags);
 
 #endif

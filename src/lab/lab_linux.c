@@ -120,6 +120,9 @@ static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const st
 {
 	struct lab_tuple on = *t;
 
+	/* Nobody listens: the router's own RST ends the flow at once (nf_conntrack_proto_tcp.c). */
+	if (t->proto == LAB_TCP)
+		return LAB_LOCAL;
 	if (!remember(l, now, t, &on)) {
 		l->nat.stats.full++;
 		return LAB_DROP;
@@ -171,7 +174,7 @@ static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct
 
 	if (!e)
 		return out_new(l, now, f, ret_flow);
-	lab_ct_refresh(&l->ct, now, e, dir);
+	lab_ct_refresh(&l->ct, now, e, dir, f->tcp_flags);
 	if (is_own(l, &f->dst))
 		return LAB_LOCAL;
 	if (f->ttl <= 1)
@@ -231,7 +234,7 @@ static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct 
 			return LAB_DROP;
 		return v == LAB_LOCAL ? deliver_new(l, now, &t) : v;
 	}
-	lab_ct_refresh(&l->ct, now, e, dir);
+	lab_ct_refresh(&l->ct, now, e, dir, f->tcp_flags);
 	/* The clash entry: its packets count as new for as long as the router does not answer, so the rules see them.
 	 */
 	if (is_own(l, &e->tuple[!dir].src))

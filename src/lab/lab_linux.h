@@ -28,7 +28,9 @@
  *   - A flow that has expired may be asked for its port until the kernel collects it, up to a minute later
  *     (find_appropriate_src looks at no clock). Here it is gone at once.
  *
- * TCP is translated by the same rules, with the time-outs of UDP: its states are not followed.
+ * TCP is translated by the same rules, with time-outs of its own for what is unanswered, answered, finished and reset;
+ * its other states, and what they refuse, are left out, and truth does not play it. It knows no clash: a SYN to the
+ * router itself is answered with a RST, which ends the entry.
  */
 #ifndef ADIT_LAB_LINUX_H
 #define ADIT_LAB_LINUX_H

@@ -25,7 +25,7 @@ def _run(t, *args):
 
 def _mode(nat, wan):
     def run(t):
-        t.note(_run(t, "--scripts", str(10000 if t.full else 1000), f"{nat}-{wan}")[-1])
+        t.note(_run(t, "--scripts", str(10240 if t.full else 1024), f"{nat}-{wan}")[-1])
 
     run.__module__ = __name__
     check(f"the model and the kernel agree: {nat}, WAN input {wan}", name=f"{nat}_{wan}")(run)

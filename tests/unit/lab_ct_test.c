@@ -131,7 +131,7 @@ static void it_does_what_a_plain_list_does(void **state)
 			bool stream = want->replied && now > want->made_at + ADIT_SEC(2);
 
 			assert_int_equal((int)dir, want_dir);
-			lab_ct_refresh(&ct, now, e, dir);
+			lab_ct_refresh(&ct, now, e, dir, 0);
 			want->expire_at = now + (stream ? REPLIED : UNREPLIED);
 			want->replied |= want_dir == 1;
 			assert_true(e->expire_at == want->expire_at);

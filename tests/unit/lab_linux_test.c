@@ -489,16 +489,75 @@ static void a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router(voi
 static void protocols_do_not_get_in_each_others_way(void **state)
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
-	struct lab_flow f = {.src = peer(5555), .dst = wan(5555), .proto = LAB_TCP, .ttl = 64};
+	struct lab_flow f = {
+		.src = inside(5555), .dst = peer(5555), .proto = LAB_TCP, .ttl = 64, .tcp_flags = LAB_TCP_SYN};
 	struct lab_flow g;
 
 	(void)state;
-	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_LOCAL);
-	assert_int_equal(out_port(n, 1, inside(5555), peer(5555)), 5555);
-	f = (struct lab_flow){.src = inside(5555), .dst = peer(5555), .proto = LAB_TCP, .ttl = 64};
-	assert_int_equal(n->ops->out(n, 2, &f, &g), LAB_FORWARD);
-	assert_int_not_equal(g.src.port, 5555);
+	/* The clash of UDP is none for TCP. */
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	assert_int_equal(n->ops->out(n, 1, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, 5555);
 	assert_int_equal(g.proto, LAB_TCP);
+	assert_int_not_equal(out_port(n, 2, inside(5555), peer(5555)), 5555);
+	lab_nat_free(n);
+}
+
+static enum lab_verdict tcp_in(struct lab_nat *n, adit_time now, uint16_t port, uint8_t flags)
+{
+	struct lab_flow f = {.src = peer(80), .dst = wan(port), .proto = LAB_TCP, .ttl = 64, .tcp_flags = flags};
+	struct lab_flow g;
+
+	return n->ops->in(n, now, &f, &g);
+}
+
+static void tcp_out(struct lab_nat *n, adit_time now, uint16_t port, uint8_t flags)
+{
+	struct lab_flow f = {.src = inside(port), .dst = peer(80), .proto = LAB_TCP, .ttl = 64, .tcp_flags = flags};
+	struct lab_flow g;
+
+	assert_int_equal(n->ops->out(n, now, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, port);
+}
+
+static void an_answered_tcp_flow_lives_for_days_and_a_reset_one_for_seconds(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+
+	(void)state;
+	tcp_out(n, 0, 1, LAB_TCP_SYN);
+	assert_int_equal(lab_linux_count(n, SEC(120) - 1), 1);
+	assert_int_equal(lab_linux_count(n, SEC(120)), 0);
+	tcp_out(n, SEC(200), 1, LAB_TCP_SYN);
+	assert_int_equal(tcp_in(n, SEC(200), 1, LAB_TCP_SYN | LAB_TCP_ACK), LAB_FORWARD);
+	assert_int_equal(tcp_in(n, SEC(400000), 1, LAB_TCP_ACK), LAB_FORWARD);
+	tcp_out(n, SEC(400001), 1, LAB_TCP_FIN | LAB_TCP_ACK);
+	assert_int_equal(lab_linux_count(n, SEC(400121) - 1), 1);
+	assert_int_equal(tcp_in(n, SEC(400002), 1, LAB_TCP_RST), LAB_FORWARD);
+	assert_int_equal(lab_linux_count(n, SEC(400012)), 0);
+	lab_nat_free(n);
+}
+
+static void a_tcp_flow_whose_only_answer_is_a_reset_is_gone(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+
+	(void)state;
+	tcp_out(n, 0, 1, LAB_TCP_SYN);
+	assert_int_equal(tcp_in(n, 1, 1, LAB_TCP_RST | LAB_TCP_ACK), LAB_FORWARD);
+	assert_int_equal(lab_linux_count(n, 1), 0);
+	assert_int_equal(tcp_in(n, 2, 1, LAB_TCP_SYN), LAB_DROP);
+	lab_nat_free(n);
+}
+
+static void tcp_to_the_router_itself_leaves_nothing(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+
+	(void)state;
+	assert_int_equal(tcp_in(n, 0, 1, LAB_TCP_SYN), LAB_LOCAL);
+	assert_int_equal(lab_linux_count(n, 0), 0);
+	tcp_out(n, 1, 1, LAB_TCP_SYN);
 	lab_nat_free(n);
 }
 
@@ -635,6 +694,9 @@ int main(void)
 		cmocka_unit_test(errors_find_the_way_back_and_refresh_nothing),
 		cmocka_unit_test(a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router),
 		cmocka_unit_test(protocols_do_not_get_in_each_others_way),
+		cmocka_unit_test(an_answered_tcp_flow_lives_for_days_and_a_reset_one_for_seconds),
+		cmocka_unit_test(a_tcp_flow_whose_only_answer_is_a_reset_is_gone),
+		cmocka_unit_test(tcp_to_the_router_itself_leaves_nothing),
 		cmocka_unit_test(an_echo_finds_back_by_its_identifier),
 		cmocka_unit_test(an_echo_answer_that_nobody_asked_for_goes_nowhere),
 		cmocka_unit_test(an_error_about_the_routers_own_packets_ends_there),

@@ -27,7 +27,7 @@
 #define TRUTH_ACTS_MAX 200u
 #define TRUTH_HOSTS    3u /* on each side, a slot */
 #define TRUTH_SLOTS    2048u
-#define TRUTH_BATCH    1000u /* scripts side by side */
+#define TRUTH_BATCH    1024u /* scripts side by side */
 
 /* Time-outs as set by sysctl, in seconds. */
 #define TRUTH_UNREPLIED 1u

@@ -57,12 +57,13 @@ static void print_stats(const struct truth_stats *st)
 {
 	printf("%llu scripts, %llu packets: %llu forwarded (%llu of them moved to another port), %llu to the router, "
 	       "%llu rejected, %llu dropped, %llu died, %llu errors translated; %llu entries compared; %llu played "
-	       "again\n",
+	       "again, %llu given up\n",
 	       (unsigned long long)st->scripts, (unsigned long long)st->packets,
 	       (unsigned long long)st->verdicts[LAB_FORWARD], (unsigned long long)st->moved,
 	       (unsigned long long)st->verdicts[LAB_LOCAL], (unsigned long long)st->verdicts[LAB_REJECT],
 	       (unsigned long long)st->verdicts[LAB_DROP], (unsigned long long)st->verdicts[LAB_EXPIRED],
-	       (unsigned long long)st->errors, (unsigned long long)st->entries, (unsigned long long)st->again);
+	       (unsigned long long)st->errors, (unsigned long long)st->entries, (unsigned long long)st->again,
+	       (unsigned long long)st->given_up);
 }
 
 /* Every kind of act, every verdict that the mode can give, and moved ports must have come up. */
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
 						{"list", no_argument, NULL, 'l'},
 						{NULL, 0, NULL, 0}};
 	uint64_t seed = 1;
-	size_t count = 1000;
+	size_t count = TRUTH_BATCH;
 	struct truth_mode m;
 	int opt;
 

@@ -12,7 +12,7 @@
 
 #define TRIES        6u
 #define SEEN_MAX     4u
-#define CLUSTER      ADIT_MS(300) /* scripts that are due within this take their turns after one look at the table */
+#define LOOK_EVERY   ADIT_MS(600) /* at the table, at least; expired flows that matter make us look at once */
 #define EVERY        ADIT_MS(2)
 #define TABLE_SECOND ADIT_MS(1100) /* the kernel tells seconds that are left, rounded down */
 
@@ -76,7 +76,8 @@ static bool is_near(const struct run *r, adit_time now)
 {
 	adit_list_each (it, &r->model.ct->entries) {
 		const struct lab_ct_entry *e = adit_container(it, struct lab_ct_entry, all);
-		bool is_moved = e->tuple[LAB_CT_ORIGINAL].src.port != e->tuple[LAB_CT_REPLY].dst.port;
+		bool is_moved =
+			!r->model.is_random && e->tuple[LAB_CT_ORIGINAL].src.port != e->tuple[LAB_CT_REPLY].dst.port;
 
 		if (is_within(e->expire_at, is_moved ? adit_time_min(r->clean_at, now) : now, now) ||
 		    is_within(e->stream_at, now, now))
@@ -378,19 +379,36 @@ static struct run *next_run(struct play *p)
 	return best;
 }
 
+/*
+ * Before a turn of |r|: looks at the table when that has not been done for a while, or when what has expired since is
+ * in our way. |*ret_ready|: nothing is; else it waits. False: the table could not be read.
+ */
+static bool is_clean(struct play *p, struct run *r, bool *ret_ready)
+{
+	if (truth_now() > p->table_at + LOOK_EVERY && !look_at_table(p))
+		return false;
+	*ret_ready = true;
+	r->clean_at = p->table_at;
+	if (r->pos == 0 || !is_near(r, truth_now()))
+		return true;
+	if (!look_at_table(p))
+		return false;
+	r->clean_at = p->table_at;
+	*ret_ready = !is_near(r, truth_now());
+	return true;
+}
+
 static bool play_turns(struct play *p)
 {
 	struct run *r;
+	bool is_ready;
 
 	while ((r = next_run(p)) != NULL) {
 		sleep_until(r->due_at);
-		if (truth_now() > p->table_at + CLUSTER && !look_at_table(p))
+		if (!is_clean(p, r, &is_ready))
 			return false;
-		if (r->pos > 0 || !r->script->pauses)
-			r->clean_at = p->table_at;
-		if (r->pos > 0 && is_near(r, truth_now())) {
+		if (!is_ready) {
 			r->due_at = truth_now() + 3 * TRUTH_MARGIN;
-			p->table_at = 0;
 			continue;
 		}
 		turn(p, r);

@@ -242,7 +242,7 @@ static bool coat_icmp(struct lab_nat *n, adit_time now, struct lab_flow *quoted)
 		return true;
 	case TRUTH_WRONG_REFRESH_ERROR:
 		if (e)
-			lab_ct_refresh(c->ct, now, e, LAB_CT_ORIGINAL);
+			lab_ct_refresh(c->ct, now, e, LAB_CT_ORIGINAL, 0);
 		return is_known;
 	default:
 		return is_known;
