@@ -11,6 +11,18 @@
 #define LAB_UDP_UNREPLIED ADIT_SEC(30)
 #define LAB_UDP_REPLIED   ADIT_SEC(120)
 
+/* nf_conntrack_icmp_timeout: of an echo request and its answers. */
+#define LAB_PING_TIMEOUT ADIT_SEC(30)
+
+/*
+ * nf_conntrack_tcp_timeout_syn_sent, _established, _time_wait, _close: of a flow without an answer, with one, after a
+ * FIN, after a RST.
+ */
+#define LAB_TCP_UNREPLIED ADIT_SEC(120)
+#define LAB_TCP_REPLIED   ADIT_SEC(432000)
+#define LAB_TCP_FINISHED  ADIT_SEC(120)
+#define LAB_TCP_RESET     ADIT_SEC(10)
+
 /* An entry younger than this keeps the short time-out even when it was answered (nf_conntrack_proto_udp.c). */
 #define LAB_UDP_STREAM_AGE ADIT_SEC(2)
 
