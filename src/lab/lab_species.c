@@ -59,7 +59,7 @@ static const struct lab_species all[] = {
 	 "ZeroTier issue 153: 15-30 s (second hand); Haetoenen et al. 2010: 30 s at least (second hand)"},
 	{"home-secondary", "filter=apd,taken=random,taken-mapping=apd,parity=no,timeout=90s,refresh=both",
 	 "keeps ports and is a cone, but symmetric for the second host that wants a port",
-	 "RFC 4787 7, primary and secondary behaviour (recalled)"},
+	 "RFC 4787 8, primary and secondary behaviour (recalled)"},
 	{"home-strict", "filter=apd,taken=refuse,parity=no,class=no,timeout=90s,refresh=both",
 	 "keeps ports, or gives none", "RFC 4787 4.2.1 discusses strict preservation (recalled)"},
 	{"home-overloading", "filter=apd,overload=always,timeout=90s,refresh=both",
@@ -141,7 +141,7 @@ static const struct lab_species all[] = {
 	 "pf on OpenBSD, FreeBSD, pfSense as delivered", "pf.conf(5): udp.single 30 s, udp.multiple 60 s (recalled)"},
 	{"overloaded", "filter=apd,ports=random,timeout=60s,refresh=both,load=500,foreign=6",
 	 "a cone that turns symmetric when it has more than 500 mappings",
-	 "RFC 4787 7, REQ-11 against it (read); the number is ours"},
+	 "RFC 4787 8, REQ-11 against it (read); the number is ours"},
 
 	/* --- Linux itself --- */
 	{"linux", "kind=linux", "Linux masquerade, what comes in is dropped",
@@ -155,8 +155,7 @@ static const struct lab_species all[] = {
 
 	/* --- IPv6 --- */
 	{"ipv6-firewall", "kind=firewall,filter=apd,refresh=both,timeout=300s",
-	 "nothing is translated, only who was asked may answer",
-	 "RFC 6092 3.2 (recalled): REC-11 allows it, 5 minutes"},
+	 "nothing is translated, only who was asked may answer", "RFC 6092 3.2, REC-14: 5 minutes (second hand)"},
 	{"ipv6-transparent", "kind=firewall,filter=ei,refresh=both,timeout=300s",
 	 "nothing is translated; a socket that has sent is open to all", "RFC 6092 3.2.2 (recalled): for transparency"},
 	{"nat64", "kind=nat64,filter=ad,ports=random,per-session=yes,refresh=out",

@@ -188,6 +188,13 @@ static enum lab_verdict go_out(struct lab_zoo *z, adit_time now, const struct la
 
 /* --- in --- */
 
+/* RFC 4890 4.3.1: no firewall may stop echo requests to an IPv6 host. */
+static bool is_echo_for_host(const struct lab_zoo *z, const struct lab_flow *f, bool own)
+{
+	return z->cfg.kind == LAB_ZOO_FIREWALL && !own && !z->cfg.no_ping && f->proto == LAB_PING && f->dst.port == 0 &&
+	       f->dst.family == ADIT_FAMILY_V6;
+}
+
 static enum lab_verdict go_in(struct lab_zoo *z, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	bool own = z->cfg.kind != LAB_ZOO_FIREWALL || is_pool(z, &f->dst);
@@ -196,6 +203,8 @@ static enum lab_verdict go_in(struct lab_zoo *z, adit_time now, const struct lab
 	/* What found the router itself once goes on to, as conntrack has it: the rules see each of these packets. */
 	if (lab_zoo_local_refresh(z, now, f))
 		return by_policy(z, now, f, own);
+	if (is_echo_for_host(z, f, own))
+		return f->ttl <= 1 ? expired(z) : LAB_FORWARD;
 	m = lab_zoo_map_match(z, f->proto, &f->dst, &f->src);
 	if (m && m->foreign)
 		return refuse(z, false);

@@ -69,7 +69,7 @@ static void a_firewall_knows_its_own_addresses(void **state)
 	lab_nat_free(n);
 }
 
-/* RFC 6092 REC-14: UDP state lives two minutes at least, five by default; REC-35 for TCP as RFC 5382. */
+/* RFC 6092 REC-14: UDP state lives two minutes at least, five by default. */
 static void a_firewall_has_the_time_outs_of_rfc6092(void **state)
 {
 	struct lab_nat *n = v6_new("ipv6-firewall");
@@ -80,6 +80,24 @@ static void a_firewall_has_the_time_outs_of_rfc6092(void **state)
 	assert_true(rig_gets_in(n, ADIT_SEC(299), v6(3, 1, 80), v6(1, 5, 5555)));
 	assert_false(rig_gets_in(n, ADIT_SEC(300), v6(3, 1, 80), v6(1, 5, 6666)));
 	lab_nat_free(n);
+}
+
+/* RFC 4890 4.3.1: echo requests reach the hosts; the answers go out. */
+static void a_firewall_lets_echo_requests_in(void **state)
+{
+	static const char *const settings[] = {"ipv6-firewall", "ipv6-firewall,ping=no"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		struct lab_nat *n = v6_new(settings[i]);
+		struct lab_flow f = {.src = v6(3, 1, 77), .dst = v6(1, 5, 0), .proto = LAB_PING, .ttl = 64};
+		struct lab_flow g;
+
+		assert_int_equal(n->ops->in(n, 0, &f, &g), i == 0 ? LAB_FORWARD : LAB_DROP);
+		f = (struct lab_flow){.src = v6(1, 5, 0), .dst = v6(3, 1, 77), .proto = LAB_PING, .ttl = 64};
+		assert_int_equal(n->ops->out(n, 1, &f, &g), i == 0 ? LAB_FORWARD : LAB_DROP);
+		lab_nat_free(n);
+	}
 }
 
 /* --- NAT64 --- */
@@ -209,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_firewall_translates_nothing_and_filters_as_rfc6092_says),
 		cmocka_unit_test(a_firewall_knows_its_own_addresses),
 		cmocka_unit_test(a_firewall_has_the_time_outs_of_rfc6092),
+		cmocka_unit_test(a_firewall_lets_echo_requests_in),
 		cmocka_unit_test(addresses_are_synthesized_as_rfc6052_shows),
 		cmocka_unit_test(nat64_translates_both_ways),
 		cmocka_unit_test(nat64_forwards_nothing_but_its_prefix),

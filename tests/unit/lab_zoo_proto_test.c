@@ -166,7 +166,7 @@ static void a_packet_with_ttl_2_opens_the_way_and_one_with_1_does_not_come_in(vo
 /* --- ICMP errors --- */
 
 /*
- * RFC 4787 10, REQ-12: an ICMP error must not end a mapping. RFC 5508 REQ-3, REQ-4: it is passed, with the packet it
+ * RFC 4787 9, REQ-12: an ICMP error must not end a mapping. RFC 5508 REQ-3, REQ-4: it is passed, with the packet it
  * quotes as that looked on the other side.
  */
 static struct rig_word ask_icmp(struct lab_nat *n)
@@ -207,6 +207,7 @@ static void icmp_errors_pass_and_end_nothing_as_req12_wants(void **state)
 	lab_nat_free(n);
 }
 
+/* RFC 5508 REQ-6: an error neither refreshes nor ends a session. */
 static void icmp_errors_refresh_nothing(void **state)
 {
 	struct lab_nat *n = rig_new("timeout=60s,refresh=both", 0, 1);
@@ -440,7 +441,7 @@ static void tcp_is_established_between_both_syn_and_both_fin(void **state)
 }
 
 /*
- * RFC 5382 4.2, REQ-4: an unsolicited SYN is not answered at once, so that a host inside that opens at the same time
+ * RFC 5382 4.3, REQ-4: an unsolicited SYN is not answered at once, so that a host inside that opens at the same time
  * succeeds: nothing of it stays.
  */
 static void an_unsolicited_syn_does_not_spoil_a_simultaneous_open(void **state)
