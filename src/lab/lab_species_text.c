@@ -463,8 +463,10 @@ int lab_species_parse(const char *text, struct lab_species_config *ret_cfg, stru
 	if (r < 0)
 		return r;
 	why = cfg.is_linux ? NULL : check_zoo(&cfg.zoo);
-	if (why)
-		return fail(err, "%s", why);
+	if (why) {
+		(void)fail(err, "%s", why);
+		return ADIT_EINVAL;
+	}
 	*ret_cfg = cfg;
 	return 0;
 }
