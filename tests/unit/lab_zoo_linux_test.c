@@ -71,13 +71,13 @@ static void packet_in(struct pair *p)
 		p->differ += !adit_addr_eq(&g[0].dst, &g[1].dst);
 }
 
-/* How many answers differ, in all scripts together. */
+/* How many answers differ, in all scripts up to the first with a difference. */
 static unsigned play(const char *settings, const char *of_linux, unsigned *ret_moved)
 {
 	unsigned differ = 0;
 
 	*ret_moved = 0;
-	for (uint64_t seed = 1; seed <= SCRIPTS; seed++) {
+	for (uint64_t seed = 1; seed <= SCRIPTS && differ == 0; seed++) {
 		struct adit_rng_seeded state;
 		struct pair p = {.n = {rig_new(settings, 0, seed), rig_new(of_linux, 0, seed + 1)},
 				 .rng = adit_rng_seeded_init(&state, seed)};
@@ -135,7 +135,7 @@ static void any_axis_set_wrong_is_seen(void **state)
 		AS_LINUX "drop,mappings=20",
 		AS_LINUX "drop,host-mappings=6",
 		AS_LINUX "drop,host-rate=1",
-		AS_LINUX "drop,reboot=20s",
+		AS_LINUX "drop,reboot=6s",
 		AS_LINUX "drop,ttl-late=yes",
 		AS_LINUX "drop,ttl-silent=yes",
 	};
