@@ -130,8 +130,7 @@ struct lab_zoo_config {
 
 	enum lab_zoo_ports ports;
 	enum lab_zoo_taken taken; /* with KEEP */
-	enum lab_zoo_dep
-		taken_mapping; /* the mapping of a flow whose port was taken: RFC 4787 8, secondary behaviour */
+	enum lab_zoo_dep taken_mapping; /* of a flow whose port was taken: RFC 4787 8, secondary behaviour */
 	enum lab_zoo_overload overload;
 	int32_t step; /* of SEQUENTIAL; not 0. Takeda's draft, and what frp and EasyTier look for: +-1 to +-5 */
 	uint16_t first; /* the range that ports are chosen from; a port that is kept may lie anywhere */
