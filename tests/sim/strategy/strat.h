@@ -38,6 +38,7 @@ enum strat_start {
 	STRAT_ALONE, /* nothing: two people, two addresses, up to STRAT_SKEW_MAX apart */
 	STRAT_CALL, /* the caller calls; each side tells the other what it has learnt, and acts when it knows both */
 	STRAT_PAIRED, /* the same, but the mediator waits for both and then tells both at once */
+	STRAT_CLOCKED, /* the same, and both are told to begin at one instant of the mediator's clock */
 	STRAT_SYNC, /* the same as CALL, but the caller measures the way through the mediator and waits that long */
 	STRAT_REAL, /* adit's own engine: alone, too */
 };

@@ -182,7 +182,7 @@ const struct strategy strat_openp2p = {
 	.title = "openp2p",
 	.note = "one packet each at an agreed instant; 800 sockets x 800 ports, unpaced, where one side is symmetric "
 		"[V]",
-	.start = STRAT_PAIRED,
+	.start = STRAT_CLOCKED,
 	.asks = two_ports,
 	.n_asks = 2,
 	.plan = openp2p_plan,

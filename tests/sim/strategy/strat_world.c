@@ -51,7 +51,7 @@ struct world {
 	adit_time later_at;
 	struct letter letters[STRAT_LETTERS_MAX];
 	unsigned n_letters;
-	/* PAIRED: what the mediator keeps until both have told. */
+	/* PAIRED, CLOCKED: what the mediator keeps until both have told. */
 	struct strat_info told[2];
 	int told_attempt[2];
 	uint64_t packets;
@@ -107,8 +107,11 @@ static void tell(void *ctx, enum strat_side from, enum strat_letter_kind kind, u
 {
 	struct world *w = ctx;
 	adit_dur both = w->leg[0] + w->leg[1];
+	bool clocked = w->m->s->start == STRAT_CLOCKED;
+	bool pairs = clocked || w->m->s->start == STRAT_PAIRED;
+	adit_dur longer = w->leg[0] > w->leg[1] ? w->leg[0] : w->leg[1];
 
-	if (kind != STRAT_LETTER_INFO || w->m->s->start != STRAT_PAIRED) {
+	if (kind != STRAT_LETTER_INFO || !pairs) {
 		post(w, both, !from, kind, attempt, info);
 		return;
 	}
@@ -118,7 +121,8 @@ static void tell(void *ctx, enum strat_side from, enum strat_letter_kind kind, u
 		return;
 	/* The other's letter has been there for a while, this one still has to come. */
 	for (int to = 0; to < 2; to++)
-		post(w, w->leg[from] + w->leg[to], (enum strat_side)to, kind, attempt, &w->told[!to]);
+		post(w, w->leg[from] + (clocked ? longer : w->leg[to]), (enum strat_side)to, kind, attempt,
+		     &w->told[!to]);
 }
 
 /* ---- the nets ---- */
