@@ -169,8 +169,9 @@ static void write_json(FILE *f, const struct options *o, const struct cell *cell
 			strategies[i]->start == STRAT_REAL ? "false" : "true");
 	fprintf(f, "],\n \"kinds\": [");
 	for (unsigned i = 0; strat_kinds[i].name; i++)
-		fprintf(f, "%s\n  {\"name\": \"%s\", \"title\": \"%s\", \"text\": \"%s\"}", i ? "," : "",
-			strat_kinds[i].name, strat_kinds[i].title, strat_kinds[i].text ? strat_kinds[i].text : "");
+		fprintf(f, "%s\n  {\"name\": \"%s\", \"title\": \"%s\", \"what\": \"%s\", \"species\": \"%s\"}",
+			i ? "," : "", strat_kinds[i].name, strat_kinds[i].title, strat_kinds[i].what,
+			strat_kinds[i].text ? strat_kinds[i].text : "");
 	fprintf(f, "],\n \"cells\": [");
 	for (unsigned i = 0; i < n; i++)
 		fprintf(f,

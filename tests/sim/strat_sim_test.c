@@ -41,7 +41,9 @@ static void plain_ice_fails_where_one_maps_by_destination_and_the_other_filters_
 	(void)state;
 	assert_int_equal(met_named("ice", "home", "home", 20), 20);
 	assert_int_equal(met_named("ice", "public", "random", 20), 20);
+	assert_int_equal(met_named("ice", "full-cone", "random", 20), 20);
 	assert_int_equal(met_named("ice", "home", "random", 50), 0);
+	assert_int_equal(met_named("ice", "cgn-block", "step", 20), 0);
 	assert_int_equal(met_named("ice", "random", "random", 20), 0);
 }
 
@@ -95,11 +97,8 @@ static void the_clash_kills_plain_retries_beyond_the_one_way_delay(void **state)
 		const char *kind;
 		unsigned head;
 		long last_ms; /* the last skew at which all met; beyond it nobody does */
-	} rows[] = {{"home-accept", 0, 20},
-		    {"home-accept", 1, 100},
-		    {"home-accept", 3, 200},
-		    {"home", 0, 500},
-		    {"home", 3, 500}};
+	} rows[] = {
+		{"home-open", 0, 20}, {"home-open", 1, 100}, {"home-open", 3, 200}, {"home", 0, 500}, {"home", 3, 500}};
 	static const long skews_ms[] = {0, 20, 60, 70, 100, 200, 500};
 
 	(void)state;
@@ -117,11 +116,21 @@ static void the_clash_kills_plain_retries_beyond_the_one_way_delay(void **state)
 /* One open router is enough, when its own side starts last; udphp.py walks into it. */
 static void one_open_router_kills_about_half_of_unsynchronised_starts(void **state)
 {
-	unsigned n = met_named("udphp", "home", "home-accept", 100);
+	unsigned n = met_named("udphp", "home", "home-open", 100);
 
 	(void)state;
 	assert_in_range(n, 35, 70);
-	assert_int_equal(met_named("adit", "home", "home-accept", 10), 10);
+	assert_int_equal(met_named("adit", "home", "home-open", 10), 10);
+}
+
+/* "This will work", says the listing of NATs that step; and of the others nothing. */
+static void a_constant_delta_opens_nats_that_step_while_nobody_else_uses_them(void **state)
+{
+	(void)state;
+	assert_int_equal(met_named("bounce2006", "step", "step", 20), 20);
+	assert_int_equal(met_named("bounce2006", "home", "step", 20), 20);
+	assert_in_range(met_named("bounce2006", "step-busy", "step-busy", 20), 0, 2);
+	assert_int_equal(met_named("bounce2006", "home", "random", 20), 0);
 }
 
 /* P = 1 - C(S-N, M) / C(S, M): N sockets, M distinct probes, S ports. */
@@ -195,9 +204,8 @@ static void a_match_is_the_same_packet_for_packet_from_its_seed(void **state)
 {
 	(void)state;
 	for (const struct strategy *const *s = strategies; *s; s++) {
-		struct strat_match m = {.s = *s,
-					.kind = {strat_kind_find("home"), strat_kind_find("home-accept")},
-					.fixed = strat_free};
+		struct strat_match m = {
+			.s = *s, .kind = {strat_kind_find("home"), strat_kind_find("home-open")}, .fixed = strat_free};
 		struct strat_result r[3];
 
 		for (unsigned i = 0; i < 3; i++) {
@@ -219,6 +227,7 @@ int main(void)
 		cmocka_unit_test(only_those_who_guess_ports_meet_a_symmetric_nat),
 		cmocka_unit_test(the_clash_kills_plain_retries_beyond_the_one_way_delay),
 		cmocka_unit_test(one_open_router_kills_about_half_of_unsynchronised_starts),
+		cmocka_unit_test(a_constant_delta_opens_nats_that_step_while_nobody_else_uses_them),
 		cmocka_unit_test(birthdays_are_as_frequent_as_the_formula_says),
 		cmocka_unit_test(a_match_is_the_same_packet_for_packet_from_its_seed),
 	};

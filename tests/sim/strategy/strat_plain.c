@@ -36,8 +36,8 @@ const struct strategy strat_udphp = {
  * The 2006 listing [V: the listing]. Two sockets each ask two bounce servers of one port (9856 both, 17000 both). If
  * the answers of both sockets differ by one delta the NAT steps: then the published port is the last one seen plus
  * twice the delta, as one packet goes to the private address first. One packet to the private address, one to the
- * public one, and four seconds of patience; then the peer is asked to send first (reversal), another four.
- * Where the two deltas differ it gives up ("hard luck").
+ * public one, and four seconds of patience; then the peer is asked to send first (reversal), another four. Where the
+ * two deltas differ the last port seen is published, and there is no second try ("hard luck").
  */
 #define BOUNCE_PATIENCE ADIT_SEC(4)
 
@@ -53,9 +53,9 @@ static int delta(const struct adit_addr seen[2])
 	return (int)seen[1].port - (int)seen[0].port;
 }
 
-static bool bounce_gives_up(const struct strat_info *i)
+static bool bounce_is_steady(const struct strat_info *i)
 {
-	return delta(i->seen) != delta(i->seen + 2);
+	return delta(i->seen) == delta(i->seen + 2);
 }
 
 /* Where the listing's peer publishes itself. It takes the delta's absolute value: NATs that step down defeat it. */
@@ -64,7 +64,8 @@ static struct adit_addr bounce_published(const struct strat_info *i)
 	struct adit_addr pub = i->seen[3];
 	int diff = delta(i->seen);
 
-	pub.port = (uint16_t)(pub.port + 2 * (diff < 0 ? -diff : diff));
+	if (bounce_is_steady(i))
+		pub.port = (uint16_t)(pub.port + 2 * (diff < 0 ? -diff : diff));
 	return pub;
 }
 
@@ -73,7 +74,7 @@ static adit_dur bounce_plan(struct strat_peer *p, unsigned attempt)
 	const struct strat_info *other = strat_other(p);
 	struct adit_addr private = adit_addr_with_port(other->local, STRAT_BOUNCE_PORT2);
 
-	if (attempt > 1 || bounce_gives_up(strat_own(p)) || bounce_gives_up(other))
+	if (attempt > 1 || (attempt == 1 && !bounce_is_steady(strat_own(p))))
 		return 0;
 	/* Reversal: the called side sends first, the caller once that must have arrived. */
 	if (attempt == 0 || strat_side(p) == STRAT_SERVE)

@@ -4,15 +4,32 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "lab/lab_linux.h"
+#include "lab/lab_species.h"
 
 const struct strat_fixed strat_free = {.rtt_ms = -1, .hops = -1, .skew_ms = -1};
 
+/*
+ * Of the lab's species those that a strategy can tell apart; time-outs, pools and fragments do not matter to a single
+ * punch. From easy to hard.
+ */
 const struct strat_kind strat_kinds[] = {
-	{"public", "public address", NULL},
-	{"home", "home router", "linux"},
-	{"home-accept", "home router, WAN open", "linux-accept"},
-	{"random", "random EDM", "linux-random"},
+	{"public", "public address", "no NAT, no firewall", NULL},
+	{"full-cone", "full cone", "one mapping per socket, open to all (EIM, EIF)", "full-cone"},
+	{"cgn", "carrier, RFC 6888", "the same at a carrier: random ports, 50 foreign flows/s (EIM, EIF)", "cgn"},
+	{"home", "home router", "keeps ports, lets answers in only (EIM in effect, APDF): Linux masquerade", "linux"},
+	{"home-open", "home, WAN input open", "the same, but its WAN side accepts what comes early: the clash",
+	 "linux-accept"},
+	{"cgn-block", "carrier, port block", "one mapping per socket, random in a block of 1024 (EIM, APDF)",
+	 "cgn-block"},
+	{"keeping", "symmetric, keeps ports", "a mapping per destination, all on the same port if free (EDM, APDF)",
+	 "corporate-fortinet"},
+	{"step", "symmetric, steps by 1", "a mapping per destination, ports in sequence (EDM, APDF)",
+	 "symmetric-sequential"},
+	{"step-busy", "symmetric, steps, busy", "the same while 35 foreign flows/s take ports too", "symmetric-busy"},
+	{"block", "symmetric, port block", "a mapping per destination, random in a block of 1024 (EDM, APDF)",
+	 "cgn-block-symmetric"},
+	{"random", "symmetric, random", "a mapping per destination, random in 1024-65535 (EDM, APDF)",
+	 "symmetric-random"},
 	{0},
 };
 
@@ -130,12 +147,10 @@ static void tell(void *ctx, enum strat_side from, enum strat_letter_kind kind, u
 static struct lab_nat *nat_of(struct world *w, const char *text, const struct adit_addr *lan,
 			      const struct adit_addr *wan)
 {
-	struct lab_linux_config cfg = {.wan = *wan, .lan = *lan, .seed = lab_sim_seed(w->sim)};
+	struct lab_site site = {.lan = *lan, .wan = {*wan}, .wan_count = 1, .seed = lab_sim_seed(w->sim)};
+	struct lab_nat *nat;
 
-	if (strcmp(text, "linux-accept") == 0)
-		cfg.input = LAB_INPUT_ACCEPT;
-	cfg.random = strcmp(text, "linux-random") == 0;
-	return lab_linux_new(&cfg);
+	return lab_species_make(text, &site, &nat, NULL) < 0 ? NULL : nat;
 }
 
 static bool home_init(struct world *w, int side, const struct strat_kind *k, struct adit_addr *ret_own)

@@ -12,11 +12,12 @@
 #include "strat.h"
 #include "strat_peer.h"
 
-/* A kind of NAT, by the lab's text for it. */
+/* A kind of NAT. */
 struct strat_kind {
 	const char *name;
 	const char *title; /* as a table shows it */
-	const char *text; /* NULL: no NAT at all */
+	const char *what; /* one line */
+	const char *text; /* a species of lab_species.h, or settings; NULL: no NAT at all */
 };
 
 /* Ends with a NULL name. */
