@@ -120,6 +120,9 @@ void strat_fire(struct strat_peer *p, struct strat_volley v);
 /* So many sockets are wanted from now on, numbers 0 to |n| - 1. */
 void strat_want_socks(struct strat_peer *p, unsigned n);
 
+/* A port reckoned from another: what would lie outside 1 to 65535 becomes the last one there. */
+uint16_t strat_port(long port);
+
 /* Small judgements that several programs make alike. */
 unsigned strat_n_seen(const struct strat_info *i);
 /* All answers named one port and one address. */

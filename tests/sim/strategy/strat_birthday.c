@@ -212,7 +212,7 @@ static adit_dur easy_one_sym(struct strat_peer *p, bool own_is_sym, unsigned att
 	}
 	if (easy)
 		strat_fire(p, (struct strat_volley){
-				      .to = adit_addr_with_port(to, (uint16_t)(to.port + 1)),
+				      .to = adit_addr_with_port(to, strat_port(to.port + 1L)),
 				      .target = STRAT_TO_RANGE,
 				      .ports = EASY_PREDICTED,
 				      .shots = 2 * EASY_PREDICTED,
@@ -245,7 +245,7 @@ static adit_dur easy_plan(struct strat_peer *p, unsigned attempt)
 	if (attempt == EASY_ROUNDS || strat_span(strat_own(p)) > EASY_SPAN || strat_span(strat_other(p)) > EASY_SPAN)
 		return 0;
 	strat_want_socks(p, EASY_BOTH);
-	to.port = (uint16_t)(to.port + EASY_BOTH_NEXT);
+	to.port = strat_port((long)to.port + EASY_BOTH_NEXT);
 	strat_fire(p, (struct strat_volley){
 			      .to = to,
 			      .socks = EASY_BOTH,

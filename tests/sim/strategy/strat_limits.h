@@ -4,8 +4,11 @@
 
 #include "base/time.h"
 
-/* A match that is not decided by then is lost: from the later start. frp's and hyperdht's longest tries take 38 s. */
-#define STRAT_HORIZON ADIT_SEC(60)
+/*
+ * A match that is not decided by then is lost, from the later start: ICE's patience (RFC 8863: 39.5 s), and what the
+ * longest tries of hyperdht (35 s) and frp (38 s) take.
+ */
+#define STRAT_HORIZON ADIT_SEC(40)
 
 /* A server that has not answered by then is not counted on (RFC 8489 6.2.1: two retransmissions at 500 ms RTO). */
 #define STRAT_GATHER_MAX ADIT_MS(1500)

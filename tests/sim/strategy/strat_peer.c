@@ -43,6 +43,11 @@ void strat_fire(struct strat_peer *p, struct strat_volley v)
 	p->volleys[p->n_volleys++] = v;
 }
 
+uint16_t strat_port(long port)
+{
+	return (uint16_t)(port < 1 ? 1 : port > 65535 ? 65535 : port);
+}
+
 unsigned strat_n_seen(const struct strat_info *i)
 {
 	unsigned n = 0;
@@ -327,7 +332,7 @@ static uint16_t shuffled_port(struct strat_peer *p, const struct strat_volley *v
 	} else {
 		port = p->ports[adit_rng_below(&p->rng, v->ports)];
 	}
-	return (uint16_t)(v->to.port + port);
+	return strat_port((long)v->to.port + port);
 }
 
 static uint16_t port_of(struct strat_peer *p, const struct strat_volley *v)
@@ -336,9 +341,9 @@ static uint16_t port_of(struct strat_peer *p, const struct strat_volley *v)
 	case STRAT_TO_ONE:
 		break;
 	case STRAT_TO_RANGE:
-		return (uint16_t)(v->to.port + v->fired / v->socks % v->ports);
+		return strat_port((long)v->to.port + v->fired / v->socks % v->ports);
 	case STRAT_TO_RANDOM:
-		return (uint16_t)(v->to.port + adit_rng_below(&p->rng, v->ports));
+		return strat_port((long)v->to.port + (long)adit_rng_below(&p->rng, v->ports));
 	case STRAT_TO_SHUFFLED:
 		return shuffled_port(p, v);
 	}

@@ -65,7 +65,7 @@ static struct adit_addr bounce_published(const struct strat_info *i)
 	int diff = delta(i->seen);
 
 	if (bounce_is_steady(i))
-		pub.port = (uint16_t)(pub.port + 2 * (diff < 0 ? -diff : diff));
+		pub.port = strat_port(pub.port + 2L * (diff < 0 ? -diff : diff));
 	return pub;
 }
 
