@@ -44,6 +44,11 @@ class Svg:
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}"'
                           f'{weight}{turn}>{escape(what)}</text>')
 
+    def title(self, x, y, what, aside):
+        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" font-size="16" font-weight="bold" fill="{INK}">{escape(what)}'
+                          f'<tspan dx="8" font-size="11" font-weight="normal" fill="{SOFT}">({escape(aside)})</tspan>'
+                          '</text>')
+
     def rect(self, x, y, w, h, fill, stroke="none", opacity=1):
         self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill="{fill}" '
                           f'stroke="{stroke}" fill-opacity="{opacity}"/>')
@@ -106,8 +111,7 @@ def seconds(s):
 
 def panel(svg, t, s, x, y):
     width = LABEL_W + CELL_W * len(t.kinds)
-    svg.text(x, y + 14, s["title"], 16, bold=True)
-    svg.text(x + 8 + len(s["title"]) * 10.6, y + 14, "(model)" if s["model"] else "(the real engine, no model)", 11, fill=SOFT)
+    svg.title(x, y + 14, s["title"], "a model" if s["model"] else "the real engine, no model")
     svg.wrapped(x, y + 32, s["note"], width, 10.5, step=14)
     top = y + HEAD_H
     for i, a in enumerate(t.kinds):
@@ -201,7 +205,7 @@ def populations(svg, t, pops, x, y, w):
 
 NOTES = (
     "Every panel but adit's is a MODEL of a program's published parameters, not the program: message formats, relays, port "
-    "mapping (UPnP, PCP), IPv6 and TCP are left out. A match is one try as a user would see it, given up after 40 s; it is "
+    "mapping (UPnP, PCP), IPv6 and TCP are left out. A match is one try as a user would see it, given up after 60 s (adit: 30 s); it is "
     "won when packets pass both ways and both sides know it. One way of 10-100 ms, 6-18 hops, nothing lost, an ideal "
     "mediator 5-50 ms away; udphp.py and adit have no mediator and are started up to 5 s apart.",
     "The populations leave out whatever else goes wrong in the field (UDP blocked, firewalls on hosts, two NATs in a row, "

@@ -5,10 +5,12 @@
 #include "base/time.h"
 
 /*
- * A match that is not decided by then is lost, from the later start: ICE's patience (RFC 8863: 39.5 s), and what the
- * longest tries of hyperdht (35 s) and frp (38 s) take.
+ * A match that is not decided by then is lost, from the later start: hyperdht's longest try takes 35 s, frp's second
+ * one of its longest kind begins after 40 s. adit tells its user after 30 s that this NAT needs a mediator
+ * (DESIGN 5.4).
  */
-#define STRAT_HORIZON ADIT_SEC(40)
+#define STRAT_HORIZON      ADIT_SEC(60)
+#define STRAT_REAL_HORIZON ADIT_SEC(30)
 
 /* A server that has not answered by then is not counted on (RFC 8489 6.2.1: two retransmissions at 500 ms RTO). */
 #define STRAT_GATHER_MAX ADIT_MS(1500)

@@ -6,8 +6,7 @@
 static const struct strategy strat_adit = {
 	.name = "adit",
 	.title = "adit, serverless",
-	.note = "the real engine of src/core/punch, not a model; no third machine; started up to 5 s apart, clocks "
-		"within 50 ms [A]",
+	.note = "src/core/punch as it is; no third machine; started up to 5 s apart, clocks within 50 ms [A]; 30 s",
 	.start = STRAT_REAL,
 };
 

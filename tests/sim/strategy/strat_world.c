@@ -331,7 +331,9 @@ void strat_play_traced(const struct strat_match *m, struct strat_result *ret, FI
 	if (!world_init(w, m, starts)) {
 		ret->bad = "this NAT cannot be made";
 	} else {
-		ret->met = lab_sim_run_until(w->sim, w->later_at + STRAT_HORIZON, has_met, w);
+		adit_dur horizon = m->s->start == STRAT_REAL ? STRAT_REAL_HORIZON : STRAT_HORIZON;
+
+		ret->met = lab_sim_run_until(w->sim, w->later_at + horizon, has_met, w);
 		if (ret->met)
 			ret->took = adit_time_since(lab_sim_now(w->sim), w->later_at);
 		ret->packets = w->packets;
