@@ -98,7 +98,8 @@ class Table:
             self.cells[c["strategy"], c["a"], c["b"]] = self.cells[c["strategy"], c["b"], c["a"]] = c
 
     def share(self, strategy, a, b):
-        return self.cells[strategy, a, b]["met"] / self.seeds
+        c = self.cells[strategy, a, b]
+        return c["met"] / c["n"]
 
     def expected(self, strategy, pop_a, pop_b):
         total = sum(pop_a.values()) * sum(pop_b.values())
@@ -121,7 +122,7 @@ def panel(svg, t, s, x, y):
         svg.text(cx + 4, top + len(t.kinds) * CELL_H + 8, a["title"], 10, anchor="end", rotate=-55)
         for j, b in enumerate(t.kinds[:i + 1]):
             c = t.cells[s["name"], a["name"], b["name"]]
-            share = c["met"] / t.seeds
+            share = t.share(s["name"], a["name"], b["name"])
             rgb = colour(share)
             left = x + LABEL_W + j * CELL_W
             svg.rect(left, cy, CELL_W - 1.5, CELL_H - 1.5, "rgb(%d,%d,%d)" % rgb)
@@ -147,8 +148,8 @@ def legend(svg, x, y, w):
         svg.rect(x + i * 2.4, y + 20, 2.6, 13, "rgb(%d,%d,%d)" % colour(i / (n - 1)))
     for v in (0, 25, 50, 75, 100):
         svg.text(x + v * 2.4 + 1, y + 47, str(v), 10.5, "middle", SOFT)
-    svg.text(x + 290, y + 31, "In a cell: matches that meet, %; below it the median time of those, from the moment both "
-             "sides are there.", 11.5)
+    svg.text(x + 290, y + 31, "Row and column name the two NATs. In a cell: matches that meet, %; below it their median "
+             "time, from the moment both sides are there.", 11.5)
     svg.text(x + 290, y + 47, "Packets and mappings (both NATs together) are means over all matches of two typical "
              "pairs; lost ones cost most.", 11.5)
 
@@ -221,7 +222,7 @@ def draw(t, pops):
     width = 2 * MARGIN + PANELS * panel_w + (PANELS - 1) * 40
     inner = width - 2 * MARGIN
     svg.text(MARGIN, 46, "Who gets through which pair of NATs", 26, bold=True)
-    svg.text(MARGIN, 70, f"Hole-punching strategies of the field, replayed in adit's simulator: {t.seeds} matches a cell", 14, fill=SOFT)
+    svg.text(MARGIN, 70, f"Hole-punching strategies of the field, replayed in adit's simulator: {t.seeds} matches a cell, 40 where none of these meet", 14, fill=SOFT)
     y = svg.wrapped(MARGIN, 94, NOTES[0], inner, 12, fill=INK, step=17)
     legend(svg, MARGIN, y + 2, inner)
     y += 74

@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 	}
 	if (!ok || table > ARRAY_LEN(blocks) || seeds == 0 || seeds > SEEDS_MAX || jobs == 0 || jobs > JOBS_MAX) {
 		fprintf(stderr, "usage: nat_serverless [--seeds 1-%u] [--jobs 1-%u] [--table 1-%u]\n", SEEDS_MAX,
-			JOBS_MAX);
+			JOBS_MAX, (unsigned)ARRAY_LEN(blocks));
 		return 2;
 	}
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
