@@ -194,7 +194,10 @@ const char *lab_zoo_config_check(const struct lab_zoo_config *cfg);
 /* NULL: no memory, or lab_zoo_config_check() has something to say. |cfg| is copied. */
 struct lab_nat *lab_zoo_new(const struct lab_zoo_config *cfg);
 
-/* Another pool of addresses: everything is forgotten, as when the provider renumbers. 0 or EINVAL. */
+/*
+ * Another pool of addresses: everything is forgotten, as when the provider renumbers. 0, EINVAL (nothing has changed),
+ * or ENOMEM: everything is forgotten, and the pool is the old one.
+ */
 ADIT_MUST_CHECK int lab_zoo_readdress(struct lab_nat *n, const struct adit_addr *wan, unsigned count);
 
 /* Live mappings: of the inside, of one of its hosts (by address), of foreign traffic. */

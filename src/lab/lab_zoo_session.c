@@ -109,16 +109,14 @@ static void flow_use(struct lab_zoo *z, adit_time now, struct lab_zoo_session *s
 }
 
 /*
- * A permit of an address lasts while the flow that renewed it last, or one before it, would. A flow's end does not take
- * it back: there may be others.
+ * A permit of an address lasts as long as the longest of its flows would (RFC 6146 3.5.1: any session with that
+ * address lets it in). |flow| has just been used; if that did not keep it alive, the permit has lasted as long already.
  */
 static void permit_address(struct lab_zoo *z, adit_time now, struct lab_zoo_session *p,
 			   const struct lab_zoo_session *flow)
 {
-	enum lab_zoo_class class = (enum lab_zoo_class)flow->timer.class;
-
-	if (adit_time_add(now, z->lives[class]) > p->timer.expire_at)
-		lab_zoo_timer_arm(z, now, &p->timer, class);
+	if (flow->timer.expire_at > p->timer.expire_at)
+		lab_zoo_timer_arm(z, now, &p->timer, (enum lab_zoo_class)flow->timer.class);
 }
 
 static bool note_flow(struct lab_zoo *z, adit_time now, struct lab_zoo_map *m, const struct adit_addr *remote,
@@ -133,15 +131,14 @@ static bool note_flow(struct lab_zoo *z, adit_time now, struct lab_zoo_map *m, c
 	if (!s)
 		return false;
 	flow_use(z, now, s, out, f, fresh);
-	if (z->cfg.filter != LAB_ZOO_AD || !out)
+	if (z->cfg.filter != LAB_ZOO_AD)
 		return true;
 	p = find(z, m, remote, true);
-	if (!p)
+	if (!p && out)
 		p = make(z, m, remote, true);
-	if (!p)
-		return false;
-	permit_address(z, now, p, s);
-	return true;
+	if (p)
+		permit_address(z, now, p, s);
+	return p != NULL;
 }
 
 bool lab_zoo_session_out(struct lab_zoo *z, adit_time now, struct lab_zoo_map *m, const struct adit_addr *remote,
