@@ -14,7 +14,7 @@
 #include "lab/lab_zoo_inner.h"
 
 #define RECENT 8u
-#define STEPS  256u
+#define STEPS  128u
 
 struct run {
 	struct lab_nat *n;
