@@ -186,10 +186,13 @@ static bool print_cell(struct shared *sh, size_t i, unsigned seeds)
 		met++;
 	p95 = rank(took, seeds, 950);
 	printf("  %4u/%u", met, seeds);
-	if (met)
-		printf(" %5.2f", (double)took[(met - 1) / 2] / 1e9);
-	else
+	if (met > 0) {
+		unsigned middle = (met - 1) / 2;
+
+		printf(" %5.2f", (double)took[middle] / 1e9);
+	} else {
 		printf("     -");
+	}
 	if (p95 != ADIT_NEVER)
 		printf(" %5.2f", (double)p95 / 1e9);
 	else
@@ -251,6 +254,7 @@ int main(int argc, char **argv)
 			JOBS_MAX, (unsigned)ARRAY_LEN(blocks));
 		return 2;
 	}
+	/* cppcheck-suppress invalidFunctionArg ; an anonymous map wants -1 */
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
 		return 1;

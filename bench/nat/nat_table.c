@@ -267,6 +267,7 @@ int main(int argc, char **argv)
 		return usage();
 	if (o.trace >= 0)
 		return trace(&o);
+	/* cppcheck-suppress invalidFunctionArg ; an anonymous map wants -1 */
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
 		return 1;
