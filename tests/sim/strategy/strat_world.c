@@ -273,17 +273,24 @@ static bool sides_init(struct world *w, struct start starts[2])
 /* The first net is node 1: the Internet. */
 static void count_packet(void *ctx, const struct lab_tap_packet *p)
 {
-	static const char *const steps[LAB_STEPS] = {"sent",    "lost",   "died",        "delivered",
-						     "refused", "closed", "unreachable", "no-memory"};
+	static const char *const steps[LAB_STEPS] = {
+		[LAB_STEP_SENT] = "sent",
+		[LAB_STEP_LOST] = "lost",
+		[LAB_STEP_DIED] = "died",
+		[LAB_STEP_DELIVERED] = "delivered",
+		[LAB_STEP_REFUSED] = "refused",
+		[LAB_STEP_CLOSED] = "closed",
+		[LAB_STEP_UNREACHABLE] = "unreachable",
+	};
 	struct world *w = ctx;
 	char src[ADIT_ADDR_STRLEN];
 	char dst[ADIT_ADDR_STRLEN];
 
 	w->packets += p->step == LAB_STEP_SENT && p->node == 1 && !p->is_icmp && p->src.ip[1] != SERVER_NET;
 	if (w->trace)
-		fprintf(w->trace, "%12.6f %-11s at %-3u ttl %-3u %s > %s%s\n", (double)p->at / 1e9, steps[p->step],
-			p->node, p->ttl, adit_addr_format(&p->src, src), adit_addr_format(&p->dst, dst),
-			p->is_icmp ? " (icmp)" : "");
+		fprintf(w->trace, "%12.6f %-11s at %-3u ttl %-3u %s > %s%s\n", (double)p->at / 1e9,
+			steps[p->step] ? steps[p->step] : "other", p->node, p->ttl, adit_addr_format(&p->src, src),
+			adit_addr_format(&p->dst, dst), p->is_icmp ? " (icmp)" : "");
 }
 
 static bool has_met(void *ctx)
