@@ -5,6 +5,12 @@
 /* Bytes. The largest GSO super-packet without BIG TCP is 65536 (GSO_LEGACY_MAX_SIZE), and its Ethernet header. */
 #define BOX_FRAME_MAX (65536 + 64)
 
+/* Bytes free before each frame taken: what a packet may grow by in front (lab_gate.h, NAT64). */
+#define BOX_HEADROOM 64
+
+/* Interfaces of one box. */
+#define BOX_PORTS_MAX 64
+
 /* Frames taken or given to the kernel in one call. */
 #define BOX_BATCH 64
 
@@ -28,5 +34,9 @@
 #define BOX_DELAY_MAX_MS 10000
 #define BOX_RATE_MAX     400000
 #define BOX_QUEUE_MAX_KB (BOX_STORE_SIZE >> 10)
+
+/* Bytes of an IP packet: RFC 791 3.2, and the largest there is. */
+#define BOX_MTU_MIN 68
+#define BOX_MTU_MAX 65535
 
 #endif

@@ -40,6 +40,17 @@ static adit_time box_line_transmit(struct box_line *l, adit_time arrival, size_t
 	return l->free_at;
 }
 
+bool box_line_is_plain(const struct box_line *l)
+{
+	return l->cfg.delay == 0 && l->cfg.jitter == 0 && l->cfg.rate == 0 && l->loss_below == 0;
+}
+
+void box_line_count(struct box_line *l, size_t wire_len)
+{
+	l->stats.frames++;
+	l->stats.bytes += wire_len;
+}
+
 adit_time box_line_due(struct box_line *l, adit_time arrival, size_t wire_len)
 {
 	adit_time sent = arrival;
@@ -60,6 +71,8 @@ adit_time box_line_due(struct box_line *l, adit_time arrival, size_t wire_len)
 		return ADIT_NEVER;
 	}
 	due = adit_time_add(sent, l->cfg.delay);
+	if (l->cfg.jitter)
+		due = adit_time_add(due, adit_rng_below(&l->rng, l->cfg.jitter + 1));
 	/* Receive stamps of two processors may cross by microseconds; a wire does not reorder. */
 	if (due < l->last_due)
 		due = l->last_due;

@@ -18,6 +18,7 @@
 
 struct box_line_config {
 	adit_dur delay;
+	adit_dur jitter; /* added, uniform from 0 to this; frames keep their order */
 	double loss; /* 0..1, for each frame alike; a super-packet is one frame */
 	uint64_t rate; /* bits per second; 0: no limit */
 	uint64_t queue; /* bytes that may wait for the rate; what does not fit is dropped (tail drop) */
@@ -50,7 +51,7 @@ struct box_line {
 
 struct box_frame {
 	adit_time due;
-	const uint8_t *data; /* good until popped */
+	uint8_t *data; /* good until popped; may be changed */
 	size_t len;
 };
 
@@ -69,6 +70,10 @@ adit_time box_line_due(struct box_line *l, adit_time arrival, size_t wire_len);
 
 /* Keeps a copy until |due|, which box_line_due() has named. EFULL where the store has no room: counted, lost. */
 ADIT_MUST_CHECK int box_line_push(struct box_line *l, adit_time due, const void *data, size_t len);
+
+/* It never holds or loses anything: a frame goes straight on, and needs only to be counted. */
+bool box_line_is_plain(const struct box_line *l);
+void box_line_count(struct box_line *l, size_t wire_len);
 
 bool box_line_is_empty(const struct box_line *l);
 

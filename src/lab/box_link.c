@@ -1,20 +1,13 @@
 #include "lab/box_link.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lab/box_port.h"
+#include "lab/box_shell.h"
 
 struct box_link {
 	struct box_port port[2];
@@ -24,60 +17,27 @@ struct box_link {
 	int signal_fd;
 };
 
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int fail(const char *what, const char *detail)
-{
-	fprintf(stderr, "adit-lab: %s%s%s: %s\n", what, detail ? " " : "", detail ? detail : "", strerror(errno));
-	return 4;
-}
-
-/*
- * A wire is hardware and waits for no processor: no timer slack, and where allowed (root) before all other processes
- * if it keeps time. One without delay and rate only carries, as fast as it can, and must not lock others out.
- */
-static void be_punctual(const struct box_line_config *line)
-{
-	struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
-
-	(void)prctl(PR_SET_TIMERSLACK, 1UL);
-	if ((line->delay == 0 && line->rate == 0) || sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
-		(void)setpriority(PRIO_PROCESS, 0, -10);
-}
-
 static int box_link_open(struct box_link *k, const struct box_link_config *cfg)
 {
 	struct box_line_config line = cfg->line;
 	const char *what = NULL;
-	sigset_t set;
 
 	k->signal_fd = k->port[0].fd = k->port[1].fd = -1;
 	if (box_inbox_init(&k->inbox) < 0)
-		return fail("frame buffers", NULL);
+		return box_fail("frame buffers", NULL);
 	for (int i = 0; i < 2; i++) {
 		/* Untouched pages of it cost nothing. */
 		k->store[i] = mmap(NULL, BOX_STORE_SIZE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (k->store[i] == MAP_FAILED)
-			return fail("frame store", NULL);
+			return box_fail("frame store", NULL);
 		box_line_init(&k->line[i], &line, k->store[i], BOX_STORE_SIZE);
 		line.seed = ~line.seed;
 		if (box_port_open(&k->port[i], cfg->name[i], &what) < 0)
-			return fail(cfg->name[i], what);
+			return box_fail(cfg->name[i], what);
 	}
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return fail("sigprocmask", NULL);
-	k->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return k->signal_fd < 0 ? fail("signalfd", NULL) : 0;
+	k->signal_fd = box_signals_open((const int[]){SIGTERM, SIGINT, 0});
+	return k->signal_fd < 0 ? box_fail("signalfd", NULL) : 0;
 }
 
 static void box_link_close(struct box_link *k)
@@ -134,56 +94,25 @@ static void box_link_deliver(struct box_link *k, int side, adit_time now)
 	box_line_pop(l, n);
 }
 
-static int box_link_wait(struct box_link *k, bool *ret_stop)
-{
-	struct pollfd fds[3] = {
-		{.fd = k->port[0].fd, .events = POLLIN},
-		{.fd = k->port[1].fd, .events = POLLIN},
-		{.fd = k->signal_fd, .events = POLLIN},
-	};
-	adit_time until = adit_time_min(box_line_deadline(&k->line[0]), box_line_deadline(&k->line[1]));
-	adit_dur left = until == ADIT_NEVER ? 0 : adit_time_since(until, (adit_time)clock_ns(CLOCK_BOOTTIME));
-	struct timespec ts = {.tv_sec = (time_t)(left / ADIT_SEC(1)), .tv_nsec = (long)(left % ADIT_SEC(1))};
-	int n = ppoll(fds, 3, until == ADIT_NEVER ? NULL : &ts, NULL);
-
-	if (n < 0 && errno != EINTR)
-		return fail("ppoll", NULL);
-	*ret_stop = n > 0 && fds[2].revents;
-	/* An interface that was deleted says so for ever; so does a namespace that is going away. */
-	for (int i = 0; n > 0 && i < 2; i++)
-		if (fds[i].revents & POLLERR) {
-			int err = 0;
-			socklen_t len = sizeof(err);
-
-			(void)getsockopt(fds[i].fd, SOL_SOCKET, SO_ERROR, &err, &len);
-			if (err == ENODEV || err == ENXIO) {
-				errno = err;
-				return fail(k->port[i].name, "is gone");
-			}
-		}
-	return 0;
-}
-
 static int box_link_loop(struct box_link *k)
 {
-	bool stop = false;
+	struct box_port *const ports[2] = {&k->port[0], &k->port[1]};
 
 	for (;;) {
-		int err = box_link_wait(k, &stop);
+		adit_time until = adit_time_min(box_line_deadline(&k->line[0]), box_line_deadline(&k->line[1]));
+		int signal;
+		int err = box_wait(ports, 2, k->signal_fd, until, &signal);
 		size_t n;
 
-		if (err || stop)
+		if (err || signal)
 			return err;
 		do {
-			/* In this order: who is interrupted between the two delivers late, never early. */
-			int64_t utc = clock_ns(CLOCK_REALTIME);
-			adit_time now = (adit_time)clock_ns(CLOCK_BOOTTIME);
-			int64_t utc_offset = utc - (int64_t)now;
+			struct box_now t = box_now();
 
 			n = 0;
 			for (int side = 0; side < 2; side++) {
-				n += box_link_pump(k, side, now, utc_offset);
-				box_link_deliver(k, side, now);
+				n += box_link_pump(k, side, t.now, t.utc_offset);
+				box_link_deliver(k, side, t.now);
 			}
 		} while (n > BOX_BATCH / 2); /* busy: the question whether there is more answers itself */
 	}
@@ -210,7 +139,7 @@ int box_link_run(const struct box_link_config *cfg)
 	int err = box_link_open(&link, cfg);
 
 	if (!err) {
-		be_punctual(&cfg->line);
+		box_be_punctual(cfg->line.delay > 0 || cfg->line.rate > 0);
 		/* Whoever started us may go on now: frames pass from here. */
 		printf("ready\n");
 		fflush(stdout);

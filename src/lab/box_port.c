@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,21 @@ static void box_port_grow(int fd)
 		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, BOX_SOCKET_BUFFER);
 	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BOX_SOCKET_BUFFER) < 0)
 		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, BOX_SOCKET_BUFFER);
+}
+
+/* The interface's own address and MTU. */
+static const char *box_port_ask(struct box_port *p)
+{
+	struct ifreq req = {0};
+
+	strncpy(req.ifr_name, p->name, sizeof(req.ifr_name) - 1);
+	if (ioctl(p->fd, SIOCGIFHWADDR, &req) < 0)
+		return "SIOCGIFHWADDR";
+	memcpy(p->mac, req.ifr_hwaddr.sa_data, sizeof(p->mac));
+	if (ioctl(p->fd, SIOCGIFMTU, &req) < 0)
+		return "SIOCGIFMTU";
+	p->mtu = (unsigned)req.ifr_mtu;
+	return NULL;
 }
 
 static const char *box_port_setup(struct box_port *p)
@@ -50,7 +66,7 @@ static const char *box_port_setup(struct box_port *p)
 	box_port_grow(p->fd);
 	if (bind(p->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return "bind(AF_PACKET)";
-	return NULL;
+	return box_port_ask(p);
 }
 
 int box_port_open(struct box_port *p, const char *name, const char **ret_what)
@@ -94,7 +110,7 @@ void box_inbox_done(struct box_inbox *in)
 static void box_inbox_arm(struct box_inbox *in)
 {
 	for (size_t i = 0; i < BOX_BATCH; i++) {
-		in->iov[i] = (struct iovec){.iov_base = in->data[i], .iov_len = BOX_FRAME_MAX};
+		in->iov[i] = (struct iovec){.iov_base = in->data[i] + BOX_HEADROOM, .iov_len = BOX_FRAME_MAX};
 		in->msg[i].msg_hdr = (struct msghdr){
 			.msg_iov = &in->iov[i],
 			.msg_iovlen = 1,
@@ -155,6 +171,14 @@ static size_t frame_wire_len(const struct virtio_net_hdr *h, const uint8_t *fram
 	return wire + (len - headers - 1) / h->gso_size * (headers + BOX_WIRE_OVERHEAD);
 }
 
+size_t box_port_wire_len(const uint8_t *data, size_t len)
+{
+	struct virtio_net_hdr h;
+
+	memcpy(&h, data, sizeof(h));
+	return frame_wire_len(&h, data + sizeof(h), len - sizeof(h));
+}
+
 static adit_time stamp_of(const struct msghdr *m, adit_time now, int64_t utc_offset)
 {
 	struct msghdr copy = *m;
@@ -177,15 +201,14 @@ static adit_time stamp_of(const struct msghdr *m, adit_time now, int64_t utc_off
 struct box_taken box_inbox_get(const struct box_inbox *in, size_t i, adit_time now, int64_t utc_offset)
 {
 	const struct mmsghdr *m = &in->msg[i];
-	struct virtio_net_hdr h;
+	uint8_t *data = in->data[i] + BOX_HEADROOM;
 
-	if (m->msg_hdr.msg_flags & MSG_TRUNC || m->msg_len <= sizeof(h))
+	if (m->msg_hdr.msg_flags & MSG_TRUNC || m->msg_len <= BOX_VNET)
 		return (struct box_taken){0};
-	memcpy(&h, in->data[i], sizeof(h));
 	return (struct box_taken){
-		.data = in->data[i],
+		.data = data,
 		.len = m->msg_len,
-		.wire_len = frame_wire_len(&h, in->data[i] + sizeof(h), m->msg_len - sizeof(h)),
+		.wire_len = box_port_wire_len(data, m->msg_len),
 		.arrival = stamp_of(&m->msg_hdr, now, utc_offset),
 	};
 }
