@@ -148,12 +148,10 @@ void sim_world_done(struct sim_world *w)
 
 static void trace_packet(void *ctx, const struct lab_tap_packet *p)
 {
-	static const char *const steps[LAB_STEPS] = {"sent",    "lost",   "died",        "delivered",
-						     "refused", "closed", "unreachable", "no-memory"};
 	char src[ADIT_ADDR_STRLEN];
 	char dst[ADIT_ADDR_STRLEN];
 
-	fprintf(ctx, "%12.6f %-11s at %-3u ttl %-3u %s > %s", (double)p->at / 1e9, steps[p->step], p->node, p->ttl,
+	fprintf(ctx, "%12.6f %-11s at %-3u ttl %-3u %s > %s", (double)p->at / 1e9, lab_step_name(p->step), p->node, p->ttl,
 		adit_addr_format(&p->src, src), adit_addr_format(&p->dst, dst));
 	if (p->is_icmp)
 		fprintf(ctx, " quoted by icmp %u\n", p->icmp_type);

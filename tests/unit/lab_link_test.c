@@ -11,7 +11,7 @@ static void a_wire_without_settings_does_nothing(void **state)
 	(void)state;
 	lab_link_init(&l, NULL, 1);
 	assert_true(lab_link_is_none(&l));
-	p = lab_link_pass(&l, 77, 1);
+	p = lab_link_pass(&l, 77, 100, 1);
 	assert_int_equal(p.fate, LAB_PASSES);
 	assert_true(p.at == 77);
 	assert_true(p.copy_at == ADIT_NEVER);
@@ -25,7 +25,7 @@ static void delay_is_exact(void **state)
 	(void)state;
 	lab_link_init(&l, &cfg, 1);
 	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_US(333))
-		assert_true(lab_link_pass(&l, t, 1).at == t + ADIT_MS(20));
+		assert_true(lab_link_pass(&l, t, 100, 1).at == t + ADIT_MS(20));
 }
 
 static void jitter_stays_in_its_range_and_does_not_reorder(void **state)
@@ -38,7 +38,7 @@ static void jitter_stays_in_its_range_and_does_not_reorder(void **state)
 	(void)state;
 	lab_link_init(&l, &cfg, 1);
 	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_MS(1)) {
-		adit_time at = lab_link_pass(&l, t, 1).at;
+		adit_time at = lab_link_pass(&l, t, 100, 1).at;
 
 		assert_true(at >= t + ADIT_MS(20) && at <= t + ADIT_MS(25));
 		assert_true(at >= last);
@@ -59,7 +59,7 @@ static void loss_and_copies_are_as_often_as_set(void **state)
 	(void)state;
 	lab_link_init(&l, &cfg, 1);
 	for (unsigned i = 0; i < 100000; i++) {
-		struct lab_passage p = lab_link_pass(&l, i, 64);
+		struct lab_passage p = lab_link_pass(&l, i, 100, 64);
 
 		lost += p.fate == LAB_LOST;
 		copies += p.copy_at != ADIT_NEVER;
@@ -77,7 +77,7 @@ static void what_is_held_back_is_overtaken(void **state)
 	(void)state;
 	lab_link_init(&l, &cfg, 1);
 	for (adit_time t = 0; t < ADIT_SEC(1); t += ADIT_MS(1)) {
-		adit_time took = lab_link_pass(&l, t, 64).at - t;
+		adit_time took = lab_link_pass(&l, t, 100, 64).at - t;
 
 		assert_true(took == ADIT_MS(10) || took == ADIT_MS(13));
 		held += took == ADIT_MS(13);
@@ -93,13 +93,13 @@ static void a_ttl_dies_at_the_router_of_its_number(void **state)
 	(void)state;
 	lab_link_init(&l, &cfg, 1);
 	for (unsigned ttl = 1; ttl <= 8; ttl++) {
-		struct lab_passage p = lab_link_pass(&l, 0, (uint8_t)ttl);
+		struct lab_passage p = lab_link_pass(&l, 0, 100, (uint8_t)ttl);
 
 		assert_int_equal(p.fate, LAB_DIES);
 		assert_int_equal(p.hop, ttl);
 		assert_true(p.at == ADIT_MS(10) * ttl);
 	}
-	assert_int_equal(lab_link_pass(&l, 0, 9).fate, LAB_PASSES);
+	assert_int_equal(lab_link_pass(&l, 0, 100, 9).fate, LAB_PASSES);
 }
 
 static void routers_have_addresses_in_a_row(void **state)
@@ -131,12 +131,12 @@ static void one_seed_gives_one_behaviour(void **state)
 	lab_link_init(&b, &cfg, 5);
 	lab_link_init(&c, &cfg, 6);
 	for (adit_time t = 0; t < ADIT_MS(1); t += 2000) {
-		struct lab_passage p = lab_link_pass(&a, t, 64);
-		struct lab_passage q = lab_link_pass(&b, t, 64);
+		struct lab_passage p = lab_link_pass(&a, t, 100, 64);
+		struct lab_passage q = lab_link_pass(&b, t, 100, 64);
 
 		assert_int_equal(p.fate, q.fate);
 		assert_true(p.at == q.at && p.copy_at == q.copy_at);
-		same += p.at == lab_link_pass(&c, t, 64).at;
+		same += p.at == lab_link_pass(&c, t, 100, 64).at;
 	}
 	assert_true(same < 250);
 }
