@@ -1,15 +1,18 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "lab/box_link.h"
 #include "lab/box_opts.h"
 #include "lab/box_shell.h"
+#include "lab/box_switch.h"
 
 const char box_help_link[] = "adit-lab link a0 b0 --delay 20 --loss 1     passes frames between two interfaces\n"
 			     "\n"
 			     "  --delay MS    each way, fractions allowed (default 0)\n"
 			     "  --jitter MS   added to it, at random from 0 to this (default 0)\n"
 			     "  --loss PCT    each way, per frame, at random (default 0)\n"
+			     "  --burst N     lost N in a row on average, as often as --loss says (default 1)\n"
+			     "  --duplicate PCT, --reorder PCT   frames that come twice, or 2 ms late\n"
 			     "  --rate MBIT   what the wire carries each way (default: no limit)\n"
 			     "  --queue KB    what waits for the rate; the rest is dropped (default 256)\n"
 			     "  --seed N      of the losses (default 1)\n"
@@ -30,7 +33,8 @@ int box_cmd_link(int argc, char **argv)
 		{"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
-	struct box_link_config cfg = {0};
+	struct box_switch_port ports[2] = {0};
+	struct box_switch_config cfg = {.ports = ports, .n_ports = 2, .ready_fd = STDOUT_FILENO};
 	struct box_wire wire;
 	double seed = 1;
 	int opt;
@@ -55,9 +59,9 @@ int box_cmd_link(int argc, char **argv)
 		return box_usage("link", "it takes two interfaces", NULL);
 	if (strcmp(argv[optind], argv[optind + 1]) == 0)
 		return box_usage("link", "it takes two different interfaces", NULL);
-	cfg.line = wire.line;
-	cfg.line.seed = (uint64_t)seed;
-	cfg.name[0] = argv[optind];
-	cfg.name[1] = argv[optind + 1];
-	return box_link_run(&cfg);
+	box_wire_finish(&wire);
+	cfg.seed = (uint64_t)seed;
+	for (int i = 0; i < 2; i++)
+		ports[i] = (struct box_switch_port){.name = argv[optind + i], .up = wire.link};
+	return box_switch_run(&cfg);
 }

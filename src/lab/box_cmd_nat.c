@@ -154,7 +154,7 @@ static int parse_args(struct nat_args *a, int argc, char **argv)
 	if (argc - optind != 1)
 		return box_usage("nat", argc == optind ? "a species is missing" : "one species at a time, not also",
 				 argc == optind ? NULL : argv[optind + 1]);
-	a->cfg.species = argv[optind];
+	a->cfg.label = argv[optind];
 	if (!a->cfg.name[0] || !a->cfg.name[1])
 		return box_usage("nat", "it needs --inside and --outside", NULL);
 	if (strcmp(a->cfg.name[0], a->cfg.name[1]) == 0)
@@ -175,11 +175,12 @@ int box_cmd_nat(int argc, char **argv)
 	if (err)
 		return err;
 	for (int side = 0; side < 2; side++) {
-		a.cfg.wire[side] = a.wire[side].line;
-		a.cfg.wire[side].seed = (uint64_t)a.seed + 1000;
+		box_wire_finish(&a.wire[side]);
+		a.cfg.wire[side] = a.wire[side].link;
 		a.cfg.mtu[side] = a.wire[side].mtu;
 	}
-	err = box_species_make(&a.cfg, (uint64_t)a.seed);
+	a.cfg.seed = (uint64_t)a.seed;
+	err = box_species_make(&a.cfg, a.cfg.label, a.cfg.seed);
 	if (err)
 		return err;
 	err = box_nat_run(&a.cfg);

@@ -24,6 +24,9 @@
 /* Bytes waiting for a --rate link where --queue is not given: 100 ms at 20 Mbit/s, as home routers have it. */
 #define BOX_QUEUE_DEFAULT (256u << 10)
 
+/* Nanoseconds that a frame is held back by --reorder: one in the way of 10 Mbit/s. */
+#define BOX_REORDER_HOLD ADIT_MS(2)
+
 /* Bytes a frame costs on a real wire beyond its own: preamble 8, FCS 4, gap 12 (IEEE 802.3). */
 #define BOX_WIRE_OVERHEAD 24
 
@@ -33,6 +36,7 @@
 /* Milliseconds, per cent, Mbit/s, KB: what the command line takes at most. */
 #define BOX_DELAY_MAX_MS 10000
 #define BOX_RATE_MAX     400000
+#define BOX_BURST_MAX    10000
 #define BOX_QUEUE_MAX_KB (BOX_STORE_SIZE >> 10)
 
 /* Bytes of an IP packet: RFC 791 3.2, and the largest there is. */

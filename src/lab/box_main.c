@@ -59,6 +59,8 @@ int main(int argc, char **argv)
 {
 	const struct command *c;
 
+	/* Several processes of one network may report at once: each line in one piece. */
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	if (argc < 2)
 		return box_usage(NULL, "a command is missing", NULL);
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)

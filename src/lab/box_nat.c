@@ -4,203 +4,66 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "lab/box_port.h"
-#include "lab/box_shell.h"
+#include "base/bytes.h"
+#include "lab/box_core.h"
 
 struct box_nat {
 	const struct box_nat_config *cfg;
-	struct box_port port[2];
-	struct box_line up[2]; /* from port[i] to the router */
-	struct box_line down[2]; /* from the router to port[i] */
-	void *store[4];
-	struct box_inbox inbox;
+	struct box_core core;
+	struct box_side sides[2];
 	struct lab_gate gate;
-	int signal_fd;
 };
 
 _Static_assert(sizeof(struct lab_offload) == BOX_VNET, "struct virtio_net_hdr");
 _Static_assert(LAB_GATE_HEADROOM <= BOX_HEADROOM, "frames are taken with the headroom that the gate wants");
-
-static bool keeps_time(const struct box_line_config *c)
-{
-	return c->delay > 0 || c->rate > 0;
-}
-
-static int open_side(struct box_nat *k, int side, uint64_t seed, struct lab_gate_side *g)
-{
-	struct box_line_config wire = k->cfg->wire[side];
-	const char *what = NULL;
-
-	for (int i = 0; i < 2; i++) {
-		void **store = &k->store[2 * side + i];
-
-		/* Untouched pages of it cost nothing. */
-		*store = mmap(NULL, BOX_STORE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			      -1, 0);
-		if (*store == MAP_FAILED)
-			return box_fail("frame store", NULL);
-		wire.seed = seed + (uint64_t)i;
-		box_line_init(i == 0 ? &k->up[side] : &k->down[side], &wire, *store, BOX_STORE_SIZE);
-	}
-	if (box_port_open(&k->port[side], k->cfg->name[side], &what) < 0)
-		return box_fail(k->cfg->name[side], what);
-	memcpy(g->mac, k->port[side].mac, sizeof(g->mac));
-	g->mtu = k->cfg->mtu[side] ? k->cfg->mtu[side] : k->port[side].mtu;
-	g->raw = k->port[side].is_tun;
-	return 0;
-}
-
-static int box_nat_open(struct box_nat *k, const struct box_nat_config *cfg)
-{
-	struct lab_gate_config gate = cfg->gate;
-
-	k->cfg = cfg;
-	k->signal_fd = k->port[0].fd = k->port[1].fd = -1;
-	if (box_inbox_init(&k->inbox) < 0)
-		return box_fail("frame buffers", NULL);
-	for (int side = 0; side < 2; side++) {
-		int err = open_side(k, side, cfg->wire[side].seed + 2 * (uint64_t)side, &gate.side[side]);
-
-		if (err)
-			return err;
-	}
-	lab_gate_init(&k->gate, &gate);
-	k->signal_fd = box_signals_open((const int[]){SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0});
-	return k->signal_fd < 0 ? box_fail("signalfd", NULL) : 0;
-}
-
-static void box_nat_close(struct box_nat *k)
-{
-	for (int i = 0; i < 2; i++)
-		box_port_close(&k->port[i]);
-	for (int i = 0; i < 4; i++)
-		if (k->store[i] && k->store[i] != MAP_FAILED)
-			munmap(k->store[i], BOX_STORE_SIZE);
-	lab_gate_done(&k->gate);
-	box_inbox_done(&k->inbox);
-	if (k->signal_fd >= 0)
-		close(k->signal_fd);
-}
-
-/* A frame with its offload header before it, from the router to |side|'s wire at |at|. |data| is borrowed until the
- * port's next flush. */
-static void transmit(struct box_nat *k, int side, const uint8_t *data, size_t len, adit_time at, adit_time now)
-{
-	struct box_line *l = &k->down[side];
-	adit_time due;
-
-	if (box_line_is_plain(l)) {
-		box_line_count(l, len);
-		box_port_give(&k->port[side], data, len);
-		return;
-	}
-	due = box_line_due(l, at, box_port_wire_len(data, len));
-	if (due == ADIT_NEVER)
-		return;
-	if (due <= now && box_line_is_empty(l))
-		box_port_give(&k->port[side], data, len);
-	else if (box_line_push(l, due, data, len) < 0)
-		return; /* counted by the line */
-}
+_Static_assert(LAB_GATE_OUT_HEADROOM >= BOX_VNET, "and the gate's own have room for their header");
 
 /* The frame with its offload header, now where the frame begins. */
-static void transmit_frame(struct box_nat *k, int side, struct lab_frame *f, adit_time at, adit_time now)
+static void transmit(struct box_core *c, int side, struct lab_frame *f, adit_time at, adit_time now)
 {
 	memcpy(f->data - BOX_VNET, &f->offload, BOX_VNET);
-	transmit(k, side, f->data - BOX_VNET, f->len + BOX_VNET, at, now);
+	box_core_send(c, (unsigned)side, f->data - BOX_VNET, f->len + BOX_VNET, at, now);
 }
 
 /* What the gate made itself is good until it makes the next one. */
-static void drain(struct box_nat *k, adit_time at, adit_time now)
+static void drain(struct box_core *c, adit_time at, adit_time now)
 {
+	struct box_nat *k = c->ctx;
 	struct lab_frame f;
 	int side;
 
 	while ((side = lab_gate_output(&k->gate, &f)) != LAB_GATE_NOWHERE) {
-		transmit_frame(k, side, &f, at, now);
-		box_port_flush(&k->port[side]);
+		transmit(c, side, &f, at, now);
+		box_core_flush(c);
 	}
 }
 
-/* A frame reaches the router from |side|; it arrived at |at|. |data| starts with the offload header. */
-static void route(struct box_nat *k, int side, uint8_t *data, size_t len, adit_time at, adit_time now)
+static void nat_frame(struct box_core *c, unsigned side, uint8_t *data, size_t len, adit_time at, adit_time now)
 {
+	struct box_nat *k = c->ctx;
 	struct lab_frame f = {.data = data + BOX_VNET, .len = len - BOX_VNET, .headroom = BOX_HEADROOM};
 	int to;
 
 	memcpy(&f.offload, data, BOX_VNET);
-	to = lab_gate_input(&k->gate, now, side, &f);
+	to = lab_gate_input(&k->gate, now, (int)side, &f);
 	if (to != LAB_GATE_NOWHERE)
-		transmit_frame(k, to, &f, at, now);
+		transmit(c, to, &f, at, now);
 	if (lab_gate_has_output(&k->gate))
-		drain(k, at, now);
+		drain(c, at, now);
 }
 
-/* One batch from port |side|: onto its wire, or straight to the router where that holds nothing. */
-static size_t pump(struct box_nat *k, int side, struct box_now t)
+static void nat_tick(struct box_core *c, adit_time now)
 {
-	struct box_line *l = &k->up[side];
-	size_t n = box_port_take(&k->port[side], &k->inbox);
+	struct box_nat *k = c->ctx;
 
-	for (size_t i = 0; i < n; i++) {
-		struct box_taken f = box_inbox_get(&k->inbox, i, t.now, t.utc_offset);
-		adit_time due;
-
-		if (f.len == 0)
-			continue;
-		if (box_line_is_plain(l)) {
-			box_line_count(l, f.len);
-			route(k, side, f.data, f.len, f.arrival, t.now);
-			continue;
-		}
-		due = box_line_due(l, f.arrival, f.wire_len);
-		if (due == ADIT_NEVER)
-			continue;
-		if (due <= t.now && box_line_is_empty(l))
-			route(k, side, f.data, f.len, due, t.now);
-		/* Its headroom goes along: the router may need it. */
-		else if (box_line_push(l, due, f.data - BOX_HEADROOM, f.len + BOX_HEADROOM) < 0)
-			continue; /* counted by the line */
-	}
-	/* Before the inbox is filled again. */
-	box_port_flush(&k->port[0]);
-	box_port_flush(&k->port[1]);
-	return n;
+	lab_gate_tick(&k->gate, now);
+	drain(c, now, now);
 }
 
-/* What is due on both wires of |side|; one batch at a time, or what has come in meanwhile waits in the socket. */
-static void deliver(struct box_nat *k, int side, adit_time now)
+static adit_time nat_deadline(const struct box_core *c)
 {
-	struct box_line *l = &k->up[side];
-	struct box_cursor c = box_line_walk(l);
-	struct box_frame f;
-	size_t n = 0;
-
-	for (; n < BOX_BATCH && box_line_next(l, &c, now, &f); n++)
-		route(k, side, f.data + BOX_HEADROOM, f.len - BOX_HEADROOM, f.due, now);
-	box_port_flush(&k->port[0]);
-	box_port_flush(&k->port[1]);
-	box_line_pop(l, n);
-	l = &k->down[side];
-	c = box_line_walk(l);
-	for (n = 0; n < BOX_BATCH && box_line_next(l, &c, now, &f); n++)
-		box_port_give(&k->port[side], f.data, f.len);
-	box_port_flush(&k->port[side]);
-	box_line_pop(l, n);
-}
-
-static adit_time deadline(const struct box_nat *k)
-{
-	adit_time at = lab_gate_deadline(&k->gate);
-
-	for (int i = 0; i < 2; i++) {
-		at = adit_time_min(at, box_line_deadline(&k->up[i]));
-		at = adit_time_min(at, box_line_deadline(&k->down[i]));
-	}
-	return at;
+	return lab_gate_deadline(&((const struct box_nat *)c->ctx)->gate);
 }
 
 /* ---- telling ---- */
@@ -210,15 +73,16 @@ struct counter {
 	uint64_t value;
 };
 
-/* Everything that is counted, in the order in which it is told. */
-static size_t collect(struct box_nat *k, struct counter *c, size_t max)
+#define COUNTERS 32u
+
+/* Everything that is counted, in the order in which it is told; returns how many. */
+static size_t collect(struct box_nat *k, struct counter c[COUNTERS])
 {
-	const struct lab_nat *nat = k->gate.cfg.nat;
+	struct lab_nat *nat = k->gate.cfg.nat;
 	const struct lab_gate_stats *s = &k->gate.stats;
-	const struct box_port_stats *in = &k->port[0].stats;
-	const struct box_port_stats *out = &k->port[1].stats;
+	struct box_core_counts n = box_core_count(&k->core);
 	const struct counter all[] = {
-		{"mappings_live", k->cfg->count ? k->cfg->count(k->gate.cfg.nat, k->gate.now) : 0},
+		{"mappings_live", k->cfg->count ? k->cfg->count(nat, k->gate.now) : 0},
 		{"mappings", nat->stats.mappings},
 		{"moved", nat->stats.moved},
 		{"full", nat->stats.full},
@@ -234,94 +98,90 @@ static size_t collect(struct box_nat *k, struct counter *c, size_t max)
 		{"malformed", s->malformed},
 		{"other", s->other},
 		{"unresolved", s->unresolved},
-		{"no_room", s->no_room + in->too_long + out->too_long + in->unknown + out->unknown},
-		{"lost", k->up[0].stats.lost + k->up[1].stats.lost + k->down[0].stats.lost + k->down[1].stats.lost},
-		{"queue_full",
-		 k->up[0].stats.full + k->up[1].stats.full + k->down[0].stats.full + k->down[1].stats.full},
-		{"overrun", k->up[0].stats.overrun + k->up[1].stats.overrun + k->down[0].stats.overrun +
-				    k->down[1].stats.overrun + in->overflown + out->overflown},
-		{"send_refused", in->refused + out->refused},
+		{"no_room", s->no_room},
+		{"lost", n.lost},
+		{"queue_full", n.queue_full},
+		{"overrun", n.overrun},
+		{"unfit", n.unfit},
+		{"send_refused", n.refused},
 	};
-	size_t n = sizeof(all) / sizeof(all[0]) < max ? sizeof(all) / sizeof(all[0]) : max;
 
-	memcpy(c, all, n * sizeof(*c));
-	return n;
+	_Static_assert(ARRAY_LEN(all) <= COUNTERS, "room for all");
+	memcpy(c, all, sizeof(all));
+	return ARRAY_LEN(all);
 }
 
-static void report(struct box_nat *k, bool json)
+/* Text leaves out what is zero. */
+static void report(struct box_nat *k)
 {
-	struct counter c[32];
-	size_t n;
+	struct counter c[COUNTERS];
+	size_t n = collect(k, c);
 
-	for (int i = 0; i < 2; i++)
-		box_port_count_overflow(&k->port[i]);
-	n = collect(k, c, sizeof(c) / sizeof(c[0]));
-	if (json) {
-		printf("{\"event\":\"counters\",\"species\":");
-		box_json_str(k->cfg->species);
+	if (k->cfg->json) {
+		printf("{\"event\":\"counters\",\"nat\":");
+		box_json_str(k->cfg->label);
 		for (size_t i = 0; i < n; i++)
 			printf(",\"%s\":%" PRIu64, c[i].name, c[i].value);
 		printf("}\n");
 		fflush(stdout);
 		return;
 	}
-	fprintf(stderr, "adit-lab: %s:", k->cfg->species);
+	fprintf(stderr, "adit-lab: %s:", k->cfg->label);
 	for (size_t i = 0; i < n; i++)
 		if (c[i].value)
 			fprintf(stderr, " %s=%" PRIu64, c[i].name, c[i].value);
 	fprintf(stderr, "\n");
 }
 
-static void reboot(struct box_nat *k)
+static void nat_signal(struct box_core *c, int signal)
 {
+	struct box_nat *k = c->ctx;
+
+	if (signal == SIGUSR1) {
+		report(k);
+		return;
+	}
 	k->gate.cfg.nat->ops->flush(k->gate.cfg.nat);
 	if (k->cfg->verbose)
-		fprintf(stderr, "adit-lab: rebooted: all mappings are forgotten\n");
+		fprintf(stderr, "adit-lab: %s: rebooted, all mappings are forgotten\n", k->cfg->label);
 }
 
-static int box_nat_loop(struct box_nat *k)
+static int open_gate(struct box_nat *k, const struct box_nat_config *cfg)
 {
-	struct box_port *const ports[2] = {&k->port[0], &k->port[1]};
+	struct lab_gate_config gate = cfg->gate;
 
-	for (;;) {
-		int signal;
-		int err = box_wait(ports, 2, k->signal_fd, deadline(k), &signal);
-		size_t n;
+	for (unsigned i = 0; i < 2; i++) {
+		int err = box_core_side(&k->core, i, cfg->name[i], &cfg->wire[i], &cfg->wire[i], cfg->seed + i);
+		const struct box_port *port = &k->sides[i].port;
 
-		if (err || signal == SIGTERM || signal == SIGINT)
+		if (err)
 			return err;
-		if (signal == SIGUSR1)
-			report(k, k->cfg->json);
-		else if (signal == SIGHUP)
-			reboot(k);
-		do {
-			struct box_now t = box_now();
-
-			n = 0;
-			lab_gate_tick(&k->gate, t.now);
-			drain(k, t.now, t.now);
-			for (int side = 0; side < 2; side++) {
-				n += pump(k, side, t);
-				deliver(k, side, t.now);
-			}
-		} while (n > BOX_BATCH / 2); /* busy: the question whether there is more answers itself */
+		memcpy(gate.side[i].mac, port->mac, sizeof(gate.side[i].mac));
+		gate.side[i].mtu = cfg->mtu[i] ? cfg->mtu[i] : port->mtu;
+		gate.side[i].raw = port->is_tun;
 	}
+	lab_gate_init(&k->gate, &gate);
+	return 0;
 }
 
 int box_nat_run(const struct box_nat_config *cfg)
 {
-	static struct box_nat nat; /* too big for a stack, and there is one */
-	int err = box_nat_open(&nat, cfg);
+	static const struct box_middle middle = {
+		.frame = nat_frame, .tick = nat_tick, .deadline = nat_deadline, .signal = nat_signal};
+	static struct box_nat nat; /* too big for a stack, and a process has one */
+	int err;
 
+	memset(&nat, 0, sizeof(nat));
+	nat.cfg = cfg;
+	err = box_core_open(&nat.core, &middle, &nat, nat.sides, 2, (const int[]){SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0});
+	if (!err)
+		err = open_gate(&nat, cfg);
 	if (!err) {
-		box_be_punctual(keeps_time(&cfg->wire[0]) || keeps_time(&cfg->wire[1]));
-		/* Whoever started us may go on now: packets pass from here. */
-		if (write(cfg->ready_fd, "ready\n", 6) < 0)
-			err = box_fail("telling that it is ready", NULL);
-		err = err ? err : box_nat_loop(&nat);
+		err = box_core_run(&nat.core, cfg->ready_fd);
 		if (cfg->json || cfg->verbose)
-			report(&nat, cfg->json);
+			report(&nat);
 	}
-	box_nat_close(&nat);
+	lab_gate_done(&nat.gate);
+	box_core_close(&nat.core);
 	return err;
 }

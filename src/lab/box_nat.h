@@ -2,17 +2,18 @@
 #ifndef ADIT_LAB_BOX_NAT_H
 #define ADIT_LAB_BOX_NAT_H
 
-#include "lab/box_line.h"
 #include "lab/lab_gate.h"
+#include "lab/lab_link.h"
 
 struct box_nat_config {
 	const char *name[2]; /* the interfaces, LAB_GATE_INSIDE and _OUTSIDE; "tun:NAME" makes one; borrowed */
-	struct box_line_config wire[2]; /* what lies between the router and each of them, both ways alike */
+	struct lab_link_config wire[2]; /* what lies between the router and each of them, both ways alike */
 	unsigned mtu[2]; /* 0: the interface's */
 	struct lab_gate_config gate; /* MACs and MTUs are filled in from the interfaces */
-	const char *species; /* for the report; borrowed */
+	const char *label; /* in messages and reports: the species, or the router's name; borrowed */
 	/* Live mappings, for the report; NULL: not known. */
 	size_t (*count)(struct lab_nat *n, adit_time now);
+	uint64_t seed; /* of the wires */
 	bool json; /* counters to stdout at the end, as one object; else to stderr if |verbose| */
 	bool verbose;
 	int ready_fd; /* told "ready\n" when packets pass */

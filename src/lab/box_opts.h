@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/addr.h"
-#include "lab/box_line.h"
+#include "lab/lab_link.h"
 
 /* "adit-lab: WHY: ARG; `adit-lab COMMAND -h` shows how" to stderr; returns the exit code. |arg| may be NULL. */
 int box_usage(const char *command, const char *why, const char *arg);
@@ -30,7 +30,8 @@ ADIT_MUST_CHECK int box_prefix(const char *text, struct adit_addr *ret_addr, uns
 
 /* One side's wire. */
 struct box_wire {
-	struct box_line_config line;
+	struct lab_link_config link;
+	double burst; /* frames that a bad stretch is long on average; 0: each frame is lost for itself */
 	unsigned mtu; /* 0: the interface's */
 };
 
@@ -40,17 +41,23 @@ void box_wire_init(struct box_wire *w);
  * The options of a wire. Their codes begin at |first| and are BOX_WIRE_OPTIONS in number; BOX_WIRE_LONG spells them for
  * getopt_long.
  */
-#define BOX_WIRE_OPTIONS 6
+#define BOX_WIRE_OPTIONS 9
 #define BOX_WIRE_LONG(prefix, first)                                                                                 \
 	{prefix "delay", required_argument, NULL, (first)}, {prefix "jitter", required_argument, NULL, (first) + 1}, \
 		{prefix "loss", required_argument, NULL, (first) + 2},                                               \
-		{prefix "rate", required_argument, NULL, (first) + 3},                                               \
-		{prefix "queue", required_argument, NULL, (first) + 4},                                              \
+		{prefix "burst", required_argument, NULL, (first) + 3},                                              \
+		{prefix "duplicate", required_argument, NULL, (first) + 4},                                          \
+		{prefix "reorder", required_argument, NULL, (first) + 5},                                            \
+		{prefix "rate", required_argument, NULL, (first) + 6},                                               \
+		{prefix "queue", required_argument, NULL, (first) + 7},                                              \
 	{                                                                                                            \
-		prefix "mtu", required_argument, NULL, (first) + 5                                                   \
+		prefix "mtu", required_argument, NULL, (first) + 8                                                   \
 	}
 
 /* Option number |i| (its code less |first|) of |command|. 0, or an exit code after having said what it takes. */
 int box_wire_option(struct box_wire *w, const char *command, int i, const char *text);
+
+/* When all options are read: loss in bursts is loss and burst together. */
+void box_wire_finish(struct box_wire *w);
 
 #endif
