@@ -91,7 +91,8 @@ static struct lab_pkt *assemble(struct lab_frags *f, struct lab_sim *s, const st
 	whole->src = head->src;
 	whole->dst = head->dst;
 	whole->ttl = head->ttl;
-	whole->cause = head->cause;
+	whole->id = like->id; /* it goes on as the piece that was missing */
+	whole->cause = like->cause;
 	whole->frag_id = head->frag_id;
 	for (at = 0; at < whole->len; at = part->frag_at + part->len) {
 		part = find(f, like, at);

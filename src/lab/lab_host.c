@@ -160,12 +160,13 @@ static void icmp_rx(struct lab_host *h, struct lab_pkt *p)
 
 static void refuse(struct lab_host *h, struct lab_iface *on, struct lab_pkt *p)
 {
-	struct lab_pkt *e;
+	struct lab_pkt *e = NULL;
 
-	if (lab_icmp_allow(&h->limit, h->sim->now, 0, &p->src) &&
-	    (e = lab_icmp_about(h->sim, p, &p->dst, LAB_ICMP_PORT_UNREACHABLE)))
-		lab_net_send(on, e);
+	if (lab_icmp_allow(&h->limit, h->sim->now, 0, &p->src))
+		e = lab_icmp_about(h->sim, p, &p->dst, LAB_ICMP_PORT_UNREACHABLE);
 	lab_pkt_end(h->sim, p, LAB_STEP_CLOSED, h->id);
+	if (e)
+		lab_net_send(on, e);
 }
 
 void lab_host_rx(struct lab_host *h, struct lab_iface *on, struct lab_pkt *p)

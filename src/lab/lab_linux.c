@@ -280,6 +280,14 @@ void lab_linux_set_input(struct lab_nat *n, enum lab_input input)
 	linux_of(n)->cfg.input = input;
 }
 
+void lab_linux_set_wan(struct lab_nat *n, const struct adit_addr *wan)
+{
+	assert(n->ops == &linux_ops);
+	linux_of(n)->cfg.wan = *wan;
+	/* The kernel keeps what was not masqueraded; but nobody can send to the old address any more. */
+	linux_flush(n);
+}
+
 size_t lab_linux_count(struct lab_nat *n, adit_time now)
 {
 	assert(n->ops == &linux_ops);

@@ -48,6 +48,9 @@ struct lab_nat *lab_linux_new(const struct lab_linux_config *cfg);
 /* For rules that are changed while it runs, as a firewall's are. */
 void lab_linux_set_input(struct lab_nat *n, enum lab_input input);
 
+/* Another address outside: what is masqueraded behind the old one is forgotten (nf_nat_masquerade.c). */
+void lab_linux_set_wan(struct lab_nat *n, const struct adit_addr *wan);
+
 /* Live entries, as `conntrack -C` counts them (but without those that only wait to be collected). */
 size_t lab_linux_count(struct lab_nat *n, adit_time now);
 

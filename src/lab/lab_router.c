@@ -163,12 +163,13 @@ static void refuse(struct lab_router *r, struct lab_face *f, struct lab_iface *o
 		   enum lab_step step, enum lab_icmp_what what)
 {
 	struct adit_addr from = find_own(r, &p->dst) ? p->dst : (on == r->inside ? f->lan : f->wan)->addr;
-	struct lab_pkt *e;
+	struct lab_pkt *e = NULL;
 
-	if (!p->is_icmp && lab_icmp_allow(&r->limit, r->sim->now, 0, &p->src) &&
-	    (e = lab_icmp_about(r->sim, p, &from, what)))
-		lab_net_send(on, e);
+	if (!p->is_icmp && lab_icmp_allow(&r->limit, r->sim->now, 0, &p->src))
+		e = lab_icmp_about(r->sim, p, &from, what);
 	lab_pkt_end(r->sim, p, step, r->id);
+	if (e)
+		lab_net_send(on, e);
 }
 
 /* True, and |p| is gone: it is too large for the wire on the other side. Linux asks that before it asks its NAT. */
@@ -185,11 +186,11 @@ static bool is_too_big(struct lab_router *r, struct lab_face *f, struct lab_ifac
 	if (mtu == 0 || size <= mtu || (!p->df && family == ADIT_FAMILY_V4) || find_own(r, &p->dst))
 		return false;
 	e = lab_icmp_about(r->sim, p, &(on == r->inside ? f->lan : f->wan)->addr, LAB_ICMP_TOO_BIG);
+	lab_pkt_end(r->sim, p, LAB_STEP_TOO_BIG, r->id);
 	if (e) {
 		e->icmp_mtu = (uint32_t)(mtu + (family == ADIT_FAMILY_V6 ? -after : after));
 		lab_net_send(on, e);
 	}
-	lab_pkt_end(r->sim, p, LAB_STEP_TOO_BIG, r->id);
 	return true;
 }
 

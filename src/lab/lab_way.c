@@ -17,33 +17,35 @@ static struct lab_link *next_wire(struct lab_pkt *p)
 }
 
 /*
- * An error about |p|, from router |hop| on |l|. It takes the way back in the time that the packet took; where a wire
- * loses packets, it may be lost too.
+ * Ends |p| with |step| at router |hop| on |l|, which sends an error. That takes the way back in the time that the
+ * packet took; where a wire loses packets, it may be lost too.
  */
-static void complain(struct lab_sim *s, const struct lab_pkt *p, struct lab_link *l, unsigned hop,
-		     enum lab_icmp_what what)
+static void end_with_error(struct lab_sim *s, struct lab_pkt *p, struct lab_link *l, unsigned hop, enum lab_step step,
+			   enum lab_icmp_what what)
 {
 	struct lab_net *n = p->from->net;
 	struct adit_addr offender = lab_link_hop_addr(l, hop, p->src.family);
-	struct lab_pkt *e;
+	struct lab_iface *from = p->from;
+	adit_dur back = s->now - p->sent_at;
+	struct lab_pkt *e = NULL;
 
 	/* Linux does not limit the errors that path MTU discovery needs (icmpv4_xrlim_allow, icmpv6_mask_allow). */
-	if (p->is_icmp || p->frag == LAB_FRAGMENT_LATER ||
-	    (what != LAB_ICMP_TOO_BIG && !lab_icmp_allow(&n->limit, s->now, l->id << 8 | hop, &p->src)))
-		return;
-	e = lab_icmp_about(s, p, &offender, what);
+	if (!p->is_icmp && p->frag != LAB_FRAGMENT_LATER &&
+	    (what == LAB_ICMP_TOO_BIG || lab_icmp_allow(&n->limit, s->now, l->id << 8 | hop, &p->src)))
+		e = lab_icmp_about(s, p, &offender, what);
+	lab_pkt_end(s, p, step, n->id);
 	if (!e)
 		return;
 	e->icmp_mtu = what == LAB_ICMP_TOO_BIG ? l->cfg.mtu : 0;
-	e->to = p->from;
+	e->to = from;
 	e->sent_at = s->now;
 	e->wire = LAB_WIRE_END;
 	lab_pkt_note(s, e, LAB_STEP_SENT, n->id);
-	e->from = p->from;
+	e->from = from;
 	if (lab_link_loses(l))
 		lab_pkt_end(s, e, LAB_STEP_LOST, n->id);
 	else
-		lab_pkt_queue(s, e, s->now + (s->now - p->sent_at));
+		lab_pkt_queue(s, e, s->now + back);
 }
 
 static void pass_wire(struct lab_sim *s, struct lab_pkt *p, struct lab_link *l)
@@ -109,16 +111,14 @@ static void meet_wire(struct lab_sim *s, struct lab_pkt *p, struct lab_link *l)
 	} else if (may_split(p, l)) {
 		split_on_the_way(s, p, l);
 	} else {
-		complain(s, p, l, 1, LAB_ICMP_TOO_BIG);
-		lab_pkt_end(s, p, LAB_STEP_TOO_BIG, p->from->net->id);
+		end_with_error(s, p, l, 1, LAB_STEP_TOO_BIG, LAB_ICMP_TOO_BIG);
 	}
 }
 
 static void die(struct lab_sim *s, struct lab_pkt *p)
 {
 	p->ttl = 1;
-	complain(s, p, p->dies_on, p->dies_at, LAB_ICMP_TIME_EXCEEDED);
-	lab_pkt_end(s, p, LAB_STEP_DIED, p->from->net->id);
+	end_with_error(s, p, p->dies_on, p->dies_at, LAB_STEP_DIED, LAB_ICMP_TIME_EXCEEDED);
 }
 
 /* The address that |p| goes to has moved away while it was on its way. */
@@ -188,8 +188,9 @@ void lab_net_send(struct lab_iface *from, struct lab_pkt *p)
 	/* As EMSGSIZE; a router has looked before it asked its NAT, unless the packet grew there. */
 	if (is_too_big(p, &from->up)) {
 		if (from->router)
-			complain(n->sim, p, &from->up, 1, LAB_ICMP_TOO_BIG);
-		lab_pkt_end(n->sim, p, LAB_STEP_TOO_BIG, n->id);
+			end_with_error(n->sim, p, &from->up, 1, LAB_STEP_TOO_BIG, LAB_ICMP_TOO_BIG);
+		else
+			lab_pkt_end(n->sim, p, LAB_STEP_TOO_BIG, n->id);
 		return;
 	}
 	p->wire = LAB_WIRE_UP;
