@@ -7,7 +7,7 @@
 #include "lab/box_shell.h"
 #include "lab/box_species.h"
 
-const char box_help_nat[] = "adit-lab nat home-preserve --inside lan0 --outside wan0 --lan 192.168.1.1/24\n"
+const char box_help_nat[] = "adit-lab nat home --inside lan0 --outside wan0 --lan 192.168.1.1/24\n"
 			    "         --wan 203.0.113.10     a router for any NAT, between two interfaces\n"
 			    "\n"
 			    "  SPECIES[,KEY=VALUE...]  see `adit-lab list`\n"

@@ -23,7 +23,7 @@ const char box_help_net[] = "adit-lab net home.lab -- laptop ping -c 3 server   
 			    "  net lan 192.168.1.0/24\n"
 			    "  host server on internet 203.0.113.66\n"
 			    "  host laptop on lan\n"
-			    "  router home nat home-preserve inside lan outside internet 203.0.113.10\n"
+			    "  router home nat home inside lan outside internet 203.0.113.10\n"
 			    "  link internet home delay 20ms rate 50mbit\n"
 			    "  run server: python3 -m http.server 80\n"
 			    "\n"

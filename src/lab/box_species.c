@@ -48,8 +48,11 @@ static int fill_site(const struct box_nat_config *box, const char *text, const s
 	if (out == ADIT_FAMILY_NONE)
 		out = a->family;
 	for (size_t i = 0; i < wan->n_addrs; i++)
-		if (wan->addrs[i].family == out && site->wan_count < LAB_ZOO_POOL_MAX)
+		if (wan->addrs[i].family == out) {
+			if (site->wan_count == LAB_ZOO_POOL_MAX)
+				return refuse(box->label, text, "its pool has too many addresses");
 			site->wan[site->wan_count++] = wan->addrs[i];
+		}
 	if (site->wan_count == 0) {
 		snprintf(why, sizeof(why), "it needs %s outside", family_name(out));
 		return refuse(box->label, text, why);

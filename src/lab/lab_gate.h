@@ -27,7 +27,7 @@ enum {
 };
 
 /* Addresses of one side: a pool, or one of each family. */
-#define LAB_GATE_ADDRS 72u
+#define LAB_GATE_ADDRS 24u
 
 /* Routes of the router; a lab's topology has few. */
 #define LAB_GATE_ROUTES 64u

@@ -6,7 +6,7 @@
  *   net a-lan 192.168.1.0/24
  *   host server on internet 203.0.113.66
  *   host a on a-lan 192.168.1.10
- *   router ra nat home-preserve inside a-lan outside internet 203.0.113.10
+ *   router ra nat home inside a-lan outside internet 203.0.113.10
  *   router rb kernel masquerade input=accept forward=udp/4000:b inside b-lan outside internet
  *   link a-lan delay 20ms loss 1%
  *   link internet server rate 100mbit
@@ -29,7 +29,7 @@
 #define LAB_PLAN_NETS     32u
 #define LAB_PLAN_NODES    64u
 #define LAB_PLAN_PORTS    4u /* of a node */
-#define LAB_PLAN_ADDRS    68u /* of a port: a NAT's pool */
+#define LAB_PLAN_ADDRS    20u /* of a port: a NAT's pool */
 #define LAB_PLAN_RUNS     64u
 #define LAB_PLAN_FORWARDS 8u
 #define LAB_PLAN_NAME     16u /* bytes with the NUL: names are interfaces' names, too (IFNAMSIZ) */
@@ -142,7 +142,7 @@ struct lab_plan {
 
 struct lab_plan_error {
 	struct lab_plan_at at;
-	char text[512]; /* a sentence: what is wrong, what was expected */
+	char text[768]; /* a sentence: what is wrong, what was expected */
 };
 
 /*

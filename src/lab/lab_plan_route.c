@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "lab/lab_plan_inner.h"
+#include "lab/lab_species.h"
 
 /* The host part at which free addresses are looked for: routers take the first inside, hosts leave room for them. */
 #define FIRST_ROUTER 1u
@@ -175,8 +176,11 @@ size_t lab_plan_routes(const struct lab_plan *p, unsigned node, struct lab_plan_
 
 bool lab_plan_check_species(struct lab_plan_reader *r, struct lab_plan_node *n, struct lab_plan_word at)
 {
-	(void)r;
-	(void)n;
-	(void)at;
+	struct lab_species_config cfg;
+	struct lab_species_error why;
+
+	if (lab_species_parse(n->species, &cfg, &why) < 0)
+		return lab_plan_refuse(r, at, why.text);
+	n->routed[0] = n->routed[1] = !cfg.is_linux && cfg.zoo.kind == LAB_ZOO_FIREWALL;
 	return true;
 }

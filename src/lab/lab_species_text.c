@@ -501,7 +501,7 @@ int lab_species_new(const struct lab_species_config *cfg, const struct lab_site 
 {
 	struct lab_zoo_config c = cfg->zoo;
 	const char *why;
-	struct lab_nat *n;
+	struct lab_nat *n = NULL;
 	int r = 0;
 
 	if (cfg->is_linux) {
