@@ -14,6 +14,7 @@ const char box_help_net[] = "adit-lab net home.lab -- laptop ping -c 3 server   
 			    "\n"
 			    "  FILE                  the topology; - is standard input\n"
 			    "  -- HOST COMMAND...    run there; its exit code is this program's\n"
+			    "  --nat ROUTER=SPECIES  another NAT than FILE says (adit-lab list)\n"
 			    "  --check               only read FILE, and print who has which address\n"
 			    "  --seed N              of ports and losses (default 1)\n"
 			    "  -v                    counters of routers and wires to stderr at the end\n"
@@ -73,6 +74,8 @@ struct net_args {
 	struct box_net_config cfg;
 	const char *file;
 	bool check;
+	const char *nats[LAB_PLAN_NODES]; /* ROUTER=SPECIES */
+	size_t n_nats;
 	char **command; /* HOST, COMMAND...; NULL: none */
 };
 
@@ -80,6 +83,7 @@ static int parse_args(struct net_args *a, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"check", no_argument, NULL, 'c'},
+		{"nat", required_argument, NULL, 'n'},
 		{"seed", required_argument, NULL, 's'},
 		{"verbose", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
@@ -99,6 +103,10 @@ static int parse_args(struct net_args *a, int argc, char **argv)
 			a->check = true;
 		else if (opt == 'v')
 			a->cfg.verbose = true;
+		else if (opt == 'n' && a->n_nats < LAB_PLAN_NODES && strchr(optarg, '='))
+			a->nats[a->n_nats++] = optarg;
+		else if (opt == 'n')
+			return box_usage("net", "--nat takes ROUTER=SPECIES, not", optarg);
 		else if (opt != 's')
 			return box_usage("net", "unknown option, or a value is missing", argv[optind - 1]);
 		else if (box_number(optarg, 0, 9e12, &seed) < 0)
@@ -111,6 +119,24 @@ static int parse_args(struct net_args *a, int argc, char **argv)
 	a->file = argv[optind];
 	if (a->command && (!a->command[0] || !a->command[1]))
 		return box_usage("net", "behind -- it takes HOST COMMAND...", NULL);
+	return 0;
+}
+
+static int set_nats(const struct net_args *a, struct lab_plan *p)
+{
+	struct lab_plan_error error;
+
+	for (size_t i = 0; i < a->n_nats; i++) {
+		size_t len = strcspn(a->nats[i], "=");
+		int node = lab_plan_find_node(p, a->nats[i], len);
+
+		if (node < 0)
+			return box_usage("net", "--nat: no such router in the file", a->nats[i]);
+		if (lab_plan_set_species(p, (unsigned)node, a->nats[i] + len + 1, &error) < 0) {
+			fprintf(stderr, "adit-lab net: --nat %s: %s\n", a->nats[i], error.text);
+			return EXIT_PLAN;
+		}
+	}
 	return 0;
 }
 
@@ -148,7 +174,9 @@ int box_cmd_net(int argc, char **argv)
 		free(text);
 		return EXIT_PLAN;
 	}
-	err = find_command(&a);
+	err = set_nats(&a, &plan);
+	if (!err)
+		err = find_command(&a);
 	if (!err && a.check)
 		print_plan(&plan);
 	else if (!err)

@@ -75,6 +75,7 @@ int box_species_make(struct box_nat_config *box, const char *text, uint64_t seed
 	if (lab_species_new(&cfg, &site, &box->gate.nat, &why) < 0)
 		return refuse(box->label, text, why.text);
 	box->gate.routed = !cfg.is_linux && cfg.zoo.kind == LAB_ZOO_FIREWALL;
+	box->gate.joins_fragments = cfg.is_linux;
 	box->count = cfg.is_linux ? lab_linux_count : lab_zoo_count;
 	return 0;
 }

@@ -11,8 +11,10 @@
 /* A frame of the gate's own, or one that waits. */
 struct lab_gate_kept {
 	struct adit_list node;
-	struct adit_addr next; /* WAITING: the neighbour */
-	int side;
+	struct adit_addr next; /* waiting: the neighbour */
+	struct lab_flow flow; /* held: whose fragment it is */
+	adit_time until; /* held */
+	int side; /* it leaves by; held: it came from */
 	struct lab_offload offload;
 	size_t len;
 	uint8_t *data; /* in |room| */
@@ -25,6 +27,7 @@ void lab_gate_init(struct lab_gate *g, const struct lab_gate_config *cfg)
 	g->cfg = *cfg;
 	adit_list_init(&g->ready);
 	adit_list_init(&g->waiting);
+	adit_list_init(&g->held);
 	lab_neigh_init(&g->neigh);
 }
 
@@ -47,6 +50,8 @@ void lab_gate_done(struct lab_gate *g)
 	adit_list_each_safe (it, tmp, &g->ready)
 		forget(g, kept_of(it));
 	adit_list_each_safe (it, tmp, &g->waiting)
+		forget(g, kept_of(it));
+	adit_list_each_safe (it, tmp, &g->held)
 		forget(g, kept_of(it));
 	free(g->lent);
 	g->lent = NULL;
@@ -300,44 +305,68 @@ static void input_local(struct lab_gate *g, int side, const struct lab_frame *f,
 
 /* ---- forwarding ---- */
 
-/* IPv4 without DF: the packet, already rewritten, in pieces of |mtu|. */
-static void send_pieces(struct lab_gate *g, int side, struct lab_packet *p, unsigned mtu)
+/* A piece or a whole packet becomes |to| and leaves by |out|; what send_on() says. */
+static int rewrite_and_send(struct lab_gate *g, int out, struct lab_frame *f, struct lab_packet *p,
+			    const struct lab_flow *to)
 {
-	struct lab_packet piece = *p;
+	if (to->src.family == p->own.family) {
+		lab_packet_rewrite(p, to);
+	} else if (lab_xlat_flow(f, p, to) < 0) {
+		g->stats.other++;
+		return LAB_GATE_NOWHERE;
+	}
+	return send_on(g, out, p, f);
+}
+
+/* IPv4 without DF: the packet in pieces of at most |mtu|, each then rewritten. */
+static void send_pieces(struct lab_gate *g, int out, struct lab_packet *p, const struct lab_flow *to, unsigned mtu)
+{
 	size_t at = 0;
 
 	lab_packet_finish_checksum(p);
 	for (;;) {
-		struct lab_gate_kept *k = keep(g, side, LAB_ETH + mtu);
-		struct lab_frame f;
-		size_t n = k ? lab_reply_fragment(p, mtu, &at, k->data + LAB_ETH) : 0;
+		struct lab_gate_kept *k = keep(g, out, LAB_GATE_HEADROOM + LAB_ETH + mtu);
+		struct lab_frame f = {.headroom = LAB_GATE_HEADROOM};
+		struct lab_packet piece;
+		bool sent = false;
 
 		if (!k)
 			return;
-		if (n == 0) {
-			g->kept--;
-			free(k);
-			return;
+		f.data = k->data + LAB_GATE_HEADROOM;
+		f.len = lab_reply_fragment(p, mtu, &at, f.data + LAB_ETH);
+		if (f.len > 0 && lab_packet_parse(&piece, f.data + LAB_ETH, f.len, NULL, LAB_ETH) == 0) {
+			size_t len = f.len;
+
+			f.len = LAB_ETH + len;
+			sent = rewrite_and_send(g, out, &f, &piece, to) == out;
 		}
-		k->len = LAB_ETH + n;
-		f = (struct lab_frame){.data = k->data, .len = k->len};
-		if (send_on(g, side, &piece, &f) == side) {
+		if (sent) {
+			k->data = f.data;
+			k->len = f.len;
 			adit_list_push_back(&g->ready, &k->node);
-		} else { /* it was copied */
-			g->kept--;
-			free(k);
+			continue;
 		}
+		/* The end; or it was copied, to wait. */
+		g->kept--;
+		free(k);
+		if (f.len == 0)
+			return;
 	}
 }
 
-/* The largest packet of the family |p| has that fits side |out| once it is of |family|: IPv6 takes 20 bytes more. */
+/*
+ * The largest packet of the family |p| has that fits side |out| once it is of |family|: IPv6 takes 20 bytes more, and 8
+ * if it is, or may become, a fragment.
+ */
 static unsigned mtu_of(const struct lab_gate *g, int out, const struct lab_packet *p, uint8_t family)
 {
 	unsigned mtu = g->cfg.side[out].mtu;
 
 	if (family == p->own.family)
 		return mtu;
-	return family == ADIT_FAMILY_V6 ? mtu - 20 : mtu + 20;
+	if (family == ADIT_FAMILY_V4)
+		return mtu + 20;
+	return p->dont_fragment && p->own.fragment == LAB_WHOLE ? mtu - 20 : mtu - 28;
 }
 
 /*
@@ -383,30 +412,140 @@ static int forward_flow(struct lab_gate *g, int side, int out, struct lab_frame 
 		return LAB_GATE_NOWHERE;
 	}
 	lab_packet_age(p);
-	if (to->src.family == p->own.family) {
-		lab_packet_rewrite(p, to);
-	} else if (lab_xlat_flow(f, p, to) < 0) {
-		g->stats.other++;
+	g->stats.forwarded[side]++;
+	if (!cut)
+		return rewrite_and_send(g, out, f, p, to);
+	send_pieces(g, out, p, to, mtu);
+	return LAB_GATE_NOWHERE;
+}
+
+/* ---- fragments ---- */
+
+static int input_packet(struct lab_gate *g, int side, struct lab_frame *f);
+
+static bool is_same_datagram(const struct lab_flow *a, const struct lab_flow *b)
+{
+	return a->fragment_id == b->fragment_id && a->proto == b->proto && adit_addr_eq_ip(&a->src, &b->src) &&
+	       adit_addr_eq_ip(&a->dst, &b->dst);
+}
+
+static struct lab_gate_datagram *find_datagram(struct lab_gate *g, int side, const struct lab_flow *f)
+{
+	for (size_t i = 0; i < LAB_GATE_DATAGRAMS; i++) {
+		struct lab_gate_datagram *d = &g->datagrams[i];
+
+		if (d->expire_at > g->now && d->side == side && is_same_datagram(&d->key, f))
+			return d;
+	}
+	return NULL;
+}
+
+static void remember_datagram(struct lab_gate *g, int side, int out, const struct lab_flow *f,
+			      const struct lab_flow *to)
+{
+	struct lab_gate_datagram *d = find_datagram(g, side, f);
+
+	if (!d)
+		d = &g->datagrams[g->next_datagram++ % LAB_GATE_DATAGRAMS];
+	*d = (struct lab_gate_datagram){
+		.expire_at = g->now + LAB_GATE_FRAGMENT_LIFE, .side = side, .out = out, .key = *f, .to = *to};
+}
+
+/* A later fragment waits for the first one. */
+static void hold(struct lab_gate *g, int side, const struct lab_frame *f, const struct lab_flow *flow)
+{
+	struct lab_gate_kept *k = keep(g, side, f->len + LAB_GATE_HEADROOM);
+
+	if (!k)
+		return;
+	k->data += LAB_GATE_HEADROOM;
+	k->len = f->len;
+	k->flow = *flow;
+	k->until = g->now + LAB_GATE_FRAGMENT_LIFE;
+	memcpy(k->data, f->data, f->len);
+	adit_list_push_back(&g->held, &k->node);
+	if (++g->n_held > LAB_GATE_HELD_MAX) {
+		g->stats.no_room++;
+		g->n_held--;
+		forget(g, kept_of(adit_list_first(&g->held)));
+	}
+}
+
+/* The first fragment |flow| has gone on, so that those held can. */
+static void release_held(struct lab_gate *g, int side, const struct lab_flow *flow)
+{
+	struct adit_list now;
+
+	adit_list_init(&now);
+	adit_list_each_safe (it, tmp, &g->held) {
+		struct lab_gate_kept *k = kept_of(it);
+
+		if (k->until > g->now && (k->side != side || !is_same_datagram(&k->flow, flow)))
+			continue;
+		adit_list_del(it);
+		g->n_held--;
+		adit_list_push_back(&now, it);
+	}
+	adit_list_each_safe (it, tmp, &now) {
+		struct lab_gate_kept *k = kept_of(it);
+		struct lab_frame f = {.data = k->data, .len = k->len, .headroom = LAB_GATE_HEADROOM};
+		int out = k->until > g->now ? input_packet(g, side, &f) : LAB_GATE_NOWHERE;
+
+		if (out == LAB_GATE_NOWHERE) {
+			forget(g, k);
+			continue;
+		}
+		adit_list_del(&k->node);
+		k->side = out;
+		k->data = f.data;
+		k->len = f.len;
+		adit_list_push_back(&g->ready, &k->node);
+	}
+}
+
+/* A fragment before a NAT that sees none. */
+static int input_joined(struct lab_gate *g, int side, struct lab_frame *f, struct lab_packet *p)
+{
+	struct lab_gate_datagram *d = find_datagram(g, side, &p->flow);
+
+	if (!d) {
+		hold(g, side, f, &p->flow);
 		return LAB_GATE_NOWHERE;
 	}
-	g->stats.forwarded[side]++;
-	if (!cut || p->own.family == ADIT_FAMILY_V6)
-		return send_on(g, out, p, f);
-	send_pieces(g, out, p, g->cfg.side[out].mtu);
-	return LAB_GATE_NOWHERE;
+	return forward_flow(g, side, d->out, f, p, &d->to);
+}
+
+static int forward_first(struct lab_gate *g, int side, int out, struct lab_frame *f, struct lab_packet *p,
+			 const struct lab_flow *to)
+{
+	struct lab_flow key = p->flow;
+	int at;
+
+	if (key.fragment != LAB_FRAGMENT_FIRST)
+		return forward_flow(g, side, out, f, p, to);
+	if (g->cfg.joins_fragments)
+		remember_datagram(g, side, out, &key, to);
+	at = forward_flow(g, side, out, f, p, to);
+	if (g->n_held > 0)
+		release_held(g, side, &key);
+	return at;
 }
 
 static int input_flow(struct lab_gate *g, int side, struct lab_frame *f, struct lab_packet *p)
 {
-	const struct lab_nat_ops *ops = g->cfg.nat->ops;
+	struct lab_nat *nat = g->cfg.nat;
+	bool is_out = side == LAB_GATE_INSIDE;
 	struct lab_flow to = p->flow;
-	enum lab_verdict v = (side == LAB_GATE_INSIDE ? ops->out : ops->in)(g->cfg.nat, g->now, &p->flow, &to);
+	enum lab_verdict v;
 
+	if (g->cfg.joins_fragments && p->own.fragment == LAB_FRAGMENT_LATER)
+		return input_joined(g, side, f, p);
+	v = (is_out ? nat->ops->out : nat->ops->in)(nat, g->now, &p->flow, &to);
 	switch (v) {
 	case LAB_FORWARD:
-		return forward_flow(g, side, !side, f, p, &to);
+		return forward_first(g, side, !side, f, p, &to);
 	case LAB_HAIRPIN:
-		return forward_flow(g, side, side, f, p, &to);
+		return forward_first(g, side, side, f, p, &to);
 	case LAB_LOCAL:
 		input_local(g, side, f, p);
 		break;
@@ -419,6 +558,10 @@ static int input_flow(struct lab_gate *g, int side, struct lab_frame *f, struct 
 		complain(g, side, f, p, LAB_REPLY_TTL, 0);
 		break;
 	case LAB_DROP:
+		if (p->own.fragment == LAB_FRAGMENT_LATER && lab_nat_holds(nat, g->now, is_out, &p->flow)) {
+			hold(g, side, f, &p->flow);
+			break;
+		}
 		g->stats.refused++;
 		break;
 	}

@@ -69,6 +69,29 @@ struct lab_gate_config {
 	 * with addresses of their own. IPv6 ones always do.
 	 */
 	bool routed;
+	/*
+	 * The NAT is to see whole datagrams only, as Linux' does (nf_defrag): later fragments follow their first one
+	 * here, and are held until it comes. Else the NAT is asked about each.
+	 */
+	bool joins_fragments;
+};
+
+/* Datagrams of which fragments are under way, for joins_fragments; the oldest gives way. */
+#define LAB_GATE_DATAGRAMS 64u
+
+/* Nanoseconds: how long a first fragment is remembered, and a later one held (ipfrag_time is 30 s). */
+#define LAB_GATE_FRAGMENT_LIFE ADIT_SEC(30)
+
+/* Fragments held until their first one comes; the oldest is lost. */
+#define LAB_GATE_HELD_MAX 64u
+
+/* How the first fragment of a datagram went on. */
+struct lab_gate_datagram {
+	adit_time expire_at;
+	int side; /* it came from */
+	int out;
+	struct lab_flow key;
+	struct lab_flow to;
 };
 
 struct lab_frame {
@@ -100,6 +123,10 @@ struct lab_gate {
 	struct lab_icmp_limit limit;
 	struct adit_list ready; /* of struct lab_gate_kept */
 	struct adit_list waiting; /* for a neighbour */
+	struct adit_list held; /* later fragments, for their first one */
+	size_t n_held;
+	struct lab_gate_datagram datagrams[LAB_GATE_DATAGRAMS];
+	size_t next_datagram;
 	size_t kept;
 	struct lab_gate_kept *lent; /* what lab_gate_output() gave out last */
 	struct lab_gate_stats stats;

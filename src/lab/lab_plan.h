@@ -157,6 +157,10 @@ int lab_plan_find_node(const struct lab_plan *p, const char *name, size_t len);
 /* The node's first address of |family| on any port; NULL: none. */
 const struct adit_addr *lab_plan_addr(const struct lab_plan_node *n, uint8_t family);
 
+/* Router |node| has this NAT from now on, whatever the file said. EINVAL: |ret_error| says why, without a place. */
+ADIT_MUST_CHECK int lab_plan_set_species(struct lab_plan *p, unsigned node, const char *species,
+					 struct lab_plan_error *ret_error);
+
 struct lab_plan_route {
 	struct lab_plan_prefix to; /* len 0: everything */
 	struct adit_addr via;

@@ -174,13 +174,42 @@ size_t lab_plan_routes(const struct lab_plan *p, unsigned node, struct lab_plan_
 	return n + routes_of(p, node, 1, ret_routes + n, max - n);
 }
 
-bool lab_plan_check_species(struct lab_plan_reader *r, struct lab_plan_node *n, struct lab_plan_word at)
+/* What a router's species means for routes. NULL, or why it is none. */
+static const char *take_species(struct lab_plan_node *n, struct lab_species_error *why)
 {
 	struct lab_species_config cfg;
-	struct lab_species_error why;
 
-	if (lab_species_parse(n->species, &cfg, &why) < 0)
-		return lab_plan_refuse(r, at, why.text);
+	if (lab_species_parse(n->species, &cfg, why) < 0)
+		return why->text;
 	n->routed[0] = n->routed[1] = !cfg.is_linux && cfg.zoo.kind == LAB_ZOO_FIREWALL;
-	return true;
+	return NULL;
+}
+
+bool lab_plan_check_species(struct lab_plan_reader *r, struct lab_plan_node *n, struct lab_plan_word at)
+{
+	struct lab_species_error error;
+	const char *why = take_species(n, &error);
+
+	return !why || lab_plan_refuse(r, at, why);
+}
+
+int lab_plan_set_species(struct lab_plan *p, unsigned node, const char *species, struct lab_plan_error *ret_error)
+{
+	struct lab_plan_node *n = &p->nodes[node];
+	struct lab_species_error error;
+	const char *why = NULL;
+
+	if (n->kind == LAB_PLAN_HOST)
+		why = "it is a host";
+	else if (strlen(species) >= sizeof(n->species))
+		why = "this is too long for a species";
+	if (!why) {
+		n->kind = LAB_PLAN_NAT;
+		snprintf(n->species, sizeof(n->species), "%s", species);
+		why = take_species(n, &error);
+	}
+	if (!why)
+		return 0;
+	snprintf(ret_error->text, sizeof(ret_error->text), "%s", why);
+	return ADIT_EINVAL;
 }

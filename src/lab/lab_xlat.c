@@ -380,10 +380,11 @@ int lab_xlat_error(struct lab_frame *f, struct lab_packet *p, const struct lab_f
 	if (len == 0)
 		return ADIT_EPROTO;
 	/* At its end the quote gives way where the frame has no room to grow; its ports must stay. */
-	if (LAB_ETH + headers + len > room)
+	if (LAB_ETH + headers + len > room) {
+		if (room < LAB_ETH + headers + 8 + V6_HEADER + V6_FRAGMENT + 8)
+			return ADIT_EPROTO;
 		len = room - LAB_ETH - headers;
-	if (len < 8 + headers + V6_FRAGMENT + 8)
-		return ADIT_EPROTO;
+	}
 	if (to_v6)
 		start = lab_packet_pseudo_sum(&outer.src, &outer.dst, LAB_IP_ICMPV6, len);
 	lab_packet_put16(buf + 2, (uint16_t)~lab_packet_sum(buf, len, start));
