@@ -46,7 +46,8 @@ static int list_species(const char *only, bool json)
 	if (only) {
 		s = lab_species_find(only);
 		if (!s) {
-			fprintf(stderr, "adit-lab list: no species is called %s; `adit-lab list` shows them all\n", only);
+			fprintf(stderr, "adit-lab list: no species is called %s; `adit-lab list` shows them all\n",
+				only);
 			return BOX_EXIT_SPECIES;
 		}
 		print_species(s, json, true);

@@ -225,12 +225,9 @@ static void make_hosts(const struct box_net *n)
 				for (size_t j = 0; j < d->ports[k - 1].n_addrs && !a; j++)
 					if (d->ports[k - 1].addrs[j].family == (f ? ADIT_FAMILY_V6 : ADIT_FAMILY_V4))
 						a = &d->ports[k - 1].addrs[j];
-			if (a && used < sizeof(text) - 128) {
-				adit_addr_format(a, addr);
-				used += (size_t)snprintf(text + used, sizeof(text) - used, "%.*s %s\n",
-							 (int)strcspn(addr[0] == '[' ? addr + 1 : addr, "]"),
-							 addr[0] == '[' ? addr + 1 : addr, d->name);
-			}
+			if (a && used < sizeof(text) - 128)
+				used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %s\n",
+							 adit_addr_format(a, addr), d->name);
 		}
 	/* Without it there are addresses. */
 	(void)box_bottle_hosts(text);

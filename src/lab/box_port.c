@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lab/box_tun.h"
+
 static int set_int(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value));
@@ -80,7 +82,7 @@ int box_port_open(struct box_port *p, const char *name, const char **ret_what)
 		p->out[i].msg_hdr.msg_iov = &p->out_iov[i];
 		p->out[i].msg_hdr.msg_iovlen = 1;
 	}
-	what = box_port_setup(p);
+	what = box_tun_is(name) ? box_tun_open(p, name) : box_port_setup(p);
 	if (!what)
 		return 0;
 	*ret_what = what;
@@ -120,9 +122,27 @@ static void box_inbox_arm(struct box_inbox *in)
 	}
 }
 
+/* A read for each: there is no call for several. */
+static size_t take_tun(struct box_port *p, struct box_inbox *in)
+{
+	for (in->n = 0; in->n < BOX_BATCH; in->n++) {
+		size_t len = box_tun_read(p->fd, in->data[in->n] + BOX_HEADROOM, BOX_FRAME_MAX);
+
+		if (len == 0)
+			break;
+		in->msg[in->n].msg_len = (unsigned)len;
+		in->msg[in->n].msg_hdr = (struct msghdr){0}; /* no receive stamp */
+	}
+	p->stats.taken += in->n;
+	return in->n;
+}
+
 size_t box_port_take(struct box_port *p, struct box_inbox *in)
 {
 	int n;
+
+	if (p->is_tun)
+		return take_tun(p, in);
 
 	box_inbox_arm(in);
 	in->n = 0;
@@ -220,9 +240,25 @@ void box_port_give(struct box_port *p, const uint8_t *data, size_t len)
 		box_port_flush(p);
 }
 
+static void flush_tun(struct box_port *p)
+{
+	for (size_t i = 0; i < p->n_out; i++) {
+		bool given = box_tun_write(p->fd, p->out_iov[i].iov_base, p->out_iov[i].iov_len) == 0;
+
+		p->stats.given += given;
+		p->stats.refused += !given;
+	}
+	p->n_out = 0;
+}
+
 void box_port_flush(struct box_port *p)
 {
 	size_t done = 0;
+
+	if (p->is_tun) {
+		flush_tun(p);
+		return;
+	}
 
 	while (done < p->n_out) {
 		int n = sendmmsg(p->fd, p->out + done, (unsigned)(p->n_out - done), 0);

@@ -49,6 +49,8 @@ static int fill_site(const struct box_nat_config *box, const char *text, const s
 		out = a->family;
 	for (size_t i = 0; i < wan->n_addrs; i++)
 		if (wan->addrs[i].family == out) {
+			if (cfg->is_linux && site->wan_count == 1)
+				break; /* masquerading is to the first */
 			if (site->wan_count == LAB_ZOO_POOL_MAX)
 				return refuse(box->label, text, "its pool has too many addresses");
 			site->wan[site->wan_count++] = wan->addrs[i];

@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import ipaddress
 import random
 import select
 import socket
@@ -111,6 +112,7 @@ def refused(server):
 
 
 def ask(server, router):
+    server = str(ipaddress.ip_address(server))  # as the kernel writes it
     v6 = ":" in server
     for size in (1, 100, 1200, 9000, 40000):
         udp_echo(server, size)
