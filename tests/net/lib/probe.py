@@ -2,6 +2,8 @@
 
     probe.py serve                 UDP and TCP echo on port 7 of all addresses
     probe.py ask ADDRESS ROUTER    asks that server through the router ROUTER; prints "ok", or what went wrong
+    probe.py late PORT             takes datagrams until "end"; prints how many milliseconds each was under way
+    probe.py send ADDRESS PORT MBIT SECONDS    sends such ones, each with the time in it
 """
 
 import hashlib
@@ -126,9 +128,46 @@ def ask(server, router):
     print("ok")
 
 
+def late(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        s.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS: the kernel's own receive time
+        s.bind(("", port))
+        print("ready", flush=True)
+        delays = []
+        while True:
+            data, control, _, _ = s.recvmsg(2048, 256)
+            if data == b"end":
+                break
+            sec, nsec = struct.unpack("qq", control[0][2])
+            delays.append((sec * 10 ** 9 + nsec - struct.unpack_from("q", data)[0]) / 1e6)
+    print(" ".join(f"{d:.4f}" for d in delays), flush=True)
+
+
+def send(address, port, mbit, seconds):
+    size = 1400
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        s.connect((address, port))
+        for _ in range(3):  # the neighbours find each other
+            s.send(struct.pack("q", time.time_ns()).ljust(size, b"x"))
+            time.sleep(0.3)
+        begin = time.monotonic()
+        for i in range(int(mbit * 1e6 * seconds / 8 / size)):
+            while time.monotonic() < begin + i * size * 8 / (mbit * 1e6):
+                pass
+            s.send(struct.pack("q", time.time_ns()).ljust(size, b"x"))
+        time.sleep(0.2)
+        s.send(b"end")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve()
+    if sys.argv[1] == "late":
+        sys.exit(late(int(sys.argv[2])))
+    if sys.argv[1] == "send":
+        sys.exit(send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])))
     try:
         ask(sys.argv[2], sys.argv[3])
     except (AssertionError, OSError) as e:
