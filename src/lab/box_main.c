@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return box_usage(NULL, "a command is missing", NULL);
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
-		return help(argv[2]);
+		return help(argc > 2 && !is_help(argv[2]) ? argv[2] : NULL);
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("adit-lab " ADIT_VERSION);
 		return BOX_EXIT_OK;
