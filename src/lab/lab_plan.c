@@ -658,6 +658,7 @@ int lab_plan_parse(const char *text, size_t len, struct lab_plan *ret_plan, stru
 
 	memset(ret_plan, 0, sizeof(*ret_plan));
 	if (len > LAB_PLAN_TEXT_MAX || (len > 0 && memchr(text, 0, len))) {
+		r.line = 1;
 		fail(&r, (struct lab_plan_word){text, 0}, "expected text of at most %u KB", LAB_PLAN_TEXT_MAX >> 10);
 		return ADIT_EINVAL;
 	}

@@ -158,6 +158,14 @@ static void a_router_takes_another_species(void **state)
 	assert_int_equal(lab_plan_set_species(&plan, 0, "home", &error), ADIT_EINVAL);
 }
 
+static void bytes_that_are_no_text_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(lab_plan_parse("net\0n", 5, &plan, &error), ADIT_EINVAL);
+	assert_int_equal(error.at.line, 1);
+	assert_non_null(strstr(error.text, "expected text"));
+}
+
 static void every_truncation_is_read_within_its_bytes(void **state)
 {
 	(void)state;
@@ -179,6 +187,7 @@ int main(void)
 		cmocka_unit_test(a_host_goes_through_the_router_whose_inside_it_is_on),
 		cmocka_unit_test(nets_behind_routers_that_translate_nothing_are_known_outside),
 		cmocka_unit_test(a_router_takes_another_species),
+		cmocka_unit_test(bytes_that_are_no_text_are_refused),
 		cmocka_unit_test(every_truncation_is_read_within_its_bytes),
 	};
 
