@@ -463,7 +463,7 @@ static bool output_probe(struct punch *p, adit_time now, struct adit_out *ret_ou
 			pair_reschedule(p, pair, now);
 			continue;
 		}
-		if (is_own_port(p, pair, &remote))
+		if (now >= pair->full_until && is_own_port(p, pair, &remote))
 			ttl = 0;
 		if (!pair->was_sent)
 			p->stats.flows_opened++;
