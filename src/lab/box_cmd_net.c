@@ -165,8 +165,9 @@ int box_cmd_net(int argc, char **argv)
 	size_t len = 0;
 	int err = parse_args(&a, argc, argv);
 
-	if (!err)
-		err = read_file(a.file, &text, &len);
+	if (err || !a.file)
+		return err;
+	err = read_file(a.file, &text, &len);
 	if (err)
 		return err;
 	if (lab_plan_parse(text, len, &plan, &error) < 0) {

@@ -1,9 +1,11 @@
 /* From a plan to namespaces: links, addresses, routes, kernel routers. */
 #include <errno.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -280,13 +282,19 @@ static void write_rules(const struct lab_plan *p, const struct lab_plan_node *d,
 
 static int load_rules(const char *name, const char *text)
 {
-	FILE *nft = popen("nft -f -", "w");
-	int status;
+	int fd = memfd_create("rules", 0);
+	char path[32];
+	char *argv[] = {"nft", "-f", path, NULL};
+	size_t len = strlen(text);
+	pid_t pid;
+	int status = -1;
 
-	if (!nft)
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
 		return box_fail(name, "nft");
-	fputs(text, nft);
-	status = pclose(nft);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	if (posix_spawnp(&pid, "nft", NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) < 0)
+		status = -1;
+	close(fd);
 	if (status == 0)
 		return 0;
 	fprintf(stderr, "adit-lab: %s: nft has refused its rules; is nftables installed?\n", name);

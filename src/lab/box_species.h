@@ -8,9 +8,9 @@
 #define BOX_EXIT_SPECIES 3
 
 /*
- * Makes cfg->gate.nat of |text| for the addresses in cfg->gate.side, and sets what follows from it. The caller frees
+ * Makes box->gate.nat of |text| for the addresses in box->gate.side, and sets what follows from it. The caller frees
  * the NAT. Returns 0, or an exit code after having said why.
  */
-int box_species_make(struct box_nat_config *cfg, const char *text, uint64_t seed);
+int box_species_make(struct box_nat_config *box, const char *text, uint64_t seed);
 
 #endif

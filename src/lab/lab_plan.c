@@ -568,7 +568,7 @@ static bool parse_link(struct lab_plan_reader *r)
 	struct lab_plan_wire wire = {0};
 	struct lab_plan_port *port = NULL;
 	struct lab_plan_word w;
-	unsigned net;
+	unsigned net = 0;
 	int node;
 
 	if (!read_net(r, &net))
