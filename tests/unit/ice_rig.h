@@ -48,8 +48,8 @@ static inline void rig_init(struct rig *r, enum ice_role role, uint64_t seed)
 {
 	memset(r, 0, sizeof(*r));
 	r->now = ADIT_SEC(1);
-	r->cfg = (struct ice_config){
-		.role = role, .crypto = &crypto_gnutls, .rng = adit_rng_seeded_init(&r->rng, seed)};
+	r->cfg =
+		(struct ice_config){.role = role, .crypto = &crypto_gnutls, .rng = adit_rng_seeded_init(&r->rng, seed)};
 }
 
 static inline void rig_begin(struct rig *r)
