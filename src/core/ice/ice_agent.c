@@ -168,6 +168,11 @@ static void fail(struct ice_agent *a)
 	ice_set_state(a, ICE_FAILED);
 }
 
+static bool may_still_come(const struct ice_agent *a)
+{
+	return ice_pairs_is_active(a) || (a->is_gathering && !a->is_gathered);
+}
+
 /* When nothing more can come from ourselves: RFC 8863 keeps us patient, and then the peer has some time of grace. */
 static void give_up(struct ice_agent *a)
 {
@@ -180,11 +185,11 @@ static void give_up(struct ice_agent *a)
 		fail(a);
 	if (a->state != ICE_CHECKING)
 		return;
-	if (ice_pairs_is_active(a)) {
+	if (may_still_come(a)) {
 		a->grace_at = ADIT_NEVER;
 		return;
 	}
-	if (a->now < a->patience_at || (a->is_gathering && !a->is_gathered))
+	if (a->now < a->patience_at)
 		return;
 	if (a->grace_at == ADIT_NEVER)
 		a->grace_at = adit_time_add(a->now, ICE_GRACE);
@@ -196,7 +201,7 @@ static adit_time give_up_deadline(const struct ice_agent *a)
 {
 	if (a->state == ICE_CONNECTED && a->role == ICE_CONTROLLED)
 		return adit_time_add(a->valid_at, ICE_UNNOMINATED_MAX);
-	if (a->state != ICE_CHECKING || ice_pairs_is_active(a))
+	if (a->state != ICE_CHECKING || may_still_come(a))
 		return ADIT_NEVER;
 	if (a->grace_at != ADIT_NEVER)
 		return a->grace_at;
