@@ -166,7 +166,7 @@ struct ice_stats {
 	uint64_t dropped_answers; /* the queue was full */
 	uint64_t refused[ICE_REFUSALS]; /* the peer's candidates */
 	uint64_t early_dropped;
-	uint64_t pairs_dropped;
+	uint64_t pairs_dropped; /* for want of room, each time it was tried */
 };
 
 enum ice_state ice_agent_state(const struct ice_agent *a);
