@@ -226,6 +226,40 @@ static void a_487_switches_the_role(void **state)
 	assert_int_equal(rig_requests(&x, STUN_ATTR_ICE_CONTROLLED, 0), 1);
 }
 
+/* RFC 8445 7.3.1.1: the larger tiebreaker controls; equal ones are settled by who asks giving way. */
+static void the_larger_tiebreaker_controls(void **state)
+{
+	static const struct {
+		enum ice_role both;
+		int theirs; /* less, equal, greater than ours */
+		bool is_refused;
+	} cases[] = {
+		{ICE_CONTROLLING, -1, true}, {ICE_CONTROLLING, 0, true}, {ICE_CONTROLLING, 1, false},
+		{ICE_CONTROLLED, -1, false}, {ICE_CONTROLLED, 0, false}, {ICE_CONTROLLED, 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct adit_addr ax = rig_addr(1);
+		struct adit_addr ay = rig_addr(2);
+		struct ice_msg_check c;
+
+		begun(cases[i].both);
+		c = (struct ice_msg_check){.local = &y.a.cred,
+					   .remote = &x.a.cred,
+					   .role = cases[i].both,
+					   .tiebreaker = x.a.tiebreaker + (uint64_t)(int64_t)cases[i].theirs,
+					   .priority = 1};
+		assert_int_equal(rig_input(&x, &ax, &ay, buf,
+					   ice_msg_check(&c, &crypto_gnutls, (const uint8_t *)"twelve bytes", buf)),
+				 0);
+		assert_int_equal(rig_parse(last()).class, cases[i].is_refused ? STUN_ERROR : STUN_SUCCESS);
+		assert_int_equal(ice_agent_role(&x.a),
+				 cases[i].is_refused ? cases[i].both : ice_role_other(cases[i].both));
+		assert_int_equal(x.a.pairs[0].heard, !cases[i].is_refused);
+	}
+}
+
 static void a_peer_that_always_says_487_is_left_alone_in_the_end(void **state)
 {
 	(void)state;
@@ -511,6 +545,7 @@ int main(void)
 		cmocka_unit_test(an_answer_from_another_address_fails_the_pair),
 		cmocka_unit_test(a_mapped_address_that_is_new_is_a_peer_reflexive_candidate),
 		cmocka_unit_test(a_487_switches_the_role),
+		cmocka_unit_test(the_larger_tiebreaker_controls),
 		cmocka_unit_test(a_peer_that_always_says_487_is_left_alone_in_the_end),
 		cmocka_unit_test(another_error_fails_the_pair),
 		cmocka_unit_test(a_forged_check_moves_nothing_but_counters),
