@@ -105,3 +105,14 @@ def start_dns(lab, ns, port):
                               f"--txt-record=long.example.test,{txt}"], env=env)
     wait_until(lambda: _is_listening(ns, port, udp=True), 10, "dnsmasq listens: " + p.err())
     return p
+
+
+def start_stun(lab, ns, address, port):
+    """coturn as a STUN server alone."""
+    program, env = find("coturn", "usr/bin/turnserver")
+    top = lab.path("coturn")
+    os.makedirs(top)
+    p = Proc(lab, ns, "coturn", [program, "-n", "--stun-only", "-L", address, "-p", port, "--no-tls", "--no-dtls", "--no-cli",
+                                 "--log-file", "stdout", "--pidfile", top + "/pid", "--userdb", top + "/db"], env=env)
+    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "coturn listens: " + p.err())
+    return p

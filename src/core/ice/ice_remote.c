@@ -1,0 +1,225 @@
+#include "core/ice/ice_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+void ice_remote_clear(struct ice_agent *a)
+{
+	memset(a->remotes, 0, sizeof(a->remotes));
+	a->n_signalled = a->n_private = 0;
+	a->has_remote = a->is_remote_ended = false;
+	adit_bytes_wipe(&a->desc, sizeof(a->desc));
+}
+
+static struct ice_remote *remote_find(struct ice_agent *a, const struct adit_addr *addr)
+{
+	for (size_t i = 0; i < ICE_REMOTES_MAX; i++)
+		if (a->remotes[i].is_used && adit_addr_eq(&a->remotes[i].cand.addr, addr))
+			return &a->remotes[i];
+	return NULL;
+}
+
+static struct ice_remote *remote_room(struct ice_agent *a)
+{
+	for (size_t i = 0; i < ICE_REMOTES_MAX; i++)
+		if (!a->remotes[i].is_used)
+			return &a->remotes[i];
+	return NULL;
+}
+
+static int refuse(struct ice_agent *a, enum ice_refusal why)
+{
+	a->stats.refused[why]++;
+	return ADIT_EIGNORED;
+}
+
+/* In the same subnet as one of ours, as far as that can be told without its mask. */
+static bool is_near(const struct ice_agent *a, const struct adit_addr *addr)
+{
+	size_t prefix = adit_addr_is_v4(addr) ? 3 : 8;
+
+	for (size_t i = 0; i < ICE_BASES_MAX; i++) {
+		const struct ice_base *b = &a->bases[i];
+
+		if (b->is_used && !b->is_relayed && b->addr.family == addr->family &&
+		    memcmp(b->addr.ip, addr->ip, prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool was_checked(const struct ice_agent *a, const struct ice_remote *r)
+{
+	for (size_t i = 0; i < ICE_PAIRS_MAX; i++) {
+		const struct ice_pair *p = &a->pairs[i];
+
+		if (p->is_used && &a->remotes[p->remote] == r &&
+		    (p->first_at != ADIT_NEVER || p->txn.is_out || p->heard > 0))
+			return true;
+	}
+	return false;
+}
+
+static void remote_drop(struct ice_agent *a, struct ice_remote *r)
+{
+	uint8_t index = (uint8_t)(r - a->remotes);
+
+	for (size_t i = 0; i < ICE_PAIRS_MAX; i++)
+		if (a->pairs[i].is_used && a->pairs[i].remote == index)
+			a->pairs[i].is_used = false;
+	r->is_used = false;
+}
+
+/*
+ * May one more private address be checked? Three ever are, so that nobody searches the user's network through us; one
+ * in our own subnet takes the place of one that was not tried yet.
+ */
+static bool private_admit(struct ice_agent *a, const struct adit_addr *addr)
+{
+	if (a->n_private < a->cfg.private_max) {
+		a->n_private++;
+		return true;
+	}
+	if (!is_near(a, addr))
+		return false;
+	for (size_t i = 0; i < ICE_REMOTES_MAX; i++) {
+		struct ice_remote *r = &a->remotes[i];
+
+		if (!r->is_used || !ice_candidate_is_private(&r->cand.addr) || is_near(a, &r->cand.addr) ||
+		    was_checked(a, r))
+			continue;
+		remote_drop(a, r);
+		a->stats.refused[ICE_REFUSED_PRIVATE]++;
+		return true;
+	}
+	return false;
+}
+
+static int remote_check(struct ice_agent *a, const struct ice_candidate *c)
+{
+	enum ice_refusal why = ice_candidate_judge(&c->addr, a->cfg.allow_loopback);
+
+	if (why != ICE_REFUSED_NOT)
+		return refuse(a, why);
+	if (c->component != 1)
+		return refuse(a, ICE_REFUSED_COMPONENT);
+	if (a->is_remote_ended)
+		return refuse(a, ICE_REFUSED_LATE);
+	if (c->ufrag && a->has_remote &&
+	    (c->ufrag_len != strlen(a->desc.cred.ufrag) || memcmp(c->ufrag, a->desc.cred.ufrag, c->ufrag_len) != 0))
+		return refuse(a, ICE_REFUSED_LATE);
+	return 0;
+}
+
+/* RFC 8838 11: what was learnt keeps its priority, as its pairs have it already. */
+static void remote_confirm(struct ice_remote *r, const struct ice_candidate *c)
+{
+	uint32_t priority = r->cand.priority;
+
+	r->is_signalled = true;
+	r->cand = *c;
+	r->cand.priority = priority;
+	r->cand.ufrag = NULL;
+}
+
+int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c)
+{
+	struct ice_remote *r;
+
+	if (now > a->now)
+		a->now = now;
+	if (ice_is_over(a) || remote_check(a, c) < 0)
+		return ADIT_EIGNORED;
+	r = remote_find(a, &c->addr);
+	if (r && r->is_signalled)
+		return refuse(a, ICE_REFUSED_AGAIN);
+	if (a->n_signalled == ICE_SIGNALLED_MAX)
+		return refuse(a, ICE_REFUSED_FULL);
+	if (r) {
+		a->n_signalled++;
+		remote_confirm(r, c);
+		return 0;
+	}
+	if (ice_candidate_is_private(&c->addr) && !private_admit(a, &c->addr))
+		return refuse(a, ICE_REFUSED_PRIVATE);
+	r = remote_room(a);
+	if (!r)
+		return refuse(a, ICE_REFUSED_FULL);
+	a->n_signalled++;
+	*r = (struct ice_remote){.is_used = true, .is_signalled = true, .cand = *c};
+	r->cand.ufrag = NULL;
+	ice_pairs_make(a);
+	return 0;
+}
+
+void ice_agent_end_remote(struct ice_agent *a, adit_time now)
+{
+	a->is_remote_ended = true;
+	ice_agent_tick(a, now);
+}
+
+/* One that was learnt, and over which nothing came to be. */
+static bool is_hopeless(const struct ice_agent *a, const struct ice_remote *r)
+{
+	bool any = false;
+
+	if (r->is_signalled)
+		return false;
+	for (size_t i = 0; i < ICE_PAIRS_MAX; i++) {
+		const struct ice_pair *p = &a->pairs[i];
+
+		if (!p->is_used || &a->remotes[p->remote] != r)
+			continue;
+		if (p->state != ICE_PAIR_FAILED || p->queued > 0)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static struct ice_remote *learnt_room(struct ice_agent *a)
+{
+	struct ice_remote *hopeless = NULL;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ICE_REMOTES_MAX; i++) {
+		struct ice_remote *r = &a->remotes[i];
+
+		if (!r->is_used || r->is_signalled)
+			continue;
+		n++;
+		if (is_hopeless(a, r))
+			hopeless = r;
+	}
+	if (n < ICE_LEARNT_MAX)
+		return remote_room(a);
+	if (hopeless)
+		remote_drop(a, hopeless);
+	return hopeless;
+}
+
+size_t ice_remote_learn(struct ice_agent *a, const struct adit_addr *addr, uint32_t priority)
+{
+	struct ice_remote *r = remote_find(a, addr);
+	enum ice_refusal why = ice_candidate_judge(addr, a->cfg.allow_loopback);
+
+	if (r)
+		return (size_t)(r - a->remotes);
+	if (why == ICE_REFUSED_NOT && ice_candidate_is_private(addr) && !private_admit(a, addr))
+		why = ICE_REFUSED_PRIVATE;
+	if (why == ICE_REFUSED_NOT) {
+		r = learnt_room(a);
+		why = r ? ICE_REFUSED_NOT : ICE_REFUSED_FULL;
+	}
+	if (!r) {
+		(void)refuse(a, why);
+		return ICE_REMOTES_MAX;
+	}
+	*r = (struct ice_remote){.is_used = true,
+				 .cand = {.type = ICE_PRFLX, .component = 1, .priority = priority, .addr = *addr}};
+	/* RFC 8445 7.3.1.3: like no other's; the star is in nobody's alphabet. */
+	snprintf(r->cand.foundation, sizeof(r->cand.foundation), "*%u", ++a->learnt);
+	return (size_t)(r - a->remotes);
+}

@@ -1,0 +1,181 @@
+/* What a peer may name, and how much of it is ever checked. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "ice_rig.h"
+
+static struct rig x;
+static struct rig y;
+
+/* x knows the credentials of y, and none of its candidates. */
+static void described(void)
+{
+	struct ice_remote_desc desc;
+
+	rig_pair(&x, ICE_CONTROLLING, &y, ICE_CONTROLLED);
+	desc = (struct ice_remote_desc){.cred = *ice_agent_cred(&y.a)};
+	assert_int_equal(ice_agent_set_remote(&x.a, x.now, &desc), 0);
+}
+
+static int add(const char *text)
+{
+	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = 100};
+	static unsigned foundation;
+
+	/* Alike ones would be held back until one of them is done (RFC 8445 6.1.2.6). */
+	snprintf(c.foundation, sizeof(c.foundation), "%u", ++foundation);
+	assert_int_equal(adit_addr_parse(text, strlen(text), &c.addr), 0);
+	return ice_agent_add_remote(&x.a, x.now, &c);
+}
+
+static unsigned refused(enum ice_refusal why)
+{
+	return (unsigned)x.a.stats.refused[why];
+}
+
+/* To how many addresses has x sent? */
+static unsigned targets(void)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < x.n; i++) {
+		bool again = false;
+
+		for (size_t k = 0; k < i; k++)
+			again |= adit_addr_eq(&x.log[k].remote, &x.log[i].remote);
+		n += !again;
+	}
+	return n;
+}
+
+static void ten_thousand_candidates_are_thirty(void **state)
+{
+	char text[64];
+
+	(void)state;
+	described();
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "203.0.%u.%u:5000", i / 250, i % 250 + 1);
+		(void)!add(text);
+	}
+	assert_int_equal(x.a.n_signalled, ICE_SIGNALLED_MAX);
+	assert_int_equal(refused(ICE_REFUSED_FULL), 10000 - ICE_SIGNALLED_MAX);
+	rig_run(&x, ADIT_SEC(60));
+	assert_int_equal(targets(), ICE_SIGNALLED_MAX);
+	assert_true(x.n <= ICE_SIGNALLED_MAX * ICE_RC);
+}
+
+static void nothing_is_sent_to_loopback_multicast_any_or_port_0(void **state)
+{
+	static const char *const bad[] = {
+		"127.0.0.1:22", "[::1]:22",    "224.0.0.251:5353",      "255.255.255.255:9",   "0.0.0.0:9",
+		"203.0.113.1",  "[ff02::1]:9", "[::ffff:127.0.0.1]:22", "[::ffff:10.0.0.1]:22"};
+
+	(void)state;
+	described();
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(add(bad[i]), ADIT_EIGNORED);
+	rig_run(&x, ADIT_SEC(10));
+	assert_int_equal(x.n, 0);
+	assert_int_equal(refused(ICE_REFUSED_LOOPBACK), 3);
+	assert_int_equal(refused(ICE_REFUSED_MULTICAST), 3);
+	assert_int_equal(refused(ICE_REFUSED_ANY), 1);
+	assert_int_equal(refused(ICE_REFUSED_PORT), 1);
+	assert_int_equal(refused(ICE_REFUSED_OBSOLETE), 1);
+}
+
+/* DESIGN 3 */
+static void at_most_three_private_addresses_are_checked(void **state)
+{
+	char text[64];
+
+	(void)state;
+	described();
+	for (unsigned i = 1; i < 200; i++) {
+		snprintf(text, sizeof(text), i % 3 ? "10.0.0.%u:80" : i % 2 ? "169.254.0.%u:80" : "100.64.0.%u:80", i);
+		(void)!add(text);
+		rig_run(&x, ADIT_MS(100));
+	}
+	rig_run(&x, ADIT_SEC(60));
+	assert_int_equal(targets(), ICE_PRIVATE_MAX);
+	assert_int_equal(refused(ICE_REFUSED_PRIVATE), 199 - ICE_PRIVATE_MAX);
+}
+
+static void a_neighbour_takes_the_place_of_a_stranger_not_yet_tried(void **state)
+{
+	struct adit_addr lan = adit_addr_v4(192, 168, 7, 2, 5000);
+
+	(void)state;
+	described();
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &lan, ICE_IFACE_NORMAL), 0);
+	assert_int_equal(add("172.17.0.1:5000"), 0);
+	assert_int_equal(add("172.18.0.1:5000"), 0);
+	assert_int_equal(add("172.19.0.1:5000"), 0);
+	assert_int_equal(add("172.20.0.1:5000"), ADIT_EIGNORED);
+	assert_int_equal(add("192.168.7.9:5000"), 0);
+	rig_run(&x, ADIT_SEC(60));
+	assert_int_equal(targets(), 3);
+	/* Once they are tried it is too late. */
+	assert_int_equal(add("192.168.7.10:5000"), ADIT_EIGNORED);
+}
+
+static void a_candidate_of_another_generation_or_component_is_not_used(void **state)
+{
+	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = 1, .foundation = "1"};
+
+	(void)state;
+	described();
+	c.addr = rig_addr(2);
+	c.ufrag = "else";
+	c.ufrag_len = 4;
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), ADIT_EIGNORED);
+	c.ufrag = y.a.cred.ufrag;
+	c.ufrag_len = ICE_UFRAG_LEN;
+	c.component = 2;
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), ADIT_EIGNORED);
+	c.component = 1;
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), 0);
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), ADIT_EIGNORED);
+	assert_int_equal(refused(ICE_REFUSED_AGAIN), 1);
+	ice_agent_end_remote(&x.a, x.now);
+	assert_int_equal(add("203.0.113.5:5000"), ADIT_EIGNORED); /* RFC 8838 13 */
+	assert_int_equal(refused(ICE_REFUSED_LATE), 2);
+}
+
+/* RFC 8838 11 */
+static void a_signalled_candidate_that_was_learnt_keeps_its_priority(void **state)
+{
+	struct ice_candidate c = {.type = ICE_SRFLX, .component = 1, .priority = 42, .foundation = "9"};
+	struct adit_addr ax = rig_addr(1);
+	struct ice_msg_check check;
+	uint8_t buf[ICE_MSG_MAX];
+
+	(void)state;
+	described();
+	c.addr = rig_addr(7);
+	check = (struct ice_msg_check){
+		.local = &y.a.cred, .remote = &x.a.cred, .role = ICE_CONTROLLED, .priority = 1862270975};
+	assert_int_equal(rig_input(&x, &ax, &c.addr, buf,
+				   ice_msg_check(&check, &crypto_gnutls, (const uint8_t *)"twelve bytes", buf)),
+			 0);
+	assert_int_equal(x.a.remotes[0].cand.type, ICE_PRFLX);
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), 0);
+	assert_int_equal(x.a.remotes[0].cand.type, ICE_SRFLX);
+	assert_int_equal(x.a.remotes[0].cand.priority, 1862270975);
+	assert_false(x.a.remotes[1].is_used);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ten_thousand_candidates_are_thirty),
+		cmocka_unit_test(nothing_is_sent_to_loopback_multicast_any_or_port_0),
+		cmocka_unit_test(at_most_three_private_addresses_are_checked),
+		cmocka_unit_test(a_neighbour_takes_the_place_of_a_stranger_not_yet_tried),
+		cmocka_unit_test(a_candidate_of_another_generation_or_component_is_not_used),
+		cmocka_unit_test(a_signalled_candidate_that_was_learnt_keeps_its_priority),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
