@@ -488,7 +488,8 @@ static size_t write_pmp_map(struct portmap *p)
 {
 	uint32_t lifetime = p->state == PORTMAP_DELETE ? 0 : p->cfg.lifetime;
 
-	portmap_pmp_write_map(p->cfg.own.port, p->external.port ? p->external.port : p->cfg.want_port, lifetime, p->out);
+	portmap_pmp_write_map(p->cfg.own.port, p->external.port ? p->external.port : p->cfg.want_port, lifetime,
+			      p->out);
 	p->map_is_out = true;
 	p->has_sent = p->state != PORTMAP_DELETE;
 	p->asked_at = p->now;

@@ -2,12 +2,10 @@
  * Port mapping: one UDP port of this host, made reachable from outside by asking the router for it.
  *
  * Start here. portmap_init() asks PCP (RFC 6887); a router that speaks NAT-PMP only (RFC 6886) is found and asked that
- * way, for IPv4. portmap_input(), _tick(), _deadline(), _output(), _event() as in base/machine.h. The mapping is renewed,
- * made again after the router has restarted, and deleted by portmap_end(). For IPv6 the same opens a pinhole in the
- * router's firewall. Words:
- *   gateway     the router that is asked; nobody else's datagrams are looked at
- *   own         this host's address and the port that is mapped; requests leave from that address
- *   external    where the world reaches it
+ * way, for IPv4. portmap_input(), _tick(), _deadline(), _output(), _event() as in base/machine.h. The mapping is
+ * renewed, made again after the router has restarted, and deleted by portmap_end(). For IPv6 the same opens a pinhole
+ * in the router's firewall. Words: gateway     the router that is asked; nobody else's datagrams are looked at own this
+ * host's address and the port that is mapped; requests leave from that address external    where the world reaches it
  *   epoch       the router's seconds since it has its mappings; where it does not fit the own clock they are gone
  *   nonce       who knows it may renew and delete the mapping (PCP)
  *   news        what the router tells everybody in its network, by multicast
@@ -36,8 +34,8 @@ struct portmap_config {
 	uint16_t want_port; /* external; 0: the same as inside */
 	uint32_t lifetime; /* seconds to ask for; 0: PORTMAP_LIFETIME */
 	/*
-	 * The machine opens the sockets |sock| (questions; any port) and |sock| + 1 (news; port 5350, to be opened so that
-	 * others on this host can have it too: SO_REUSEADDR). It does without the second where that fails.
+	 * The machine opens the sockets |sock| (questions; any port) and |sock| + 1 (news; port 5350, to be opened so
+	 * that others on this host can have it too: SO_REUSEADDR). It does without the second where that fails.
 	 */
 	uint32_t sock;
 	struct adit_rng rng;

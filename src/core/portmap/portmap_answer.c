@@ -125,7 +125,8 @@ static int input_pcp(struct portmap *p, const struct adit_dgram *d)
 
 static uint32_t error_seconds(uint16_t result)
 {
-	return result == PORTMAP_PMP_NETWORK || result == PORTMAP_PMP_RESOURCES ? PORTMAP_ERROR_SHORT : PORTMAP_ERROR_LONG;
+	return result == PORTMAP_PMP_NETWORK || result == PORTMAP_PMP_RESOURCES ? PORTMAP_ERROR_SHORT
+										: PORTMAP_ERROR_LONG;
 }
 
 /* "Unsupported": to a PCP question it means that the router speaks NAT-PMP (RFC 6886 3.5, RFC 6887 A). */

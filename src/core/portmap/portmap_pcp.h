@@ -1,9 +1,10 @@
 /*
  * PCP (RFC 6887) on the wire: the MAP request for UDP, and the answers to it and ANNOUNCE.
  *
- * No option is sent: with PREFER_FAILURE a taken port would be an error where any other port is as good, and THIRD_PARTY
- * maps for others. An answer that carries an option of the kind that must be understood (THIRD_PARTY, FILTER) is not an
- * answer to our request, and malformed; PREFER_FAILURE changes nothing in an answer and is passed over.
+ * No option is sent: with PREFER_FAILURE a taken port would be an error where any other port is as good, and
+ * THIRD_PARTY maps for others. An answer that carries an option of the kind that must be understood (THIRD_PARTY,
+ * FILTER) is not an answer to our request, and malformed; PREFER_FAILURE changes nothing in an answer and is passed
+ * over.
  */
 #ifndef ADIT_PORTMAP_PCP_H
 #define ADIT_PORTMAP_PCP_H
