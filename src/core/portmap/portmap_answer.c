@@ -46,9 +46,12 @@ static adit_dur spread(struct portmap *p)
 /* RFC 6887 14.1: no nonce protects it, so it can only make us ask. */
 static int announce(struct portmap *p, const struct adit_dgram *d, const struct portmap_pcp_answer *a)
 {
-	if (d->sock != p->cfg.sock + 1 || a->result != PORTMAP_PCP_SUCCESS || p->protocol == PORTMAP_PMP)
+	if (d->sock != p->cfg.sock + 1 || a->result != PORTMAP_PCP_SUCCESS)
 		return unexpected(p);
-	if (!epoch_note(p, a->epoch, portmap_pcp_epoch_fits) || p->state == PORTMAP_ASK)
+	/* A router with both tells of its restart in PCP alone; NAT-PMP's answer has the epoch that counts here. */
+	if (p->protocol == PORTMAP_PMP)
+		portmap_hint(p, spread(p));
+	else if (!epoch_note(p, a->epoch, portmap_pcp_epoch_fits) || p->state == PORTMAP_ASK)
 		portmap_hint(p, spread(p));
 	return 0;
 }
