@@ -116,3 +116,46 @@ def start_stun(lab, ns, address, port):
                                  "--log-file", "stdout", "--pidfile", top + "/pid", "--userdb", top + "/db"], env=env)
     wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "coturn listens: " + p.err())
     return p
+
+
+def start_miniupnpd(lab, ns, address, tables=True):
+    """A home router's port mapping daemon (PCP, NAT-PMP); |address| is what it says the world sees. Its rules go to the
+    table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
+    program, env = find("miniupnpd", "usr/sbin/miniupnpd")
+    if tables:
+        ns.run(["nft", "-f", "-"], input="""
+            table inet filter { chain miniupnpd { }
+            }
+            insert rule inet filter forward jump miniupnpd
+            table inet upnp_nat {
+                chain prerouting_miniupnpd { }
+                chain postrouting_miniupnpd { }
+                chain pre { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd
+                }
+                chain post { type nat hook postrouting priority 100; policy accept; jump postrouting_miniupnpd
+                }
+            }""")
+    config = lab.path("miniupnpd.conf")
+    with open(config, "w") as f:
+        f.write(f"""
+ext_ifname=wan
+ext_ifname6=wan
+ext_ip={address}
+listening_ip=lan
+enable_natpmp=yes
+enable_upnp=no
+min_lifetime=1
+max_lifetime=86400
+system_uptime=no
+upnp_table_name=filter
+upnp_nat_table_name=upnp_nat
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+uuid=00000000-0000-0000-0000-000000000001
+allow 1024-65535 0.0.0.0/0 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+""")
+    p = Proc(lab, ns, "miniupnpd", [program, "-d", "-f", config, "-P", lab.path("miniupnpd.pid")], env=env)
+    wait_until(lambda: p.is_running() and _is_listening(ns, 5351, udp=True), 10, "miniupnpd listens: " + p.err())
+    return p
