@@ -82,7 +82,7 @@ static int open_socket(int type)
 }
 
 /* As long an answer as a mediator's, so that the copying is the same. */
-static int echo(const char *ip, const char *port)
+_Noreturn static void echo(const char *ip, const char *port)
 {
 	struct sockaddr_in a = parse(ip, port);
 	int fd = open_socket(0);
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 	int flight = argc > 5 ? atoi(argv[5]) : 32;
 
 	if (argc == 4 && strcmp(argv[1], "echo") == 0)
-		return echo(argv[2], argv[3]);
+		echo(argv[2], argv[3]);
 	if (argc < 3 || sockets < 1 || sockets > SOCKETS_MAX || seconds < 1 || flight < 1) {
 		fprintf(stderr, "usage: stun_load ADDR PORT [SOCKETS [SECONDS [FLIGHT]]] | stun_load echo ADDR PORT\n");
 		return 2;
