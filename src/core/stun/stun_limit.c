@@ -14,7 +14,7 @@ void stun_limit_init(struct stun_limit *l, adit_time now, struct stun_limit_slot
 	l->interval = rate ? ADIT_SEC(1) / rate : 0;
 	l->depth = l->interval * burst;
 	memcpy(l->key, key, sizeof(l->key));
-	for (size_t i = 0; i < n_slots; i++)
+	for (size_t i = 0; rate && i < n_slots; i++)
 		slots[i] = (struct stun_limit_slot){.due = now};
 }
 
