@@ -17,6 +17,10 @@ _adit_options() {
 	ticket) printf '%s ' --single --json ;;
 	status) printf '%s ' --watch --json ;;
 	id) printf '%s ' --json ;;
+	mediator)
+		printf '%s ' --listen --public --alt-port --rate --json --quiet --verbose --help
+		return
+		;;
 	udphp)
 		printf '%s ' --connect --listen --debug --help
 		return
@@ -36,14 +40,14 @@ _adit_value() {
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
 	--peer) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-	--port | --linger | --timeout) COMPREPLY=() ;;
+	--port | --linger | --timeout | --listen | --public | --alt-port | --rate) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }
 
 _adit() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='serve connect pipe ticket id peer status udphp help'
+	local commands='serve connect pipe ticket id peer status mediator udphp help'
 	local command=${COMP_WORDS[1]} words='' i n=0
 
 	COMPREPLY=()

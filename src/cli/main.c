@@ -21,6 +21,7 @@ static const struct cli_row rows[] = {
 	{"ticket", "show, make, list and revoke this machine's tickets", CLI_FOR_TICKET, cmd_ticket, NULL},
 	{"id", "print this machine's public key", CLI_FOR_ID, cmd_id, NULL},
 	{"peer", "save the tickets of others, with how to meet", CLI_FOR_PEER, cmd_peer, NULL},
+	{"mediator", "introduce peers to each other, and be a STUN server", 0, NULL, cmd_mediator},
 	{"udphp", "udphp.py's protocol to an old peer", 0, NULL, cmd_udphp},
 	{"help", "show the manual of a command", CLI_FOR_HELP, cmd_help, NULL},
 };

@@ -23,4 +23,36 @@
  */
 #define STUN_INTEGRITY_MSG_MAX 2048
 
+/* ---- the server ---- */
+
+/*
+ * What a Binding request without PADDING is answered with at most. A request has 20 bytes, so a forged one is made four
+ * times as long at worst; with UDP and IPv4 counted, 108 for 48.
+ */
+#define STUN_SERVER_ANSWER_MAX 80
+/* With PADDING (RFC 5780 7.6): never longer than the request, nor than this: an Ethernet frame and the next multiple
+ * of 4. */
+#define STUN_SERVER_PADDED_MAX 1504
+/* Longer requests are not looked at. PADDING of 1500 bytes in a request fits. */
+#define STUN_SERVER_REQUEST_MAX 2048
+/* A request of RFC 3489 is copied first; its clients send 28 bytes. */
+#define STUN_SERVER_CLASSIC_MAX 128
+/* UNKNOWN-ATTRIBUTES lists so many at most: then the answer stays within its 80 bytes. */
+#define STUN_SERVER_UNKNOWN_MAX 6
+
+#define STUN_SERVER_RATE         10 /* answers a second for one source network, beyond the burst */
+#define STUN_SERVER_BURST        200 /* a whole behaviour discovery takes about 20 */
+#define STUN_SERVER_CHANGE_RATE  1 /* the same for answers from another address or to another port, without a cookie */
+#define STUN_SERVER_CHANGE_BURST 12 /* two clients' discoveries, with retransmissions */
+
+/* Buckets of the limits: 16 bytes each. A day of a busy server sees fewer networks at once. */
+#define STUN_SERVER_NETS        65536
+#define STUN_SERVER_CHANGE_NETS 4096
+
+#define STUN_LIMIT_WAYS     4 /* buckets in one set: 64 bytes, a cache line */
+#define STUN_LIMIT_V4_BYTES 3 /* a /24 */
+#define STUN_LIMIT_V6_BYTES 7 /* a /56: what one customer gets, RFC 6177 */
+
+#define STUN_COOKIE_LIFE ADIT_SEC(64) /* a cookie is good for this long at least, and twice as long at most */
+
 #endif

@@ -46,7 +46,10 @@ enum stun_method {
 /* IANA stun-parameters; the values' shapes are in stun_attr.h. */
 enum stun_attr_type {
 	STUN_ATTR_MAPPED_ADDRESS = 0x0001,
+	STUN_ATTR_RESPONSE_ADDRESS = 0x0002, /* RFC 3489 only, as the next but one and two */
 	STUN_ATTR_CHANGE_REQUEST = 0x0003,
+	STUN_ATTR_SOURCE_ADDRESS = 0x0004,
+	STUN_ATTR_CHANGED_ADDRESS = 0x0005,
 	STUN_ATTR_USERNAME = 0x0006,
 	STUN_ATTR_MESSAGE_INTEGRITY = 0x0008,
 	STUN_ATTR_ERROR_CODE = 0x0009,
@@ -83,6 +86,7 @@ enum stun_attr_type {
 	STUN_ATTR_ICE_CONTROLLING = 0x802a,
 	STUN_ATTR_RESPONSE_ORIGIN = 0x802b,
 	STUN_ATTR_OTHER_ADDRESS = 0x802c,
+	STUN_ATTR_ADIT_COOKIE = 0xfad0, /* ours: stun_server.h */
 };
 
 /* Types from here on may be ignored by who does not know them. */

@@ -29,6 +29,11 @@ def _is_listening(ns, port, udp=False):
     return ns.run(["ss", "-Hlun" if udp else "-Hltn", f"sport = {port}"]).stdout.strip()
 
 
+def command(name, program):
+    """A client: (its path, its environment)."""
+    return _find(name, program)
+
+
 def start_nginx(lab, ns, port, root):
     """Serves the files below |root|."""
     program, env = find("nginx", "usr/sbin/nginx")

@@ -1,0 +1,575 @@
+#include "core/meet/meet_client.h"
+
+#include <string.h>
+
+#include "core/stun/stun_attr.h"
+
+static const char salt_label[] = "adit rendezvous ";
+
+static const char *const state_names[] = {"idle", "asking", "proving", "held", "refreshing", "backoff", "done"};
+
+static void set_state(struct meet_client *c, struct meet_entry *e, enum meet_state state)
+{
+	if (e->state != state)
+		adit_trace(c->cfg.log, ADIT_LOG_DECIDE, "meet mediator=%u from=%s to=%s", (unsigned)(e - c->entries),
+			   state_names[e->state], state_names[state]);
+	e->state = state;
+}
+
+static bool is_under_way(const struct meet_entry *e)
+{
+	return e->state == MEET_STATE_ASKING || e->state == MEET_STATE_PROVING || e->state == MEET_STATE_REFRESHING;
+}
+
+void meet_client_init(struct meet_client *c, adit_time now, const struct meet_client_config *cfg)
+{
+	memset(c, 0, sizeof(*c));
+	c->cfg = *cfg;
+	c->now = now;
+	meet_sealer_init(&c->sealer, cfg->meet_crypto, cfg->crypto, cfg->k);
+}
+
+void meet_client_done(struct meet_client *c)
+{
+	meet_sealer_done(&c->sealer);
+	adit_bytes_wipe(c, sizeof(*c));
+}
+
+int meet_client_add(struct meet_client *c, const char *name, const struct adit_addr *addr)
+{
+	char info[sizeof(salt_label) + MEET_NAME_MAX];
+	size_t len = strnlen(name, MEET_NAME_MAX + 1);
+	struct meet_entry *e = &c->entries[c->n];
+
+	if (c->n == MEET_MEDIATORS_MAX || len > MEET_NAME_MAX)
+		return ADIT_EFULL;
+	memcpy(info, salt_label, sizeof(salt_label) - 1);
+	memcpy(info + sizeof(salt_label) - 1, name, len);
+	c->cfg.crypto->hkdf_sha256(c->cfg.k, MEET_K_LEN, info, sizeof(salt_label) - 1 + len, e->salt, MEET_SALT_LEN);
+	meet_id_make(c->cfg.meet_crypto, c->cfg.key, e->salt, e->id);
+	e->addr = *addr;
+	e->backoff = MEET_BACKOFF;
+	e->wake_at = e->retry_at = ADIT_NEVER;
+	return (int)c->n++;
+}
+
+void meet_client_set_utc(struct meet_client *c, adit_time now, adit_utc utc)
+{
+	c->now = c->utc_base = now;
+	c->utc = utc;
+}
+
+static adit_utc utc_now(const struct meet_client *c)
+{
+	return c->utc + (c->now - c->utc_base);
+}
+
+static void push_event(struct meet_client *c, struct meet_event ev)
+{
+	if (c->events_n == MEET_EVENTS)
+		return; /* nobody looks; states tell all the same */
+	c->events[(c->events_first + c->events_n++) % MEET_EVENTS] = ev;
+}
+
+/* A new request: its own transaction, sent at once. */
+static void begin(struct meet_client *c, struct meet_entry *e, enum meet_state state)
+{
+	set_state(c, e, state);
+	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
+	e->tries = 1;
+	e->rto = MEET_RTO;
+	e->sent_at = c->now;
+	e->retry_at = adit_time_add(c->now, e->rto);
+	e->wake_at = ADIT_NEVER;
+	e->want_send = true;
+}
+
+static void rest(struct meet_client *c, struct meet_entry *e, enum meet_state state, adit_time wake_at)
+{
+	e->cookies = 0;
+	set_state(c, e, state);
+	e->want_send = false;
+	e->retry_at = ADIT_NEVER;
+	e->wake_at = wake_at;
+}
+
+/* A little earlier or later, so that the peers of a restarted mediator do not come back in one instant. */
+static adit_time jittered(struct meet_client *c, adit_dur d)
+{
+	return adit_time_add(c->now, d - d / 8 + adit_rng_below(&c->cfg.rng, d / 8));
+}
+
+static void start_next(struct meet_client *c, const struct meet_entry *after)
+{
+	size_t i = (size_t)(after - c->entries) + 1;
+
+	if (c->cfg.role == MEET_CONNECT && i < c->n && c->entries[i].state == MEET_STATE_IDLE)
+		c->entries[i].wake_at = c->now;
+}
+
+static void give_up(struct meet_client *c, struct meet_entry *e, unsigned code)
+{
+	unsigned number = (unsigned)(e - c->entries);
+
+	if (e->was_held)
+		push_event(c, (struct meet_event){.kind = MEET_EVENT_LOST, .mediator = number});
+	e->was_held = false;
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_SILENT, .mediator = number, .code = code});
+	rest(c, e, MEET_STATE_BACKOFF, jittered(c, e->backoff));
+	e->backoff = e->backoff * 2 < MEET_BACKOFF_MAX ? e->backoff * 2 : MEET_BACKOFF_MAX;
+	start_next(c, e);
+}
+
+void meet_client_serve(struct meet_client *c, adit_time now)
+{
+	c->now = now;
+	for (size_t i = 0; i < c->n; i++)
+		begin(c, &c->entries[i], MEET_STATE_ASKING);
+}
+
+/* Sealed anew for each mediator and each transaction: ids differ, and an answer fits one question only. */
+static int seal_offer(struct meet_client *c, struct meet_entry *e)
+{
+	struct meet_offer *o = &c->answer; /* the connect side's own offer waits here until the answer replaces it */
+	int len;
+
+	o->stamp = utc_now(c);
+	o->rtt = (uint32_t)(e->rtt / ADIT_US(1));
+	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_OFFER, e->id, e->txid, o, e->sealed);
+	e->sealed_len = len > 0 ? (size_t)len : 0;
+	return len;
+}
+
+int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_offer *offer)
+{
+	uint8_t plain[MEET_PLAIN_MAX];
+	int len = meet_offer_encode(offer, plain);
+
+	adit_bytes_wipe(plain, sizeof(plain));
+	if (len < 0)
+		return len;
+	c->now = now;
+	c->answer = *offer;
+	for (size_t i = 0; i < c->n; i++)
+		rest(c, &c->entries[i], MEET_STATE_IDLE, adit_time_add(now, i * MEET_FAILOVER));
+	meet_client_tick(c, now);
+	return 0;
+}
+
+void meet_client_stop(struct meet_client *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
+		c->entries[i].want_report = false;
+	}
+	for (size_t i = 0; i < MEET_ASKS; i++)
+		c->asks[i].used = false;
+}
+
+void meet_client_report(struct meet_client *c, adit_time now, enum meet_path path, uint32_t ms)
+{
+	c->now = now;
+	c->outcome = (uint8_t)path;
+	c->outcome_ms = ms;
+	for (size_t i = 0; i < c->n; i++)
+		c->entries[i].want_report = c->entries[i].state == MEET_STATE_DONE;
+}
+
+int meet_client_answer(struct meet_client *c, adit_time now, unsigned ask, const struct meet_offer *answer,
+		       adit_time *ret_start_at)
+{
+	struct meet_ask *a = ask < MEET_ASKS ? &c->asks[ask] : NULL;
+	struct meet_offer own = *answer;
+	adit_dur wait;
+	int len;
+
+	if (!a || !a->used)
+		return ADIT_ENOENT;
+	c->now = now;
+	own.stamp = utc_now(c);
+	own.rtt = (uint32_t)(c->entries[a->mediator].rtt / ADIT_US(1));
+	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_ANSWER, c->entries[a->mediator].id, a->txid, &own, a->sealed);
+	if (len < 0)
+		return len;
+	a->sealed_len = (size_t)len;
+	a->want_send = true;
+	/* The peer's word counts up to what a round trip can be. */
+	wait = ADIT_US((adit_dur)own.rtt + a->offer.rtt) / 2;
+	*ret_start_at = adit_time_add(now, wait < ADIT_SEC(2) ? wait : ADIT_SEC(2));
+	return 0;
+}
+
+/* ---- what comes ---- */
+
+static void note_rtt(struct meet_client *c, struct meet_entry *e)
+{
+	adit_dur rtt = adit_time_since(c->now, e->sent_at);
+
+	if (e->tries != 1)
+		return; /* Karn: which try was answered cannot be told */
+	rtt = rtt ? rtt : 1;
+	e->rtt = e->rtt && e->rtt < rtt ? (7 * e->rtt + rtt) / 8 : rtt; /* queues only lengthen it */
+}
+
+static void hold(struct meet_client *c, struct meet_entry *e)
+{
+	e->backoff = MEET_BACKOFF;
+	rest(c, e, MEET_STATE_HELD, jittered(c, MEET_KEEPALIVE));
+}
+
+static int on_success(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	const uint8_t *handle = meet_msg_bytes(m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
+	struct meet_event ev = {.kind = MEET_EVENT_HELD, .mediator = (unsigned)(e - c->entries)};
+	struct stun_attr a;
+
+	if (m->method == MEET_REFRESH && e->state == MEET_STATE_REFRESHING) {
+		note_rtt(c, e);
+		hold(c, e);
+		return 0;
+	}
+	if (m->method != MEET_REGISTER || e->state != MEET_STATE_PROVING || !handle ||
+	    stun_msg_find(m, STUN_ATTR_XOR_MAPPED_ADDRESS, &a) != 0 ||
+	    stun_attr_read_xor_addr(&a, m->txid, &ev.mapped) != 0)
+		return ADIT_EIGNORED;
+	note_rtt(c, e);
+	memcpy(e->handle, handle, sizeof(e->handle));
+	e->was_held = true;
+	hold(c, e);
+	push_event(c, ev);
+	return 0;
+}
+
+/* The peer's answer, through the mediator. */
+static int on_answer(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	struct meet_offer o;
+	struct stun_attr a;
+
+	if (e->state != MEET_STATE_PROVING || stun_msg_find(m, MEET_ATTR_SEALED, &a) != 0)
+		return ADIT_EIGNORED;
+	if (meet_unseal(&c->sealer, MEET_ANSWER, e->id, m->txid, a.value, a.len, &o) != 0) {
+		c->stats.forged++;
+		return ADIT_EAUTH;
+	}
+	c->answer = o;
+	for (size_t i = 0; i < c->n; i++)
+		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
+	rest(c, e, MEET_STATE_DONE, ADIT_NEVER);
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_ANSWER,
+					  .mediator = (unsigned)(e - c->entries),
+					  .start_at = c->now,
+					  .offer = &c->answer});
+	return 0;
+}
+
+static int on_error(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	const uint8_t *cookie = meet_msg_bytes(m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
+	bool first = e->state == MEET_STATE_ASKING;
+	const uint8_t *text;
+	struct stun_attr a;
+	unsigned code;
+	size_t len;
+
+	if (stun_msg_find(m, STUN_ATTR_ERROR_CODE, &a) != 0 || stun_attr_read_error(&a, &code, &text, &len) != 0)
+		return ADIT_EIGNORED;
+	/* A cookie of a proven request has grown old: once more, but not for ever. */
+	if (cookie && (code == MEET_CODE_COOKIE || (code == MEET_CODE_UNKNOWN && e->state == MEET_STATE_REFRESHING)) &&
+	    e->cookies < MEET_COOKIES_MAX) {
+		e->cookies++;
+		if (first || e->state == MEET_STATE_REFRESHING)
+			note_rtt(c, e);
+		memcpy(e->cookie, cookie, sizeof(e->cookie));
+		begin(c, e, MEET_STATE_PROVING);
+		if (c->cfg.role == MEET_CONNECT && seal_offer(c, e) < 0)
+			give_up(c, e, MEET_CODE_BAD);
+		return 0;
+	}
+	if (code == MEET_CODE_ABSENT && c->cfg.role == MEET_CONNECT) {
+		push_event(c, (struct meet_event){.kind = MEET_EVENT_ABSENT, .mediator = (unsigned)(e - c->entries)});
+		rest(c, e, MEET_STATE_BACKOFF, jittered(c, MEET_ABSENT_AGAIN));
+		start_next(c, e);
+		return 0;
+	}
+	give_up(c, e, code);
+	return 0;
+}
+
+/* New, and from about now? Remembers it. Full of others as young: refused, who floods us has K. */
+static bool is_fresh(struct meet_client *c, const struct meet_offer *o, const uint8_t *nonce)
+{
+	struct adit_rd r = adit_rd_over(nonce, 8);
+	uint64_t n = adit_rd_u64(&r);
+	adit_utc now = utc_now(c);
+	size_t at = MEET_SEEN;
+
+	if (c->utc == 0 || o->stamp > now + MEET_STAMP_WINDOW || now > o->stamp + MEET_STAMP_WINDOW)
+		return false;
+	for (size_t i = 0; i < MEET_SEEN; i++) {
+		if (c->seen[i].stamp == o->stamp && c->seen[i].nonce == n)
+			return false;
+		if (now > c->seen[i].stamp + MEET_STAMP_WINDOW)
+			at = i;
+	}
+	if (at == MEET_SEEN)
+		return false;
+	c->seen[at].stamp = o->stamp;
+	c->seen[at].nonce = n;
+	return true;
+}
+
+static struct meet_ask *ask_slot(struct meet_client *c)
+{
+	struct meet_ask *oldest = &c->asks[0];
+
+	for (size_t i = 0; i < MEET_ASKS; i++) {
+		if (!c->asks[i].used)
+			return &c->asks[i];
+		if (c->asks[i].serial < oldest->serial)
+			oldest = &c->asks[i];
+	}
+	return oldest;
+}
+
+/* An offer is passed on again when its answer was lost: the same answer goes once more, and no event comes. */
+static bool is_repeated(struct meet_client *c, unsigned mediator, const uint8_t *txid)
+{
+	for (size_t i = 0; i < MEET_ASKS; i++) {
+		struct meet_ask *a = &c->asks[i];
+
+		if (a->used && a->mediator == mediator && memcmp(a->txid, txid, STUN_TXID_LEN) == 0) {
+			a->want_send = a->sealed_len > 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int on_offer(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	unsigned mediator = (unsigned)(e - c->entries);
+	struct stun_attr route, sealed;
+	struct meet_ask *a;
+	struct meet_offer o;
+
+	if (stun_msg_find(m, MEET_ATTR_ROUTE, &route) != 0 || route.len > MEET_ROUTE ||
+	    stun_msg_find(m, MEET_ATTR_SEALED, &sealed) != 0)
+		return ADIT_EIGNORED;
+	if (is_repeated(c, mediator, m->txid))
+		return 0;
+	if (meet_unseal(&c->sealer, MEET_OFFER, e->id, m->txid, sealed.value, sealed.len, &o) != 0) {
+		c->stats.forged++;
+		return ADIT_EAUTH;
+	}
+	if (!is_fresh(c, &o, sealed.value)) {
+		c->stats.replayed++;
+		return ADIT_EREPLAY;
+	}
+	a = ask_slot(c);
+	*a = (struct meet_ask){
+		.used = true, .mediator = mediator, .serial = ++c->serial, .offer = o, .route_len = route.len};
+	memcpy(a->txid, m->txid, sizeof(a->txid));
+	memcpy(a->route, route.value, route.len);
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_OFFER,
+					  .mediator = mediator,
+					  .ask = (unsigned)(a - c->asks),
+					  .offer = &a->offer});
+	return 0;
+}
+
+/* Only who registered us knows the handle. It may be back soon, and others hold us meanwhile. */
+static int on_gone(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	const uint8_t *handle = meet_msg_bytes(m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
+
+	if (!e->was_held || !handle || !adit_bytes_eq_ct(handle, e->handle, MEET_HANDLE_LEN))
+		return ADIT_EIGNORED;
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_LOST, .mediator = (unsigned)(e - c->entries)});
+	e->was_held = false;
+	rest(c, e, MEET_STATE_BACKOFF, jittered(c, MEET_BACKOFF));
+	return 0;
+}
+
+static int dispatch(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
+{
+	if (m->class == STUN_INDICATION)
+		return m->method == MEET_GONE ? on_gone(c, e, m) : ADIT_EIGNORED;
+	if (m->class == STUN_REQUEST)
+		return c->cfg.role == MEET_SERVE && m->method == MEET_INTRODUCE ? on_offer(c, e, m) : ADIT_EIGNORED;
+	if (!is_under_way(e) || memcmp(m->txid, e->txid, STUN_TXID_LEN) != 0)
+		return ADIT_EIGNORED;
+	if (m->class == STUN_ERROR)
+		return on_error(c, e, m);
+	return c->cfg.role == MEET_CONNECT ? (m->method == MEET_INTRODUCE ? on_answer(c, e, m) : ADIT_EIGNORED)
+					   : on_success(c, e, m);
+}
+
+int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
+		      size_t len)
+{
+	struct stun_msg m;
+
+	c->now = now;
+	for (size_t i = 0; i < c->n; i++) {
+		int rc;
+
+		if (!adit_addr_eq(&c->entries[i].addr, remote))
+			continue;
+		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
+			return ADIT_EIGNORED;
+		rc = dispatch(c, &c->entries[i], &m);
+		c->stats.ignored += rc == ADIT_EIGNORED;
+		return rc;
+	}
+	return ADIT_EIGNORED;
+}
+
+/* ---- time ---- */
+
+static void retry(struct meet_client *c, struct meet_entry *e)
+{
+	if (e->tries == MEET_TRIES) {
+		give_up(c, e, 0);
+		return;
+	}
+	e->tries++;
+	e->rto *= 2;
+	e->retry_at = adit_time_add(c->now, e->rto);
+	e->want_send = true;
+}
+
+static void wake(struct meet_client *c, struct meet_entry *e)
+{
+	begin(c, e, e->state == MEET_STATE_HELD ? MEET_STATE_REFRESHING : MEET_STATE_ASKING);
+}
+
+void meet_client_tick(struct meet_client *c, adit_time now)
+{
+	c->now = now;
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (is_under_way(e) && now >= e->retry_at)
+			retry(c, e);
+		else if (!is_under_way(e) && now >= e->wake_at)
+			wake(c, e);
+	}
+}
+
+adit_time meet_client_deadline(const struct meet_client *c)
+{
+	adit_time at = ADIT_NEVER;
+
+	for (size_t i = 0; i < c->n; i++)
+		at = adit_time_min(at, is_under_way(&c->entries[i]) ? c->entries[i].retry_at : c->entries[i].wake_at);
+	return at;
+}
+
+/* ---- what goes out ---- */
+
+static void build_register(struct meet_client *c, const struct meet_entry *e, struct stun_build *b)
+{
+	uint8_t text[MEET_SIGNED_LEN];
+	uint8_t sig[MEET_SIG_LEN];
+
+	meet_signed_make(e->id, e->salt, e->cookie, text);
+	c->cfg.meet_crypto->sign(c->cfg.seed, text, sizeof(text), sig);
+	stun_build_bytes(b, MEET_ATTR_KEY, c->cfg.key, MEET_KEY_LEN);
+	stun_build_bytes(b, MEET_ATTR_SALT, e->salt, MEET_SALT_LEN);
+	stun_build_bytes(b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
+}
+
+static int build_request(struct meet_client *c, struct meet_entry *e)
+{
+	enum meet_method method = e->state == MEET_STATE_REFRESHING ? MEET_REFRESH
+				  : c->cfg.role == MEET_SERVE       ? MEET_REGISTER
+								    : MEET_INTRODUCE;
+	struct stun_build b;
+
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, method, e->txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, e->id, MEET_ID_LEN);
+	if (e->state == MEET_STATE_REFRESHING) {
+		stun_build_bytes(&b, MEET_ATTR_HANDLE, e->handle, MEET_HANDLE_LEN);
+	} else if (e->state == MEET_STATE_ASKING) {
+		stun_build_flag(&b, STUN_ATTR_ADIT_COOKIE);
+	} else {
+		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, e->cookie, STUN_COOKIE_LEN);
+		if (c->cfg.role == MEET_SERVE)
+			build_register(c, e, &b);
+		else
+			stun_build_bytes(&b, MEET_ATTR_SEALED, e->sealed, e->sealed_len);
+	}
+	return stun_build_end(&b);
+}
+
+/* Sent once: statistics are not worth more. */
+static int build_report(struct meet_client *c, struct meet_entry *e)
+{
+	uint8_t outcome[8];
+	struct adit_wr w = adit_wr_over(outcome, sizeof(outcome));
+	struct stun_build b;
+
+	adit_wr_u8(&w, c->outcome);
+	adit_wr_zero(&w, 3);
+	adit_wr_u32(&w, c->outcome_ms);
+	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_REPORT, e->txid);
+	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, e->cookie, STUN_COOKIE_LEN);
+	stun_build_bytes(&b, MEET_ATTR_OUTCOME, outcome, sizeof(outcome));
+	return stun_build_end(&b);
+}
+
+static int build_answer(struct meet_client *c, const struct meet_ask *a)
+{
+	struct stun_build b;
+
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_SUCCESS, MEET_INTRODUCE, a->txid);
+	stun_build_bytes(&b, MEET_ATTR_ROUTE, a->route, a->route_len);
+	stun_build_bytes(&b, MEET_ATTR_SEALED, a->sealed, a->sealed_len);
+	return stun_build_end(&b);
+}
+
+static int put(struct meet_client *c, const struct meet_entry *e, int len, struct adit_out *ret_out)
+{
+	if (len <= 0)
+		return 0;
+	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .remote = e->addr, .data = c->buf, .len = (size_t)len};
+	return 1;
+}
+
+int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *ret_out)
+{
+	c->now = now;
+	for (size_t i = 0; i < MEET_ASKS; i++) {
+		struct meet_ask *a = &c->asks[i];
+
+		if (a->used && a->want_send) {
+			a->want_send = false;
+			return put(c, &c->entries[a->mediator], build_answer(c, a), ret_out);
+		}
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (e->want_send) {
+			e->want_send = false;
+			return put(c, e, build_request(c, e), ret_out);
+		}
+		if (e->want_report) {
+			e->want_report = false;
+			return put(c, e, build_report(c, e), ret_out);
+		}
+	}
+	return 0;
+}
+
+int meet_client_event(struct meet_client *c, struct meet_event *ret_event)
+{
+	if (c->events_n == 0)
+		return 0;
+	*ret_event = c->events[c->events_first];
+	c->events_first = (c->events_first + 1) % MEET_EVENTS;
+	c->events_n--;
+	return 1;
+}

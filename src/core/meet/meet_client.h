@@ -1,0 +1,173 @@
+/*
+ * A peer's side of meeting through mediators, as a machine without sockets of its own: its datagrams go over the socket
+ * that will be punched with, so that the mediator sees that one's public address and keeps its mapping alive.
+ *
+ * The serve side registers with every mediator of its ticket, stays so by one small refresh each 15 s, and gets offers
+ * as events; meet_client_answer() answers one. The connect side is given an offer (meet_client_offer()); it asks the
+ * first mediator, the next ones after 1.5 s without an answer or at once after a refusal, and takes the first answer.
+ * Both sides then start punching at |start_at|: the answerer waits half of both round trips, which is when its answer
+ * arrives.
+ *
+ * States of a mediator's entry:
+ *   IDLE      nothing to do; or the connect side's turn has not come (wake_at)
+ *   ASKING    a request without cookie is under way        -> PROVING on its 438; BACKOFF after five tries
+ *   PROVING   a request with cookie is under way           -> HELD (serve), DONE (connect); BACKOFF on refusal
+ *   HELD      registered; refreshes at wake_at             -> REFRESH
+ *   REFRESH   a refresh is under way                       -> HELD; PROVING on 437; BACKOFF after five tries
+ *   BACKOFF   did not answer, or refused; again at wake_at -> ASKING
+ *   DONE      answered
+ */
+#ifndef ADIT_MEET_CLIENT_H
+#define ADIT_MEET_CLIENT_H
+
+#include "base/log.h"
+#include "base/machine.h"
+#include "core/meet/meet_msg.h"
+#include "core/meet/meet_seal.h"
+
+enum meet_role {
+	MEET_SERVE,
+	MEET_CONNECT,
+};
+
+enum meet_state {
+	MEET_STATE_IDLE,
+	MEET_STATE_ASKING,
+	MEET_STATE_PROVING,
+	MEET_STATE_HELD,
+	MEET_STATE_REFRESHING,
+	MEET_STATE_BACKOFF,
+	MEET_STATE_DONE,
+};
+
+enum meet_event_kind {
+	MEET_EVENT_HELD, /* serve: registered; |mapped| is how the mediator sees us */
+	MEET_EVENT_LOST, /* serve: not registered there any more; it goes on trying */
+	MEET_EVENT_OFFER, /* serve: |offer|, to be answered with its |ask| */
+	MEET_EVENT_ANSWER, /* connect: |offer| is the answer; punch at |start_at| */
+	MEET_EVENT_ABSENT, /* connect: this mediator does not have the peer; it is asked again */
+	MEET_EVENT_SILENT, /* this mediator does not answer, or refuses; |code| 0: silence */
+};
+
+struct meet_event {
+	enum meet_event_kind kind;
+	unsigned mediator; /* its number in the config */
+	unsigned ask;
+	unsigned code;
+	struct adit_addr mapped;
+	adit_time start_at;
+	const struct meet_offer *offer; /* good until the next call but meet_client_answer() */
+};
+
+struct meet_client_config {
+	enum meet_role role;
+	const struct adit_crypto *crypto;
+	const struct meet_crypto *meet_crypto;
+	struct adit_rng rng;
+	struct adit_log *log; /* borrowed; may be NULL */
+	uint8_t k[MEET_K_LEN]; /* the pair secret */
+	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
+	uint8_t seed[MEET_KEY_LEN]; /* and its secret; of the serve side alone */
+};
+
+/* One mediator. */
+struct meet_entry {
+	enum meet_state state;
+	struct adit_addr addr;
+	uint8_t salt[MEET_SALT_LEN];
+	uint8_t id[MEET_ID_LEN];
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t cookie[STUN_COOKIE_LEN];
+	uint8_t handle[MEET_HANDLE_LEN];
+	bool want_send;
+	bool was_held;
+	unsigned tries;
+	unsigned cookies; /* taken since the last rest: one that has grown old is taken anew, but not for ever */
+	adit_time sent_at;
+	adit_time retry_at; /* of the request under way */
+	adit_time wake_at; /* refresh, backoff, the connect side's turn */
+	adit_dur rto;
+	adit_dur backoff;
+	adit_dur rtt; /* 0: not measured */
+	size_t sealed_len; /* connect: the offer as this mediator gets it */
+	uint8_t sealed[MEET_SEALED_MAX];
+	bool want_report;
+};
+
+#define MEET_ASKS   4 /* offers that may be open at once; the oldest gives way */
+#define MEET_EVENTS 16
+#define MEET_ROUTE  32 /* the longest route that a mediator may hand out */
+
+/* One offer that came, and its answer. */
+struct meet_ask {
+	bool used;
+	bool want_send;
+	unsigned mediator;
+	uint64_t serial;
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t route[MEET_ROUTE];
+	size_t route_len;
+	uint8_t sealed[MEET_SEALED_MAX]; /* the answer; |sealed_len| 0: not yet given */
+	size_t sealed_len;
+	struct meet_offer offer;
+};
+
+struct meet_client_stats {
+	uint64_t ignored; /* nothing that we waited for */
+	uint64_t forged; /* sealed by somebody else, or changed */
+	uint64_t replayed; /* seen before, or its clock is too far from ours */
+};
+
+struct meet_client {
+	struct meet_client_config cfg;
+	struct meet_sealer sealer;
+	adit_time now;
+	adit_time utc_base; /* |now| when |utc| was told */
+	adit_utc utc; /* 0: never told */
+	unsigned n;
+	struct meet_entry entries[MEET_MEDIATORS_MAX];
+	struct meet_ask asks[MEET_ASKS];
+	uint64_t serial;
+	struct {
+		adit_utc stamp;
+		uint64_t nonce;
+	} seen[MEET_SEEN];
+	struct meet_offer answer; /* connect: what came */
+	uint32_t outcome_ms;
+	uint8_t outcome;
+	size_t events_first, events_n;
+	struct meet_event events[MEET_EVENTS];
+	struct meet_client_stats stats;
+	uint8_t buf[MEET_MSG_MAX];
+};
+
+void meet_client_init(struct meet_client *c, adit_time now, const struct meet_client_config *cfg);
+/* Wipes it. */
+void meet_client_done(struct meet_client *c);
+
+/* |name| as the ticket has it: the id depends on it. Returns its number, or EFULL. Before the start. */
+ADIT_MUST_CHECK int meet_client_add(struct meet_client *c, const char *name, const struct adit_addr *addr);
+void meet_client_set_utc(struct meet_client *c, adit_time now, adit_utc utc);
+
+/* Serve: begins to register. */
+void meet_client_serve(struct meet_client *c, adit_time now);
+/* Connect: asks for the peer with this offer (|stamp| and |rtt| are filled in). EFULL: it does not fit. */
+ADIT_MUST_CHECK int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_offer *offer);
+/* Serve: answers ask number |ask|. ENOENT: it is gone; EFULL. |ret_start_at|: when to start punching. */
+ADIT_MUST_CHECK int meet_client_answer(struct meet_client *c, adit_time now, unsigned ask,
+				       const struct meet_offer *answer, adit_time *ret_start_at);
+/* Connect: how it ended, for the statistics of the mediator that helped. */
+void meet_client_report(struct meet_client *c, adit_time now, enum meet_path path, uint32_t ms);
+/* Nothing more is sent. */
+void meet_client_stop(struct meet_client *c);
+
+/* EIGNORED: not from a mediator, or no message of this protocol. */
+int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
+		      size_t len);
+void meet_client_tick(struct meet_client *c, adit_time now);
+adit_time meet_client_deadline(const struct meet_client *c);
+/* 1: |ret_out| has |remote|, |data|, |len|; the socket is the owner's matter. */
+int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *ret_out);
+int meet_client_event(struct meet_client *c, struct meet_event *ret_event);
+
+#endif

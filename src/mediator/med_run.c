@@ -1,0 +1,345 @@
+#include "mediator/med_run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/meet/meet_server.h"
+#include "core/stun/stun_server.h"
+#include "crypto/crypto.h"
+#include "crypto/crypto_meet.h"
+#include "io/io_batch.h"
+#include "io/io_clock.h"
+#include "mediator/med_say.h"
+
+#define EXIT_LOCAL  4 /* CLI.md, exit codes */
+#define EXIT_SIGNAL 128 /* and the second signal's number */
+
+/*
+ * A socket's number holds what CHANGE-REQUEST turns around: family * 4 + second address * 2 + second port. So the
+ * socket that an answer leaves from is found by flipping bits.
+ */
+#define SOCK_PORT   1u
+#define SOCK_IP     2u
+#define SOCK_FAMILY 4u
+
+struct med {
+	const struct med_opts *opts;
+	struct io_batch *batch;
+	struct stun_server *stun;
+	struct meet_server *meet;
+	bool draining; /* a signal came: peers are being told */
+	adit_time drain_at;
+	int exit_code;
+	struct stun_server_place places[MED_SOCKS]; /* of sockets bound to one address */
+	bool open[MED_SOCKS];
+	bool any[MED_SOCKS]; /* bound to all, without --public: the place is worked out for each datagram */
+};
+
+static uint16_t second_port(const struct med_opts *o, uint16_t port)
+{
+	return o->alt_port ? o->alt_port : (uint16_t)(port + 1);
+}
+
+static unsigned count_stun(const struct med *m, struct med_count *ret_counts)
+{
+	const struct stun_server_stats *s = &m->stun->stats;
+	const struct io_batch_stats *io = io_batch_stats(m->batch);
+	const struct med_count counts[] = {
+		{"binding", "Binding requests answered", s->binding},
+		{"classic", "of these without the magic cookie (RFC 3489)", s->classic},
+		{"changed", "of these from or to elsewhere (CHANGE-REQUEST, RESPONSE-PORT)", s->changed},
+		{"errors", "answered with an error", s->errors},
+		{"limited", "dropped: more than one network may ask", s->limited},
+		{"malformed", "dropped: no request", s->malformed},
+		{"received", "datagrams received", io->received},
+		{"sent", "datagrams sent", io->sent},
+		{"too_long", "dropped: too long", io->too_long},
+		{"unsent", "not sent: refused by the system", io->unsent},
+	};
+
+	memcpy(ret_counts, counts, sizeof(counts));
+	return ARRAY_LEN(counts);
+}
+
+static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
+{
+	const struct meet_server_stats *s = &m->meet->stats;
+	const struct med_count counts[] = {
+		{"peers", "peers registered now", m->meet->table.used},
+		{"registered", "registrations, new or at a new address", s->registered},
+		{"renewed", "registrations once more", s->renewed},
+		{"refreshed", "refreshes", s->refreshed},
+		{"expired", "registrations that ended by silence", s->expired},
+		{"introduced", "offers passed on", s->introduced},
+		{"answered", "answers passed on", s->answered},
+		{"absent", "asked for who is not here", s->absent},
+		{"cookies", "sent away for a cookie", s->cookies},
+		{"unknown", "refreshes of who is not registered", s->unknown},
+		{"forged", "refused: signature, id or route do not fit", s->forged},
+		{"refused_full", "refused: no room, or ending", s->full},
+		{"meet_limited", "dropped: more than one network may do", s->limited},
+		{"meet_malformed", "dropped: incomplete", s->malformed},
+		{"path_none", "reported: no path was found", s->paths[MEET_PATH_NONE]},
+		{"path_host", "reported: same network", s->paths[MEET_PATH_HOST]},
+		{"path_ipv6", "reported: IPv6", s->paths[MEET_PATH_IPV6]},
+		{"path_mapped", "reported: port mapping", s->paths[MEET_PATH_MAPPED]},
+		{"path_punched", "reported: punched", s->paths[MEET_PATH_PUNCHED]},
+		{"path_predicted", "reported: punched a predicted port", s->paths[MEET_PATH_PREDICTED]},
+		{"path_birthday", "reported: punched one of many ports", s->paths[MEET_PATH_BIRTHDAY]},
+		{"path_relay", "reported: relay", s->paths[MEET_PATH_RELAY]},
+	};
+
+	memcpy(ret_counts, counts, sizeof(counts));
+	return ARRAY_LEN(counts);
+}
+
+static void report(struct med *m)
+{
+	struct med_count counts[MED_COUNTS_MAX];
+	unsigned n = count_stun(m, counts);
+
+	n += count_meet(m, counts + n);
+	med_say_counts(m->opts->json, counts, n);
+}
+
+/* Where a datagram came in, as the world sees it. */
+static struct stun_server_place place_of(const struct med *m, uint32_t sock, const struct adit_addr *local)
+{
+	struct stun_server_place p = m->places[sock];
+
+	if (!m->any[sock])
+		return p;
+	memcpy(p.local.ip, local->ip, sizeof(p.local.ip));
+	if (m->open[sock ^ SOCK_PORT]) {
+		p.other = p.local;
+		p.other.port = m->places[sock ^ SOCK_PORT].local.port;
+	}
+	return p;
+}
+
+static uint32_t sock_of(uint32_t sock, unsigned change)
+{
+	return sock ^ (change & STUN_SERVER_CHANGE_IP ? SOCK_IP : 0) ^
+	       (change & STUN_SERVER_CHANGE_PORT ? SOCK_PORT : 0);
+}
+
+/* Nothing else needs the memory that a larger table takes; where there is none, the mediator goes on as it is. */
+static void grow(struct med *m)
+{
+	size_t wants = meet_server_wants(m->meet);
+	struct meet_peer *slots = wants ? calloc(wants, sizeof(*slots)) : NULL;
+
+	if (slots)
+		free(meet_server_grow(m->meet, slots, wants));
+}
+
+static void on_dgram(void *ctx, adit_time now, const struct adit_dgram *d)
+{
+	struct med *m = ctx;
+	struct stun_server_place place;
+	struct stun_server_answer a;
+	struct meet_server_out out;
+	uint8_t *buf = io_batch_room(m->batch);
+	int rc = meet_server_input(m->meet, now, d, buf, &out);
+
+	if (rc == 1)
+		io_batch_send(m->batch, out.sock, &out.local, &out.remote, out.len);
+	if (rc != ADIT_EIGNORED)
+		return;
+	place = place_of(m, d->sock, &d->local);
+	if (stun_server_answer(m->stun, now, &place, &d->remote, d->data, d->len, buf, &a))
+		io_batch_send(m->batch, sock_of(d->sock, a.change), &d->local, &a.remote, a.len);
+}
+
+/* The first signal: peers are told, so that they look elsewhere at once. The second one: now. */
+static void end(struct med *m, adit_time now, int signo)
+{
+	if (m->draining) {
+		m->exit_code = EXIT_SIGNAL + signo;
+		io_batch_stop(m->batch);
+		return;
+	}
+	m->draining = true;
+	m->drain_at = now;
+	meet_server_drain(m->meet);
+}
+
+static void on_signal(void *ctx, adit_time now, int signo)
+{
+	switch (signo) {
+	case SIGUSR1:
+		report(ctx);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		end(ctx, now, signo);
+		break;
+	default: /* SIGHUP: a terminal that went away is no reason to end, and there is nothing to read anew */
+		break;
+	}
+}
+
+/* At a pace that the line behind us can take. */
+static void drain(struct med *m, adit_time now)
+{
+	struct meet_server_out out;
+
+	if (now < m->drain_at)
+		return;
+	for (int i = 0; i < MED_GOODBYES; i++) {
+		uint8_t *buf = io_batch_room(m->batch);
+
+		if (meet_server_goodbye(m->meet, buf, &out) != 1) {
+			io_batch_stop(m->batch);
+			return;
+		}
+		io_batch_send(m->batch, out.sock, &out.local, &out.remote, out.len);
+	}
+	m->drain_at = now + MED_GOODBYES_EACH;
+}
+
+static void on_tick(void *ctx, adit_time now)
+{
+	struct med *m = ctx;
+
+	meet_server_tick(m->meet, now);
+	grow(m);
+	if (m->draining)
+		drain(m, now);
+}
+
+static adit_time next_tick(const void *ctx)
+{
+	const struct med *m = ctx;
+	adit_time at = meet_server_deadline(m->meet);
+
+	return m->draining ? adit_time_min(at, m->drain_at) : at;
+}
+
+/* One address with one port. ADIT_EIGNORED: this machine does not have the family, and nobody asked for it. */
+static int open_one(struct med *m, uint32_t sock, struct adit_addr addr, const struct adit_addr *public_ip)
+{
+	char text[ADIT_ADDR_STRLEN];
+	int err = io_batch_open(m->batch, sock, &addr);
+
+	if (err != 0) {
+		if (m->opts->is_default && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+			return ADIT_EIGNORED;
+		med_say_error(errno == EADDRINUSE
+				      ? "see who holds it: ss -lunp; or give another port: --listen ADDR:PORT"
+			      : errno == EADDRNOTAVAIL
+				      ? "the address must be one of this machine; behind a NAT give --public too"
+			      : errno == EACCES ? "ports below 1024 need a privilege: give a higher one"
+						: NULL,
+			      "cannot listen on %s: %s", adit_addr_format(&addr, text), strerror(errno));
+		return err;
+	}
+	m->open[sock] = true;
+	m->any[sock] = adit_addr_is_any(&addr) && !public_ip->family;
+	m->places[sock].local = public_ip->family ? adit_addr_with_port(*public_ip, addr.port) : addr;
+	med_say(m->opts->verbose, 0, "listening on %s", adit_addr_format(&addr, text));
+	return 0;
+}
+
+static int open_family(struct med *m, unsigned family)
+{
+	const struct med_family *fam = &m->opts->families[family];
+
+	for (unsigned i = 0; i < fam->n_listen; i++) {
+		uint32_t sock = family * SOCK_FAMILY + i * SOCK_IP;
+		uint16_t port = fam->listen[i].port;
+		int err = open_one(m, sock, fam->listen[i], &fam->public_ip[i]);
+
+		if (err == 0)
+			err = open_one(m, sock + SOCK_PORT,
+				       adit_addr_with_port(fam->listen[i], second_port(m->opts, port)),
+				       &fam->public_ip[i]);
+		if (err != 0)
+			return err == ADIT_EIGNORED ? 0 : err;
+	}
+	return 0;
+}
+
+/* RFC 5780 6.1: the other address with the other port, else the other port alone. */
+static void know_others(struct med *m)
+{
+	for (uint32_t sock = 0; sock < MED_SOCKS; sock++) {
+		uint32_t both = sock ^ SOCK_IP ^ SOCK_PORT;
+
+		if (!m->open[sock] || m->any[sock])
+			continue;
+		m->places[sock].other = m->places[m->open[both] ? both : sock ^ SOCK_PORT].local;
+	}
+}
+
+static int open_all(struct med *m)
+{
+	for (unsigned family = 0; family < MED_FAMILIES; family++)
+		if (open_family(m, family) != 0)
+			return EXIT_LOCAL;
+	know_others(m);
+	if (m->opts->families[0].n_listen < MED_LISTEN && m->opts->families[1].n_listen < MED_LISTEN)
+		med_say(m->opts->verbose, 1,
+			"with a second --listen address clients can find out how their NATs filter (RFC 5780)");
+	return 0;
+}
+
+static int run_open(struct med *m)
+{
+	int rc = open_all(m);
+
+	if (rc != 0)
+		return rc;
+	if (m->opts->rate == 0)
+		med_say(m->opts->verbose, 0, "warning: --rate 0: strangers can make this machine send without limit");
+	med_say(m->opts->verbose, 0, "ready");
+	if (io_batch_run(m->batch) != 0) {
+		med_say_error(NULL, "waiting for packets failed: %s", strerror(errno));
+		return EXIT_LOCAL;
+	}
+	report(m);
+	return m->exit_code;
+}
+
+/* The minds. False: no memory. */
+static bool begin(struct med *m)
+{
+	adit_time now = io_clock_now();
+	struct stun_server_config stun = {.rng = crypto_rng(), .rate = m->opts->rate};
+	struct meet_server_config meet = {.crypto = &crypto_meet, .rng = crypto_rng(), .no_limits = m->opts->rate == 0};
+	struct meet_peer *slots = calloc(MEET_SLOTS_MIN, sizeof(*slots));
+
+	m->stun = malloc(sizeof(*m->stun));
+	m->meet = malloc(sizeof(*m->meet));
+	if (!slots || !m->stun || !m->meet) {
+		free(slots);
+		free(m->meet);
+		m->meet = NULL;
+		return false;
+	}
+	stun_server_init(m->stun, now, &stun);
+	meet_server_init(m->meet, now, &meet, slots, MEET_SLOTS_MIN);
+	return true;
+}
+
+int med_run(const struct med_opts *o)
+{
+	static const struct io_batch_ops ops = {
+		.dgram = on_dgram, .signal = on_signal, .tick = on_tick, .deadline = next_tick};
+	struct med m = {.opts = o};
+	int rc = EXIT_LOCAL;
+
+	if (!begin(&m) || io_batch_new(&ops, &m, &m.batch) != 0)
+		med_say_error(NULL, "cannot begin: %s", strerror(errno));
+	else
+		rc = run_open(&m);
+	io_batch_free(m.batch);
+	if (m.meet)
+		free(m.meet->table.slots);
+	free(m.meet);
+	free(m.stun);
+	return rc;
+}

@@ -1,0 +1,281 @@
+#include "test.h"
+
+#include "core/stun/stun_attr.h"
+#include "meet_rig.h"
+
+static int setup(void **state)
+{
+	*state = rig_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+/* A registered peer; what it sent with |method| last is in r->copy. */
+static struct rig_peer *serving(struct rig *r, uint16_t method)
+{
+	struct rig_peer *p = rig_peer(r, MEET_SERVE, ADIT_MS(20), NULL);
+
+	r->copy_method = method;
+	meet_client_serve(&p->c, r->now);
+	rig_run(r, ADIT_SEC(2));
+	assert_int_equal(p->count[MEET_EVENT_HELD], RIG_MEDIATORS);
+	return p;
+}
+
+/* Which mediator the copy is for. */
+static unsigned copy_server(struct rig *r)
+{
+	return adit_addr_eq(&r->copy.to, &r->server_addr[1]);
+}
+
+static unsigned code_of(const uint8_t *buf, size_t len)
+{
+	const uint8_t *text;
+	struct stun_attr a;
+	struct stun_msg m;
+	unsigned code;
+	size_t n;
+
+	assert_int_equal(stun_msg_parse(&m, buf, len), 0);
+	assert_int_equal(m.class, STUN_ERROR);
+	assert_int_equal(stun_msg_find(&m, STUN_ATTR_ERROR_CODE, &a), 0);
+	assert_int_equal(stun_attr_read_error(&a, &code, &text, &n), 0);
+	return code;
+}
+
+static void a_stolen_registration_is_good_at_its_own_address_only(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REGISTER);
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	unsigned i = copy_server(r);
+	struct meet_peer *entry = meet_table_find(&r->servers[i]->table, p->c.entries[i].id);
+	struct adit_addr at;
+
+	/* A thief who heard it sends it from elsewhere: he gets a cookie for his own address, and no more. */
+	r->copy.from = adit_addr_v4(198, 51, 100, 66, 1);
+	assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_COOKIE);
+	assert_true(out.len <= r->copy.len);
+	at = meet_peer_addr(entry);
+	assert_true(adit_addr_eq(&at, &p->addr));
+	/* Replayed from the right address it says what is so; when the cookie is old, nothing. */
+	r->copy.from = p->addr;
+	assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(r->servers[i]->stats.renewed, 1);
+	r->now += 3 * STUN_COOKIE_LIFE;
+	assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_COOKIE);
+	/* At another mediator it is worth nothing. */
+	r->now -= 3 * STUN_COOKIE_LIFE;
+	assert_int_equal(rig_at_server(r, !i, &r->copy, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_COOKIE);
+}
+
+static void a_forged_registration_is_refused_whatever_was_changed(void **state)
+{
+	static const uint16_t types[] = {MEET_ATTR_ID, MEET_ATTR_KEY, MEET_ATTR_SALT, MEET_ATTR_SIGNATURE};
+	struct rig *r = *state;
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	unsigned i;
+
+	serving(r, MEET_REGISTER);
+	i = copy_server(r);
+	for (size_t t = 0; t < ARRAY_LEN(types); t++) {
+		struct rig_dgram d = r->copy;
+		struct stun_attr a;
+		struct stun_msg m;
+
+		assert_int_equal(stun_msg_parse(&m, d.data, d.len), 0);
+		assert_int_equal(stun_msg_find(&m, types[t], &a), 0);
+		d.data[a.value - m.data] ^= 1;
+		assert_int_equal(rig_at_server(r, i, &d, &out, buf), 1);
+		assert_int_equal(code_of(buf, out.len), MEET_CODE_FORBIDDEN);
+	}
+	assert_int_equal(r->servers[i]->stats.forged, 4);
+	assert_int_equal(r->servers[i]->table.used, 1);
+}
+
+static void a_refresh_from_elsewhere_or_with_another_handle_moves_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REFRESH);
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct adit_addr at;
+	uint32_t expire;
+	unsigned i;
+
+	rig_run(r, ADIT_SEC(20));
+	i = copy_server(r);
+	expire = meet_table_find(&r->servers[i]->table, p->c.entries[i].id)->expire;
+	r->now += ADIT_SEC(3);
+	r->copy.from.port++;
+	assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+	assert_true(out.len <= r->copy.len);
+	r->copy.from.port--;
+	r->copy.data[r->copy.len - 1] ^= 1;
+	assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+	assert_int_equal(meet_table_find(&r->servers[i]->table, p->c.entries[i].id)->expire, expire);
+	at = meet_peer_addr(meet_table_find(&r->servers[i]->table, p->c.entries[i].id));
+	assert_true(adit_addr_eq(&at, &p->addr));
+}
+
+/* Every method, with and without its attributes, without a cookie or with a wrong one, in all sizes. */
+static void an_unproven_source_never_gets_more_than_it_sent(void **state)
+{
+	static const uint8_t zero[MEET_MSG_MAX];
+	struct rig *r = *state;
+	unsigned answers = 0;
+
+	for (uint16_t method = MEET_REGISTER; method <= MEET_GONE; method++) {
+		for (unsigned flags = 0; flags < 8; flags++) {
+			struct rig_dgram d = {.to = r->server_addr[0]};
+			struct meet_server_out out;
+			uint8_t buf[MEET_MSG_MAX];
+			struct stun_build b;
+			int len;
+
+			d.from = adit_addr_v4(198, 51, (uint8_t)method, (uint8_t)flags, 99);
+			stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, method, zero);
+			if (flags & 1)
+				stun_build_bytes(&b, MEET_ATTR_ID, zero, MEET_ID_LEN);
+			if (flags & 2)
+				stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, zero, STUN_COOKIE_LEN);
+			if (flags & 4)
+				stun_build_bytes(&b, MEET_ATTR_HANDLE, zero, MEET_HANDLE_LEN);
+			len = stun_build_end(&b);
+			d.len = (size_t)len;
+			if (rig_at_server(r, 0, &d, &out, buf) == 1) {
+				answers++;
+				assert_true(out.len <= d.len);
+				assert_true(adit_addr_eq(&out.remote, &d.from));
+			}
+		}
+	}
+	assert_true(answers > 5);
+	assert_int_equal(r->servers[0]->table.used, 0);
+}
+
+static void a_route_is_good_for_one_peer_one_question_and_two_minutes(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a, *b = serving(r, MEET_INTRODUCE);
+	struct meet_offer o = rig_offer();
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct rig_dgram d;
+
+	a = rig_peer(r, MEET_CONNECT, ADIT_MS(20), NULL);
+	assert_int_equal(meet_client_offer(&a->c, r->now, &o), 0);
+	rig_run(r, ADIT_MS(500));
+	assert_int_equal(a->count[MEET_EVENT_ANSWER], 1);
+	d = r->copy; /* b's answer was the last one of this method */
+	assert_true(adit_addr_eq(&d.from, &b->addr));
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 1);
+	assert_true(adit_addr_eq(&out.remote, &a->addr));
+	d.from.port++;
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 0);
+	d = r->copy;
+	d.data[10] ^= 1; /* the transaction */
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 0);
+	for (size_t i = 24; i < 24 + 20; i++) { /* the route, byte by byte */
+		d = r->copy;
+		d.data[i] ^= 1;
+		assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 0);
+	}
+	assert_int_equal(rig_at_server(r, 1, &r->copy, &out, buf), 0);
+	r->now += ADIT_SEC(200);
+	assert_int_equal(rig_at_server(r, 0, &r->copy, &out, buf), 0);
+	assert_int_equal(r->servers[0]->stats.forged, 23);
+}
+
+static void a_flood_from_one_network_costs_few_signatures(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REGISTER);
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	unsigned i = copy_server(r), answers = 0;
+
+	r->copy.data[r->copy.len - 1] ^= 1; /* the last byte of the signature */
+	for (int n = 0; n < 5000; n++)
+		answers += (unsigned)rig_at_server(r, i, &r->copy, &out, buf);
+	assert_true(answers <= MEET_REGISTER_BURST);
+	assert_int_equal(r->servers[i]->stats.forged, answers);
+	assert_int_equal(r->servers[i]->stats.limited, 5000 - answers);
+	/* The peer itself, in that network, stays registered: refreshes with a handle are not limited. */
+	rig_run(r, ADIT_SEC(300));
+	assert_int_equal(p->count[MEET_EVENT_LOST], 0);
+	assert_int_equal(r->servers[i]->table.used, 1);
+}
+
+static void what_is_cut_or_not_of_this_protocol_is_left_alone(void **state)
+{
+	struct rig *r = *state;
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct rig_dgram d;
+
+	serving(r, MEET_REGISTER);
+	for (size_t len = 0; len < r->copy.len; len++) {
+		d = r->copy;
+		d.len = len;
+		assert_int_equal(rig_at_server(r, copy_server(r), &d, &out, buf), ADIT_EIGNORED);
+	}
+	d = r->copy;
+	d.data[0] = 0;
+	d.data[1] = 1; /* Binding */
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), ADIT_EIGNORED);
+}
+
+static void an_oversized_offer_is_not_passed_on(void **state)
+{
+	static const uint8_t sealed[MEET_SEALED_MAX + 4];
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REGISTER);
+	struct rig_dgram d = {.from = adit_addr_v4(198, 51, 100, 1, 9), .to = r->server_addr[0]};
+
+	for (size_t n = MEET_SEALED_MAX; n <= sizeof(sealed); n += 4) {
+		uint8_t cookie[STUN_COOKIE_LEN], buf[MEET_MSG_MAX];
+		struct meet_server_out out;
+		struct stun_build b;
+
+		stun_cookie_make(r->servers[0]->key, r->now, STUN_COOKIE_IP_PORT, &d.from, cookie);
+		stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_INTRODUCE, sealed);
+		stun_build_bytes(&b, MEET_ATTR_ID, p->c.entries[0].id, MEET_ID_LEN);
+		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, sizeof(cookie));
+		stun_build_bytes(&b, MEET_ATTR_SEALED, sealed, n);
+		d.len = (size_t)stun_build_end(&b);
+		assert_int_equal(rig_at_server(r, 0, &d, &out, buf), n == MEET_SEALED_MAX);
+		if (n == MEET_SEALED_MAX)
+			assert_true(out.len <= 1200 && adit_addr_eq(&out.remote, &p->addr));
+	}
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_stolen_registration_is_good_at_its_own_address_only),
+		T(a_forged_registration_is_refused_whatever_was_changed),
+		T(a_refresh_from_elsewhere_or_with_another_handle_moves_nothing),
+		T(an_unproven_source_never_gets_more_than_it_sent),
+		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),
+		T(a_flood_from_one_network_costs_few_signatures),
+		T(what_is_cut_or_not_of_this_protocol_is_left_alone),
+		T(an_oversized_offer_is_not_passed_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
