@@ -69,6 +69,8 @@ struct lab_nat_ops {
 	bool (*icmp)(struct lab_nat *n, adit_time now, struct lab_flow *quoted);
 	/* A reboot: everything is forgotten. */
 	void (*flush)(struct lab_nat *n);
+	/* May be NULL: see lab_nat_holds(). */
+	bool (*holds)(struct lab_nat *n, adit_time now, bool out, const struct lab_flow *f);
 	void (*free)(struct lab_nat *n);
 };
 
@@ -84,6 +86,16 @@ struct lab_nat {
 	const struct lab_nat_ops *ops;
 	struct lab_nat_stats stats;
 };
+
+/*
+ * Asked after DROP of a later fragment: true if this NAT would have waited for the first one of its datagram (RFC 4787
+ * REQ-14). Then keep the packet, and offer it again once a first fragment with the same addresses and id has passed in
+ * the same direction. A caller that never asks has a NAT that loses it.
+ */
+static inline bool lab_nat_holds(struct lab_nat *n, adit_time now, bool out, const struct lab_flow *f)
+{
+	return n->ops->holds && n->ops->holds(n, now, out, f);
+}
 
 /* Accepts NULL. */
 static inline void lab_nat_free(struct lab_nat *n)
