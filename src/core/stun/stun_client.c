@@ -345,6 +345,16 @@ void stun_client_cancel_sock(struct stun_client *c, uint32_t sock)
 			c->tx[i].state = STUN_TX_FREE;
 }
 
+bool stun_client_is_own(struct stun_client *c, const struct adit_dgram *d, uint32_t *ret_tag)
+{
+	const struct stun_tx *tx = d->len >= STUN_HEADER_LEN ? find_txid(c, d->data + 8) : NULL;
+
+	if (!tx || d->len != tx->len || memcmp(tx->msg, d->data, d->len) != 0)
+		return false;
+	*ret_tag = tx->ask.tag;
+	return true;
+}
+
 size_t stun_client_count(const struct stun_client *c)
 {
 	size_t n = 0;

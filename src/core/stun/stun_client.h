@@ -160,6 +160,8 @@ int stun_client_event(struct stun_client *c, struct stun_result *ret_result);
 /* Ends without a result those with |tag|; all of one socket. */
 void stun_client_cancel(struct stun_client *c, uint32_t tag);
 void stun_client_cancel_sock(struct stun_client *c, uint32_t sock);
+/* Is this a request of ours that came back to us? Then |ret_tag| is its tag. */
+bool stun_client_is_own(struct stun_client *c, const struct adit_dgram *d, uint32_t *ret_tag);
 /* How many are under way. */
 size_t stun_client_count(const struct stun_client *c);
 /* The RTO that a request to |host| would start with. */
