@@ -13,8 +13,8 @@
 #include "core/stun/stun_attr.h"
 #include "lab/lab_sim.h"
 
-#define STUN_LAB_PORT	3478
-#define STUN_LAB_QUEUE	256
+#define STUN_LAB_PORT   3478
+#define STUN_LAB_QUEUE  256
 #define STUN_LAB_ANSWER 160
 
 enum stun_lab_manner {

@@ -45,6 +45,17 @@ struct nat_probe *nat_scan_ask(struct nat_scan *s, enum nat_use use, unsigned so
 	return p;
 }
 
+void nat_scan_cancel(struct nat_check *c, struct nat_scan *s)
+{
+	for (unsigned i = 0; i < s->n_socks; i++) {
+		stun_client_cancel_sock(&c->client, NUMBER(scan_index(c, s), i));
+		nat_scan_close(s, i);
+	}
+	for (size_t i = 0; i < s->n_probes; i++)
+		if (s->probe[i].state < NAT_PROBE_ANSWERED)
+			s->probe[i].state = NAT_PROBE_FAILED;
+}
+
 void nat_check_init(struct nat_check *c, adit_time now, const struct nat_check_config *cfg)
 {
 	static const uint8_t families[] = {ADIT_FAMILY_V4, ADIT_FAMILY_V6};
@@ -295,23 +306,10 @@ bool nat_check_is_done(const struct nat_check *c)
 	return c->scan[0].step == NAT_PHASE_DONE && c->scan[1].step == NAT_PHASE_DONE;
 }
 
-void nat_check_stop(struct nat_check *c, adit_time now)
+void nat_check_stop(struct nat_check *c)
 {
-	for (size_t i = 0; i < ARRAY_LEN(c->scan); i++) {
-		struct nat_scan *s = &c->scan[i];
-
-		for (unsigned k = 0; k < s->n_socks; k++) {
-			stun_client_cancel_sock(&c->client, NUMBER(i, k));
-			nat_scan_close(s, k);
-		}
-		for (size_t k = 0; k < s->n_probes; k++)
-			if (s->probe[k].state < NAT_PROBE_ANSWERED)
-				s->probe[k].state = NAT_PROBE_FAILED;
-		s->step = NAT_PHASE_DONE;
-		nat_judge(c, s);
-	}
-	c->report.is_final = true;
-	(void)now;
+	for (size_t i = 0; i < ARRAY_LEN(c->scan); i++)
+		nat_plan_finish(c, &c->scan[i]);
 }
 
 const struct nat_report *nat_check_report(const struct nat_check *c)

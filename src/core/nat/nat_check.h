@@ -172,7 +172,7 @@ extern const struct adit_machine_ops nat_check_ops;
 /* Nothing more will be asked: the report is final, and all sockets have been closed once the outputs are drained. */
 bool nat_check_is_done(const struct nat_check *c);
 /* Stops: what is known so far is the report. */
-void nat_check_stop(struct nat_check *c, adit_time now);
+void nat_check_stop(struct nat_check *c);
 /* Good as long as |c|; what is not known yet says so. */
 const struct nat_report *nat_check_report(const struct nat_check *c);
 struct nat_progress nat_check_progress(const struct nat_check *c, adit_time now);

@@ -13,12 +13,17 @@ void nat_scan_close(struct nat_scan *s, unsigned sock);
 struct nat_probe *nat_scan_ask(struct nat_scan *s, enum nat_use use, unsigned sock, unsigned server,
 			       const struct adit_addr *to, adit_time due_at);
 
+/* Ends all questions and closes all sockets. */
+void nat_scan_cancel(struct nat_check *c, struct nat_scan *s);
+
 /* --- nat_check_plan.c --- */
 
 /* Begins the scan of the family that |s| has. */
 void nat_plan_start(struct nat_check *c, struct nat_scan *s, adit_time now);
 /* A probe of |s| has ended: what follows from that. */
 void nat_plan_ended(struct nat_check *c, struct nat_scan *s, adit_time now, struct nat_probe *p);
+/* Nothing more is asked: the scan is done. */
+void nat_plan_finish(struct nat_check *c, struct nat_scan *s);
 /* Goes on to the next step where nothing is left of this one. */
 void nat_plan_step(struct nat_check *c, struct nat_scan *s, adit_time now);
 /* The question about the TTL that is due now, into the list. */

@@ -259,10 +259,9 @@ static bool is_busy(const struct nat_scan *s)
 	return s->step == NAT_PHASE_MAIN && s->ttl_asked && s->ttl.state == NAT_TTL_ASK;
 }
 
-static void finish(struct nat_check *c, struct nat_scan *s)
+void nat_plan_finish(struct nat_check *c, struct nat_scan *s)
 {
-	for (unsigned i = 0; i < s->n_socks; i++)
-		nat_scan_close(s, i);
+	nat_scan_cancel(c, s);
 	s->step = NAT_PHASE_DONE;
 	c->report.is_final = nat_check_is_done(c);
 	nat_judge(c, s);
@@ -274,7 +273,7 @@ void nat_plan_step(struct nat_check *c, struct nat_scan *s, adit_time now)
 
 	if (s->step == NAT_PHASE_LIFE) {
 		if (!nat_life_step(c, s, now))
-			finish(c, s);
+			nat_plan_finish(c, s);
 		return;
 	}
 	if (s->step == NAT_PHASE_DONE || is_busy(s))
@@ -288,5 +287,5 @@ void nat_plan_step(struct nat_check *c, struct nat_scan *s, adit_time now)
 		s->step = NAT_PHASE_LIFE;
 		return;
 	}
-	finish(c, s);
+	nat_plan_finish(c, s);
 }
