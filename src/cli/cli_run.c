@@ -340,6 +340,28 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	}
 }
 
+size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct link_status *st, adit_time now,
+			   size_t n_conns)
+{
+	char remote[ADIT_ADDR_STRLEN];
+	char since[24];
+	char rtt[24];
+	int n;
+
+	cli_run_dur(adit_time_since(now, st->since), since);
+	if (st->state != LINK_UP && st->state != LINK_OUTAGE)
+		n = snprintf(buf, cap, "%-24s %s for %s\n", what, link_state_name(st->state), since);
+	else
+		n = snprintf(buf, cap,
+			     "%-24s %s for %s, path %s\n"
+			     "  punched: %s pair, round trip %s, path number %u; %zu connections\n"
+			     "  sent %llu bytes, received %llu bytes\n",
+			     what, link_state_name(st->state), since, adit_addr_format(&st->path.remote, remote),
+			     punch_how_name(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->generation, n_conns,
+			     (unsigned long long)st->quic.tx_bytes, (unsigned long long)st->quic.rx_bytes);
+	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+}
+
 void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now)
 {
 	char key[9];

@@ -59,5 +59,8 @@ const char *cli_run_dur(adit_dur d, char buf[24]);
 const char *cli_run_key(const uint8_t key[CRYPTO_KEY_LEN], char buf[9]);
 /* Puts the fields of |st| that status shows into the object that is being written. */
 void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now);
+/* The same in lines for people, which begin with |what|. Returns the length written, without the NUL. */
+size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct link_status *st, adit_time now,
+			   size_t n_conns);
 
 #endif

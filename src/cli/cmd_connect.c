@@ -16,8 +16,10 @@
 #include "cli/cli_text.h"
 #include "endpoint/ep_share.h"
 #include "io/io_clock.h"
+#include "io/io_memory.h"
 
-#define RETRY_MS 1000 /* after a handshake that failed, before the peer is looked for again */
+#define CLOCK_KEPT_MS 200 /* a smaller difference between the clocks costs no time (punch_limits.h) */
+#define RETRY_MS      1000 /* after a handshake that failed, before the peer is looked for again */
 
 struct connect {
 	struct cli *cli;
@@ -205,6 +207,28 @@ static void on_down(struct connect *c, const struct link_event *e)
 	uv_timer_start(&c->retry, on_retry, RETRY_MS, 0);
 }
 
+/* Slots of the next run are counted in the peer's time from the start. */
+static int64_t clock_kept(struct connect *c)
+{
+	struct io_why why;
+	uint64_t v;
+
+	if (io_memory_get(&c->run.state, IO_MEMORY_CLOCKS, c->doors.peer, &v, &why) < 0)
+		return 0;
+	return ((int64_t)v - (int64_t)IO_MEMORY_CLOCK_ZERO) * (int64_t)ADIT_MS(1);
+}
+
+static void keep_clock(struct connect *c, int64_t diff)
+{
+	int64_t ms = diff / (int64_t)ADIT_MS(1);
+	struct io_why why;
+
+	if ((ms > CLOCK_KEPT_MS || ms < -CLOCK_KEPT_MS || clock_kept(c) != 0) &&
+	    io_memory_set(&c->run.state, IO_MEMORY_CLOCKS, c->doors.peer, IO_MEMORY_CLOCK_ZERO + (uint64_t)ms, &why) <
+		    0)
+		cli_detail(&c->cli->msg, "the difference of the clocks is not remembered: %s", why.what);
+}
+
 static void on_event(void *ctx, const struct link_event *e)
 {
 	struct connect *c = of_run(ctx);
@@ -216,6 +240,8 @@ static void on_event(void *ctx, const struct link_event *e)
 	if (e->kind == LINK_EVENT_UP)
 		cli_status_clear(&c->cli->msg);
 	cli_run_say(&c->run, NULL, e);
+	if (e->kind == LINK_EVENT_HOLE && e->path.rtt > 0)
+		keep_clock(c, e->path.clock_diff);
 	if (e->kind == LINK_EVENT_UP) {
 		open_doors(c);
 		ep_share_up(c->share);
@@ -258,7 +284,7 @@ static void on_timeout(uv_timer_t *timer)
 	leave(c, CLI_EXIT_UNREACHED);
 }
 
-static void on_status(void *ctx, char *buf, size_t cap)
+static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
 {
 	struct connect *c = of_run(ctx);
 	struct link_status st;
@@ -266,6 +292,14 @@ static void on_status(void *ctx, char *buf, size_t cap)
 	const char *text;
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	if (for_people) {
+		char what[96];
+
+		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
+			 (int)getpid());
+		cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
+		return;
+	}
 	cli_json_init(&j);
 	cli_json_object(&j, NULL);
 	cli_json_str(&j, "command", c->cli->name);
@@ -308,6 +342,7 @@ static int start(struct connect *c)
 
 	if (rc != CLI_GO)
 		return rc;
+	cfg.clock_diff = clock_kept(c);
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
 		    0) {

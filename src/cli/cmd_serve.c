@@ -272,15 +272,44 @@ static void status_lane(void *ctx, const char *label, struct link *link, size_t 
 	cli_json_object_end(j);
 }
 
+struct lines {
+	char text[EP_CTL_TEXT_MAX];
+	size_t len;
+};
+
+static void show_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
+{
+	struct lines *l = ctx;
+	struct link_status st;
+	char what[96];
+
+	link_status_get(link, io_clock_now(), &st);
+	snprintf(what, sizeof(what), "serve %.60s (%d)", label, (int)getpid());
+	l->len += cli_run_status_text(l->text + l->len, sizeof(l->text) - l->len, what, &st, io_clock_now(), n_conns);
+}
+
+static void show(struct serve *s, struct ep_ctl_client *client)
+{
+	struct lines *l = calloc(1, sizeof(*l));
+
+	if (l)
+		ep_serve_each(s->ep, show_lane, l);
+	ep_ctl_reply(client, l ? l->text : "");
+	free(l);
+}
+
 static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, int fd)
 {
 	struct serve *s = of_run(ctx);
 	struct cli_json j;
 	const char *answer;
 
-	(void)text; /* status is all there is to ask for */
 	if (fd >= 0)
 		close(fd);
+	if (strcmp(text, "show") == 0) {
+		show(s, client);
+		return;
+	}
 	cli_json_init(&j);
 	cli_json_object(&j, NULL);
 	cli_json_str(&j, "command", "serve");

@@ -1,4 +1,7 @@
-/* adit status: asks every running serve, connect and pipe of this user what it is doing. */
+/*
+ * adit status: asks every running serve, connect and pipe of this user what it is doing: "status" is answered in JSON,
+ * "show" in lines for people.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -23,72 +26,6 @@ static void note_signal(int nr)
 	stopped = 1;
 }
 
-/* The value of |key| in a flat part of JSON that our own processes wrote; "" where there is none. */
-static const char *field(const char *json, const char *key, char *buf, size_t cap)
-{
-	char pattern[48];
-	const char *p;
-	size_t n;
-
-	snprintf(pattern, sizeof(pattern), "\"%s\":", key);
-	p = strstr(json, pattern);
-	buf[0] = '\0';
-	if (!p)
-		return buf;
-	p += strlen(pattern);
-	if (strncmp(p, "null", 4) == 0)
-		return buf;
-	p += *p == '"';
-	n = strcspn(p, "\",}");
-	snprintf(buf, cap, "%.*s", (int)(n < cap ? n : cap - 1), p);
-	return buf;
-}
-
-/* One lane of a serve, or a connect as a whole. */
-static void show_link(struct cli_msg *m, const char *what, const char *json)
-{
-	char state[24], remote[ADIT_ADDR_STRLEN], how[16], rtt[16], since[16], conns[16], tx[24], rx[24], paths[16];
-
-	field(json, "state", state, sizeof(state));
-	field(json, "remote", remote, sizeof(remote));
-	cli_out(m, "%-24s %s for %s s%s%s", what, state, field(json, "since_s", since, sizeof(since)),
-		remote[0] ? ", path " : "", remote);
-	if (!remote[0])
-		return;
-	cli_out(m, "  punched: %s pair, round trip %s ms, path number %s; %s connections",
-		field(json, "how", how, sizeof(how)), field(json, "quic_rtt_ms", rtt, sizeof(rtt)),
-		field(json, "paths", paths, sizeof(paths)), field(json, "connections", conns, sizeof(conns)));
-	cli_out(m, "  sent %s bytes, received %s bytes", field(json, "tx_bytes", tx, sizeof(tx)),
-		field(json, "rx_bytes", rx, sizeof(rx)));
-}
-
-static void show(struct cli_msg *m, const char *json)
-{
-	char command[16], pid[16], name[64], what[96];
-	const char *lane = strstr(json, "\"lanes\":[");
-
-	field(json, "command", command, sizeof(command));
-	field(json, "pid", pid, sizeof(pid));
-	if (!lane) {
-		field(json, "peer", name, sizeof(name));
-		snprintf(what, sizeof(what), "%.15s%s%.40s (%.15s)", command, name[0] ? " " : "", name, pid);
-		show_link(m, what, json);
-		return;
-	}
-	while ((lane = strstr(lane, "{\"label\":"))) {
-		const char *end = strchr(lane, '}');
-		char *one = strndup(lane, end ? (size_t)(end - lane) + 1 : strlen(lane));
-
-		if (!one)
-			return;
-		field(one, "label", name, sizeof(name));
-		snprintf(what, sizeof(what), "%.15s %.40s (%.15s)", command, name, pid);
-		show_link(m, what, one);
-		free(one);
-		lane++;
-	}
-}
-
 /* 1: it answered. */
 static int ask(struct cli *cli, const char *path)
 {
@@ -98,18 +35,15 @@ static int ask(struct cli *cli, const char *path)
 
 	if (fd < 0)
 		return 0;
-	r = ep_ctl_send(fd, "status", -1);
+	r = ep_ctl_send(fd, cli->opts.common.json ? "status" : "show", -1);
 	if (r == 0)
 		r = ep_ctl_recv(fd, text, ANSWER_MS);
 	close(fd);
 	if (r <= 0)
 		return 0;
-	if (cli->opts.common.json) {
-		cli_out_raw(&cli->msg, text);
+	cli_out_raw(&cli->msg, text);
+	if (cli->opts.common.json)
 		cli_out_raw(&cli->msg, "\n");
-	} else {
-		show(&cli->msg, text);
-	}
 	return 1;
 }
 

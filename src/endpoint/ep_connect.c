@@ -361,6 +361,7 @@ static int make_link(const struct ep_connect_config *cfg, struct link **ret_link
 		.has_peer_key = true,
 		.instance = cfg->instance,
 		.pinned_port = cfg->port,
+		.clock_diff = cfg->clock_diff,
 		.linger = cfg->linger,
 	};
 

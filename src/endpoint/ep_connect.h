@@ -32,6 +32,7 @@ struct ep_connect_config {
 	uint8_t peer_key[32];
 	uint64_t instance;
 	uint16_t port;
+	int64_t clock_diff; /* link.h */
 	adit_dur linger;
 };
 

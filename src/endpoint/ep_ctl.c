@@ -25,6 +25,7 @@ struct ep_ctl {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
 	uv_loop_t *loop;
 	int fd;
+	int spare; /* a descriptor for the day when there are none: see turn_away() */
 	char path[108];
 	const struct ep_ctl_ops *ops;
 	void *ctx;
@@ -95,6 +96,15 @@ static bool is_same_user(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && (cred.uid == geteuid() || cred.uid == 0);
 }
 
+/* Out of descriptors: who knocks is let in and shown the door, or the loop would spin on him. */
+static void turn_away(struct ep_ctl *c)
+{
+	if (c->spare >= 0)
+		close(c->spare);
+	close(accept4(c->fd, NULL, NULL, SOCK_CLOEXEC));
+	c->spare = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void on_accept(uv_poll_t *poll, int status, int events)
 {
 	struct ep_ctl *c = (struct ep_ctl *)poll;
@@ -103,8 +113,11 @@ static void on_accept(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			turn_away(c);
 		return;
+	}
 	client = is_same_user(fd) && c->n_clients < EP_CTL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
 	if (!client || uv_poll_init(c->loop, &client->poll, fd) < 0) {
 		close(fd);
@@ -222,6 +235,7 @@ int ep_ctl_new(uv_loop_t *loop, const char *path, const struct ep_ctl_ops *ops, 
 		free(c);
 		return ADIT_ESYS;
 	}
+	c->spare = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 	c->loop = loop;
 	c->ops = ops;
 	c->ctx = ctx;
@@ -241,6 +255,8 @@ void ep_ctl_close(struct ep_ctl *c)
 	unlink(c->path);
 	uv_poll_stop(&c->poll);
 	close(c->fd);
+	if (c->spare >= 0)
+		close(c->spare);
 	uv_close((uv_handle_t *)&c->poll, free_handle);
 }
 

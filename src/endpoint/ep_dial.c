@@ -216,6 +216,7 @@ int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *d
 	}
 	snprintf(port, sizeof(port), "%u", target->port);
 	d->resolving = true;
+	uv_timer_start(&d->timer, on_timeout, EP_DIAL_TIMEOUT_MS, 0);
 	if (uv_getaddrinfo(loop, &d->resolve, on_resolved, target->host[0] ? target->host : NULL, port, &hints) < 0) {
 		d->resolving = false;
 		d->err = EHOSTUNREACH;

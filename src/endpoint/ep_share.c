@@ -114,11 +114,11 @@ static void start_pipe(struct borrower *b, const char *name, int fd)
 		pipe_ended(b, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 }
 
-static void send_status(struct ep_share *s, struct ep_ctl_client *client)
+static void send_status(struct ep_share *s, struct ep_ctl_client *client, bool for_people)
 {
 	static char text[EP_CTL_TEXT_MAX];
 
-	s->status(s->ctx, text, sizeof(text));
+	s->status(s->ctx, for_people, text, sizeof(text));
 	ep_ctl_reply(client, text);
 }
 
@@ -146,10 +146,10 @@ static void on_message(void *ctx, struct ep_ctl_client *client, const char *text
 	char kind[16] = "";
 	struct borrower *b;
 
-	if (strcmp(text, "status") == 0) {
+	if (strcmp(text, "status") == 0 || strcmp(text, "show") == 0) {
 		if (fd >= 0)
 			close(fd);
-		send_status(s, client);
+		send_status(s, client, text[1] == 'h');
 		return;
 	}
 	b = borrower_of(s, client);

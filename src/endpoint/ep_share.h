@@ -6,6 +6,7 @@
  *	door NAME stream|dgram + listening socket  -> "ok" or "error TEXT"
  *	pipe NAME + connected socket               -> "ok" or "error TEXT", later "end clean|local|peer|session CODE"
  *	status                 -> one JSON object
+ *	show                   -> the same as lines for people
  */
 #ifndef ADIT_EP_SHARE_H
 #define ADIT_EP_SHARE_H
@@ -15,8 +16,8 @@
 
 struct ep_share;
 
-/* Writes the JSON object of the status message. */
-typedef void ep_share_status(void *ctx, char *buf, size_t cap);
+/* Writes the answer to status or show. */
+typedef void ep_share_status(void *ctx, bool for_people, char *buf, size_t cap);
 
 /* As ep_ctl_new. */
 ADIT_MUST_CHECK int ep_share_new(uv_loop_t *loop, const char *path, struct ep_connect *connect, ep_share_status *status,

@@ -8,6 +8,7 @@ static const struct {
 } kinds[] = {
 	[IO_MEMORY_PORTS] = {"ports", 65535},
 	[IO_MEMORY_HORIZONS] = {"horizons", UINT64_MAX},
+	[IO_MEMORY_CLOCKS] = {"clocks", 2 * IO_MEMORY_CLOCK_ZERO},
 };
 
 /* key=KEY value=N */

@@ -1,6 +1,6 @@
 /*
- * What is better remembered but not missed for long: which free port a service got here, and how far the probes of a
- * label were seen (core/punch/punch_replay.h). When full, the oldest entry goes.
+ * What is better remembered but not missed for long: which free port a service got here, how far the probes of a label
+ * were seen (core/punch/punch_replay.h), how wrong a peer's clock is. When full, the oldest entry goes.
  */
 #ifndef ADIT_IO_MEMORY_H
 #define ADIT_IO_MEMORY_H
@@ -10,7 +10,11 @@
 enum io_memory {
 	IO_MEMORY_PORTS, /* a port number */
 	IO_MEMORY_HORIZONS, /* adit_utc; it only ever rises */
+	IO_MEMORY_CLOCKS, /* how many milliseconds a peer's clock is ahead of ours, plus IO_MEMORY_CLOCK_ZERO */
 };
+
+/* Lies between the differences that a clock can have in both directions: 3000 years. */
+#define IO_MEMORY_CLOCK_ZERO UINT64_C(100000000000000)
 
 /*
  * The value kept under |key|, up to IO_MEMORY_KEY_MAX printable characters without blanks. ADIT_ENOENT: none, or its

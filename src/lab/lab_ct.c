@@ -9,7 +9,7 @@
 
 struct lab_tuple lab_tuple_invert(const struct lab_tuple *t)
 {
-	return (struct lab_tuple){.src = t->dst, .dst = t->src};
+	return (struct lab_tuple){.src = t->dst, .dst = t->src, .proto = t->proto};
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -30,17 +30,18 @@ static uint64_t hash_addr(uint64_t h, const struct adit_addr *a)
 
 static bool tuple_eq(const struct lab_tuple *a, const struct lab_tuple *b)
 {
-	return a->src.port == b->src.port && adit_addr_eq(&a->dst, &b->dst) && adit_addr_eq_ip(&a->src, &b->src);
+	return a->proto == b->proto && a->src.port == b->src.port && adit_addr_eq(&a->dst, &b->dst) &&
+	       adit_addr_eq_ip(&a->src, &b->src);
 }
 
 static struct lab_ct_hash_node **tuple_head(const struct lab_ct *ct, const struct lab_tuple *t)
 {
-	return &ct->heads[hash_addr(hash_addr(1, &t->src), &t->dst) & (ct->buckets - 1)];
+	return &ct->heads[hash_addr(hash_addr(t->proto, &t->src), &t->dst) & (ct->buckets - 1)];
 }
 
-static struct lab_ct_hash_node **src_head(const struct lab_ct *ct, const struct adit_addr *src)
+static struct lab_ct_hash_node **src_head(const struct lab_ct *ct, const struct lab_tuple *t)
 {
-	return &ct->heads[ct->buckets + (hash_addr(2, src) & (ct->buckets - 1))];
+	return &ct->heads[ct->buckets + (hash_addr(t->proto, &t->src) & (ct->buckets - 1))];
 }
 
 static void node_link(struct lab_ct_hash_node **head, struct lab_ct_hash_node *n)
@@ -63,7 +64,7 @@ static void entry_link(struct lab_ct *ct, struct lab_ct_entry *e)
 {
 	for (int d = 0; d < 2; d++)
 		node_link(tuple_head(ct, &e->tuple[d]), &e->node[d]);
-	node_link(src_head(ct, &e->tuple[LAB_CT_ORIGINAL].src), &e->by_src);
+	node_link(src_head(ct, &e->tuple[LAB_CT_ORIGINAL]), &e->by_src);
 }
 
 static void entry_free(struct lab_ct *ct, struct lab_ct_entry *e)
@@ -78,8 +79,11 @@ static void entry_free(struct lab_ct *ct, struct lab_ct_entry *e)
 
 int lab_ct_init(struct lab_ct *ct, adit_dur unreplied, adit_dur replied)
 {
-	*ct = (struct lab_ct){
-		.buckets = FIRST_BUCKETS, .sweep_at = FIRST_BUCKETS, .unreplied = unreplied, .replied = replied};
+	*ct = (struct lab_ct){.buckets = FIRST_BUCKETS,
+			      .sweep_at = FIRST_BUCKETS,
+			      .unreplied = unreplied,
+			      .replied = replied,
+			      .ping = LAB_PING_TIMEOUT};
 	adit_list_init(&ct->entries);
 	ct->heads = calloc(2 * ct->buckets, sizeof(struct lab_ct_hash_node *));
 	return ct->heads ? 0 : ADIT_ENOMEM;
@@ -119,14 +123,17 @@ struct lab_ct_entry *lab_ct_find(struct lab_ct *ct, adit_time now, const struct 
 	return NULL;
 }
 
-struct lab_ct_entry *lab_ct_find_src(struct lab_ct *ct, adit_time now, const struct adit_addr *src)
+struct lab_ct_entry *lab_ct_find_src(struct lab_ct *ct, adit_time now, const struct lab_tuple *t,
+				     const struct adit_addr *wan)
 {
-	struct lab_ct_hash_node *n = *src_head(ct, src);
+	struct lab_ct_hash_node *n = *src_head(ct, t);
 
 	for (; n; n = n->next) {
 		struct lab_ct_entry *e = adit_container(n, struct lab_ct_entry, by_src);
+		const struct lab_tuple *orig = &e->tuple[LAB_CT_ORIGINAL];
 
-		if (e->expire_at > now && adit_addr_eq(&e->tuple[LAB_CT_ORIGINAL].src, src))
+		if (e->expire_at > now && orig->proto == t->proto && adit_addr_eq(&orig->src, &t->src) &&
+		    adit_addr_eq_ip(&e->tuple[LAB_CT_REPLY].dst, wan))
 			return e;
 	}
 	return NULL;
@@ -157,6 +164,18 @@ static void sweep(struct lab_ct *ct, adit_time now)
 	ct->sweep_at = ct->count * 2 > FIRST_BUCKETS ? ct->count * 2 : FIRST_BUCKETS;
 }
 
+static adit_dur first_timeout(const struct lab_ct *ct, uint8_t proto)
+{
+	switch (proto) {
+	case LAB_TCP:
+		return LAB_TCP_UNREPLIED;
+	case LAB_PING:
+		return ct->ping;
+	default:
+		return ct->unreplied;
+	}
+}
+
 struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct lab_tuple *original,
 				const struct lab_tuple *reply)
 {
@@ -170,7 +189,7 @@ struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct l
 	e->tuple[LAB_CT_ORIGINAL] = *original;
 	e->tuple[LAB_CT_REPLY] = *reply;
 	e->node[LAB_CT_REPLY].dir = LAB_CT_REPLY;
-	e->expire_at = adit_time_add(now, ct->unreplied);
+	e->expire_at = adit_time_add(now, first_timeout(ct, original->proto));
 	e->stream_at = adit_time_add(now, LAB_UDP_STREAM_AGE);
 	entry_link(ct, e);
 	adit_list_push_back(&ct->entries, &e->all);
@@ -187,11 +206,46 @@ size_t lab_ct_count(const struct lab_ct *ct, adit_time now)
 	return n;
 }
 
-void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir)
+/*
+ * What decides how long a TCP flow is kept: whether it was answered, and whether it has ended. That is less than the
+ * kernel's table of states, which also refuses what does not fit (nf_conntrack_proto_tcp.c).
+ */
+static adit_dur tcp_timeout(const struct lab_ct_entry *e)
+{
+	if (e->tcp_flags & LAB_TCP_RST)
+		return LAB_TCP_RESET;
+	if (e->tcp_flags & LAB_TCP_FIN)
+		return LAB_TCP_FINISHED;
+	return e->replied ? LAB_TCP_REPLIED : LAB_TCP_UNREPLIED;
+}
+
+static void tcp_refresh(adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t flags)
+{
+	/* A flow whose only answer is a RST is forgotten at once. */
+	if (!e->replied && dir == LAB_CT_REPLY && flags & LAB_TCP_RST) {
+		e->expire_at = now;
+		return;
+	}
+	/* The same ports begin again. */
+	if (flags & LAB_TCP_SYN && e->tcp_flags & (LAB_TCP_FIN | LAB_TCP_RST))
+		e->tcp_flags = 0;
+	e->tcp_flags |= flags;
+	e->replied |= dir == LAB_CT_REPLY;
+	e->expire_at = adit_time_add(now, tcp_timeout(e));
+}
+
+void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t tcp_flags)
 {
 	bool stream = e->replied && now > e->stream_at;
 
-	e->expire_at = adit_time_add(now, stream ? ct->replied : ct->unreplied);
+	if (e->tuple[dir].proto == LAB_TCP) {
+		tcp_refresh(now, e, dir, tcp_flags);
+		return;
+	}
+	if (e->tuple[dir].proto == LAB_PING)
+		e->expire_at = adit_time_add(now, ct->ping);
+	else
+		e->expire_at = adit_time_add(now, stream ? ct->replied : ct->unreplied);
 	/* The first answer itself still counts as unanswered: the mark is set after its time-out (nf_conntrack_core.c).
 	 */
 	if (dir == LAB_CT_REPLY)

@@ -13,10 +13,12 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "lab/lab_nat.h"
 
 struct lab_tuple {
 	struct adit_addr src;
 	struct adit_addr dst;
+	uint8_t proto; /* enum lab_proto: the same addresses and ports in another protocol are another tuple */
 };
 
 enum lab_ct_dir {
@@ -38,6 +40,7 @@ struct lab_ct_entry {
 	adit_time expire_at;
 	adit_time stream_at; /* answered and older than this: the long time-out */
 	bool replied;
+	uint8_t tcp_flags; /* of all its packets together */
 };
 
 /* Not looked into by others. */
@@ -47,11 +50,12 @@ struct lab_ct {
 	size_t count;
 	size_t sweep_at; /* entries; then the expired ones are looked for */
 	struct adit_list entries;
-	adit_dur unreplied;
-	adit_dur replied;
+	adit_dur unreplied; /* of UDP, */
+	adit_dur replied; /* likewise; */
+	adit_dur ping; /* of ICMP echo, answered or not */
 };
 
-/* 0 or ENOMEM. */
+/* 0 or ENOMEM. The time-out of echoes is LAB_PING_TIMEOUT until it is set. */
 ADIT_MUST_CHECK int lab_ct_init(struct lab_ct *ct, adit_dur unreplied, adit_dur replied);
 void lab_ct_done(struct lab_ct *ct);
 void lab_ct_flush(struct lab_ct *ct);
@@ -60,14 +64,15 @@ struct lab_tuple lab_tuple_invert(const struct lab_tuple *t);
 
 /* Finds the live entry with this tuple; |ret_dir| says which of its two it is. NULL: none. Does not refresh it. */
 struct lab_ct_entry *lab_ct_find(struct lab_ct *ct, adit_time now, const struct lab_tuple *t, enum lab_ct_dir *ret_dir);
-/* The newest live entry whose first packet came from |src|. NULL: none. */
-struct lab_ct_entry *lab_ct_find_src(struct lab_ct *ct, adit_time now, const struct adit_addr *src);
+/* The newest live entry whose first packet came from the source of |t| and whose answers go to |wan|. NULL: none. */
+struct lab_ct_entry *lab_ct_find_src(struct lab_ct *ct, adit_time now, const struct lab_tuple *t,
+				     const struct adit_addr *wan);
 /* The caller has made sure that neither tuple is held. NULL: no memory. */
 struct lab_ct_entry *lab_ct_add(struct lab_ct *ct, adit_time now, const struct lab_tuple *original,
 				const struct lab_tuple *reply);
 /* Live entries. Looks at each. */
 size_t lab_ct_count(const struct lab_ct *ct, adit_time now);
-/* A packet in direction |dir| has been seen. */
-void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir);
+/* A packet in direction |dir| has been seen, with these flags if it is one of TCP. */
+void lab_ct_refresh(struct lab_ct *ct, adit_time now, struct lab_ct_entry *e, enum lab_ct_dir dir, uint8_t tcp_flags);
 
 #endif

@@ -9,8 +9,12 @@ struct lab_host *lab_host_new(struct lab_sim *s)
 
 	if (!h)
 		return NULL;
+	h->id = lab_node_new(s, "host");
+	if (h->id == 0) {
+		free(h);
+		return NULL;
+	}
 	h->sim = s;
-	h->id = ++s->next_id;
 	h->rng = adit_rng_seeded_init(&h->rng_state, lab_sim_seed(s));
 	h->up_for = adit_rng_below(&h->rng, LAB_BOOT_MAX);
 	adit_list_init(&h->ifaces);
@@ -23,14 +27,20 @@ void lab_host_free(struct lab_host *h)
 {
 	adit_list_each_safe (it, tmp, &h->machines)
 		lab_machine_free(adit_container(it, struct lab_machine, of_host));
+	lab_frags_free(&h->frags, h->sim);
 	adit_list_del(&h->all);
 	free(h);
+}
+
+unsigned lab_host_id(const struct lab_host *h)
+{
+	return h->id;
 }
 
 struct lab_iface *lab_host_attach(struct lab_host *h, struct lab_net *n, const struct adit_addr *addr,
 				  const struct lab_link_config *access)
 {
-	struct lab_iface *i = lab_iface_new(n, addr, access);
+	struct lab_iface *i = lab_iface_new(n, addr, NULL, access);
 
 	if (!i)
 		return NULL;
@@ -52,6 +62,11 @@ adit_utc lab_host_utc(const struct lab_host *h)
 void lab_host_set_lateness(struct lab_host *h, adit_dur lateness)
 {
 	h->lateness = lateness;
+}
+
+void lab_host_set_fragments(struct lab_host *h, bool fragments)
+{
+	h->fragments = fragments;
 }
 
 static struct lab_sock **bucket_of(struct lab_host *h, uint16_t port)
@@ -127,13 +142,12 @@ static void icmp_rx(struct lab_host *h, struct lab_pkt *p)
 	struct adit_icmp icmp = {
 		.remote = p->quoted.dst,
 		.offender = p->src,
-		.type = p->icmp_type,
-		.code = p->icmp_code,
 		.data = p->data,
 		.len = p->len,
 	};
 	struct lab_machine *m;
 
+	lab_icmp_number((enum lab_icmp_what)p->icmp, p->src.family, &icmp.type, &icmp.code);
 	lab_pkt_note(h->sim, p, k ? LAB_STEP_DELIVERED : LAB_STEP_CLOSED, h->id);
 	if (k && k->machine->ops->icmp) {
 		m = k->machine;
@@ -146,24 +160,27 @@ static void icmp_rx(struct lab_host *h, struct lab_pkt *p)
 
 static void refuse(struct lab_host *h, struct lab_iface *on, struct lab_pkt *p)
 {
-	struct lab_pkt *e;
+	struct lab_pkt *e = NULL;
 
-	if (lab_icmp_allow(&h->limit, h->sim->now, 0, &p->src) &&
-	    (e = lab_icmp_about(h->sim, p, &on->addr, LAB_ICMP_PORT_UNREACHABLE)))
-		lab_net_send(on, e);
+	if (lab_icmp_allow(&h->limit, h->sim->now, 0, &p->src))
+		e = lab_icmp_about(h->sim, p, &p->dst, LAB_ICMP_PORT_UNREACHABLE);
 	lab_pkt_end(h->sim, p, LAB_STEP_CLOSED, h->id);
+	if (e)
+		lab_net_send(on, e);
 }
 
 void lab_host_rx(struct lab_host *h, struct lab_iface *on, struct lab_pkt *p)
 {
 	struct lab_sock *k;
 	struct lab_machine *m;
-	struct adit_dgram d = {.local = p->dst, .remote = p->src, .data = p->data, .len = p->len};
+	struct adit_dgram d = {0};
 
 	if (p->is_icmp) {
 		icmp_rx(h, p);
 		return;
 	}
+	if (p->frag != LAB_WHOLE && !(p = lab_frag_join(&h->frags, h->sim, p, h->id)))
+		return;
 	k = find_sock(h, p->dst.family, p->dst.port);
 	if (!k) {
 		refuse(h, on, p);
@@ -171,7 +188,7 @@ void lab_host_rx(struct lab_host *h, struct lab_iface *on, struct lab_pkt *p)
 	}
 	lab_pkt_note(h->sim, p, LAB_STEP_DELIVERED, h->id);
 	m = k->machine;
-	d.sock = k->number;
+	d = (struct adit_dgram){.sock = k->number, .local = p->dst, .remote = p->src, .data = p->data, .len = p->len};
 	m->ops->input(m->self, lab_host_now(h), &d);
 	lab_machine_wake(m);
 	lab_pkt_free(h->sim, p);

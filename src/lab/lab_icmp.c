@@ -4,9 +4,10 @@
 
 void lab_icmp_number(enum lab_icmp_what what, uint8_t family, uint8_t *ret_type, uint8_t *ret_code)
 {
-	static const uint8_t numbers[2][2][2] = {
+	static const uint8_t numbers[][2][2] = {
 		[LAB_ICMP_TIME_EXCEEDED] = {{11, 0}, {3, 0}},
 		[LAB_ICMP_PORT_UNREACHABLE] = {{3, 3}, {1, 4}},
+		[LAB_ICMP_TOO_BIG] = {{3, 4}, {2, 0}},
 	};
 	const uint8_t *n = numbers[what][family == ADIT_FAMILY_V6];
 

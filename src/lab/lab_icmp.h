@@ -14,9 +14,10 @@
 enum lab_icmp_what {
 	LAB_ICMP_TIME_EXCEEDED,
 	LAB_ICMP_PORT_UNREACHABLE,
+	LAB_ICMP_TOO_BIG, /* fragmentation needed, packet too big */
 };
 
-/* RFC 792 and RFC 4443. */
+/* RFC 792 (and RFC 1191) and RFC 4443. RFC 7915 4.2 and 5.2 translate between the two families just so. */
 void lab_icmp_number(enum lab_icmp_what what, uint8_t family, uint8_t *ret_type, uint8_t *ret_code);
 
 /* Few destinations at a time: the one that was idle longest gives way. */

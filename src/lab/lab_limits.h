@@ -11,6 +11,18 @@
 #define LAB_UDP_UNREPLIED ADIT_SEC(30)
 #define LAB_UDP_REPLIED   ADIT_SEC(120)
 
+/* nf_conntrack_icmp_timeout: of an echo request and its answers. */
+#define LAB_PING_TIMEOUT ADIT_SEC(30)
+
+/*
+ * nf_conntrack_tcp_timeout_syn_sent, _established, _time_wait, _close: of a flow without an answer, with one, after a
+ * FIN, after a RST.
+ */
+#define LAB_TCP_UNREPLIED ADIT_SEC(120)
+#define LAB_TCP_REPLIED   ADIT_SEC(432000)
+#define LAB_TCP_FINISHED  ADIT_SEC(120)
+#define LAB_TCP_RESET     ADIT_SEC(10)
+
 /* An entry younger than this keeps the short time-out even when it was answered (nf_conntrack_proto_udp.c). */
 #define LAB_UDP_STREAM_AGE ADIT_SEC(2)
 
@@ -48,5 +60,22 @@
 #define LAB_BOOT_MAX  ADIT_SEC(30u * 86400u)
 
 #define LAB_PPM 1000000u
+
+/* Headers: IPv4 without options, IPv6, UDP (ICMP's is as long), the IPv6 fragment header (RFC 8200 4.5). */
+#define LAB_IP4_HEADER  20u
+#define LAB_IP6_HEADER  40u
+#define LAB_UDP_HEADER  8u
+#define LAB_FRAG_HEADER 8u
+
+/* The smallest MTUs there are: RFC 791 (68), RFC 8200 5 (1280). */
+#define LAB_MTU4_MIN 68u
+#define LAB_MTU6_MIN 1280u
+
+/* net.ipv4.ipfrag_time; and how many fragments are kept at most, far fewer than its ipfrag_high_thresh of 4 MiB. */
+#define LAB_FRAG_TIME ADIT_SEC(30)
+#define LAB_FRAGS_MAX 256u
+
+/* Where a rate is set and no queue is: as much as the rate sends in this time, about what home routers have. */
+#define LAB_QUEUE_TIME ADIT_MS(100)
 
 #endif

@@ -11,15 +11,13 @@ void lab_link_init(struct lab_link *l, const struct lab_link_config *cfg, uint64
 
 void lab_link_set(struct lab_link *l, const struct lab_link_config *cfg)
 {
-	l->cfg = cfg ? *cfg : (struct lab_link_config){0};
-}
-
-bool lab_link_is_none(const struct lab_link *l)
-{
 	const struct lab_link_config *c = &l->cfg;
 
-	return c->delay == 0 && c->jitter == 0 && c->loss_ppm == 0 && c->dup_ppm == 0 && c->reorder_ppm == 0 &&
-	       c->hops == 0;
+	l->cfg = cfg ? *cfg : (struct lab_link_config){0};
+	l->is_none = c->delay == 0 && c->jitter == 0 && c->loss_ppm == 0 && c->burst.enter_ppm == 0 &&
+		     c->dup_ppm == 0 && c->reorder_ppm == 0 && c->rate == 0 && c->mtu == 0 && c->hops == 0;
+	if (c->burst.enter_ppm == 0)
+		l->is_bad = false;
 }
 
 static uint64_t draw(struct lab_link *l, uint64_t n)
@@ -50,11 +48,44 @@ static adit_time arrive(struct lab_link *l, adit_time now)
 	return at;
 }
 
-struct lab_passage lab_link_pass(struct lab_link *l, adit_time now, uint8_t ttl)
+/* When the last bit has left; ADIT_NEVER: the queue is full. What is being sent waits no more. */
+static adit_time transmit(struct lab_link *l, adit_time now, size_t size)
+{
+	const struct lab_link_config *c = &l->cfg;
+	double per_byte = 8e9 / (double)c->rate; /* ns */
+	double room = c->queue ? (double)c->queue : (double)LAB_QUEUE_TIME / per_byte;
+
+	if (l->free_at <= now)
+		l->free_at = now;
+	else if ((double)(l->free_at - now) / per_byte + (double)size > room)
+		return ADIT_NEVER;
+	l->free_at += (adit_dur)((double)size * per_byte);
+	return l->free_at;
+}
+
+/* The state that a packet finds decides on it; then the state may turn. */
+static bool is_lost(struct lab_link *l)
+{
+	bool lost = happens(l, l->is_bad ? l->cfg.burst.lose_ppm : l->cfg.loss_ppm);
+
+	if (happens(l, l->is_bad ? l->cfg.burst.leave_ppm : l->cfg.burst.enter_ppm))
+		l->is_bad = !l->is_bad;
+	return lost;
+}
+
+struct lab_passage lab_link_pass(struct lab_link *l, adit_time now, size_t size, uint8_t ttl)
 {
 	struct lab_passage p = {.fate = LAB_PASSES, .at = now, .copy_at = ADIT_NEVER};
 
-	if (happens(l, l->cfg.loss_ppm)) {
+	if (l->cfg.rate > 0) {
+		now = transmit(l, now, size);
+		if (now == ADIT_NEVER) {
+			p.fate = LAB_FULL;
+			return p;
+		}
+	}
+	/* After the queue: what is lost on the wire has taken its time on it. */
+	if (is_lost(l)) {
 		p.fate = LAB_LOST;
 		return p;
 	}
@@ -70,9 +101,10 @@ struct lab_passage lab_link_pass(struct lab_link *l, adit_time now, uint8_t ttl)
 	return p;
 }
 
+/* Such a packet turns nothing: the wire's other direction has a state of its own. */
 bool lab_link_loses(struct lab_link *l)
 {
-	return happens(l, l->cfg.loss_ppm);
+	return happens(l, l->is_bad ? l->cfg.burst.lose_ppm : l->cfg.loss_ppm);
 }
 
 struct adit_addr lab_link_hop_addr(const struct lab_link *l, unsigned hop, uint8_t family)

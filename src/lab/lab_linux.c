@@ -15,6 +15,11 @@ struct lab_linux {
 	struct adit_rng rng;
 };
 
+static struct lab_tuple tuple_of(const struct lab_flow *f)
+{
+	return (struct lab_tuple){.src = f->src, .dst = f->dst, .proto = f->proto};
+}
+
 static struct lab_linux *linux_of(struct lab_nat *n)
 {
 	return adit_container(n, struct lab_linux, nat);
@@ -34,13 +39,18 @@ static bool is_taken(struct lab_linux *l, adit_time now, const struct lab_tuple 
 	return lab_ct_find(&l->ct, now, &reply, &dir) != NULL;
 }
 
-/* The class a port stays in when it must be changed (nf_nat_l4proto_unique_tuple). */
-static void port_class(uint16_t port, unsigned *ret_min, unsigned *ret_size)
+/*
+ * The class a port stays in when it must be changed; any identifier may become any (nf_nat_l4proto_unique_tuple). The
+ * kernel draws the identifier 0, too, one time in 65536; here that is the mark of who answers.
+ */
+static void port_class(uint8_t proto, uint16_t port, unsigned *ret_min, unsigned *ret_size)
 {
 	unsigned max = 65535;
 
 	*ret_min = 1024;
-	if (port < 512) {
+	if (proto == LAB_PING) {
+		*ret_min = 1;
+	} else if (port < 512) {
 		*ret_min = 1;
 		max = 511;
 	} else if (port < 1024) {
@@ -57,7 +67,7 @@ static bool pick_port(struct lab_linux *l, adit_time now, struct lab_tuple *out)
 	unsigned size;
 	unsigned tries = LAB_PORT_TRIES;
 
-	port_class(out->src.port, &min, &size);
+	port_class(out->proto, out->src.port, &min, &size);
 	for (; tries >= LAB_PORT_TRIES_MIN / 2; tries /= 2) {
 		unsigned at = (unsigned)adit_rng_below(&l->rng, 65536);
 
@@ -74,17 +84,18 @@ static bool pick_port(struct lab_linux *l, adit_time now, struct lab_tuple *out)
  * The source that a new flow from inside would like to leave with: the one its socket has toward others already, else
  * its own port; with "random" any port.
  */
-static struct lab_tuple wanted_source(struct lab_linux *l, adit_time now, const struct lab_flow *f)
+static struct lab_tuple wanted_source(struct lab_linux *l, adit_time now, const struct lab_tuple *t)
 {
-	struct lab_tuple own = {.src = adit_addr_with_port(l->cfg.wan, f->src.port), .dst = f->dst};
+	struct lab_tuple own = {.src = adit_addr_with_port(l->cfg.wan, t->src.port), .dst = t->dst, .proto = t->proto};
 	struct lab_tuple again = own;
-	struct lab_ct_entry *same = l->cfg.random ? NULL : lab_ct_find_src(&l->ct, now, &f->src);
+	struct lab_ct_entry *same;
 
 	if (l->cfg.random) {
 		(void)pick_port(l, now, &own);
 		return own;
 	}
-	if (!same || !adit_addr_eq_ip(&same->tuple[LAB_CT_REPLY].dst, &l->cfg.wan))
+	same = lab_ct_find_src(&l->ct, now, t, &l->cfg.wan);
+	if (!same)
 		return own;
 	again.src = same->tuple[LAB_CT_REPLY].dst;
 	return is_taken(l, now, &again) ? own : again;
@@ -109,6 +120,9 @@ static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const st
 {
 	struct lab_tuple on = *t;
 
+	/* Nobody listens: the router's own RST ends the flow at once (nf_conntrack_proto_tcp.c). */
+	if (t->proto == LAB_TCP)
+		return LAB_LOCAL;
 	if (!remember(l, now, t, &on)) {
 		l->nat.stats.full++;
 		return LAB_DROP;
@@ -120,39 +134,47 @@ static enum lab_verdict deliver_new(struct lab_linux *l, adit_time now, const st
 /* How a packet of |e| that came in direction |dir| goes on: as if the answers' direction were turned round. */
 static struct lab_flow translated(const struct lab_ct_entry *e, enum lab_ct_dir dir)
 {
-	return (struct lab_flow){.src = e->tuple[!dir].dst, .dst = e->tuple[!dir].src};
+	return (struct lab_flow){.src = e->tuple[!dir].dst, .dst = e->tuple[!dir].src, .proto = e->tuple[dir].proto};
+}
+
+/* An echo answer that nobody has asked for belongs to nothing ("invalid"). */
+static bool may_be_new(const struct lab_flow *f)
+{
+	return f->proto != LAB_PING || f->dst.port == 0;
 }
 
 static enum lab_verdict out_new(struct lab_linux *l, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
-	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	struct lab_tuple t = tuple_of(f);
 	struct lab_tuple out;
 
 	if (is_own(l, &f->dst))
-		return deliver_new(l, now, &t);
+		return may_be_new(f) ? deliver_new(l, now, &t) : LAB_DROP;
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
-	out = wanted_source(l, now, f);
+	if (!may_be_new(f))
+		return LAB_DROP;
+	out = wanted_source(l, now, &t);
 	if (!remember(l, now, &t, &out)) {
 		l->nat.stats.full++;
 		return LAB_DROP;
 	}
 	l->nat.stats.mappings++;
 	l->nat.stats.moved += out.src.port != f->src.port;
-	*ret_flow = (struct lab_flow){.src = out.src, .dst = out.dst};
+	*ret_flow = (struct lab_flow){.src = out.src, .dst = out.dst, .proto = f->proto};
 	return LAB_FORWARD;
 }
 
 static enum lab_verdict linux_out(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	struct lab_linux *l = linux_of(n);
-	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	struct lab_tuple t = tuple_of(f);
 	enum lab_ct_dir dir;
 	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
 
 	if (!e)
 		return out_new(l, now, f, ret_flow);
-	lab_ct_refresh(&l->ct, now, e, dir);
+	lab_ct_refresh(&l->ct, now, e, dir, f->tcp_flags);
 	if (is_own(l, &f->dst))
 		return LAB_LOCAL;
 	if (f->ttl <= 1)
@@ -169,10 +191,10 @@ static enum lab_verdict by_policy(struct lab_linux *l)
 	return l->cfg.input == LAB_INPUT_REJECT ? LAB_REJECT : LAB_DROP;
 }
 
-static const struct lab_forward *find_forward(const struct lab_linux *l, uint16_t port)
+static const struct lab_forward *find_forward(const struct lab_linux *l, const struct lab_flow *f)
 {
-	for (size_t i = 0; i < LAB_FORWARDS_MAX && port != 0; i++)
-		if (l->cfg.forwards[i].port == port)
+	for (size_t i = 0; i < LAB_FORWARDS_MAX && f->dst.port != 0 && f->proto != LAB_PING; i++)
+		if (l->cfg.forwards[i].port == f->dst.port)
 			return &l->cfg.forwards[i];
 	return NULL;
 }
@@ -181,8 +203,8 @@ static const struct lab_forward *find_forward(const struct lab_linux *l, uint16_
 static enum lab_verdict forward_new(struct lab_linux *l, adit_time now, const struct lab_flow *f,
 				    const struct lab_forward *fwd, struct lab_flow *ret_flow)
 {
-	struct lab_tuple t = {.src = f->src, .dst = f->dst};
-	struct lab_tuple on = {.src = f->src, .dst = fwd->to};
+	struct lab_tuple t = tuple_of(f);
+	struct lab_tuple on = {.src = f->src, .dst = fwd->to, .proto = f->proto};
 
 	if (f->ttl <= 1)
 		return LAB_EXPIRED;
@@ -191,26 +213,28 @@ static enum lab_verdict forward_new(struct lab_linux *l, adit_time now, const st
 		return LAB_DROP;
 	}
 	l->nat.stats.mappings++;
-	*ret_flow = (struct lab_flow){.src = on.src, .dst = on.dst};
+	*ret_flow = (struct lab_flow){.src = on.src, .dst = on.dst, .proto = f->proto};
 	return LAB_FORWARD;
 }
 
 static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	struct lab_linux *l = linux_of(n);
-	struct lab_tuple t = {.src = f->src, .dst = f->dst};
+	struct lab_tuple t = tuple_of(f);
 	enum lab_ct_dir dir;
 	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &t, &dir);
 	const struct lab_forward *fwd;
 	enum lab_verdict v;
 
-	if (!e && (fwd = find_forward(l, f->dst.port)) != NULL)
+	if (!e && (fwd = find_forward(l, f)) != NULL)
 		return forward_new(l, now, f, fwd, ret_flow);
 	if (!e) {
 		v = by_policy(l);
+		if (v == LAB_LOCAL && !may_be_new(f))
+			return LAB_DROP;
 		return v == LAB_LOCAL ? deliver_new(l, now, &t) : v;
 	}
-	lab_ct_refresh(&l->ct, now, e, dir);
+	lab_ct_refresh(&l->ct, now, e, dir, f->tcp_flags);
 	/* The clash entry: its packets count as new for as long as the router does not answer, so the rules see them.
 	 */
 	if (is_own(l, &e->tuple[!dir].src))
@@ -224,12 +248,12 @@ static enum lab_verdict linux_in(struct lab_nat *n, adit_time now, const struct 
 static bool linux_icmp(struct lab_nat *n, adit_time now, struct lab_flow *quoted)
 {
 	struct lab_linux *l = linux_of(n);
-	struct lab_tuple answer = {.src = quoted->dst, .dst = quoted->src};
+	struct lab_tuple answer = {.src = quoted->dst, .dst = quoted->src, .proto = quoted->proto};
 	enum lab_ct_dir dir;
 	struct lab_ct_entry *e = lab_ct_find(&l->ct, now, &answer, &dir);
 
-	/* An error refreshes nothing. */
-	if (!e)
+	/* An error refreshes nothing. One about what the router itself has said ends here. */
+	if (!e || is_own(l, &e->tuple[!dir].src))
 		return false;
 	quoted->src = e->tuple[!dir].src;
 	quoted->dst = e->tuple[!dir].dst;
@@ -265,12 +289,14 @@ struct lab_nat *lab_linux_new(const struct lab_linux_config *cfg)
 		return NULL;
 	l->nat.ops = &linux_ops;
 	l->cfg = *cfg;
-	l->rng = adit_rng_seeded_init(&l->rng_state, cfg->seed);
+	l->rng = cfg->rng ? *cfg->rng : adit_rng_seeded_init(&l->rng_state, cfg->seed);
 	if (lab_ct_init(&l->ct, cfg->unreplied ? cfg->unreplied : LAB_UDP_UNREPLIED,
 			cfg->replied ? cfg->replied : LAB_UDP_REPLIED) < 0) {
 		free(l);
 		return NULL;
 	}
+	if (cfg->ping)
+		l->ct.ping = cfg->ping;
 	return &l->nat;
 }
 
@@ -278,6 +304,20 @@ void lab_linux_set_input(struct lab_nat *n, enum lab_input input)
 {
 	assert(n->ops == &linux_ops);
 	linux_of(n)->cfg.input = input;
+}
+
+void lab_linux_set_wan(struct lab_nat *n, const struct adit_addr *wan)
+{
+	assert(n->ops == &linux_ops);
+	linux_of(n)->cfg.wan = *wan;
+	/* The kernel keeps what was not masqueraded; but nobody can send to the old address any more. */
+	linux_flush(n);
+}
+
+struct lab_ct *lab_linux_ct(struct lab_nat *n)
+{
+	assert(n->ops == &linux_ops);
+	return &linux_of(n)->ct;
 }
 
 size_t lab_linux_count(struct lab_nat *n, adit_time now)

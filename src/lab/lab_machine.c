@@ -28,10 +28,14 @@ size_t lab_machine_socks(const struct lab_machine *m)
 	return m->sock_count;
 }
 
-/* The iface a packet to |remote| leaves by: the one with |local|, or one whose net knows the way. NULL: none. */
+/*
+ * The address a packet to |remote| leaves from: |local|, or one whose net has |remote| on it, or one whose net knows a
+ * way, or the first. NULL: none of that family.
+ */
 static struct lab_iface *route(const struct lab_host *h, const struct adit_addr *local, const struct adit_addr *remote)
 {
-	struct lab_iface *by_gateway = NULL;
+	struct lab_iface *best = NULL;
+	bool has_way = false;
 
 	adit_list_each (it, &h->ifaces) {
 		struct lab_iface *i = adit_container(it, struct lab_iface, of_host);
@@ -45,21 +49,27 @@ static struct lab_iface *route(const struct lab_host *h, const struct adit_addr 
 		}
 		if (lab_net_find(i->net, remote))
 			return i;
-		if (!by_gateway)
-			by_gateway = i;
+		if (!best || (!has_way && lab_net_way(i->net, remote))) {
+			best = i;
+			has_way = lab_net_way(i->net, remote) != NULL;
+		}
 	}
-	return by_gateway;
+	return best;
 }
 
 static void send_one(struct lab_iface *i, const struct lab_sock *k, const struct adit_out *out, size_t at, size_t len)
 {
-	struct lab_pkt *p = lab_pkt_new(i->net->sim, len);
+	struct lab_host *h = i->host;
+	struct lab_pkt *p = lab_pkt_new(h->sim, len);
 
 	if (!p)
 		return;
 	p->src = adit_addr_with_port(i->addr, k->port);
 	p->dst = out->remote;
 	p->ttl = out->ttl ? out->ttl : LAB_TTL;
+	p->df = !h->fragments;
+	/* What cannot be fragmented needs no number (RFC 6864 4.1). */
+	p->frag_id = p->df ? 0 : ++h->next_frag_id;
 	if (len > 0)
 		memcpy(p->data, out->data + at, len);
 	lab_net_send(i, p);

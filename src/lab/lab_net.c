@@ -1,15 +1,26 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lab/lab_inner.h"
 
+/* A net begins with this many buckets, two to the power of it; they double when there are more ifaces. */
+#define BUCKET_BITS 3u
+
+static struct lab_iface **buckets_new(unsigned bits)
+{
+	return calloc((size_t)1 << bits, sizeof(void *));
+}
+
 static struct lab_iface **bucket_of(const struct lab_net *n, const struct adit_addr *a)
 {
-	uint32_t last;
+	uint64_t hi;
+	uint64_t lo;
 
-	/* Neighbours differ at the end of their addresses. */
-	memcpy(&last, a->ip + (adit_addr_is_v4(a) ? 0 : 12), 4);
-	return (struct lab_iface **)&n->buckets[last * 0x9e3779b9u >> 26];
+	memcpy(&hi, a->ip, 8);
+	memcpy(&lo, a->ip + 8, 8);
+	hi = (hi ^ lo * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+	return &n->buckets[(hi ^ hi >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - n->bucket_bits)];
 }
 
 struct lab_iface *lab_net_find(const struct lab_net *n, const struct adit_addr *addr)
@@ -21,18 +32,81 @@ struct lab_iface *lab_net_find(const struct lab_net *n, const struct adit_addr *
 	return i;
 }
 
+static void put(struct lab_net *n, struct lab_iface *i)
+{
+	struct lab_iface **bucket = bucket_of(n, &i->addr);
+
+	i->next = *bucket;
+	*bucket = i;
+}
+
+/* Where there is no memory for more buckets, lookups get slower. */
+static void grow(struct lab_net *n)
+{
+	size_t old_len = (size_t)1 << n->bucket_bits;
+	struct lab_iface **old = n->buckets;
+	struct lab_iface **buckets = buckets_new(n->bucket_bits + 1);
+
+	if (!buckets)
+		return;
+	n->buckets = buckets;
+	n->bucket_bits++;
+	for (size_t b = 0; b < old_len; b++) {
+		struct lab_iface *i;
+
+		while ((i = old[b])) {
+			old[b] = i->next;
+			put(n, i);
+		}
+	}
+	free(old);
+}
+
+static bool has_prefix(const struct adit_addr *a, const struct adit_addr *prefix, unsigned bits)
+{
+	unsigned rest = bits % 8;
+
+	if (a->family != prefix->family || memcmp(a->ip, prefix->ip, bits / 8) != 0)
+		return false;
+	return rest == 0 || (a->ip[bits / 8] ^ prefix->ip[bits / 8]) >> (8 - rest) == 0;
+}
+
+struct lab_iface *lab_net_way(const struct lab_net *n, const struct adit_addr *addr)
+{
+	struct lab_iface *i = lab_net_find(n, addr);
+
+	if (i)
+		return i->main;
+	for (const struct lab_route *r = n->routes; r; r = r->next)
+		if (has_prefix(addr, &r->prefix, r->bits))
+			return r->via;
+	return n->gateways[adit_addr_is_v6(addr)];
+}
+
 struct lab_net *lab_net_new(struct lab_sim *s, const struct lab_link_config *core)
 {
 	struct lab_net *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return NULL;
+	n->bucket_bits = BUCKET_BITS;
+	n->buckets = buckets_new(BUCKET_BITS);
+	n->id = n->buckets ? lab_node_new(s, "net") : 0;
+	if (n->id == 0) {
+		free(n->buckets);
+		free(n);
+		return NULL;
+	}
 	n->sim = s;
-	n->id = ++s->next_id;
 	lab_link_init(&n->core, core, lab_sim_seed(s));
-	n->core.id = ++s->next_id;
+	n->core.id = ++s->next_link;
 	adit_list_push_back(&s->nets, &n->all);
 	return n;
+}
+
+unsigned lab_net_id(const struct lab_net *n)
+{
+	return n->id;
 }
 
 void lab_net_set_core(struct lab_net *n, const struct lab_link_config *core)
@@ -40,9 +114,27 @@ void lab_net_set_core(struct lab_net *n, const struct lab_link_config *core)
 	lab_link_set(&n->core, core);
 }
 
+int lab_net_add_route(struct lab_net *n, const struct adit_addr *prefix, unsigned bits, struct lab_router *via)
+{
+	struct lab_route **at = &n->routes;
+	struct lab_route *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return ADIT_ENOMEM;
+	r->prefix = *prefix;
+	r->bits = bits;
+	r->via = via->inside->net == n ? via->inside : via->outside;
+	assert(r->via->net == n);
+	while (*at && (*at)->bits >= bits)
+		at = &(*at)->next;
+	r->next = *at;
+	*at = r;
+	return 0;
+}
+
 void lab_net_free(struct lab_net *n)
 {
-	for (size_t b = 0; b < LAB_NET_BUCKETS; b++) {
+	for (size_t b = 0; b < (size_t)1 << n->bucket_bits; b++) {
 		struct lab_iface *i;
 
 		while ((i = n->buckets[b])) {
@@ -50,157 +142,76 @@ void lab_net_free(struct lab_net *n)
 			free(i);
 		}
 	}
+	while (n->routes) {
+		struct lab_route *r = n->routes;
+
+		n->routes = r->next;
+		free(r);
+	}
 	adit_list_del(&n->all);
+	free(n->buckets);
 	free(n);
 }
 
-struct lab_iface *lab_iface_new(struct lab_net *n, const struct adit_addr *addr, const struct lab_link_config *access)
+struct lab_iface *lab_iface_new(struct lab_net *n, const struct adit_addr *addr, struct lab_iface *main,
+				const struct lab_link_config *access)
 {
-	struct lab_iface **bucket = bucket_of(n, addr);
-	struct lab_iface *i;
+	struct lab_iface *i = lab_net_find(n, addr) ? NULL : calloc(1, sizeof(*i));
 
-	if (lab_net_find(n, addr))
-		return NULL;
-	i = calloc(1, sizeof(*i));
 	if (!i)
 		return NULL;
 	i->net = n;
 	i->addr = adit_addr_with_port(*addr, 0);
 	adit_list_init(&i->of_host);
-	lab_link_init(&i->up, access, lab_sim_seed(n->sim));
-	lab_link_init(&i->down, access, lab_sim_seed(n->sim));
-	i->up.id = ++n->sim->next_id;
-	i->down.id = ++n->sim->next_id;
-	i->next = *bucket;
-	*bucket = i;
+	i->main = main ? main : i;
+	if (main) {
+		i->host = main->host;
+		i->router = main->router;
+	} else {
+		lab_link_init(&i->up, access, lab_sim_seed(n->sim));
+		lab_link_init(&i->down, access, lab_sim_seed(n->sim));
+		i->up.id = ++n->sim->next_link;
+		i->down.id = ++n->sim->next_link;
+	}
+	if (++n->ifaces > (size_t)1 << n->bucket_bits)
+		grow(n);
+	put(n, i);
 	return i;
+}
+
+int lab_iface_add_addr(struct lab_iface *i, const struct adit_addr *addr)
+{
+	struct lab_iface *more = lab_iface_new(i->net, addr, i->main, NULL);
+
+	if (!more)
+		return ADIT_ENOMEM;
+	assert(i->host); /* what a router's address is for is the router's to say: lab_router_add_... */
+	adit_list_push_back(&i->host->ifaces, &more->of_host);
+	return 0;
+}
+
+int lab_iface_set_addr(struct lab_iface *i, const struct adit_addr *addr)
+{
+	struct lab_iface **at = bucket_of(i->net, &i->addr);
+
+	if (addr->family != i->addr.family || lab_net_find(i->net, addr))
+		return ADIT_EINVAL;
+	while (*at != i)
+		at = &(*at)->next;
+	*at = i->next;
+	i->addr = adit_addr_with_port(*addr, 0);
+	i->main->moved_at = i->net->sim->now;
+	put(i->net, i);
+	return 0;
 }
 
 void lab_iface_set_access(struct lab_iface *i, const struct lab_link_config *up, const struct lab_link_config *down)
 {
-	lab_link_set(&i->up, up);
-	lab_link_set(&i->down, down);
+	lab_link_set(&i->main->up, up);
+	lab_link_set(&i->main->down, down);
 }
 
 void lab_iface_set_cut(struct lab_iface *i, bool cut)
 {
-	i->cut = cut;
-}
-
-/* The wire that |p| stands before, past those that do nothing; NULL: it is there. */
-static struct lab_link *next_wire(struct lab_pkt *p)
-{
-	struct lab_link *wires[] = {
-		[LAB_WIRE_UP] = &p->from->up,
-		[LAB_WIRE_CORE] = &p->from->net->core,
-		[LAB_WIRE_DOWN] = &p->to->down,
-	};
-
-	while (p->wire < LAB_WIRE_END && lab_link_is_none(wires[p->wire]))
-		p->wire++;
-	return p->wire < LAB_WIRE_END ? wires[p->wire] : NULL;
-}
-
-static void queue_copy(struct lab_sim *s, const struct lab_pkt *p, adit_time at)
-{
-	struct lab_pkt *copy = lab_pkt_new(s, p->len);
-
-	if (!copy)
-		return;
-	memcpy((uint8_t *)copy + offsetof(struct lab_pkt, from), (const uint8_t *)p + offsetof(struct lab_pkt, from),
-	       offsetof(struct lab_pkt, data) - offsetof(struct lab_pkt, from) + p->len);
-	lab_pkt_queue(s, copy, at);
-}
-
-static void pass_wire(struct lab_sim *s, struct lab_pkt *p, struct lab_link *l)
-{
-	struct lab_passage pass = lab_link_pass(l, s->now, p->ttl);
-
-	switch (pass.fate) {
-	case LAB_LOST:
-		lab_pkt_end(s, p, LAB_STEP_LOST, l->id);
-		return;
-	case LAB_DIES:
-		p->dies_on = l;
-		p->dies_at = pass.hop;
-		break;
-	case LAB_PASSES:
-		p->ttl = (uint8_t)(p->ttl - l->cfg.hops);
-		p->wire++;
-		if (pass.copy_at != ADIT_NEVER)
-			queue_copy(s, p, pass.copy_at);
-		break;
-	}
-	lab_pkt_queue(s, p, pass.at);
-}
-
-/* The error takes the way back in the time that the packet took; where a wire loses packets, it may be lost too. */
-static void die(struct lab_sim *s, struct lab_pkt *p)
-{
-	struct lab_link *l = p->dies_on;
-	struct lab_net *n = p->from->net;
-	struct adit_addr offender = lab_link_hop_addr(l, p->dies_at, p->src.family);
-	struct lab_pkt *e;
-
-	p->ttl = 1;
-	if (!p->is_icmp && lab_icmp_allow(&n->limit, s->now, l->id << 8 | p->dies_at, &p->src) &&
-	    (e = lab_icmp_about(s, p, &offender, LAB_ICMP_TIME_EXCEEDED))) {
-		e->from = p->from;
-		e->to = p->from;
-		e->sent_at = s->now;
-		e->wire = LAB_WIRE_END;
-		lab_pkt_note(s, e, LAB_STEP_SENT, l->id);
-		if (lab_link_loses(l))
-			lab_pkt_end(s, e, LAB_STEP_LOST, l->id);
-		else
-			lab_pkt_queue(s, e, s->now + (s->now - p->sent_at));
-	}
-	lab_pkt_end(s, p, LAB_STEP_DIED, l->id);
-}
-
-void lab_net_resume(struct lab_pkt *p)
-{
-	struct lab_net *n = p->from->net;
-	struct lab_link *l;
-
-	if (p->dies_on) {
-		die(n->sim, p);
-		return;
-	}
-	l = next_wire(p);
-	if (l)
-		pass_wire(n->sim, p, l);
-	else if (p->to->cut)
-		lab_pkt_end(n->sim, p, LAB_STEP_LOST, n->id);
-	else if (p->to->router)
-		lab_router_rx(p->to->router, p->to, p);
-	else
-		lab_host_rx(p->to->host, p->to, p);
-}
-
-void lab_net_send(struct lab_iface *from, struct lab_pkt *p)
-{
-	struct lab_net *n = from->net;
-	struct lab_link *l;
-
-	lab_pkt_note(n->sim, p, LAB_STEP_SENT, n->id);
-	p->from = from;
-	p->to = lab_net_find(n, &p->dst);
-	if (!p->to)
-		p->to = n->gateways[adit_addr_is_v6(&p->dst)];
-	if (!p->to || (p->to == from && from->router)) {
-		lab_pkt_end(n->sim, p, LAB_STEP_UNREACHABLE, n->id);
-		return;
-	}
-	if (from->cut) {
-		lab_pkt_end(n->sim, p, LAB_STEP_LOST, n->id);
-		return;
-	}
-	p->sent_at = n->sim->now;
-	p->wire = LAB_WIRE_UP;
-	l = next_wire(p);
-	if (l)
-		pass_wire(n->sim, p, l);
-	else
-		lab_pkt_queue(n->sim, p, n->sim->now);
+	i->main->cut = cut;
 }

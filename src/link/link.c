@@ -72,6 +72,8 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->punch_cfg.replay = &l->replay;
 	l->punch_cfg.budget = cfg->budget;
 	punch_init(&l->punch, &l->punch_cfg, now);
+	if (cfg->clock_diff)
+		punch_set_clock_diff(&l->punch, now, cfg->clock_diff);
 	*ret_link = l;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * A byte string as packets through Linux' NAT from either side, rules that change, reboots, time passing. Whatever
- * comes: what leaves is answered to the right place, an error about it finds back, and nobody inside shares a flow.
+ * A byte string as packets, UDP and others, through Linux' NAT from either side, rules that change, reboots, time
+ * passing. Whatever comes: what leaves is answered to the right place, an error about it finds back, and nobody inside
+ * shares a flow.
  *
  * covers: src/lab/lab_linux.c src/lab/lab_ct.c
  */
@@ -13,6 +14,7 @@ struct run {
 	struct lab_nat *n;
 	adit_time now;
 	enum lab_input input;
+	uint8_t proto;
 };
 
 static const uint16_t ports[8] = {53, 700, 5555, 5556, 8080, 1, 1023, 65535};
@@ -35,7 +37,7 @@ static struct adit_addr wan(uint8_t b)
 /* |f| came in on one side and went out as |g|: the answer takes the way back, and so does an error. */
 static void check_way_back(struct run *r, bool is_out, const struct lab_flow *f, const struct lab_flow *g)
 {
-	struct lab_flow answer = {.src = g->dst, .dst = g->src, .ttl = 64};
+	struct lab_flow answer = {.src = g->dst, .dst = g->src, .proto = g->proto, .ttl = 64};
 	struct lab_flow quoted = *g;
 	struct lab_flow back;
 
@@ -43,6 +45,14 @@ static void check_way_back(struct run *r, bool is_out, const struct lab_flow *f,
 	FUZZ_CHECK(adit_addr_eq(&back.src, &f->dst) && adit_addr_eq(&back.dst, &f->src));
 	FUZZ_CHECK(r->n->ops->icmp(r->n, r->now, &quoted));
 	FUZZ_CHECK(adit_addr_eq(&quoted.src, &f->src) && adit_addr_eq(&quoted.dst, &f->dst));
+}
+
+/* An echo names only its asker's port. */
+static void set_proto(struct run *r, struct lab_flow *f)
+{
+	f->proto = r->proto;
+	if (r->proto == LAB_PING)
+		f->dst.port = 0;
 }
 
 static void packet_out(struct run *r, struct adit_rd *in)
@@ -53,6 +63,7 @@ static void packet_out(struct run *r, struct adit_rd *in)
 	enum lab_verdict v;
 
 	f.dst = to & 0x80 ? wan(to) : outside(to);
+	set_proto(r, &f);
 	if (to & 0x40)
 		f.ttl = 1;
 	v = r->n->ops->out(r->n, r->now, &f, &g);
@@ -75,6 +86,7 @@ static void packet_in(struct run *r, struct adit_rd *in)
 	enum lab_verdict v;
 
 	f.dst = wan(to);
+	set_proto(r, &f);
 	if (to & 0x40)
 		f.ttl = 1;
 	v = r->n->ops->in(r->n, r->now, &f, &g);
@@ -118,6 +130,7 @@ static void step(struct run *r, struct adit_rd *in)
 		break;
 	case 5:
 		r->now += ADIT_MS(100) << (op >> 3 & 15);
+		r->proto = (uint8_t)(op >> 3) % 3;
 		break;
 	case 6:
 		r->input = (enum lab_input)((op >> 3) % 3);

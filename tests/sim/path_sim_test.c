@@ -1,6 +1,7 @@
 /*
  * What happens to a path that was found: routers that forget, wires that are cut, programs that are killed, and nothing
  * for an hour. In virtual time, over Linux' NAT. ADIT_SIM_SEEDS=100 prints how long a forgetful router is felt.
+ * A test that fails prints the line that runs its world again and prints its packets; see sim_trace.h for pictures.
  */
 #include "../unit/test.h"
 
@@ -17,12 +18,24 @@ struct way {
 
 static const struct way ways[] = {{0, 4}, {8, 20}, {8, 80}};
 
+/* The world that is being looked at, and what it was made from. */
+static struct {
+	bool is_open;
+	bool is_replay; /* this one alone */
+	struct sim_cell cell;
+	uint64_t seed;
+	unsigned variant;
+	struct sim_world world;
+} now;
+
 /* A pair of peers that have met, exchange data, and have done so for three seconds. */
 static void world_met(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 {
 	struct sim_result r;
 
 	assert_int_equal(sim_world_init(w, c, seed), 0);
+	if (now.is_replay)
+		assert_true(sim_world_trace(w, stdout));
 	sim_world_meet(w, ADIT_SEC(30), &r);
 	assert_true(r.met);
 	sim_world_run(w, ADIT_SEC(3));
@@ -53,20 +66,44 @@ static struct sim_cell cell_of(unsigned i)
 	};
 }
 
+static void with_world(void (*fn)(struct sim_world *w, uint64_t seed, unsigned variant))
+{
+	now.is_open = true;
+	world_met(&now.world, &now.cell, now.seed);
+	fn(&now.world, now.seed, now.variant);
+	now.is_open = false;
+	sim_world_done(&now.world);
+}
+
 /* Calls |fn| with a world of each cell that has met. */
 static void for_all(unsigned seeds, void (*fn)(struct sim_world *w, uint64_t seed, unsigned variant), unsigned variants)
 {
-	for (unsigned i = 0; i < 4 * ARRAY_LEN(ways) * variants; i++) {
-		struct sim_cell c = cell_of(i);
-
-		for (uint64_t seed = 1; seed <= seeds; seed++) {
-			struct sim_world w;
-
-			world_met(&w, &c, seed);
-			fn(&w, seed, i / 4 / (unsigned)ARRAY_LEN(ways));
-			sim_world_done(&w);
-		}
+	if (now.is_replay) {
+		with_world(fn);
+		return;
 	}
+	for (unsigned i = 0; i < 4 * ARRAY_LEN(ways) * variants; i++) {
+		now.cell = cell_of(i);
+		now.variant = i / 4 / (unsigned)ARRAY_LEN(ways);
+		for (now.seed = 1; now.seed <= seeds; now.seed++)
+			with_world(fn);
+	}
+}
+
+/* After each test: one that has failed has left its world open. */
+static int close_world(void **state)
+{
+	char text[SIM_CELL_STRLEN];
+
+	if (!now.is_open)
+		return 0;
+	now.is_open = false;
+	fprintf(stderr,
+		"  ADIT_SIM_TEST=%s ADIT_SIM_CELL='%s' ADIT_SIM_SEED=%llu ADIT_SIM_VARIANT=%u "
+		"tests/sim/path_sim_test\n",
+		(const char *)*state, sim_cell_format(&now.cell, text), (unsigned long long)now.seed, now.variant);
+	sim_world_done(&now.world);
+	return 0;
 }
 
 /*
@@ -112,7 +149,7 @@ static void a_router_that_forgets_is_noticed_within_three_seconds_and_punched_an
 	(void)state;
 	clashes = 0;
 	for_all(2, forgets, 2);
-	assert_true(clashes >= 4 * ARRAY_LEN(ways) * 2 * 2 / 2 * 8 / 10);
+	assert_true(now.is_replay || clashes >= 4 * ARRAY_LEN(ways) * 2 * 2 / 2 * 8 / 10);
 }
 
 static void both_forget(struct sim_world *w, uint64_t seed, unsigned variant)
@@ -321,19 +358,44 @@ static int print_table(const char *text)
 	return 0;
 }
 
+static bool is_replay(void)
+{
+	const char *cell = getenv("ADIT_SIM_CELL");
+	const char *seed = getenv("ADIT_SIM_SEED");
+	const char *variant = getenv("ADIT_SIM_VARIANT");
+
+	if (!cell || !seed || !variant || !sim_cell_parse(cell, &now.cell))
+		return false;
+	now.seed = strtoull(seed, NULL, 0);
+	now.variant = (unsigned)strtoul(variant, NULL, 0);
+	return true;
+}
+
+/* The name is the state that close_world() finds. */
+#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, NULL, close_world, (void *)#f)
+
 int main(void)
 {
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
+	const char *test = getenv("ADIT_SIM_TEST");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_router_that_forgets_is_noticed_within_three_seconds_and_punched_anew),
-		cmocka_unit_test(both_routers_may_forget_at_once),
-		cmocka_unit_test(a_wire_cut_for_a_minute_comes_back),
-		cmocka_unit_test(an_idle_hour_costs_little_and_loses_nothing),
-		cmocka_unit_test(an_idle_path_whose_router_forgot_is_punched_anew),
-		cmocka_unit_test(a_program_that_is_killed_and_started_again_is_found),
+		TEST(a_router_that_forgets_is_noticed_within_three_seconds_and_punched_anew),
+		TEST(both_routers_may_forget_at_once),
+		TEST(a_wire_cut_for_a_minute_comes_back),
+		TEST(an_idle_hour_costs_little_and_loses_nothing),
+		TEST(an_idle_path_whose_router_forgot_is_punched_anew),
+		TEST(a_program_that_is_killed_and_started_again_is_found),
 	};
 
 	if (seeds)
 		return print_table(seeds);
+	if (test) {
+		now.is_replay = is_replay();
+		if (!now.is_replay) {
+			fprintf(stderr, "ADIT_SIM_TEST, _CELL, _SEED and _VARIANT: as they were printed\n");
+			return 2;
+		}
+		cmocka_set_test_filter(test);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

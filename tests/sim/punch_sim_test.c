@@ -3,7 +3,7 @@
  *
  * A normal run tries few seeds and fails below what is promised. ADIT_SIM_SEEDS=1000 tries that many seeds a row and
  * prints the table instead; ADIT_SIM_ONLY picks the rows whose name contains it.
- * ADIT_SIM_CELL='...' with ADIT_SIM_SEED=n replays one run and prints its packets.
+ * ADIT_SIM_CELL='...' with ADIT_SIM_SEED=n replays one run and prints its packets; see sim_trace.h for pictures of it.
  */
 #include "../unit/test.h"
 
@@ -533,7 +533,8 @@ static int replay(const char *text)
 	}
 	if (sim_world_init(&w, &c, strtoull(seed, NULL, 0)) < 0)
 		return 1;
-	sim_world_trace(&w, stdout);
+	if (!sim_world_trace(&w, stdout))
+		return 1;
 	sim_world_meet(&w, HORIZON, &r);
 	print_replay(stdout, &c, strtoull(seed, NULL, 0), &r);
 	printf("  probes %llu, flows by the engines' count %llu, mappings made %llu\n", (unsigned long long)r.probes,

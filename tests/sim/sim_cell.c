@@ -1,6 +1,7 @@
 #include "sim_cell.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -141,29 +142,29 @@ int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed)
 
 void sim_world_done(struct sim_world *w)
 {
+	char title[SIM_CELL_STRLEN];
+
+	if (w->trace && !sim_trace_done(w->trace, sim_cell_format(&w->cell, title)))
+		fprintf(stderr, "the trace is not complete\n");
+	free(w->trace);
 	lab_sim_free(w->sim);
 	sim_peer_done(&w->peer[0]);
 	sim_peer_done(&w->peer[1]);
 }
 
-static void trace_packet(void *ctx, const struct lab_tap_packet *p)
+bool sim_world_trace(struct sim_world *w, FILE *f)
 {
-	static const char *const steps[LAB_STEPS] = {"sent",    "lost",   "died",        "delivered",
-						     "refused", "closed", "unreachable", "no-memory"};
-	char src[ADIT_ADDR_STRLEN];
-	char dst[ADIT_ADDR_STRLEN];
+	static const char *const names[2][2] = {{"serve", "serve's router"}, {"connect", "connect's router"}};
 
-	fprintf(ctx, "%12.6f %-11s at %-3u ttl %-3u %s > %s", (double)p->at / 1e9, steps[p->step], p->node, p->ttl,
-		adit_addr_format(&p->src, src), adit_addr_format(&p->dst, dst));
-	if (p->is_icmp)
-		fprintf(ctx, " quoted by icmp %u\n", p->icmp_type);
-	else
-		fprintf(ctx, " %02x%02x len %zu\n", p->len > 0 ? p->data[0] : 0u, p->len > 1 ? p->data[1] : 0u, p->len);
-}
-
-void sim_world_trace(struct sim_world *w, FILE *f)
-{
-	lab_sim_set_tap(w->sim, trace_packet, f);
+	w->trace = malloc(sizeof(*w->trace));
+	if (!w->trace || !sim_trace_init(w->trace, w->sim, f))
+		return false;
+	sim_trace_node(w->trace, lab_host_id(w->host[0]), names[0][0]);
+	for (int side = 0; side < 2; side++)
+		if (w->router[side])
+			sim_trace_node(w->trace, lab_router_id(w->router[side]), names[side][1]);
+	sim_trace_node(w->trace, lab_host_id(w->host[1]), names[1][0]);
+	return true;
 }
 
 static bool has_met(void *ctx)

@@ -22,6 +22,7 @@
 
 #include "lab/lab_linux.h"
 #include "sim_peer.h"
+#include "sim_trace.h"
 
 enum sim_input {
 	SIM_DROP,
@@ -56,14 +57,15 @@ struct sim_world {
 	struct lab_router *router[2]; /* NULL: none */
 	struct lab_host *host[2];
 	struct sim_peer peer[2];
+	struct sim_trace *trace; /* NULL: none */
 	adit_time later_at; /* the later start */
 };
 
 /* 0 or ENOMEM; then _done is due all the same. */
 ADIT_MUST_CHECK int sim_world_init(struct sim_world *w, const struct sim_cell *c, uint64_t seed);
 void sim_world_done(struct sim_world *w);
-/* Prints every step of every packet to |f|. */
-void sim_world_trace(struct sim_world *w, FILE *f);
+/* Prints every step of every packet to |f|, and writes the files of sim_trace.h. False: it cannot. */
+ADIT_MUST_CHECK bool sim_world_trace(struct sim_world *w, FILE *f);
 
 struct sim_result {
 	bool met; /* data has gone there and back */

@@ -48,6 +48,18 @@ static void a_horizon_only_rises(void **state)
 	assert_true(v == UINT64_MAX - 1);
 }
 
+static void a_clock_may_be_ahead_or_behind(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(io_memory_set(&st, IO_MEMORY_CLOCKS, "abcdefgh", IO_MEMORY_CLOCK_ZERO - 30000, &why), 0);
+	assert_int_equal(io_memory_get(&st, IO_MEMORY_CLOCKS, "abcdefgh", &v, &why), 0);
+	assert_true(v == IO_MEMORY_CLOCK_ZERO - 30000);
+	assert_int_equal(io_memory_set(&st, IO_MEMORY_CLOCKS, "abcdefgh", 2 * IO_MEMORY_CLOCK_ZERO + 1, &why),
+			 ADIT_EINVAL);
+}
+
 static void nothing_is_written_when_nothing_changes(void **state)
 {
 	struct stat before;
@@ -112,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_port_is_remembered_and_may_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_horizon_only_rises, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_clock_may_be_ahead_or_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_written_when_nothing_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_is_forgotten_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_and_values_are_checked, setup, teardown),

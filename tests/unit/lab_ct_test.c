@@ -55,7 +55,8 @@ static void looking_does_not_refresh(void **state)
 static void the_newest_of_a_source_is_found_first(void **state)
 {
 	struct lab_ct ct;
-	struct adit_addr src = tuple(1, 5, 0, 0).src;
+	struct lab_tuple src = tuple(1, 5, 0, 0);
+	struct adit_addr to = src.src;
 
 	(void)state;
 	assert_int_equal(lab_ct_init(&ct, UNREPLIED, REPLIED), 0);
@@ -66,14 +67,14 @@ static void the_newest_of_a_source_is_found_first(void **state)
 		struct lab_ct_entry *e = lab_ct_add(&ct, i, &orig, &reply);
 
 		assert_non_null(e);
-		assert_ptr_equal(lab_ct_find_src(&ct, i, &src), e);
+		assert_ptr_equal(lab_ct_find_src(&ct, i, &src, &to), e);
 	}
-	src.port = 6;
-	assert_null(lab_ct_find_src(&ct, 1000, &src));
-	src.port = 5;
-	assert_null(lab_ct_find_src(&ct, 1000 + UNREPLIED, &src));
+	src.src.port = 6;
+	assert_null(lab_ct_find_src(&ct, 1000, &src, &to));
+	src.src.port = 5;
+	assert_null(lab_ct_find_src(&ct, 1000 + UNREPLIED, &src, &to));
 	lab_ct_flush(&ct);
-	assert_null(lab_ct_find_src(&ct, 1000, &src));
+	assert_null(lab_ct_find_src(&ct, 1000, &src, &to));
 	lab_ct_done(&ct);
 }
 
@@ -130,7 +131,7 @@ static void it_does_what_a_plain_list_does(void **state)
 			bool stream = want->replied && now > want->made_at + ADIT_SEC(2);
 
 			assert_int_equal((int)dir, want_dir);
-			lab_ct_refresh(&ct, now, e, dir);
+			lab_ct_refresh(&ct, now, e, dir, 0);
 			want->expire_at = now + (stream ? REPLIED : UNREPLIED);
 			want->replied |= want_dir == 1;
 			assert_true(e->expire_at == want->expire_at);

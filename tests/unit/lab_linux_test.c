@@ -4,6 +4,8 @@
  */
 #include "test.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "lab/lab_linux.h"
 
@@ -468,6 +470,167 @@ static void errors_find_the_way_back_and_refresh_nothing(void **state)
 	lab_nat_free(n);
 }
 
+static void a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {.src = inside(5555), .dst = adit_addr_v4(192, 168, 1, 1, 53), .ttl = 64};
+	struct lab_flow g;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	port = out_port(n, 1, inside(5555), peer(5555));
+	assert_int_not_equal(port, 5555);
+	assert_int_equal(n->ops->out(n, 2, &f, &g), LAB_LOCAL);
+	assert_int_equal(out_port(n, 3, inside(5555), other(5555)), port);
+	lab_nat_free(n);
+}
+
+static void protocols_do_not_get_in_each_others_way(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {
+		.src = inside(5555), .dst = peer(5555), .proto = LAB_TCP, .ttl = 64, .tcp_flags = LAB_TCP_SYN};
+	struct lab_flow g;
+
+	(void)state;
+	/* The clash of UDP is none for TCP. */
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	assert_int_equal(n->ops->out(n, 1, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, 5555);
+	assert_int_equal(g.proto, LAB_TCP);
+	assert_int_not_equal(out_port(n, 2, inside(5555), peer(5555)), 5555);
+	lab_nat_free(n);
+}
+
+static enum lab_verdict tcp_in(struct lab_nat *n, adit_time now, uint16_t port, uint8_t flags)
+{
+	struct lab_flow f = {.src = peer(80), .dst = wan(port), .proto = LAB_TCP, .ttl = 64, .tcp_flags = flags};
+	struct lab_flow g;
+
+	return n->ops->in(n, now, &f, &g);
+}
+
+static void tcp_out(struct lab_nat *n, adit_time now, uint16_t port, uint8_t flags)
+{
+	struct lab_flow f = {.src = inside(port), .dst = peer(80), .proto = LAB_TCP, .ttl = 64, .tcp_flags = flags};
+	struct lab_flow g;
+
+	assert_int_equal(n->ops->out(n, now, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, port);
+}
+
+static void an_answered_tcp_flow_lives_for_days_and_a_reset_one_for_seconds(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+
+	(void)state;
+	tcp_out(n, 0, 1, LAB_TCP_SYN);
+	assert_int_equal(lab_linux_count(n, SEC(120) - 1), 1);
+	assert_int_equal(lab_linux_count(n, SEC(120)), 0);
+	tcp_out(n, SEC(200), 1, LAB_TCP_SYN);
+	assert_int_equal(tcp_in(n, SEC(200), 1, LAB_TCP_SYN | LAB_TCP_ACK), LAB_FORWARD);
+	assert_int_equal(tcp_in(n, SEC(400000), 1, LAB_TCP_ACK), LAB_FORWARD);
+	tcp_out(n, SEC(400001), 1, LAB_TCP_FIN | LAB_TCP_ACK);
+	assert_int_equal(lab_linux_count(n, SEC(400121) - 1), 1);
+	assert_int_equal(tcp_in(n, SEC(400002), 1, LAB_TCP_RST), LAB_FORWARD);
+	assert_int_equal(lab_linux_count(n, SEC(400012)), 0);
+	lab_nat_free(n);
+}
+
+static void a_tcp_flow_whose_only_answer_is_a_reset_is_gone(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+
+	(void)state;
+	tcp_out(n, 0, 1, LAB_TCP_SYN);
+	assert_int_equal(tcp_in(n, 1, 1, LAB_TCP_RST | LAB_TCP_ACK), LAB_FORWARD);
+	assert_int_equal(lab_linux_count(n, 1), 0);
+	assert_int_equal(tcp_in(n, 2, 1, LAB_TCP_SYN), LAB_DROP);
+	lab_nat_free(n);
+}
+
+static void tcp_to_the_router_itself_leaves_nothing(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+
+	(void)state;
+	assert_int_equal(tcp_in(n, 0, 1, LAB_TCP_SYN), LAB_LOCAL);
+	assert_int_equal(lab_linux_count(n, 0), 0);
+	tcp_out(n, 1, 1, LAB_TCP_SYN);
+	lab_nat_free(n);
+}
+
+static void an_echo_finds_back_by_its_identifier(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
+	struct adit_addr in_b = adit_addr_v4(192, 168, 1, 3, 77);
+	struct lab_flow f = {.src = inside(77), .dst = peer(0), .proto = LAB_PING, .ttl = 64};
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_FORWARD);
+	assert_int_equal(g.src.port, 77);
+	f.src = in_b;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_FORWARD);
+	assert_int_not_equal(g.src.port, 77);
+	f = (struct lab_flow){.src = g.dst, .dst = g.src, .proto = LAB_PING, .ttl = 64};
+	assert_int_equal(n->ops->in(n, SEC(29), &f, &g), LAB_FORWARD);
+	assert_true(adit_addr_eq(&g.dst, &in_b));
+	/* Answered, it lives no longer than before. */
+	assert_int_equal(n->ops->in(n, SEC(59), &f, &g), LAB_DROP);
+	lab_nat_free(n);
+}
+
+static void an_echo_answer_that_nobody_asked_for_goes_nowhere(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow f = {.src = peer(0), .dst = wan(77), .proto = LAB_PING, .ttl = 64};
+	struct lab_flow g;
+
+	(void)state;
+	assert_int_equal(n->ops->in(n, 0, &f, &g), LAB_DROP);
+	f = (struct lab_flow){.src = inside(0), .dst = peer(77), .proto = LAB_PING, .ttl = 64};
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_DROP);
+	f.ttl = 1;
+	assert_int_equal(n->ops->out(n, 0, &f, &g), LAB_EXPIRED);
+	assert_int_equal(lab_linux_count(n, 0), 0);
+	lab_nat_free(n);
+}
+
+static void an_error_about_the_routers_own_packets_ends_there(void **state)
+{
+	struct lab_nat *n = nat_new(LAB_INPUT_ACCEPT, false);
+	struct lab_flow q = {.src = wan(5555), .dst = peer(5555)};
+
+	(void)state;
+	assert_int_equal(in_only(n, 0, peer(5555), 5555), LAB_LOCAL);
+	assert_false(n->ops->icmp(n, 1, &q));
+	lab_nat_free(n);
+}
+
+static void fill_with_ones(void *ctx, void *buf, size_t len)
+{
+	(void)ctx;
+	memset(buf, 0, len);
+	memset(buf, 1, 1);
+}
+
+static void ports_can_be_drawn_by_somebody_else(void **state)
+{
+	struct adit_rng rng = {.fill = fill_with_ones};
+	struct lab_linux_config cfg = {.wan = wan(0), .random = true, .rng = &rng};
+	struct lab_nat *n = lab_linux_new(&cfg);
+
+	(void)state;
+	/* The second port of each class; where it is taken, the next. */
+	assert_int_equal(out_port(n, 0, inside(5555), peer(1)), 1025);
+	assert_int_equal(out_port(n, 0, inside(53), peer(1)), 2);
+	assert_int_equal(out_port(n, 0, inside(54), peer(1)), 3);
+	assert_int_equal(out_port(n, 0, inside(700), peer(1)), 601);
+	lab_nat_free(n);
+}
+
 static void a_table_of_thousands_works_like_a_small_one(void **state)
 {
 	struct lab_nat *n = nat_new(LAB_INPUT_DROP, false);
@@ -529,6 +692,15 @@ int main(void)
 		cmocka_unit_test(a_forwarded_port_lets_everybody_in),
 		cmocka_unit_test(who_comes_to_a_forwarded_port_after_he_was_called_is_shown_with_another_port),
 		cmocka_unit_test(errors_find_the_way_back_and_refresh_nothing),
+		cmocka_unit_test(a_moved_socket_keeps_its_port_also_after_it_talked_to_the_router),
+		cmocka_unit_test(protocols_do_not_get_in_each_others_way),
+		cmocka_unit_test(an_answered_tcp_flow_lives_for_days_and_a_reset_one_for_seconds),
+		cmocka_unit_test(a_tcp_flow_whose_only_answer_is_a_reset_is_gone),
+		cmocka_unit_test(tcp_to_the_router_itself_leaves_nothing),
+		cmocka_unit_test(an_echo_finds_back_by_its_identifier),
+		cmocka_unit_test(an_echo_answer_that_nobody_asked_for_goes_nowhere),
+		cmocka_unit_test(an_error_about_the_routers_own_packets_ends_there),
+		cmocka_unit_test(ports_can_be_drawn_by_somebody_else),
 		cmocka_unit_test(a_table_of_thousands_works_like_a_small_one),
 		cmocka_unit_test(a_full_port_range_refuses),
 	};
