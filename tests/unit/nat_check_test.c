@@ -58,6 +58,7 @@ static void world_nat(struct world *w, const char *species)
 	uint8_t outside;
 	uint8_t lan6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x10, [15] = 1};
 	uint8_t wan6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x99, [15] = 1};
+	struct lab_router *router;
 	struct adit_addr own;
 
 	if (lab_species_parse(species, &cfg, &err) < 0)
@@ -78,7 +79,12 @@ static void world_nat(struct world *w, const char *species)
 	if (lab_species_new(&cfg, &site, &nat, &err) < 0)
 		fail_msg("%s: %s", species, err.text);
 	assert_non_null(lab_host_attach(w->host, w->home, &own, NULL));
-	assert_non_null(lab_router_new(w->sim, nat, w->home, &site.lan, w->internet, &site.wan[0], NULL));
+	router = lab_router_new(w->sim, nat, w->home, &site.lan, w->internet, &site.wan[0], NULL);
+	assert_non_null(router);
+	for (unsigned i = 1; i < site.wan_count; i++)
+		assert_int_equal(lab_router_add_wan(router, &site.wan[i]), 0);
+	if (w->is_v6)
+		assert_int_equal(lab_net_add_route(w->internet, &own, 64, router), 0);
 	for (size_t i = 0; i < w->n_servers && w->is_v6; i++) {
 		struct adit_addr *a = &w->cfg.server[i];
 
@@ -146,6 +152,14 @@ static enum nat_dep dep_of(enum lab_zoo_dep d)
 	return d == LAB_ZOO_EI ? NAT_DEP_NONE : d == LAB_ZOO_AD ? NAT_DEP_ADDR : NAT_DEP_PORT;
 }
 
+/* A NAT that changes its ways under load is under load, by the foreign traffic that it comes with. */
+static enum lab_zoo_dep mapping_of(const struct lab_zoo_config *z)
+{
+	bool is_loaded = z->load > 0 && z->foreign * (double)z->idle / (double)ADIT_SEC(1) > (double)z->load;
+
+	return is_loaded ? z->load_mapping : z->mapping;
+}
+
 static enum nat_port_kind ports_of(const struct lab_zoo_config *z)
 {
 	if (z->ports == LAB_ZOO_SEQUENTIAL)
@@ -181,7 +195,7 @@ static struct expected expected_of(const struct lab_species_config *cfg)
 		return e;
 	}
 	e.ports = ports_of(z);
-	e.mapping = e.ports == NAT_PORT_KEPT ? NAT_DEP_NONE : dep_of(z->mapping);
+	e.mapping = e.ports == NAT_PORT_KEPT ? NAT_DEP_NONE : dep_of(mapping_of(z));
 	e.clash = e.mapping != NAT_DEP_NONE                                  ? NAT_UNKNOWN
 		  : z->input == LAB_INPUT_ACCEPT && z->mapping != LAB_ZOO_EI ? NAT_YES
 									     : NAT_NO;

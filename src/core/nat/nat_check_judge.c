@@ -105,10 +105,18 @@ static bool is_alone_by_ip(const struct nat_report *r, const struct nat_scan *s,
 	return agreed;
 }
 
-/* On socket |sock|: what two other witnesses agree on; false: nothing. */
-static bool agreed_on(const struct nat_report *r, const struct nat_scan *s, unsigned sock, unsigned not_by,
-		      struct adit_addr *ret_mapped)
+enum accord {
+	ACCORD_NONE, /* fewer than two witnesses */
+	ACCORD_DIFFER,
+	ACCORD_AGREE,
+};
+
+/* On socket |sock|: do two witnesses other than |not_by| agree on address and port? */
+static enum accord accord_on(const struct nat_report *r, const struct nat_scan *s, unsigned sock, unsigned not_by,
+			     struct adit_addr *ret_mapped)
 {
+	enum accord accord = ACCORD_NONE;
+
 	for (size_t i = 0; i < s->n_probes; i++) {
 		const struct nat_probe *p = &s->probe[i];
 
@@ -118,33 +126,44 @@ static bool agreed_on(const struct nat_report *r, const struct nat_scan *s, unsi
 			const struct nat_probe *q = &s->probe[k];
 
 			if (q->sock != sock || !is_word(r, q) || witness_of(r, q->server) == not_by ||
-			    witness_of(r, q->server) == witness_of(r, p->server) ||
-			    !adit_addr_eq(&p->mapped, &q->mapped))
+			    witness_of(r, q->server) == witness_of(r, p->server))
+				continue;
+			accord = ACCORD_DIFFER;
+			if (!adit_addr_eq(&p->mapped, &q->mapped))
 				continue;
 			*ret_mapped = p->mapped;
-			return true;
+			return ACCORD_AGREE;
 		}
 	}
-	return false;
+	return accord;
 }
 
-/* Wherever two others agree on address and port, |server| says something else. */
+/*
+ * Wherever two others agree on address and port, |server| says something else; and they agree mostly: in a small port
+ * block two flows have one port by chance.
+ */
 static bool is_alone_by_port(const struct nat_report *r, const struct nat_scan *s, unsigned server)
 {
 	unsigned against = 0;
+	unsigned apart = 0;
+	unsigned last = UINT32_MAX; /* each socket counts once */
 
 	for (size_t i = 0; i < s->n_probes; i++) {
 		const struct nat_probe *p = &s->probe[i];
 		struct adit_addr mapped;
+		enum accord accord;
 
-		if (p->server != server || !is_word(r, p) || p->use == NAT_USE_NARROW ||
-		    !agreed_on(r, s, p->sock, witness_of(r, server), &mapped))
+		if (p->server != server || !is_word(r, p) || (p->use != NAT_USE_WIDE && p->use != NAT_USE_REACH) ||
+		    p->sock == last)
 			continue;
-		if (adit_addr_eq(&p->mapped, &mapped))
+		last = p->sock;
+		accord = accord_on(r, s, p->sock, witness_of(r, server), &mapped);
+		if (accord == ACCORD_AGREE && adit_addr_eq(&p->mapped, &mapped))
 			return false;
-		against++;
+		against += accord == ACCORD_AGREE;
+		apart += accord == ACCORD_DIFFER;
 	}
-	return against >= 2;
+	return against >= 2 && against > apart;
 }
 
 static void judge_servers(struct nat_report *r, const struct nat_scan *s)
