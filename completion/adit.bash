@@ -16,6 +16,7 @@ _adit_options() {
 	peer) printf '%s ' "$meet" --timeout --json ;;
 	ticket) printf '%s ' --single --json ;;
 	status) printf '%s ' --watch --json ;;
+	check) printf '%s ' --stun --mediator --lifetime --json ;;
 	id) printf '%s ' --json ;;
 	udphp)
 		printf '%s ' --connect --listen --debug --help
@@ -35,7 +36,7 @@ _adit_value() {
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
-	--peer) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	--peer | --stun | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	--port | --linger | --timeout) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
@@ -43,7 +44,7 @@ _adit_value() {
 
 _adit() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='serve connect pipe ticket id peer status udphp help'
+	local commands='serve connect pipe ticket id peer check status udphp help'
 	local command=${COMP_WORDS[1]} words='' i n=0
 
 	COMPREPLY=()

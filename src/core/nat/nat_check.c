@@ -268,7 +268,7 @@ void nat_check_tick(struct nat_check *c, adit_time now)
 
 static adit_time scan_deadline(const struct nat_scan *s)
 {
-	adit_time at = s->step == NAT_PHASE_MAIN ? nat_ttl_deadline(&s->ttl) : ADIT_NEVER;
+	adit_time at = s->phase == NAT_PHASE_MAIN ? nat_ttl_deadline(&s->ttl) : ADIT_NEVER;
 
 	for (size_t i = 0; i < s->n_probes; i++) {
 		const struct nat_probe *p = &s->probe[i];
@@ -319,7 +319,7 @@ int nat_check_output(struct nat_check *c, adit_time now, struct adit_out *ret_ou
 
 bool nat_check_is_done(const struct nat_check *c)
 {
-	return c->scan[0].step == NAT_PHASE_DONE && c->scan[1].step == NAT_PHASE_DONE;
+	return c->scan[0].phase == NAT_PHASE_DONE && c->scan[1].phase == NAT_PHASE_DONE;
 }
 
 void nat_check_stop(struct nat_check *c)
@@ -335,17 +335,17 @@ const struct nat_report *nat_check_report(const struct nat_check *c)
 
 struct nat_progress nat_check_progress(const struct nat_check *c, adit_time now)
 {
-	struct nat_progress r = {.step = NAT_PHASE_DONE};
+	struct nat_progress r = {.phase = NAT_PHASE_DONE};
 
 	for (size_t i = 0; i < ARRAY_LEN(c->scan); i++) {
 		const struct nat_scan *s = &c->scan[i];
 
-		if (s->step < r.step)
-			r.step = s->step;
+		if (s->phase < r.phase)
+			r.phase = s->phase;
 		r.asked += (unsigned)s->n_probes;
 		for (size_t k = 0; k < s->n_probes; k++)
 			r.done += s->probe[k].state >= NAT_PROBE_ANSWERED;
-		for (size_t k = 0; s->step == NAT_PHASE_LIFE && k < s->lives.n; k++) {
+		for (size_t k = 0; s->phase == NAT_PHASE_LIFE && k < s->lives.n; k++) {
 			const struct nat_point *pt = &s->lives.point[k];
 
 			if (pt->idle_at && adit_time_since(now, pt->idle_at) > r.life_now)

@@ -84,7 +84,7 @@ struct nat_probe {
 };
 
 /*
- *   step     left when
+ *   phase    left when
  *   REACH    each server has answered or has not (MAIN; DONE if none has)
  *   MAIN     all that is asked at once is known (LIFE; DONE)
  *   LIFE     the time-out is known (DONE)
@@ -127,7 +127,7 @@ struct nat_sock {
 
 struct nat_scan {
 	uint8_t family;
-	enum nat_phase step;
+	enum nat_phase phase;
 	struct nat_probe probe[NAT_CHECK_PROBES];
 	size_t n_probes;
 	struct nat_sock sock[NAT_CHECK_SOCKS];
@@ -150,7 +150,7 @@ struct nat_check {
 
 /* For a status line. */
 struct nat_progress {
-	enum nat_phase step; /* of the scan that is farther behind */
+	enum nat_phase phase; /* of the scan that is farther behind */
 	unsigned done; /* questions */
 	unsigned asked;
 	adit_dur life_now; /* LIFE: the idle time that has been reached, ... */

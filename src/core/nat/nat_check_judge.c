@@ -436,9 +436,9 @@ void nat_judge(struct nat_check *c, const struct nat_scan *s)
 	judge_hairpin(v, s);
 	judge_hops(v, s);
 	v->life = c->cfg.lifetime ? NAT_LIFE_UNKNOWN : NAT_LIFE_NOT_ASKED;
-	if (s->lives.low > 0 && s->step >= NAT_PHASE_LIFE)
+	if (s->lives.low > 0 && s->phase >= NAT_PHASE_LIFE)
 		v->life = s->lives.high == ADIT_NEVER ? NAT_LIFE_LONGER : NAT_LIFE_BETWEEN;
 	v->life_low = s->lives.low;
 	v->life_high = v->life == NAT_LIFE_BETWEEN ? s->lives.high : 0;
-	v->kind = v->answered > 0 || s->step == NAT_PHASE_DONE ? nat_view_kind(v) : NAT_KIND_UNKNOWN;
+	v->kind = v->answered > 0 || s->phase == NAT_PHASE_DONE ? nat_view_kind(v) : NAT_KIND_UNKNOWN;
 }

@@ -173,7 +173,7 @@ void nat_life_ended(struct nat_check *c, struct nat_scan *s, adit_time now, stru
 {
 	struct nat_point *pt = &s->lives.point[p->life];
 
-	if (s->step != NAT_PHASE_LIFE || p->life >= s->lives.n)
+	if (s->phase != NAT_PHASE_LIFE || p->life >= s->lives.n)
 		return;
 	if (p->use == NAT_USE_LIFE_KNOCK) {
 		knocked(c, s, p);

@@ -24,8 +24,8 @@ void nat_plan_start(struct nat_check *c, struct nat_scan *s, adit_time now)
 	v->family = s->family;
 	for (size_t i = 0; i < c->report.n_servers; i++)
 		v->asked += c->report.server[i].addr.family == s->family;
-	s->step = v->asked > 0 ? NAT_PHASE_REACH : NAT_PHASE_DONE;
-	if (s->step == NAT_PHASE_DONE) {
+	s->phase = v->asked > 0 ? NAT_PHASE_REACH : NAT_PHASE_DONE;
+	if (s->phase == NAT_PHASE_DONE) {
 		c->report.is_final = nat_check_is_done(c);
 		return;
 	}
@@ -144,7 +144,7 @@ static void start_main(struct nat_check *c, struct nat_scan *s, adit_time now)
 	size_t n_twins = twins(c, good, n, twin);
 	int sock;
 
-	s->step = NAT_PHASE_MAIN;
+	s->phase = NAT_PHASE_MAIN;
 	ask_pattern(c, s, now, good, n);
 	ask_twins(c, s, now, twin, n_twins);
 	ask_filter(c, s, now, twin, n_twins);
@@ -230,7 +230,7 @@ void nat_plan_ended(struct nat_check *c, struct nat_scan *s, adit_time now, stru
 /* The TTL is asked for when the ports' pattern is through: these packets make flows too. */
 void nat_plan_ttl(struct nat_check *c, struct nat_scan *s, adit_time now)
 {
-	uint8_t ttl = s->step == NAT_PHASE_MAIN && s->ttl_asked ? nat_ttl_question(&s->ttl) : 0;
+	uint8_t ttl = s->phase == NAT_PHASE_MAIN && s->ttl_asked ? nat_ttl_question(&s->ttl) : 0;
 	uint8_t good[NAT_SERVERS_MAX];
 	struct nat_probe *p;
 
@@ -256,13 +256,13 @@ static bool is_busy(const struct nat_scan *s)
 	for (size_t i = 0; i < s->n_probes; i++)
 		if (s->probe[i].state == NAT_PROBE_QUEUED || s->probe[i].state == NAT_PROBE_OUT)
 			return true;
-	return s->step == NAT_PHASE_MAIN && s->ttl_asked && s->ttl.state == NAT_TTL_ASK;
+	return s->phase == NAT_PHASE_MAIN && s->ttl_asked && s->ttl.state == NAT_TTL_ASK;
 }
 
 void nat_plan_finish(struct nat_check *c, struct nat_scan *s)
 {
 	nat_scan_cancel(c, s);
-	s->step = NAT_PHASE_DONE;
+	s->phase = NAT_PHASE_DONE;
 	c->report.is_final = nat_check_is_done(c);
 	nat_judge(c, s);
 }
@@ -271,20 +271,20 @@ void nat_plan_step(struct nat_check *c, struct nat_scan *s, adit_time now)
 {
 	uint8_t good[NAT_SERVERS_MAX];
 
-	if (s->step == NAT_PHASE_LIFE) {
+	if (s->phase == NAT_PHASE_LIFE) {
 		if (!nat_life_step(c, s, now))
 			nat_plan_finish(c, s);
 		return;
 	}
-	if (s->step == NAT_PHASE_DONE || is_busy(s))
+	if (s->phase == NAT_PHASE_DONE || is_busy(s))
 		return;
 	nat_judge(c, s);
-	if (s->step == NAT_PHASE_REACH && good_servers(c, s, good) > 0) {
+	if (s->phase == NAT_PHASE_REACH && good_servers(c, s, good) > 0) {
 		start_main(c, s, now);
 		return;
 	}
-	if (s->step == NAT_PHASE_MAIN && c->cfg.lifetime && nat_life_start(c, s, now)) {
-		s->step = NAT_PHASE_LIFE;
+	if (s->phase == NAT_PHASE_MAIN && c->cfg.lifetime && nat_life_start(c, s, now)) {
+		s->phase = NAT_PHASE_LIFE;
 		return;
 	}
 	nat_plan_finish(c, s);
