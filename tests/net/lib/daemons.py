@@ -105,3 +105,23 @@ def start_dns(lab, ns, port):
                               f"--txt-record=long.example.test,{txt}"], env=env)
     wait_until(lambda: _is_listening(ns, port, udp=True), 10, "dnsmasq listens: " + p.err())
     return p
+
+
+def start_turnserver(lab, ns, addresses, port=3478):
+    """coturn as a plain STUN server; with two addresses of one family it speaks RFC 5780 (and port + 1)."""
+    program, env = _find("turnserver", "usr/bin/turnserver")
+    top = lab.path("turnserver-" + addresses[0])
+    os.makedirs(top)
+    argv = [program, "-n", "-S", "-z", "--no-tls", "--no-dtls", "--no-cli", "-p", port, "--pidfile", top + "/pid",
+            "--db", top + "/db", "--log-file", "stdout", "--simple-log"]
+    for address in addresses:
+        argv += ["-L", address]
+    p = Proc(lab, ns, "turnserver", argv, env=env)
+    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "turnserver listens: " + p.out())
+    return p
+
+
+def natdiscovery(ns, server, *words):
+    """What turnutils_natdiscovery says about mapping and filtering."""
+    program, env = _find("natdiscovery", "usr/bin/turnutils_natdiscovery")
+    return ns.run([program, *words, server], env=dict(os.environ, **env), timeout=90).stdout
