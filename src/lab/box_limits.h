@@ -5,6 +5,12 @@
 /* Bytes. The largest GSO super-packet without BIG TCP is 65536 (GSO_LEGACY_MAX_SIZE), and its Ethernet header. */
 #define BOX_FRAME_MAX (65536 + 64)
 
+/* Bytes free before each frame taken: what a packet may grow by in front (lab_gate.h, NAT64). */
+#define BOX_HEADROOM 64
+
+/* Interfaces of one box. */
+#define BOX_PORTS_MAX 64
+
 /* Frames taken or given to the kernel in one call. */
 #define BOX_BATCH 64
 
@@ -18,6 +24,9 @@
 /* Bytes waiting for a --rate link where --queue is not given: 100 ms at 20 Mbit/s, as home routers have it. */
 #define BOX_QUEUE_DEFAULT (256u << 10)
 
+/* Nanoseconds that a frame is held back by --reorder: one in the way of 10 Mbit/s. */
+#define BOX_REORDER_HOLD ADIT_MS(2)
+
 /* Bytes a frame costs on a real wire beyond its own: preamble 8, FCS 4, gap 12 (IEEE 802.3). */
 #define BOX_WIRE_OVERHEAD 24
 
@@ -27,6 +36,11 @@
 /* Milliseconds, per cent, Mbit/s, KB: what the command line takes at most. */
 #define BOX_DELAY_MAX_MS 10000
 #define BOX_RATE_MAX     400000
+#define BOX_BURST_MAX    10000
 #define BOX_QUEUE_MAX_KB (BOX_STORE_SIZE >> 10)
+
+/* Bytes of an IP packet: RFC 791 3.2, and the largest there is. */
+#define BOX_MTU_MIN 68
+#define BOX_MTU_MAX 65535
 
 #endif

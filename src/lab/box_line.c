@@ -8,63 +8,67 @@ struct box_record {
 	uint64_t len;
 };
 
-void box_line_init(struct box_line *l, const struct box_line_config *cfg, void *store, size_t size)
+enum {
+	RING_ORDER,
+	RING_HELD,
+};
+
+/* The share of the store for frames that are held back: few at a time. */
+#define HELD_SHARE 8u
+
+void box_line_init(struct box_line *l, const struct lab_link_config *cfg, uint64_t seed, void *store, size_t size)
 {
-	assert(size % 8 == 0);
+	size_t held = cfg->reorder_ppm ? size / HELD_SHARE : 0;
+
+	assert(size % 64 == 0);
 	memset(l, 0, sizeof(*l));
-	l->cfg = *cfg;
-	l->store = store;
-	l->size = size;
-	l->wrap = size;
-	/* 2^64 is exact in a double, 2^64 * 1.0 does not fit: 1 is "every frame". */
-	l->loss_below = cfg->loss >= 1 ? UINT64_MAX : (uint64_t)(cfg->loss * 18446744073709551616.0);
-	l->rng = adit_rng_seeded_init(&l->seeded, cfg->seed);
+	lab_link_init(&l->link, cfg, seed);
+	l->ring[RING_ORDER] = (struct box_ring){.store = store, .size = size - held, .wrap = size - held};
+	l->ring[RING_HELD] = (struct box_ring){.store = (uint8_t *)store + size - held, .size = held, .wrap = held};
 }
 
-static bool box_line_is_lost(struct box_line *l)
+bool box_line_is_plain(const struct box_line *l)
 {
-	if (l->loss_below == 0)
-		return false;
-	return l->loss_below == UINT64_MAX || adit_rng_u64(&l->rng) < l->loss_below;
+	return lab_link_is_none(&l->link);
 }
 
-/* When the last bit of the frame has left a transmitter of cfg.rate; ADIT_NEVER: the queue before it is full. */
-static adit_time box_line_transmit(struct box_line *l, adit_time arrival, size_t wire_len)
+void box_line_count(struct box_line *l, size_t wire_len)
 {
-	adit_time start = l->free_at > arrival ? l->free_at : arrival;
-	double waiting = (double)(start - arrival) * (double)l->cfg.rate / 8e9;
-
-	if (waiting + (double)wire_len > (double)l->cfg.queue && start > arrival)
-		return ADIT_NEVER;
-	l->free_at = start + (adit_dur)((double)wire_len * 8e9 / (double)l->cfg.rate);
-	return l->free_at;
-}
-
-adit_time box_line_due(struct box_line *l, adit_time arrival, size_t wire_len)
-{
-	adit_time sent = arrival;
-	adit_time due;
-
 	l->stats.frames++;
 	l->stats.bytes += wire_len;
-	if (l->cfg.rate) {
-		sent = box_line_transmit(l, arrival, wire_len);
-		if (sent == ADIT_NEVER) {
-			l->stats.full++;
-			return ADIT_NEVER;
-		}
-	}
-	/* After the queue: a frame lost on the wire has taken its time on it. */
-	if (box_line_is_lost(l)) {
+}
+
+/* |at|, but not before what is in the ring already: receive stamps of two processors may cross by microseconds. */
+static void add_copy(struct box_line *l, struct box_pass *p, adit_time at)
+{
+	/* The link moves its own order on for all but those that it holds back. */
+	uint8_t which = at > l->link.last_at ? RING_HELD : RING_ORDER;
+	struct box_ring *r = &l->ring[which];
+
+	if (at < r->last_due)
+		at = r->last_due;
+	r->last_due = at;
+	p->copy[p->n].due = at;
+	p->copy[p->n++].ring = which;
+}
+
+struct box_pass box_line_pass(struct box_line *l, adit_time arrival, size_t wire_len)
+{
+	struct box_pass p = {0};
+	struct lab_passage fate;
+
+	box_line_count(l, wire_len);
+	fate = lab_link_pass(&l->link, arrival, wire_len, UINT8_MAX);
+	if (fate.fate == LAB_LOST) {
 		l->stats.lost++;
-		return ADIT_NEVER;
+	} else if (fate.fate == LAB_FULL) {
+		l->stats.full++;
+	} else {
+		add_copy(l, &p, fate.at);
+		if (fate.copy_at != ADIT_NEVER)
+			add_copy(l, &p, fate.copy_at);
 	}
-	due = adit_time_add(sent, l->cfg.delay);
-	/* Receive stamps of two processors may cross by microseconds; a wire does not reorder. */
-	if (due < l->last_due)
-		due = l->last_due;
-	l->last_due = due;
-	return due;
+	return p;
 }
 
 static size_t record_size(size_t len)
@@ -76,88 +80,124 @@ static size_t record_size(size_t len)
  * Finds |need| bytes in one piece. Records lie in [tail, head), or in [tail, wrap) and [0, head). head == tail is empty
  * or full: |count| tells.
  */
-static bool box_line_room(struct box_line *l, size_t need)
+static bool ring_room(struct box_ring *r, size_t need)
 {
-	if (l->count == 0) {
-		l->head = l->tail = 0;
-		l->wrap = l->size;
+	if (r->count == 0) {
+		r->head = r->tail = 0;
+		r->wrap = r->size;
 	}
-	if (l->count > 0 && l->head <= l->tail)
-		return need <= l->tail - l->head;
-	if (need <= l->size - l->head)
+	if (r->count > 0 && r->head <= r->tail)
+		return need <= r->tail - r->head;
+	if (need <= r->size - r->head)
 		return true;
-	if (l->count == 0 || need > l->tail)
+	if (r->count == 0 || need > r->tail)
 		return false;
-	l->wrap = l->head;
-	l->head = 0;
+	r->wrap = r->head;
+	r->head = 0;
 	return true;
 }
 
-int box_line_push(struct box_line *l, adit_time due, const void *data, size_t len)
+int box_line_push(struct box_line *l, const struct box_pass *pass, unsigned i, const void *data, size_t len)
 {
-	struct box_record rec = {.due = due, .len = len};
+	struct box_ring *r = &l->ring[pass->copy[i].ring];
+	struct box_record rec = {.due = pass->copy[i].due, .len = len};
 	size_t need = record_size(len);
 
-	if (!box_line_room(l, need)) {
+	assert(i < pass->n);
+	if (!ring_room(r, need)) {
 		l->stats.overrun++;
 		return ADIT_EFULL;
 	}
-	memcpy(l->store + l->head, &rec, sizeof(rec));
-	memcpy(l->store + l->head + sizeof(rec), data, len);
-	l->head += need;
-	l->count++;
+	memcpy(r->store + r->head, &rec, sizeof(rec));
+	memcpy(r->store + r->head + sizeof(rec), data, len);
+	r->head += need;
+	r->count++;
 	return 0;
 }
 
 bool box_line_is_empty(const struct box_line *l)
 {
-	return l->count == 0;
+	return l->ring[RING_ORDER].count == 0 && l->ring[RING_HELD].count == 0;
 }
 
-adit_time box_line_deadline(const struct box_line *l)
+static adit_time due_at(const struct box_ring *r, size_t at, size_t left)
 {
 	struct box_record rec;
 
-	if (l->count == 0)
+	if (left == 0)
 		return ADIT_NEVER;
-	memcpy(&rec, l->store + (l->tail == l->wrap ? 0 : l->tail), sizeof(rec));
+	memcpy(&rec, r->store + (at == r->wrap ? 0 : at), sizeof(rec));
 	return rec.due;
+}
+
+/* The ring whose next frame is due first; ties go to the one in order. */
+static unsigned first_ring(const struct box_line *l, const struct box_cursor *c)
+{
+	return due_at(&l->ring[RING_HELD], c->at[RING_HELD], c->left[RING_HELD]) <
+			       due_at(&l->ring[RING_ORDER], c->at[RING_ORDER], c->left[RING_ORDER])
+		       ? RING_HELD
+		       : RING_ORDER;
 }
 
 struct box_cursor box_line_walk(const struct box_line *l)
 {
-	return (struct box_cursor){.at = l->tail, .left = l->count};
+	struct box_cursor c;
+
+	for (int i = 0; i < 2; i++) {
+		c.at[i] = l->ring[i].tail;
+		c.left[i] = l->ring[i].count;
+	}
+	return c;
+}
+
+adit_time box_line_deadline(const struct box_line *l)
+{
+	struct box_cursor c = box_line_walk(l);
+	unsigned i = first_ring(l, &c);
+
+	return due_at(&l->ring[i], c.at[i], c.left[i]);
 }
 
 bool box_line_next(const struct box_line *l, struct box_cursor *c, adit_time now, struct box_frame *ret_frame)
 {
+	unsigned i = first_ring(l, c);
+	const struct box_ring *r = &l->ring[i];
 	struct box_record rec;
 
-	if (c->left == 0)
+	if (c->left[i] == 0)
 		return false;
-	if (c->at == l->wrap)
-		c->at = 0;
-	memcpy(&rec, l->store + c->at, sizeof(rec));
+	if (c->at[i] == r->wrap)
+		c->at[i] = 0;
+	memcpy(&rec, r->store + c->at[i], sizeof(rec));
 	if (rec.due > now)
 		return false;
-	*ret_frame = (struct box_frame){.due = rec.due, .data = l->store + c->at + sizeof(rec), .len = (size_t)rec.len};
-	c->at += record_size(ret_frame->len);
-	c->left--;
+	*ret_frame =
+		(struct box_frame){.due = rec.due, .data = r->store + c->at[i] + sizeof(rec), .len = (size_t)rec.len};
+	c->at[i] += record_size(ret_frame->len);
+	c->left[i]--;
 	return true;
+}
+
+static void ring_pop(struct box_ring *r)
+{
+	struct box_record rec;
+
+	if (r->tail == r->wrap) {
+		r->tail = 0;
+		r->wrap = r->size;
+	}
+	memcpy(&rec, r->store + r->tail, sizeof(rec));
+	r->tail += record_size((size_t)rec.len);
+	r->count--;
 }
 
 void box_line_pop(struct box_line *l, size_t n)
 {
-	struct box_record rec;
-
-	assert(n <= l->count);
 	for (; n > 0; n--) {
-		if (l->tail == l->wrap) {
-			l->tail = 0;
-			l->wrap = l->size;
-		}
-		memcpy(&rec, l->store + l->tail, sizeof(rec));
-		l->tail += record_size((size_t)rec.len);
-		l->count--;
+		struct box_cursor c = box_line_walk(l);
+		unsigned i = first_ring(l, &c);
+
+		assert(c.left[i] > 0);
+		ring_pop(&l->ring[i]);
 	}
 }

@@ -8,8 +8,11 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lab/box_tun.h"
 
 static int set_int(int fd, int level, int name, int value)
 {
@@ -23,6 +26,21 @@ static void box_port_grow(int fd)
 		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, BOX_SOCKET_BUFFER);
 	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BOX_SOCKET_BUFFER) < 0)
 		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, BOX_SOCKET_BUFFER);
+}
+
+/* The interface's own address and MTU. */
+static const char *box_port_ask(struct box_port *p)
+{
+	struct ifreq req = {0};
+
+	strncpy(req.ifr_name, p->name, sizeof(req.ifr_name) - 1);
+	if (ioctl(p->fd, SIOCGIFHWADDR, &req) < 0)
+		return "SIOCGIFHWADDR";
+	memcpy(p->mac, req.ifr_hwaddr.sa_data, sizeof(p->mac));
+	if (ioctl(p->fd, SIOCGIFMTU, &req) < 0)
+		return "SIOCGIFMTU";
+	p->mtu = (unsigned)req.ifr_mtu;
+	return NULL;
 }
 
 static const char *box_port_setup(struct box_port *p)
@@ -50,7 +68,7 @@ static const char *box_port_setup(struct box_port *p)
 	box_port_grow(p->fd);
 	if (bind(p->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return "bind(AF_PACKET)";
-	return NULL;
+	return box_port_ask(p);
 }
 
 int box_port_open(struct box_port *p, const char *name, const char **ret_what)
@@ -64,7 +82,7 @@ int box_port_open(struct box_port *p, const char *name, const char **ret_what)
 		p->out[i].msg_hdr.msg_iov = &p->out_iov[i];
 		p->out[i].msg_hdr.msg_iovlen = 1;
 	}
-	what = box_port_setup(p);
+	what = box_tun_is(name) ? box_tun_open(p, name) : box_port_setup(p);
 	if (!what)
 		return 0;
 	*ret_what = what;
@@ -94,7 +112,7 @@ void box_inbox_done(struct box_inbox *in)
 static void box_inbox_arm(struct box_inbox *in)
 {
 	for (size_t i = 0; i < BOX_BATCH; i++) {
-		in->iov[i] = (struct iovec){.iov_base = in->data[i], .iov_len = BOX_FRAME_MAX};
+		in->iov[i] = (struct iovec){.iov_base = in->data[i] + BOX_HEADROOM, .iov_len = BOX_FRAME_MAX};
 		in->msg[i].msg_hdr = (struct msghdr){
 			.msg_iov = &in->iov[i],
 			.msg_iovlen = 1,
@@ -104,9 +122,27 @@ static void box_inbox_arm(struct box_inbox *in)
 	}
 }
 
+/* A read for each: there is no call for several. */
+static size_t take_tun(struct box_port *p, struct box_inbox *in)
+{
+	for (in->n = 0; in->n < BOX_BATCH; in->n++) {
+		size_t len = box_tun_read(p->fd, in->data[in->n] + BOX_HEADROOM, BOX_FRAME_MAX);
+
+		if (len == 0)
+			break;
+		in->msg[in->n].msg_len = (unsigned)len;
+		in->msg[in->n].msg_hdr = (struct msghdr){0}; /* no receive stamp */
+	}
+	p->stats.taken += in->n;
+	return in->n;
+}
+
 size_t box_port_take(struct box_port *p, struct box_inbox *in)
 {
 	int n;
+
+	if (p->is_tun)
+		return take_tun(p, in);
 
 	box_inbox_arm(in);
 	in->n = 0;
@@ -155,6 +191,14 @@ static size_t frame_wire_len(const struct virtio_net_hdr *h, const uint8_t *fram
 	return wire + (len - headers - 1) / h->gso_size * (headers + BOX_WIRE_OVERHEAD);
 }
 
+size_t box_port_wire_len(const uint8_t *data, size_t len)
+{
+	struct virtio_net_hdr h;
+
+	memcpy(&h, data, sizeof(h));
+	return frame_wire_len(&h, data + sizeof(h), len - sizeof(h));
+}
+
 static adit_time stamp_of(const struct msghdr *m, adit_time now, int64_t utc_offset)
 {
 	struct msghdr copy = *m;
@@ -177,15 +221,14 @@ static adit_time stamp_of(const struct msghdr *m, adit_time now, int64_t utc_off
 struct box_taken box_inbox_get(const struct box_inbox *in, size_t i, adit_time now, int64_t utc_offset)
 {
 	const struct mmsghdr *m = &in->msg[i];
-	struct virtio_net_hdr h;
+	uint8_t *data = in->data[i] + BOX_HEADROOM;
 
-	if (m->msg_hdr.msg_flags & MSG_TRUNC || m->msg_len <= sizeof(h))
+	if (m->msg_hdr.msg_flags & MSG_TRUNC || m->msg_len <= BOX_VNET)
 		return (struct box_taken){0};
-	memcpy(&h, in->data[i], sizeof(h));
 	return (struct box_taken){
-		.data = in->data[i],
+		.data = data,
 		.len = m->msg_len,
-		.wire_len = frame_wire_len(&h, in->data[i] + sizeof(h), m->msg_len - sizeof(h)),
+		.wire_len = box_port_wire_len(data, m->msg_len),
 		.arrival = stamp_of(&m->msg_hdr, now, utc_offset),
 	};
 }
@@ -197,9 +240,25 @@ void box_port_give(struct box_port *p, const uint8_t *data, size_t len)
 		box_port_flush(p);
 }
 
+static void flush_tun(struct box_port *p)
+{
+	for (size_t i = 0; i < p->n_out; i++) {
+		bool given = box_tun_write(p->fd, p->out_iov[i].iov_base, p->out_iov[i].iov_len) == 0;
+
+		p->stats.given += given;
+		p->stats.refused += !given;
+	}
+	p->n_out = 0;
+}
+
 void box_port_flush(struct box_port *p)
 {
 	size_t done = 0;
+
+	if (p->is_tun) {
+		flush_tun(p);
+		return;
+	}
 
 	while (done < p->n_out) {
 		int n = sendmmsg(p->fd, p->out + done, (unsigned)(p->n_out - done), 0);

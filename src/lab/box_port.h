@@ -8,6 +8,7 @@
 #ifndef ADIT_LAB_BOX_PORT_H
 #define ADIT_LAB_BOX_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -28,11 +29,17 @@ struct box_port_stats {
 struct box_port {
 	int fd;
 	const char *name; /* borrowed */
+	bool is_tun;
+	uint8_t mac[6];
+	unsigned mtu;
 	size_t n_out; /* frames in |out| that wait for box_port_flush() */
 	struct mmsghdr out[BOX_BATCH];
 	struct iovec out_iov[BOX_BATCH];
 	struct box_port_stats stats;
 };
+
+/* Bytes of the virtio header before each frame. */
+#define BOX_VNET 10
 
 /* What box_port_take() fills: one buffer for any number of ports, valid until the next call. */
 struct box_inbox {
@@ -41,12 +48,12 @@ struct box_inbox {
 	struct {
 		uint64_t aligned[8];
 	} ctl[BOX_BATCH];
-	uint8_t (*data)[BOX_FRAME_MAX];
+	uint8_t (*data)[BOX_HEADROOM + BOX_FRAME_MAX];
 	size_t n;
 };
 
 struct box_taken {
-	const uint8_t *data;
+	uint8_t *data; /* BOX_HEADROOM bytes before it may be written */
 	size_t len;
 	size_t wire_len; /* bytes that a real wire would be busy for */
 	adit_time arrival; /* CLOCK_BOOTTIME, by the kernel's receive stamp */
@@ -68,6 +75,9 @@ struct box_taken box_inbox_get(const struct box_inbox *in, size_t i, adit_time n
 /* Queues a frame; |data| is borrowed until box_port_flush(), which this calls by itself when the batch is full. */
 void box_port_give(struct box_port *p, const uint8_t *data, size_t len);
 void box_port_flush(struct box_port *p);
+
+/* Bytes that a real wire would be busy for with the frame |data|, virtio header first. */
+size_t box_port_wire_len(const uint8_t *data, size_t len);
 
 /* Adds the kernel's own count of frames lost in the socket to the statistics. */
 void box_port_count_overflow(struct box_port *p);

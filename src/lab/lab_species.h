@@ -54,7 +54,7 @@ struct lab_species_config {
 
 /* Why a text is refused: a sentence. */
 struct lab_species_error {
-	char text[640];
+	char text[1024];
 };
 
 /* The families that |cfg| wants inside and outside (enum adit_family); NONE: either, the same on both sides. */

@@ -113,11 +113,11 @@ ADIT_PRINTF(2, 3) static int fail(struct lab_species_error *err, const char *fmt
 {
 	va_list ap;
 
-	if (err) {
-		va_start(ap, fmt);
-		vsnprintf(err->text, sizeof(err->text), fmt, ap);
-		va_end(ap);
-	}
+	if (!err)
+		return ADIT_EINVAL;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
 	return ADIT_EINVAL;
 }
 
@@ -463,8 +463,10 @@ int lab_species_parse(const char *text, struct lab_species_config *ret_cfg, stru
 	if (r < 0)
 		return r;
 	why = cfg.is_linux ? NULL : check_zoo(&cfg.zoo);
-	if (why)
-		return fail(err, "%s", why);
+	if (why) {
+		(void)fail(err, "%s", why);
+		return ADIT_EINVAL;
+	}
 	*ret_cfg = cfg;
 	return 0;
 }
@@ -496,30 +498,32 @@ static int new_linux(const struct lab_species_config *cfg, const struct lab_site
 	return *ret_nat ? 0 : ADIT_ENOMEM;
 }
 
-int lab_species_new(const struct lab_species_config *cfg, const struct lab_site *site, struct lab_nat **ret_nat,
-		    struct lab_species_error *err)
+static int new_zoo(const struct lab_species_config *cfg, const struct lab_site *site, struct lab_nat **ret_nat,
+		   struct lab_species_error *err)
 {
 	struct lab_zoo_config c = cfg->zoo;
 	const char *why;
-	struct lab_nat *n;
-	int r = 0;
 
-	if (cfg->is_linux) {
-		r = new_linux(cfg, site, &n, err);
-	} else {
-		c.lan = site->lan;
-		memcpy(c.wan, site->wan, sizeof(c.wan));
-		c.wan_count = site->wan_count;
-		c.seed = site->seed;
-		why = lab_zoo_config_check(&c);
-		if (why)
-			return fail(err, "%s", why);
-		n = lab_zoo_new(&c);
-		r = n ? 0 : ADIT_ENOMEM;
-	}
+	c.lan = site->lan;
+	memcpy(c.wan, site->wan, sizeof(c.wan));
+	c.wan_count = site->wan_count;
+	c.seed = site->seed;
+	why = lab_zoo_config_check(&c);
+	if (why)
+		return fail(err, "%s", why);
+	*ret_nat = lab_zoo_new(&c);
+	return *ret_nat ? 0 : ADIT_ENOMEM;
+}
+
+int lab_species_new(const struct lab_species_config *cfg, const struct lab_site *site, struct lab_nat **ret_nat,
+		    struct lab_species_error *err)
+{
+	struct lab_nat *n = NULL;
+	int r = cfg->is_linux ? new_linux(cfg, site, &n, err) : new_zoo(cfg, site, &n, err);
+
 	if (r == ADIT_ENOMEM)
 		(void)fail(err, "%s", adit_strerror(r));
-	if (r == 0)
+	if (n)
 		*ret_nat = n;
 	return r;
 }

@@ -188,6 +188,13 @@ static enum lab_verdict go_out(struct lab_zoo *z, adit_time now, const struct la
 
 /* --- in --- */
 
+/* RFC 4890 4.3.1: no firewall may stop echo requests to an IPv6 host. */
+static bool is_echo_for_host(const struct lab_zoo *z, const struct lab_flow *f, bool own)
+{
+	return z->cfg.kind == LAB_ZOO_FIREWALL && !own && !z->cfg.no_ping && f->proto == LAB_PING && f->dst.port == 0 &&
+	       f->dst.family == ADIT_FAMILY_V6;
+}
+
 static enum lab_verdict go_in(struct lab_zoo *z, adit_time now, const struct lab_flow *f, struct lab_flow *ret_flow)
 {
 	bool own = z->cfg.kind != LAB_ZOO_FIREWALL || is_pool(z, &f->dst);
@@ -196,6 +203,8 @@ static enum lab_verdict go_in(struct lab_zoo *z, adit_time now, const struct lab
 	/* What found the router itself once goes on to, as conntrack has it: the rules see each of these packets. */
 	if (lab_zoo_local_refresh(z, now, f))
 		return by_policy(z, now, f, own);
+	if (is_echo_for_host(z, f, own))
+		return f->ttl <= 1 ? expired(z) : LAB_FORWARD;
 	m = lab_zoo_map_match(z, f->proto, &f->dst, &f->src);
 	if (m && m->foreign)
 		return refuse(z, false);
@@ -298,6 +307,38 @@ static bool zoo_icmp(struct lab_nat *n, adit_time now, struct lab_flow *quoted)
 	return true;
 }
 
+/* --- making one --- */
+
+/* What has the size of the pool. */
+static int init_pool(struct lab_zoo *z)
+{
+	size_t count;
+
+	z->port_bits = calloc((size_t)z->cfg.wan_count * LAB_ZOO_PROTOS + 1, LAB_ZOO_PORT_BITS * sizeof(*z->port_bits));
+	if (!z->port_bits)
+		return ADIT_ENOMEM;
+	if (z->cfg.block == 0)
+		return 0;
+	z->block_count = ((uint32_t)z->cfg.last - z->cfg.first + 1) / z->cfg.block;
+	count = (size_t)z->cfg.wan_count * z->block_count;
+	z->blocks = calloc(count + 1, sizeof(*z->blocks));
+	if (!z->blocks)
+		return ADIT_ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		z->blocks[i].index = (uint32_t)i;
+		adit_list_init(&z->blocks[i].of_host);
+	}
+	return 0;
+}
+
+static void done_pool(struct lab_zoo *z)
+{
+	free(z->port_bits);
+	free(z->blocks);
+	z->port_bits = NULL;
+	z->blocks = NULL;
+}
+
 static void zoo_flush(struct lab_nat *n)
 {
 	lab_zoo_forget(lab_zoo_of(n));
@@ -307,16 +348,14 @@ static void zoo_free(struct lab_nat *n)
 {
 	struct lab_zoo *z = lab_zoo_of(n);
 
-	if (z->fragments && z->classes[0].next)
-		lab_zoo_forget(z);
+	lab_zoo_forget(z);
 	lab_zoo_hash_done(&z->by_in);
 	lab_zoo_hash_done(&z->by_pair);
 	lab_zoo_hash_done(&z->by_port);
 	lab_zoo_hash_done(&z->sessions);
 	lab_zoo_hash_done(&z->locals);
 	lab_zoo_hash_done(&z->hosts);
-	free(z->port_bits);
-	free(z->blocks);
+	done_pool(z);
 	free(z->fragments);
 	free(z);
 }
@@ -330,35 +369,11 @@ static const struct lab_nat_ops zoo_ops = {
 	.free = zoo_free,
 };
 
-/* --- making one --- */
-
-static int init_blocks(struct lab_zoo *z)
-{
-	size_t count;
-
-	if (z->cfg.block == 0)
-		return 0;
-	z->block_count = ((uint32_t)z->cfg.last - z->cfg.first + 1) / z->cfg.block;
-	count = (size_t)LAB_ZOO_POOL_MAX * z->block_count;
-	z->blocks = calloc(count, sizeof(*z->blocks));
-	if (!z->blocks)
-		return ADIT_ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		z->blocks[i].index = (uint32_t)i;
-		adit_list_init(&z->blocks[i].of_host);
-	}
-	return 0;
-}
-
 static int init_tables(struct lab_zoo *z)
 {
-	/* The most that lab_zoo_readdress() may ask for; untouched pages cost nothing. */
-	z->port_bits = calloc((size_t)LAB_ZOO_POOL_MAX * LAB_ZOO_PROTOS, LAB_ZOO_PORT_BITS * sizeof(*z->port_bits));
-	z->fragments = calloc(LAB_ZOO_FRAGMENTS, sizeof(*z->fragments));
-	if (!z->port_bits || !z->fragments || init_blocks(z) < 0 || lab_zoo_hash_init(&z->by_in) < 0 ||
-	    lab_zoo_hash_init(&z->by_pair) < 0 || lab_zoo_hash_init(&z->by_port) < 0 ||
-	    lab_zoo_hash_init(&z->sessions) < 0 || lab_zoo_hash_init(&z->locals) < 0 ||
-	    lab_zoo_hash_init(&z->hosts) < 0)
+	if (init_pool(z) < 0 || lab_zoo_hash_init(&z->by_in) < 0 || lab_zoo_hash_init(&z->by_pair) < 0 ||
+	    lab_zoo_hash_init(&z->by_port) < 0 || lab_zoo_hash_init(&z->sessions) < 0 ||
+	    lab_zoo_hash_init(&z->locals) < 0 || lab_zoo_hash_init(&z->hosts) < 0)
 		return ADIT_ENOMEM;
 	return 0;
 }
@@ -387,6 +402,7 @@ struct lab_nat *lab_zoo_new(const struct lab_zoo_config *cfg)
 int lab_zoo_readdress(struct lab_nat *n, const struct adit_addr *wan, unsigned count)
 {
 	struct lab_zoo *z = lab_zoo_of(n);
+	struct lab_zoo old = *z; /* for its pool alone */
 	struct lab_zoo_config cfg = z->cfg;
 
 	assert(n->ops == &zoo_ops);
@@ -400,6 +416,15 @@ int lab_zoo_readdress(struct lab_nat *n, const struct adit_addr *wan, unsigned c
 	lab_zoo_forget(z);
 	z->cfg = cfg;
 	z->next_ext = 0;
+	z->blocks = NULL;
+	if (init_pool(z) < 0) {
+		done_pool(z);
+		z->cfg = old.cfg;
+		z->port_bits = old.port_bits;
+		z->blocks = old.blocks;
+		return ADIT_ENOMEM;
+	}
+	done_pool(&old);
 	return 0;
 }
 

@@ -130,8 +130,7 @@ struct lab_zoo_config {
 
 	enum lab_zoo_ports ports;
 	enum lab_zoo_taken taken; /* with KEEP */
-	enum lab_zoo_dep
-		taken_mapping; /* the mapping of a flow whose port was taken: RFC 4787 7, secondary behaviour */
+	enum lab_zoo_dep taken_mapping; /* of a flow whose port was taken: RFC 4787 8, secondary behaviour */
 	enum lab_zoo_overload overload;
 	int32_t step; /* of SEQUENTIAL; not 0. Takeda's draft, and what frp and EasyTier look for: +-1 to +-5 */
 	uint16_t first; /* the range that ports are chosen from; a port that is kept may lie anywhere */
@@ -161,7 +160,7 @@ struct lab_zoo_config {
 	uint32_t rate; /* new mappings per second of all, and of one subscriber (RFC 6888 REQ-4); 0: no limit */
 	uint32_t host_rate;
 	enum lab_zoo_full full;
-	uint32_t load; /* more mappings than this: |load_mapping| for new flows (RFC 4787 7, REQ-11); 0: never */
+	uint32_t load; /* more mappings than this: |load_mapping| for new flows (RFC 4787 8, REQ-11); 0: never */
 	enum lab_zoo_dep load_mapping;
 
 	enum lab_input input; /* packets to the router itself, and such as no mapping lets in */
@@ -174,7 +173,7 @@ struct lab_zoo_config {
 
 	enum lab_zoo_allow udp;
 	enum lab_zoo_allow tcp;
-	bool no_ping;
+	bool no_ping; /* nor does an IPv6 firewall let it in, then (RFC 4890 4.3.1 wants it to) */
 	bool out_reject; /* what may not go out is refused with ICMP, not in silence */
 
 	double foreign; /* new flows of other subscribers per second, a Poisson process (Klinec, Matyas 2014) */
@@ -194,7 +193,10 @@ const char *lab_zoo_config_check(const struct lab_zoo_config *cfg);
 /* NULL: no memory, or lab_zoo_config_check() has something to say. |cfg| is copied. */
 struct lab_nat *lab_zoo_new(const struct lab_zoo_config *cfg);
 
-/* Another pool of addresses: everything is forgotten, as when the provider renumbers. 0 or EINVAL. */
+/*
+ * Another pool of addresses: everything is forgotten, as when the provider renumbers. 0, EINVAL (nothing has changed),
+ * or ENOMEM: everything is forgotten, and the pool is the old one.
+ */
 ADIT_MUST_CHECK int lab_zoo_readdress(struct lab_nat *n, const struct adit_addr *wan, unsigned count);
 
 /* Live mappings: of the inside, of one of its hosts (by address), of foreign traffic. */

@@ -1,5 +1,6 @@
 #include "lab/lab_zoo_inner.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Two datagrams in one place: the newer is followed, of the older what comes later is lost. */
@@ -19,8 +20,16 @@ static bool is_same(const struct lab_zoo_fragment *p, bool out, const struct lab
 void lab_zoo_fragment_first(struct lab_zoo *z, adit_time now, bool out, const struct lab_flow *f, enum lab_verdict v,
 			    const struct lab_flow *as)
 {
-	struct lab_zoo_fragment *p = place(z, out, f);
+	struct lab_zoo_fragment *p;
 
+	/* Most NATs never see one. */
+	if (!z->fragments)
+		z->fragments = calloc(LAB_ZOO_FRAGMENTS, sizeof(*z->fragments));
+	if (!z->fragments) {
+		z->nat.stats.full++;
+		return;
+	}
+	p = place(z, out, f);
 	*p = (struct lab_zoo_fragment){
 		.expire_at = adit_time_add(now, LAB_ZOO_FRAGMENT_LIFE),
 		.key = *f,
@@ -33,9 +42,9 @@ void lab_zoo_fragment_first(struct lab_zoo *z, adit_time now, bool out, const st
 enum lab_verdict lab_zoo_fragment_later(struct lab_zoo *z, adit_time now, bool out, const struct lab_flow *f,
 					struct lab_flow *ret_flow)
 {
-	const struct lab_zoo_fragment *p = place(z, out, f);
+	const struct lab_zoo_fragment *p = z->fragments ? place(z, out, f) : NULL;
 
-	if (z->cfg.fragments == LAB_ZOO_FRAGMENTS_DROP || p->expire_at <= now || !is_same(p, out, f)) {
+	if (z->cfg.fragments == LAB_ZOO_FRAGMENTS_DROP || !p || p->expire_at <= now || !is_same(p, out, f)) {
 		z->nat.stats.refused++;
 		return LAB_DROP;
 	}
@@ -49,5 +58,6 @@ enum lab_verdict lab_zoo_fragment_later(struct lab_zoo *z, adit_time now, bool o
 
 void lab_zoo_fragment_forget(struct lab_zoo *z)
 {
-	memset(z->fragments, 0, LAB_ZOO_FRAGMENTS * sizeof(*z->fragments));
+	if (z->fragments)
+		memset(z->fragments, 0, LAB_ZOO_FRAGMENTS * sizeof(*z->fragments));
 }

@@ -63,9 +63,10 @@ def known_the_second_time(t):
 
 
 def _after_a_wait(t, first, wait, error):
-    """|first| waits alone for |wait| seconds; its clock is wrong by |error|. Conntrack forgets after 5 s."""
+    """|first| waits alone for |wait| seconds; its clock is wrong by |error|. Conntrack forgets after
+    15 s: more than a waiter's pause, and long past its loud start."""
     m = Meeting(t.lab(hops=8, delay=10, wan=("accept", "drop") if first == "connect" else ("drop", "accept"),
-                      ct={"udp_timeout": 5, "udp_timeout_stream": 10}))
+                      ct={"udp_timeout": 15, "udp_timeout_stream": 20}))
     args = ("--clock-offset", f"{error:g}") if error else ()
     m.start(first, args)
     time.sleep(wait)

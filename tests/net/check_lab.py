@@ -167,6 +167,7 @@ def clash(t):
         p.bind(("", 5555))
         p.settimeout(2)
         p.sendto(b"early", ("203.0.113.10", 5555))
+        time.sleep(0.1)  # on a busy machine both would be on their way at once, and the kernel drops one
         a.sendto(b"late", (lab.pub_ip, 5555))
         while True:
             try:

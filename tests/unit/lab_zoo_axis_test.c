@@ -231,7 +231,7 @@ static void a_taken_port_is_replaced_refused_or_overloaded(void **state)
 	rig_check(&axis);
 }
 
-/* RFC 4787 7: some NATs behave otherwise for the second host that wants a port (primary and secondary behaviour). */
+/* RFC 4787 8: some NATs behave otherwise for the second host that wants a port (primary and secondary behaviour). */
 static struct rig_word ask_taken_mapping(struct lab_nat *n)
 {
 	uint16_t a;

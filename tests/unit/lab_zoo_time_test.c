@@ -361,7 +361,7 @@ static void it_is_the_one_idle_for_longest_that_is_evicted(void **state)
 	lab_nat_free(n);
 }
 
-/* RFC 4787 7, REQ-11: a NAT must behave alike at all times. This one does not: the mapping of a new socket. */
+/* RFC 4787 8, REQ-11: a NAT must behave alike at all times. This one does not: the mapping of a new socket. */
 static struct rig_word ask_load(struct lab_nat *n)
 {
 	uint16_t a[2];

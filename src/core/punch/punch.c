@@ -163,7 +163,7 @@ void punch_start(struct punch *p, adit_time now)
 	punch_holes_clear(p);
 	for (int i = 0; i < 2; i++)
 		nat_ttl_init(&p->ttl[i]);
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)
+	for (size_t i = 0; i < p->pairs_end; i++)
 		p->pairs[i].is_valid = false;
 	cursors_reset(p);
 	punch_steady_start(p, ADIT_FAMILY_V4);
@@ -180,7 +180,7 @@ void punch_wait(struct punch *p, adit_time now)
 
 static void close_all(struct punch *p, bool keep_steady)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)
+	for (size_t i = 0; i < p->pairs_end; i++)
 		if (!keep_steady || p->pairs[i].family != PUNCH_STEADY)
 			punch_pair_close(p, &p->pairs[i]);
 	p->stuck_at = ADIT_NEVER;

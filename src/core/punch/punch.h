@@ -264,6 +264,7 @@ struct punch {
 	adit_time steady_at[2]; /* when to try to open the steady pair; NEVER: it is open, taken or not wanted */
 	struct punch_cursor cursors[PUNCH_FAMILIES];
 	struct punch_pair pairs[PUNCH_PAIRS_MAX];
+	size_t pairs_end; /* from here on they are free */
 	uint32_t sock_next; /* after sock_base */
 	uint32_t taken[PUNCH_TAKEN_MAX];
 	size_t taken_next;

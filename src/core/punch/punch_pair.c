@@ -6,7 +6,7 @@
 
 struct punch_pair *punch_pair_find(struct punch *p, uint32_t sock)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)
+	for (size_t i = 0; i < p->pairs_end; i++)
 		if (p->pairs[i].state != PUNCH_PAIR_FREE && p->pairs[i].sock == sock)
 			return &p->pairs[i];
 	return NULL;
@@ -40,6 +40,8 @@ static struct punch_pair *pair_new(struct punch *p)
 			pair = &p->pairs[i];
 	if (!pair)
 		return NULL;
+	if (pair >= p->pairs + p->pairs_end)
+		p->pairs_end = (size_t)(pair - p->pairs) + 1;
 	*pair = (struct punch_pair){.state = PUNCH_PAIR_FREE};
 	do {
 		pair->sock = p->cfg.sock_base + p->sock_next;
@@ -120,7 +122,7 @@ static bool family_is_wanted(const struct punch *p, uint8_t ip_family)
 
 static struct punch_pair *find_steady(struct punch *p, uint8_t ip_family)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		struct punch_pair *pair = &p->pairs[i];
 
 		if ((pair->state == PUNCH_PAIR_WANTED || pair->state == PUNCH_PAIR_OPEN) &&
@@ -175,7 +177,7 @@ bool punch_steady_is_open(struct punch *p, uint8_t ip_family)
 
 void punch_steady_quiet(struct punch *p)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		struct punch_pair *pair = &p->pairs[i];
 
 		if (pair->family != PUNCH_STEADY || pair->state == PUNCH_PAIR_FREE)
@@ -199,7 +201,7 @@ void punch_steady_tick(struct punch *p)
 static bool is_planned_already(const struct punch *p, enum punch_family family, uint64_t slot, uint16_t index,
 			       uint8_t ip_family)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		const struct punch_pair *o = &p->pairs[i];
 
 		if (o->state != PUNCH_PAIR_FREE && o->family == family && o->slot == slot && o->index == index &&
@@ -273,16 +275,18 @@ void punch_pair_open(struct punch *p, enum punch_family family, uint64_t slot, c
 
 void punch_pairs_tick(struct punch *p)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++)
+	for (size_t i = 0; i < p->pairs_end; i++)
 		if (p->pairs[i].state != PUNCH_PAIR_FREE && p->now >= p->pairs[i].close_at)
 			punch_pair_close(p, &p->pairs[i]);
+	while (p->pairs_end > 0 && p->pairs[p->pairs_end - 1].state == PUNCH_PAIR_FREE)
+		p->pairs_end--;
 }
 
 adit_time punch_pairs_deadline(const struct punch *p)
 {
 	adit_time at = ADIT_NEVER;
 
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		const struct punch_pair *pair = &p->pairs[i];
 
 		if (pair->state == PUNCH_PAIR_FREE)
@@ -412,7 +416,7 @@ static bool output_question(struct punch *p, adit_time now, struct adit_out *ret
 
 static bool output_open_close(struct punch *p, struct adit_out *ret_out)
 {
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		struct punch_pair *pair = &p->pairs[i];
 
 		if (pair->state == PUNCH_PAIR_CLOSING) {
@@ -436,7 +440,7 @@ static struct punch_pair *first_due(struct punch *p, adit_time now)
 {
 	struct punch_pair *first = NULL;
 
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX; i++) {
+	for (size_t i = 0; i < p->pairs_end; i++) {
 		struct punch_pair *pair = &p->pairs[i];
 
 		if (pair->state == PUNCH_PAIR_OPEN && pair->next_at <= now &&
@@ -459,7 +463,7 @@ static bool output_probe(struct punch *p, adit_time now, struct adit_out *ret_ou
 			pair_reschedule(p, pair, now);
 			continue;
 		}
-		if (is_own_port(p, pair, &remote))
+		if (now >= pair->full_until && is_own_port(p, pair, &remote))
 			ttl = 0;
 		if (!pair->was_sent)
 			p->stats.flows_opened++;

@@ -17,7 +17,7 @@ def fetch(*names):
                    timeout=120, check=False)
 
 
-def _find(name, program):
+def find(name, program):
     path = os.path.join(PEERS, name, program)
     if not os.access(path, os.X_OK):
         raise Skip(f"{name} is not unpacked: tests/net/peers {name}")
@@ -31,7 +31,7 @@ def _is_listening(ns, port, udp=False):
 
 def start_nginx(lab, ns, port, root):
     """Serves the files below |root|."""
-    program, env = _find("nginx", "usr/sbin/nginx")
+    program, env = find("nginx", "usr/sbin/nginx")
     top = lab.path("nginx")
     os.makedirs(top)
     with open(top + "/nginx.conf", "w") as f:
@@ -72,7 +72,7 @@ def start_sshd(lab, ns, port, address="127.0.0.1"):
     """Returns (process, the ssh client's options)."""
     if ns_module.is_user_namespace():
         raise Skip("sshd changes users, which a user namespace with one user does not have: run as root")
-    program, env = _find("sshd", "usr/sbin/sshd")
+    program, env = find("sshd", "usr/sbin/sshd")
     _own_accounts(lab)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     top = lab.path("sshd")
@@ -97,7 +97,7 @@ def start_sshd(lab, ns, port, address="127.0.0.1"):
 
 def start_dns(lab, ns, port):
     """A name server for example.test: www is 192.0.2.7, long.example.test has 3000 bytes of TXT."""
-    program, env = _find("dns", "usr/sbin/dnsmasq")
+    program, env = find("dns", "usr/sbin/dnsmasq")
     txt = ",".join(f"{i:02d}" + "x" * 198 for i in range(15))
     p = Proc(lab, ns, "dns", [program, "--no-daemon", "-C", "/dev/null", "-p", port, "--listen-address=127.0.0.1",
                               "--bind-interfaces", "--no-resolv", "--no-hosts", "--user=root", "--group=root", "--pid-file=",
