@@ -109,7 +109,7 @@ def start_dns(lab, ns, port):
 
 def start_turnserver(lab, ns, addresses, port=3478):
     """coturn as a plain STUN server; with two addresses of one family it speaks RFC 5780 (and port + 1)."""
-    program, env = _find("coturn", "usr/bin/turnserver")
+    program, env = find("coturn", "usr/bin/turnserver")
     top = lab.path("turnserver-" + addresses[0])
     os.makedirs(top)
     argv = [program, "-n", "-S", "-z", "--no-tls", "--no-dtls", "--no-cli", "-p", port, "--pidfile", top + "/pid",
@@ -123,5 +123,5 @@ def start_turnserver(lab, ns, addresses, port=3478):
 
 def natdiscovery(ns, server, *words):
     """What turnutils_natdiscovery says about mapping and filtering."""
-    program, env = _find("coturn", "usr/bin/turnutils_natdiscovery")
+    program, env = find("coturn", "usr/bin/turnutils_natdiscovery")
     return ns.run([program, *words, server], env=dict(os.environ, **env), timeout=90).stdout
