@@ -16,6 +16,7 @@ _adit_options() {
 	peer) printf '%s ' "$meet" --timeout --json ;;
 	ticket) printf '%s ' --single --json ;;
 	status) printf '%s ' --watch --json ;;
+	check) printf '%s ' --stun --mediator --lifetime --json ;;
 	id) printf '%s ' --json ;;
 	mediator)
 		printf '%s ' --listen --public --alt-port --rate --json --quiet --verbose --help
@@ -39,7 +40,7 @@ _adit_value() {
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
-	--peer) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	--peer | --stun | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	--port | --linger | --timeout | --listen | --public | --alt-port | --rate) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
@@ -47,7 +48,7 @@ _adit_value() {
 
 _adit() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='serve connect pipe ticket id peer status mediator udphp help'
+	local commands='serve connect pipe ticket id peer check status mediator udphp help'
 	local command=${COMP_WORDS[1]} words='' i n=0
 
 	COMPREPLY=()

@@ -88,6 +88,21 @@ static const char status_text[] = "Example: adit status --watch\n"
 				  "\n"
 				  "Manual: adit help status\n";
 
+static const char check_text[] = "Example: adit check --stun stun.example.org --stun 203.0.113.5\n"
+				 "\n"
+				 "Usage: adit check [OPTION]...\n"
+				 "What this network's NAT does, which peers it reaches directly, and which one\n"
+				 "setting would help. Any STUN servers do; one that speaks RFC 5780 tells most,\n"
+				 "and three by different people show which of them lies.\n"
+				 "\n"
+				 "  --stun HOST[:PORT]   ask this server (3478); may be repeated\n"
+				 "  --mediator HOST[:PORT]  the same: a mediator is a STUN server, too\n"
+				 "  --lifetime           also how long an idle mapping lives: takes minutes\n" COMMON
+				 "  --json               results as JSON\n"
+				 "  --log json           messages as JSON;  --color auto|always|never\n"
+				 "\n"
+				 "Manual: adit help check\n";
+
 static const char ticket_text[] = "Example: adit ticket new laptop\n"
 				  "\n"
 				  "Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
@@ -143,8 +158,9 @@ const char *cli_help_text(const char *command)
 		const char *command;
 		const char *text;
 	} texts[] = {
-		{"serve", serve_text},   {"connect", connect_text}, {"pipe", pipe_text}, {"status", status_text},
-		{"ticket", ticket_text}, {"id", id_text},           {"peer", peer_text}, {"help", help_text},
+		{"serve", serve_text},   {"connect", connect_text}, {"pipe", pipe_text},
+		{"status", status_text}, {"ticket", ticket_text},   {"id", id_text},
+		{"peer", peer_text},     {"help", help_text},       {"check", check_text},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)

@@ -10,6 +10,8 @@
 #define CLI_SERVICES_MAX   64 /* services of one serve, and forwards of one connect */
 #define CLI_PEERS_MAX      8 /* --peer on one serve: as many as one search takes (PUNCH_PEERS_MAX) */
 #define CLI_MEDIATORS_MAX  8 /* --mediator */
+#define CLI_STUNS_MAX      8 /* --stun; with the mediators not more than that are asked (EP_CHECK_HOSTS_MAX) */
+#define CLI_STUN_PORT      3478 /* RFC 8489 18.6; a mediator has the same */
 #define CLI_GIVEN_MAX      32 /* --peer, --mediator, --port, --linger, --timeout on one command line */
 #define CLI_WORDS_MAX      512 /* words on one command line; more is refused before anything is parsed */
 #define CLI_CONFIG_MAX     65536 /* bytes of a config file */

@@ -40,7 +40,7 @@ static const struct row {
 	{"state", 0, CLI_OPT_STATE, CLI_FOR_ALL, "DIR", EVERYWHERE, false},
 	{"clock-offset", 0, CLI_OPT_CLOCK_OFFSET, FOR_LINK, "SEC", EVERYWHERE, false},
 	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
-	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET, "HOST[:PORT]", EVERYWHERE, true},
+	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
@@ -48,6 +48,8 @@ static const struct row {
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
+	{"stun", 0, CLI_OPT_STUN, CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, false},
+	{"lifetime", 0, CLI_OPT_LIFETIME, CLI_FOR_CHECK, NULL, ONLY_ARGV, false},
 	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
 	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
 	{"connect", 0, CLI_OPT_FORWARDS, CLI_FOR_CONNECT | CLI_FOR_PEER, "[LOCAL:]SERVICE", ONLY_FILES, false},
@@ -163,9 +165,10 @@ static int add_host(const struct row *r, enum cli_for cmd, enum cli_rank rank, c
 		    struct cli_fault *f)
 {
 	bool is_peer = r->id == CLI_OPT_PEER;
-	struct cli_host *hosts = is_peer ? o->meet.peers : o->meet.mediators;
-	size_t *n = is_peer ? &o->meet.n_peers : &o->meet.n_mediators;
-	size_t max = is_peer ? CLI_PEERS_MAX : CLI_MEDIATORS_MAX;
+	bool is_stun = r->id == CLI_OPT_STUN;
+	struct cli_host *hosts = is_peer ? o->meet.peers : is_stun ? o->check.stuns : o->meet.mediators;
+	size_t *n = is_peer ? &o->meet.n_peers : is_stun ? &o->check.n_stuns : &o->meet.n_mediators;
+	size_t max = is_peer ? CLI_PEERS_MAX : is_stun ? CLI_STUNS_MAX : CLI_MEDIATORS_MAX;
 	char shown[16];
 
 	snprintf(shown, sizeof(shown), "%s%s", dashes(rank), r->name);
@@ -230,6 +233,8 @@ static bool claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 			o->meet.n_peers = 0;
 		else if (id == CLI_OPT_MEDIATOR)
 			o->meet.n_mediators = 0;
+		else if (id == CLI_OPT_STUN)
+			o->check.n_stuns = 0;
 		else if (id == CLI_OPT_SERVICES)
 			o->serve.n_services = 0;
 		else if (id == CLI_OPT_FORWARDS)
@@ -254,6 +259,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
 		o->single = true;
+	else if (id == CLI_OPT_LIFETIME)
+		o->check.lifetime = true;
 	else if (id == CLI_OPT_WATCH)
 		o->watch = true;
 }
@@ -284,6 +291,7 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 		return set_path(r, rank, value, o->serve.allow, f);
 	case CLI_OPT_PEER:
 	case CLI_OPT_MEDIATOR:
+	case CLI_OPT_STUN:
 		return add_host(r, cmd, rank, value, o, f);
 	case CLI_OPT_PORT:
 		return set_port(r, rank, value, &o->meet.port, f);

@@ -30,7 +30,8 @@ enum cli_for {
 	CLI_FOR_ID = 1u << 5,
 	CLI_FOR_PEER = 1u << 6,
 	CLI_FOR_HELP = 1u << 7,
-	CLI_FOR_ALL = (1u << 8) - 1,
+	CLI_FOR_CHECK = 1u << 8,
+	CLI_FOR_ALL = (1u << 9) - 1,
 };
 
 enum cli_rank {
@@ -60,6 +61,8 @@ enum cli_opt_id {
 	CLI_OPT_ALLOW,
 	CLI_OPT_SINGLE,
 	CLI_OPT_WATCH,
+	CLI_OPT_STUN,
+	CLI_OPT_LIFETIME,
 	CLI_OPT_SERVICES, /* "serve" in a config file, bare words after `serve` */
 	CLI_OPT_FORWARDS, /* "connect" in a config file, bare words after `connect PEER` */
 	CLI_OPT_COUNT,
@@ -109,11 +112,19 @@ struct cli_connect {
 	size_t n_forwards;
 };
 
+/* check */
+struct cli_check {
+	struct cli_host stuns[CLI_STUNS_MAX];
+	size_t n_stuns;
+	bool lifetime;
+};
+
 struct cli_opts {
 	struct cli_common common;
 	struct cli_meet meet;
 	struct cli_serve serve;
 	struct cli_connect connect;
+	struct cli_check check;
 	bool single; /* ticket new */
 	bool watch; /* status */
 	char *words[CLI_WORDS_MAX +

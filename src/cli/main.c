@@ -17,6 +17,7 @@ static const struct cli_row rows[] = {
 	{"serve", "offer services; prints the ticket", CLI_FOR_SERVE, cmd_serve, NULL},
 	{"connect", "open a peer's services here", CLI_FOR_CONNECT, cmd_connect, NULL},
 	{"pipe", "connect stdin and stdout to a service", CLI_FOR_PIPE, cmd_pipe, NULL},
+	{"check", "what this network's NAT does, and what will work", CLI_FOR_CHECK, cmd_check, NULL},
 	{"status", "show the running endpoints", CLI_FOR_STATUS, cmd_status, NULL},
 	{"ticket", "show, make, list and revoke this machine's tickets", CLI_FOR_TICKET, cmd_ticket, NULL},
 	{"id", "print this machine's public key", CLI_FOR_ID, cmd_id, NULL},

@@ -205,7 +205,7 @@ def ice_consent_libnice(t):
 def through_nat(t, kind, controlled, nat):
     """Both behind kernel NAT, a STUN server in public."""
     lab = t.lab(nat=nat, stranger=True, hops=2, delay=10)
-    daemons.start_stun(lab, lab.pub, lab.pub_ip, STUN)
+    daemons.start_turnserver(lab, lab.pub, [lab.pub_ip], STUN)
     stun = f"{lab.pub_ip}:{STUN}"
     a = Agent(lab, "ha", "adit", "192.168.1.2", controlled=controlled, stun=stun)
     b = Agent(lab, "hb", kind, "192.168.2.2", controlled=not controlled, stun=stun)

@@ -6,7 +6,7 @@
 #include "cli/cli_help.h"
 #include "cli/cli_limits.h"
 
-static const char *const commands[] = {"serve", "connect", "pipe", "status", "ticket", "id", "peer", "help"};
+static const char *const commands[] = {"serve", "connect", "pipe", "status", "ticket", "id", "peer", "help", "check"};
 
 static void every_text_fits_a_terminal_and_begins_with_an_example(void **state)
 {

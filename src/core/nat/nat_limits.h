@@ -15,4 +15,54 @@
 #define NAT_TTL_WAIT  ADIT_MS(150)
 #define NAT_TTL_TRIES 2
 
+/* --- what is kept of a network --- */
+
+#define NAT_SERVERS_MAX 16 /* addresses of servers, both families together: eight names, two addresses each */
+#define NAT_PUBLICS_MAX 4 /* public addresses that are told by name */
+
+/* --- reading ports (nat_ports.h) --- */
+
+#define NAT_KEPT_SAMPLES 2 /* one in 28000 that a random port is the inside one; two are enough */
+#define NAT_STEP_SAMPLES 4
+#define NAT_STEP_REACH \
+	64 /* ports; a larger difference is no step. 35 foreign flows/s (Klinec, Matyas 2014) are 4 a probe */
+#define NAT_BLOCK_SAMPLES 8 /* random ports fall into one block by chance in n * (4096 / 64512)^(n - 1): 3e-8 for 8 */
+#define NAT_BLOCK_SPAN    4096 /* ports; RFC 7422 and vendors give 64 to 2048, wider is as good as random */
+
+/* --- asking (nat_check.h) --- */
+
+#define NAT_CHECK_SLOTS  48 /* transactions under way */
+#define NAT_CHECK_PROBES 128 /* questions of one family in all */
+#define NAT_CHECK_SOCKS  48 /* sockets of one family in all */
+#define NAT_CHECK_PACE                                                                                 \
+	ADIT_MS(5) /* between two questions: the NAT sees them in order, and 200 a second (DESIGN 5.2) \
+		    */
+#define NAT_CHECK_WIDE   3 /* sockets that ask everybody, so that who disagrees is seen more than once */
+#define NAT_CHECK_NARROW 10 /* sockets that ask one server each: with the others enough for NAT_BLOCK_SAMPLES */
+#define NAT_CHECK_ASKED  6 /* servers that a wide socket asks at most */
+#define NAT_CHECK_TWINS  2 /* servers whose second address is asked too */
+
+/*
+ * A question is sent four times, at 0, 0.5, 1.5, 3.5 s, and given up 1 s later (RFC 8489 6.2.1 lets Rc and Rm be
+ * chosen): at 10 % loss each way one question in 770 is lost. Its default, 39.5 s, is too long to watch.
+ */
+#define NAT_CHECK_RTO   ADIT_MS(500)
+#define NAT_CHECK_SENDS 4
+#define NAT_CHECK_WAIT  2
+
+/* Toward the own public address: 100 ms apart, there and back is the own router. */
+#define NAT_HAIRPIN_RTO   ADIT_MS(100)
+#define NAT_HAIRPIN_SENDS 4
+#define NAT_HAIRPIN_WAIT  5
+
+/*
+ * The time-out of a mapping (nat_life.h). Traffic in both directions after this long makes Linux believe in the flow
+ * (LAB_UDP_STREAM_AGE is the same number), and so does a real session.
+ */
+#define NAT_LIFE_WARM   ADIT_MS(2500)
+#define NAT_LIFE_FINE   ADIT_SEC(2) /* what is left is not divided further than this */
+#define NAT_LIFE_POINTS 8 /* the second round divides what is left into so many parts and one more */
+#define NAT_LIFE_MAX    ADIT_SEC(305) /* longest wait: RFC 4787 REQ-5 recommends five minutes or more */
+#define NAT_LIFE_ROUNDS 2
+
 #endif

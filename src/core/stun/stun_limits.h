@@ -2,6 +2,8 @@
 #ifndef ADIT_STUN_LIMITS_H
 #define ADIT_STUN_LIMITS_H
 
+#include "base/time.h"
+
 #define STUN_HEADER_LEN 20 /* RFC 8489 5 */
 #define STUN_TXID_LEN   12 /* 96 bits, RFC 8489 5 */
 #define STUN_ALIGN      4 /* attributes are padded to this, RFC 8489 14 */
@@ -54,5 +56,20 @@
 #define STUN_LIMIT_V6_BYTES 7 /* a /56: what one customer gets, RFC 6177 */
 
 #define STUN_COOKIE_LIFE ADIT_SEC(64) /* a cookie is good for this long at least, and twice as long at most */
+
+/* ---- the client ---- */
+
+/* The client's requests: RFC 8489 6.1, an IPv4 packet of 576 bytes where the path is not known. */
+#define STUN_CLIENT_MSG_MAX 548
+
+#define STUN_RTO ADIT_MS(500) /* first resend: RFC 8489 6.2.1 */
+#define STUN_RTO_MIN \
+	ADIT_MS(100) /* what was learnt may be less than STUN_RTO (6.2.1), but a busy host is late by that */
+#define STUN_RTO_MAX  ADIT_SEC(3) /* of what was learnt; then doubled */
+#define STUN_RC       7 /* sends: RFC 8489 6.2.1 */
+#define STUN_RM       16 /* the wait behind the last one, in first RTOs: RFC 8489 6.2.1 */
+#define STUN_RTO_KEPT ADIT_SEC(600) /* what was learnt is stale then: RFC 8489 6.2.1 */
+#define STUN_RTT_MAX  16 /* servers whose round trip is remembered; the one not used for longest goes */
+#define STUN_PER_HOST 10 /* transactions with one server at a time: RFC 8489 6.2 */
 
 #endif

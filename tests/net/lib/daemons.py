@@ -112,17 +112,6 @@ def start_dns(lab, ns, port):
     return p
 
 
-def start_stun(lab, ns, address, port):
-    """coturn as a STUN server alone."""
-    program, env = find("coturn", "usr/bin/turnserver")
-    top = lab.path("coturn")
-    os.makedirs(top)
-    p = Proc(lab, ns, "coturn", [program, "-n", "--stun-only", "-L", address, "-p", port, "--no-tls", "--no-dtls", "--no-cli",
-                                 "--log-file", "stdout", "--pidfile", top + "/pid", "--userdb", top + "/db"], env=env)
-    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "coturn listens: " + p.err())
-    return p
-
-
 def start_miniupnpd(lab, ns, address, tables=True):
     """A home router's port mapping daemon (PCP, NAT-PMP); |address| is what it says the world sees. Its rules go to the
     table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
@@ -164,3 +153,23 @@ deny 0-65535 0.0.0.0/0 0-65535
     p = Proc(lab, ns, "miniupnpd", [program, "-d", "-f", config, "-P", lab.path("miniupnpd.pid")], env=env)
     wait_until(lambda: p.is_running() and _is_listening(ns, 5351, udp=True), 10, "miniupnpd listens: " + p.err())
     return p
+
+
+def start_turnserver(lab, ns, addresses, port=3478):
+    """coturn as a plain STUN server; with two addresses of one family it speaks RFC 5780 (and port + 1)."""
+    program, env = find("coturn", "usr/bin/turnserver")
+    top = lab.path("turnserver-" + addresses[0])
+    os.makedirs(top)
+    argv = [program, "-n", "-S", "-z", "--no-tls", "--no-dtls", "--no-cli", "-p", port, "--pidfile", top + "/pid",
+            "--db", top + "/db", "--log-file", "stdout", "--simple-log"]
+    for address in addresses:
+        argv += ["-L", address]
+    p = Proc(lab, ns, "turnserver", argv, env=env)
+    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "turnserver listens: " + p.out())
+    return p
+
+
+def natdiscovery(ns, server, *words):
+    """What turnutils_natdiscovery says about mapping and filtering."""
+    program, env = find("coturn", "usr/bin/turnutils_natdiscovery")
+    return ns.run([program, *words, server], env=dict(os.environ, **env), timeout=90).stdout

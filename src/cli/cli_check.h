@@ -1,0 +1,18 @@
+/* What `adit check` prints: a struct nat_report in plain words and as JSON. Decides nothing that the report does not.
+ */
+#ifndef ADIT_CLI_CHECK_H
+#define ADIT_CLI_CHECK_H
+
+#include "cli/cli_msg.h"
+#include "core/nat/nat_report.h"
+
+/* The name that server |i| of the report was given by; "": as an address. */
+typedef const char *cli_check_name(void *ctx, size_t i);
+
+void cli_check_text(struct cli_msg *m, const struct nat_report *r, cli_check_name *name, void *ctx);
+void cli_check_json(struct cli_msg *m, const struct nat_report *r, cli_check_name *name, void *ctx);
+
+/* The one thing to change so that more works; "" where nothing needs to. */
+const char *cli_check_advice(const struct nat_report *r);
+
+#endif

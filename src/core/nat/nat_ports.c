@@ -1,0 +1,107 @@
+#include "core/nat/nat_ports.h"
+
+/* The way from one port to the next; a range that begins again is one outlier among many. */
+static int delta(const struct nat_sample *s, size_t i)
+{
+	return (int)s[i + 1].outside - (int)s[i].outside;
+}
+
+static bool is_step(int d, int sign)
+{
+	return d * sign > 0 && d * sign <= NAT_STEP_REACH;
+}
+
+/* The difference that occurs most among those of |sign|; of several, the smallest. */
+static int mode_of(const struct nat_sample *s, size_t n, int sign)
+{
+	unsigned most = 0;
+	int mode = 0;
+
+	for (size_t i = 0; i + 1 < n; i++) {
+		int d = delta(s, i);
+		unsigned count = 0;
+
+		if (!is_step(d, sign))
+			continue;
+		for (size_t k = 0; k + 1 < n; k++)
+			count += delta(s, k) == d;
+		if (count > most || (count == most && d * sign < mode * sign)) {
+			most = count;
+			mode = d;
+		}
+	}
+	return mode;
+}
+
+/* Are most neighbours one or more steps apart, in one direction? */
+static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat_ports *p)
+{
+	unsigned steps = 0;
+	unsigned sum = 0;
+	adit_dur took = 0;
+
+	p->spread = 0;
+	for (size_t i = 0; i + 1 < n; i++) {
+		int d = delta(s, i) * sign;
+
+		if (!is_step(d, 1))
+			continue;
+		steps++;
+		sum += (unsigned)d;
+		took += adit_time_since(s[i + 1].at, s[i].at);
+		if ((unsigned)d > p->spread)
+			p->spread = (unsigned)d;
+	}
+	if (steps < 2 || steps * 4 < (n - 1) * 3)
+		return false;
+	p->step = mode_of(s, n, sign);
+	sum /= (unsigned)(p->step * sign);
+	if (took > 0 && sum > steps)
+		p->foreign = (unsigned)((sum - steps) * ADIT_SEC(1) / took);
+	p->kind = NAT_PORT_SEQUENTIAL;
+	return true;
+}
+
+/* Blocks are mostly powers of two, aligned to their size (RFC 7422 2); else what the span makes probable. */
+static unsigned block_of(uint16_t low, uint16_t high, size_t n)
+{
+	unsigned span = (unsigned)high - low + 1;
+	unsigned aligned = 16;
+	unsigned probable = 16;
+
+	while (low / aligned != high / aligned)
+		aligned *= 2;
+	if (aligned <= 2 * span)
+		return aligned;
+	/* The span of n ports at random in a block of B is B * (n - 1) / (n + 1) in the mean. */
+	while (probable * (n - 1) < span * (n + 1) && probable < span * 2)
+		probable *= 2;
+	return probable;
+}
+
+void nat_ports_read(const struct nat_sample *s, size_t n, struct nat_ports *ret_ports)
+{
+	struct nat_ports p = {.samples = (unsigned)n, .low = UINT16_MAX};
+
+	for (size_t i = 0; i < n; i++) {
+		p.kept += s[i].inside == s[i].outside;
+		p.low = s[i].outside < p.low ? s[i].outside : p.low;
+		p.high = s[i].outside > p.high ? s[i].outside : p.high;
+		p.last = s[i].outside;
+	}
+	if (n == 0)
+		p.low = 0;
+	if (n >= NAT_KEPT_SAMPLES && p.kept * 5 >= n * 4)
+		p.kind = NAT_PORT_KEPT;
+	else if (n >= NAT_STEP_SAMPLES && (read_step(s, n, 1, &p) || read_step(s, n, -1, &p)))
+		; /* said there */
+	else if (n >= NAT_BLOCK_SAMPLES && (unsigned)p.high - p.low < NAT_BLOCK_SPAN) {
+		p.kind = NAT_PORT_BLOCK;
+		p.block = block_of(p.low, p.high, n);
+	} else if (n >= NAT_BLOCK_SAMPLES) {
+		p.kind = NAT_PORT_RANDOM;
+	}
+	if (p.kind != NAT_PORT_SEQUENTIAL)
+		p.spread = 0;
+	*ret_ports = p;
+}
