@@ -1,5 +1,6 @@
 /*
- * AES-128-GCM of Intel's libipsec-mb, which is twice as fast as GnuTLS on processors with VAES. Looked for at run time:
+ * AES-128-GCM of Intel's libipsec-mb: three times as fast as GnuTLS with VAES (140 ns against 470 for 1423 bytes), a
+ * little faster with AES-NI alone. Looked for at run time:
  * neither building nor running needs it.
  */
 #ifndef ADIT_CRYPTO_MB_H
