@@ -1,10 +1,11 @@
 /*
  * What the QUIC engine alone costs: two connections back to back in memory, one thread, no socket, the real clock.
  *
- *     quic_bench [-s streams] [-t seconds] [-d] [-c] [-n packets]
+ *     quic_bench [-s streams] [-t seconds] [-d] [-c] [-m] [-n packets]
  *
- * -d sends datagrams instead of streams, -c uses CUBIC, -n hands in so many packets at a time (GRO; 45 by default).
- * Prints bytes per second through one core that does both sides, and nanoseconds per packet for each side.
+ * -d sends datagrams instead of streams, -c uses CUBIC, -m uses libipsec-mb, -n hands in so many packets at a time
+ * (GRO; 45 by default). Prints bytes per second through one core that does both sides, and nanoseconds per packet for
+ * each side.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "crypto/crypto_mb.h"
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
@@ -40,6 +42,7 @@ static struct quic_stream *streams[STREAMS_MAX];
 static size_t n_streams = 1;
 static size_t gro = 45;
 static bool dgrams;
+static const struct adit_aead *aead;
 
 static adit_time clock_now(void)
 {
@@ -196,9 +199,10 @@ static void run(struct side *c, struct side *s, const struct quic_config *cfg, a
 
 static void options(int argc, char **argv, struct quic_config *cfg, adit_dur *dur)
 {
+	const char *why;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:t:n:dc")) != -1) {
+	while ((opt = getopt(argc, argv, "s:t:n:dcm")) != -1) {
 		switch (opt) {
 		case 's':
 			n_streams = strtoul(optarg, NULL, 10);
@@ -214,6 +218,13 @@ static void options(int argc, char **argv, struct quic_config *cfg, adit_dur *du
 			break;
 		case 'c':
 			cfg->cubic = true;
+			break;
+		case 'm':
+			aead = crypto_mb(&why);
+			if (!aead) {
+				fprintf(stderr, "libipsec-mb: %s\n", why);
+				exit(1);
+			}
 			break;
 		default:
 			exit(2);
@@ -234,6 +245,7 @@ int main(int argc, char **argv)
 	options(argc, argv, &cfg, &dur);
 	if (quic_creds_new(seed, key, &cfg.creds) < 0)
 		abort();
+	quic_creds_set_aead(cfg.creds, aead);
 	memcpy(cfg.pin, key, sizeof(key));
 	if (quic_connect(&cfg, clock_now(), 1, &c.q) < 0)
 		abort();
@@ -244,8 +256,9 @@ int main(int argc, char **argv)
 	run(&c, &s, &cfg, ADIT_MS(300)); /* warms up; PMTU discovery ends */
 	run(&c, &s, &cfg, dur);
 	quic_stats_get(c.q, &st);
-	printf("payload %zu, cwnd %llu, rtt %llu us, lost %llu, %s\n", st.max_payload, (unsigned long long)st.cwnd,
-	       (unsigned long long)(st.rtt / 1000), (unsigned long long)st.lost_packets, st.cipher);
+	printf("payload %zu, cwnd %llu, rtt %llu us, lost %llu, %s by %s\n", st.max_payload,
+	       (unsigned long long)st.cwnd, (unsigned long long)(st.rtt / 1000), (unsigned long long)st.lost_packets,
+	       st.cipher, st.aead);
 	quic_free(c.q);
 	quic_free(s.q);
 	quic_creds_free(cfg.creds);

@@ -67,6 +67,9 @@ SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys
 # What the processor can do, asked at run time to choose a cipher.
 PROCESSOR = {"quic": ("sys/auxv.h", "asm/hwcap.h")}
 
+# A library that is looked for at run time, once.
+LOADER = {"crypto": ("dlfcn.h", "threads.h")}
+
 # Floors 0 and 1 see nothing but these; floor 2 may have a heap besides.
 CORE_LIBC = {"assert.h", "ctype.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h"}
 MACHINE_LIBC = CORE_LIBC | {"errno.h", "math.h", "stdlib.h"}
@@ -116,7 +119,7 @@ def check_system(path, name):
         return f"<{name}>: sockets belong to {' and '.join(SOCKET_ROOMS)} alone"
     if (room == "base" or room.startswith("core/")) and name not in CORE_LIBC:
         return f"<{name}>: floors 0 and 1 have memcpy-level libc only"
-    if room in FLOOR_2 and name not in MACHINE_LIBC and name not in PROCESSOR.get(room, ()):
+    if room in FLOOR_2 and name not in (*MACHINE_LIBC, *PROCESSOR.get(room, ()), *LOADER.get(room, ())):
         return f"<{name}>: floor 2 has no clock, file or thread"
     return None
 

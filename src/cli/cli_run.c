@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "core/trust/trust_base32.h"
 #include "crypto/crypto.h"
+#include "crypto/crypto_mb.h"
 #include "io/io_clock.h"
 #include "io/io_holder.h"
 #include "io/io_udp.h"
@@ -74,6 +75,19 @@ static int check_port(struct cli_run *r)
 	return CLI_EXIT_LOCAL;
 }
 
+/* ADIT_AEAD=gnutls is for comparing the two. */
+static void choose_aead(struct cli_run *r)
+{
+	const char *wish = getenv("ADIT_AEAD");
+	const struct adit_aead *aead = NULL;
+	const char *why = "as ADIT_AEAD says";
+
+	if (!wish || strcmp(wish, "gnutls") != 0)
+		aead = crypto_mb(&why);
+	quic_creds_set_aead(r->creds, aead);
+	cli_detail(&r->cli->msg, "AES-128-GCM by %s; libipsec-mb: %s", aead ? aead->name : "gnutls", why);
+}
+
 int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), void *ctx)
 {
 	struct adit_rng rng = crypto_rng();
@@ -100,6 +114,7 @@ int cli_run_open(struct cli_run *r, struct cli *cli, void (*stop)(void *ctx), vo
 		io_state_close(&r->state);
 		return CLI_EXIT_LOCAL;
 	}
+	choose_aead(r);
 	watch_signals(r);
 	return CLI_GO;
 }
@@ -377,6 +392,7 @@ void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_
 		cli_json_uint(j, "lost_packets", st->quic.lost_packets);
 		cli_json_uint(j, "packet_size", st->quic.max_payload);
 		cli_json_str(j, "cipher", st->quic.cipher);
+		cli_json_str(j, "aead", st->quic.aead);
 		cli_json_uint(j, "streams", st->quic.streams);
 		cli_json_uint(j, "datagrams_lost", st->dgrams_lost + st->quic.dgrams_dropped);
 	}

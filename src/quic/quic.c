@@ -105,6 +105,7 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	quic_dgrams_init(&q->tx_dgrams);
 	quic_dgrams_init(&q->rx_dgrams);
 	q->stats.cipher = "none";
+	q->stats.aead = "gnutls";
 	/* One more packet than a batch, for the one that does not fit it. */
 	q->pack.buf = malloc(QUIC_BATCH_MAX + QUIC_PAYLOAD_MAX);
 	if (!q->pack.buf || quic_tls_new(q, cfg->creds) < 0) {

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/aead.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/rng.h"
@@ -33,6 +34,12 @@ struct quic_creds;
 ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 				   struct quic_creds **ret_creds);
 void quic_creds_free(struct quic_creds *c);
+
+/*
+ * AES-128-GCM of established connections made from now on is |aead|'s, which stays for good; NULL: GnuTLS's. The peer
+ * cannot tell.
+ */
+void quic_creds_set_aead(struct quic_creds *c, const struct adit_aead *aead);
 
 struct quic_config {
 	struct quic_creds *creds; /* borrowed */
@@ -156,6 +163,7 @@ struct quic_stats {
 	size_t max_payload; /* bytes of UDP payload in a full packet */
 	size_t streams; /* open now */
 	const char *cipher; /* "AES-128-GCM"; static */
+	const char *aead; /* whose code does it: "gnutls", or the name in struct adit_aead; static */
 	/* Bytes in flight are waiting for an acknowledgement: silence now means something. */
 	bool expects_answer;
 };

@@ -1,5 +1,6 @@
 /* What the library calls. Each callback notes what happened and returns; none calls back into packet reading or
  * writing. */
+#include "quic/quic_aead.h"
 #include "quic/quic_conn.h"
 #include "quic/quic_frames.h"
 #include "quic/quic_stream_priv.h"
@@ -69,7 +70,7 @@ static int cb_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp
 		      const uint8_t *text, size_t text_len, const uint8_t *nonce, size_t nonce_len,
 		      const uint8_t *header, size_t header_len)
 {
-	int rv = ngtcp2_crypto_decrypt_cb(dest, aead, ctx, text, text_len, nonce, nonce_len, header, header_len);
+	int rv = quic_aead_open(dest, aead, ctx, text, text_len, nonce, nonce_len, header, header_len);
 
 	if (rv != 0 || !reading)
 		return rv;
@@ -212,9 +213,9 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server)
 	*cb = (ngtcp2_callbacks){
 		.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
 		.handshake_completed = cb_handshake_completed,
-		.encrypt = ngtcp2_crypto_encrypt_cb,
+		.encrypt = quic_aead_seal,
 		.decrypt = cb_decrypt,
-		.hp_mask = ngtcp2_crypto_hp_mask_cb,
+		.hp_mask = quic_aead_hp_mask,
 		.recv_stream_data = cb_stream_data,
 		.acked_stream_data_offset = cb_stream_acked,
 		.stream_open = cb_stream_open,
@@ -222,11 +223,11 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server)
 		.rand = cb_rand,
 		.get_new_connection_id = cb_new_cid,
 		.remove_connection_id = cb_remove_cid,
-		.update_key = ngtcp2_crypto_update_key_cb,
+		.update_key = quic_aead_update,
 		.stream_reset = cb_stream_reset,
 		.extend_max_stream_data = cb_stream_allowed,
-		.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-		.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+		.delete_crypto_aead_ctx = quic_aead_delete,
+		.delete_crypto_cipher_ctx = quic_aead_delete_hp,
 		.recv_datagram = cb_datagram,
 		.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
 		.version_negotiation = ngtcp2_crypto_version_negotiation_cb,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/aead.h"
 #include "base/list.h"
 #include "quic/quic.h"
 #include "quic/quic_buf.h"
@@ -63,6 +64,7 @@ struct quic {
 	ngtcp2_conn *conn;
 	ngtcp2_crypto_conn_ref conn_ref;
 	gnutls_session_t tls;
+	const struct adit_aead *aead; /* of the credentials; NULL: the TLS library's own */
 	const struct adit_log *log;
 	struct adit_rng rng;
 
@@ -71,6 +73,7 @@ struct quic {
 	bool is_making; /* inside the library's constructor: quic_cb_rand() */
 	bool has_peer_key; /* proven */
 	bool bad_key;
+	bool has_own_keys; /* |aead| fits the cipher: it has the packet keys */
 	bool handshaken;
 	bool confirmed;
 	bool migration_owed; /* quic_migrate() had no connection id to spare */

@@ -11,11 +11,13 @@
 #endif
 
 #include "base/bytes.h"
+#include "quic/quic_aead.h"
 #include "quic/quic_conn.h"
 
 struct quic_creds {
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
+	const struct adit_aead *aead;
 };
 
 /*
@@ -163,6 +165,11 @@ int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QU
 	return 0;
 }
 
+void quic_creds_set_aead(struct quic_creds *c, const struct adit_aead *aead)
+{
+	c->aead = aead;
+}
+
 void quic_creds_free(struct quic_creds *c)
 {
 	if (!c)
@@ -188,10 +195,14 @@ static int session_setup(struct quic *q, const struct quic_creds *creds)
 	if (rv < 0)
 		return rv;
 	gnutls_session_set_ptr(q->tls, &q->conn_ref);
-	if (!q->server)
-		return ngtcp2_crypto_gnutls_configure_client_session(q->tls);
-	gnutls_certificate_server_set_request(q->tls, GNUTLS_CERT_REQUIRE);
-	return ngtcp2_crypto_gnutls_configure_server_session(q->tls);
+	if (q->server)
+		gnutls_certificate_server_set_request(q->tls, GNUTLS_CERT_REQUIRE);
+	rv = q->server ? ngtcp2_crypto_gnutls_configure_server_session(q->tls)
+		       : ngtcp2_crypto_gnutls_configure_client_session(q->tls);
+	q->aead = creds->aead;
+	if (rv == 0 && q->aead)
+		quic_aead_watch(q->tls);
+	return rv;
 }
 
 int quic_tls_new(struct quic *q, const struct quic_creds *creds)

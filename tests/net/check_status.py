@@ -13,7 +13,7 @@ def status(t):
     here, there = proc.Side(lab, "hb"), proc.Side(lab, "ha")
     ticket = here.ticket()
     assert here.run("status")[1] == "", "nothing runs yet"
-    here.serve("pump=8000", peer="203.0.113.10").expect("waiting for", 20)
+    here.serve("pump=8000", peer="203.0.113.10", env={"ADIT_AEAD": "gnutls"}).expect("waiting for", 20)
     code, out, err = here.run("status")
     assert code == 0 and out.startswith("serve default (") and " seeking for " in out, (code, out, err)
 
@@ -26,3 +26,4 @@ def status(t):
         whole = json.loads(side.run("status", "--json")[1])
         one = whole["lanes"][0] if side is here else whole
         assert one["state"] == "up" and one["tx_bytes"] > 0 and one["remote"].startswith("203.0.113."), whole
+        assert one["aead"] in (("gnutls",) if side is here else ("gnutls", "ipsec-mb")), whole

@@ -15,6 +15,9 @@
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
+/* What does both sides' packets; NULL: GnuTLS. quic_pair_aead.h sets it. */
+static const struct adit_aead *pair_aead;
+
 struct pair_dgram {
 	struct pair_dgram *next;
 	adit_time at;
@@ -120,6 +123,8 @@ static inline void pair_init(struct pair *p, uint64_t seed, adit_dur delay)
 	if (quic_creds_new(pair_seed_1, pair_public_1, &p->client_creds) < 0 ||
 	    quic_creds_new(pair_seed_2, pair_public_2, &p->server_creds) < 0)
 		abort();
+	quic_creds_set_aead(p->client_creds, pair_aead);
+	quic_creds_set_aead(p->server_creds, pair_aead);
 	p->client_cfg = (struct quic_config){
 		.creds = p->client_creds,
 		.rng = p->rng,
