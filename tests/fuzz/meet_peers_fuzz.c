@@ -4,7 +4,19 @@
  * behind it is reached. No answer to an unproven source is longer than its question, and everything is sent to
  * somebody.
  *
- * covers: src/core/meet/meet_server.c src/core/meet/meet_client.c src/core/meet/meet_table.c
+ * covers: src/core/meet/meet_msg.c
+ * covers: src/core/meet/meet_client.c: ask_slot begin build_register build_request dispatch give_up hold is_fresh
+ * covers: src/core/meet/meet_client.c: is_repeated is_under_way jittered meet_client_add meet_client_deadline
+ * covers: src/core/meet/meet_client.c: meet_client_done meet_client_event meet_client_init meet_client_input
+ * covers: src/core/meet/meet_client.c: meet_client_offer meet_client_output meet_client_report meet_client_serve
+ * covers: src/core/meet/meet_client.c: meet_client_set_utc meet_client_stop meet_client_tick note_rtt on_answer
+ * covers: src/core/meet/meet_client.c: on_error on_gone on_offer on_success push_event put rest retry seal_offer
+ * covers: src/core/meet/meet_client.c: set_state start_next utc_now wake
+ * covers: src/core/meet/meet_server.c: begin find local_at local_index make_handle make_route make_route_mac
+ * covers: src/core/meet/meet_server.c: malformed meet_server_drain meet_server_goodbye meet_server_init
+ * covers: src/core/meet/meet_server.c: meet_server_input meet_server_tick on_answer on_introduce on_refresh
+ * covers: src/core/meet/meet_server.c: on_register on_report on_request read_route reply reply_code reply_cookie
+ * covers: src/core/meet/meet_server.c: seconds
  */
 #include "fuzz.h"
 

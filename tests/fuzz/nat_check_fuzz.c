@@ -3,8 +3,7 @@
  * right transaction id or a wrong one, from anywhere, to any socket; ICMP errors; time; sockets that fail. Whatever
  * comes, it ends, closes its sockets, and its report holds only what can be printed.
  *
- * covers: src/core/stun/stun_client.c src/core/nat/nat_check.c src/core/nat/nat_check_plan.c
- * src/core/nat/nat_check_judge.c src/core/nat/nat_check_life.c src/core/nat/nat_ports.c src/core/nat/nat_report.c
+ * covers: src/core/stun/stun_client.c src/core/nat/nat_check.c
  */
 #include "fuzz.h"
 
@@ -32,7 +31,7 @@ static void drain(adit_time now)
 	struct adit_out out;
 	unsigned n = 0;
 
-	while (nat_check_output(&check, now, &out)) {
+	while (nat_check_ops.output(&check, now, &out)) {
 		FUZZ_CHECK(++n < 10000);
 		if (out.kind == ADIT_OUT_OPEN)
 			n_open++;
@@ -97,7 +96,7 @@ static void answer(struct adit_rd *r, adit_time now)
 		return;
 	d.len = (size_t)len;
 	d.local = adit_addr_v4(192, 168, 1, 2, mapped.port);
-	nat_check_input(&check, now, &d);
+	nat_check_ops.input(&check, now, &d);
 }
 
 static void icmp(struct adit_rd *r, adit_time now)
@@ -108,7 +107,7 @@ static void icmp(struct adit_rd *r, adit_time now)
 	e.type = adit_rd_u8(r);
 	e.code = adit_rd_u8(r);
 	e.offender = read_addr(r);
-	nat_check_icmp(&check, now, &e);
+	nat_check_ops.icmp(&check, now, &e);
 }
 
 static void raw(struct adit_rd *r, adit_time now)
@@ -120,10 +119,10 @@ static void raw(struct adit_rd *r, adit_time now)
 	if (!d.data)
 		return;
 	d.seg_size = len / 2;
-	nat_check_input(&check, now, &d);
+	nat_check_ops.input(&check, now, &d);
 	/* Our own request, come back. */
 	d = (struct adit_dgram){.sock = s->sock, .remote = s->to, .data = s->data, .len = s->len};
-	nat_check_input(&check, now, &d);
+	nat_check_ops.input(&check, now, &d);
 }
 
 static void look(void)
@@ -146,7 +145,7 @@ static void look(void)
 /* A driver says so instead of opening it, so there is nothing to close. */
 static void fail_sock(uint32_t sock, adit_time now)
 {
-	nat_check_sock_failed(&check, now, sock);
+	nat_check_ops.sock_failed(&check, now, sock);
 	n_open--;
 }
 
@@ -164,9 +163,9 @@ static void op(struct adit_rd *r, adit_time *now)
 		fail_sock(sent[what % SENT_MAX].sock, *now);
 	else if (what < 225)
 		*now += ADIT_MS(adit_rd_u8(r));
-	else if (nat_check_deadline(&check) != ADIT_NEVER && nat_check_deadline(&check) > *now)
-		*now = nat_check_deadline(&check);
-	nat_check_tick(&check, *now);
+	else if (nat_check_ops.deadline(&check) != ADIT_NEVER && nat_check_ops.deadline(&check) > *now)
+		*now = nat_check_ops.deadline(&check);
+	nat_check_ops.tick(&check, *now);
 	drain(*now);
 }
 
@@ -194,15 +193,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		look();
 	}
 	/* Left alone it ends: in minutes, not in rounds without end. */
+	FUZZ_CHECK(nat_check_progress(&check, now).done <= nat_check_progress(&check, now).asked);
 	for (unsigned i = 0; !nat_check_is_done(&check); i++) {
-		FUZZ_CHECK(i < 100000 && nat_check_deadline(&check) != ADIT_NEVER);
-		if (nat_check_deadline(&check) > now)
-			now = nat_check_deadline(&check);
-		nat_check_tick(&check, now);
+		FUZZ_CHECK(i < 100000 && nat_check_ops.deadline(&check) != ADIT_NEVER);
+		if (nat_check_ops.deadline(&check) > now)
+			now = nat_check_ops.deadline(&check);
+		nat_check_ops.tick(&check, now);
 		drain(now);
 	}
 	drain(now);
 	look();
-	FUZZ_CHECK(n_open <= 0 && nat_check_deadline(&check) == ADIT_NEVER);
+	FUZZ_CHECK(n_open <= 0 && nat_check_ops.deadline(&check) == ADIT_NEVER);
 	return 0;
 }
