@@ -59,7 +59,7 @@ def wire_delay(t):
     a, b = _udp_pair(lab)
     b.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS: the kernel's own receive time
     # A machine that others use as well may take the processor away for longer than that: one quiet second is enough.
-    for _ in range(6):
+    for _ in range(20):
         delays = _measure_delay(lab, a, b)
         assert delays[0] >= 50, f"a frame came {50 - delays[0]:.3f} ms early"
         median, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
@@ -68,7 +68,7 @@ def wire_delay(t):
     t.note(f"median {median:.2f} ms, 99 % {p99:.2f} ms")
     if p99 >= 51 and ns.is_user_namespace():
         t.skip(f"99 % within {p99:.2f} ms: without root the wire waits for a processor like everybody, and others are busy")
-    assert p99 < 51, f"99 % within {p99:.2f} ms, in six tries"
+    assert p99 < 51, f"99 % within {p99:.2f} ms, in 20 tries"
 
 
 @check("a wire loses as many frames as it was told to, each way")

@@ -54,7 +54,7 @@ enum nat_way nat_kind_way(enum nat_kind a, enum nat_kind b)
 	return low == NAT_KIND_UNKNOWN ? NAT_WAY_UNKNOWN : table[low - NAT_KIND_OPEN][high - NAT_KIND_OPEN];
 }
 
-#define NAME_OF(names, i) ((size_t)(i) < ARRAY_LEN(names) ? names[i] : "")
+#define NAME_OF(names, i) ((size_t)(i) < ARRAY_LEN(names) ? (names)[i] : "")
 
 const char *nat_answer_name(enum nat_answer a)
 {
