@@ -290,8 +290,8 @@ struct still {
 	enum ice_state state;
 	enum ice_role role;
 	uint64_t tiebreaker;
-	struct ice_pair pairs[ICE_PAIRS_MAX];
-	struct ice_remote remotes[ICE_REMOTES_MAX];
+	uint64_t pairs[ICE_PAIRS_MAX][4]; /* what an attacker would want to move, without the padding between it */
+	uint32_t remotes[ICE_REMOTES_MAX][2];
 	size_t n_locals;
 	size_t n_early;
 	size_t answers_n;
@@ -307,8 +307,19 @@ static struct still still_of(void)
 	s.state = x.a.state;
 	s.role = x.a.role;
 	s.tiebreaker = x.a.tiebreaker;
-	memcpy(s.pairs, x.a.pairs, sizeof(s.pairs));
-	memcpy(s.remotes, x.a.remotes, sizeof(s.remotes));
+	for (size_t i = 0; i < ICE_PAIRS_MAX && x.a.pairs[i].is_used; i++) {
+		const struct ice_pair *p = &x.a.pairs[i];
+
+		s.pairs[i][0] = 1u + p->is_valid * 2u + p->is_nominated * 4u + p->is_wanted * 8u + p->base * 256u +
+				p->remote * 65536u;
+		s.pairs[i][1] = (uint64_t)p->state << 32 | (uint64_t)p->why;
+		s.pairs[i][2] = p->priority;
+		s.pairs[i][3] = (uint64_t)p->queued << 32 | (p->sent << 16 ^ p->heard << 8 ^ p->answered);
+	}
+	for (size_t i = 0; i < ICE_REMOTES_MAX && x.a.remotes[i].is_used; i++) {
+		s.remotes[i][0] = 1u + x.a.remotes[i].is_signalled;
+		s.remotes[i][1] = x.a.remotes[i].cand.addr.port;
+	}
 	s.n_locals = x.a.n_locals;
 	s.n_early = x.a.n_early;
 	s.answers_n = x.a.answers_n;

@@ -11,7 +11,7 @@ bool meet_msg_is_ours(const struct stun_msg *m)
 
 const uint8_t *meet_msg_bytes(const struct stun_msg *m, uint16_t type, size_t len)
 {
-	struct stun_attr a;
+	struct stun_attr a = {0};
 
 	return stun_msg_find(m, type, &a) == 0 && a.len == len ? a.value : NULL;
 }
