@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "trust", "fwd")
+CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "reach", "trust", "fwd")
 BELOW_2 = ("base", *(f"core/{r}" for r in CORE))
 FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp")
 BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "endpoint", "api")
@@ -29,6 +29,7 @@ MAY_USE = {
     "core/portmap": ("base",),
     "core/meet": ("base", "core/stun"),
     "core/punch": ("base", "core/stun", "core/nat"),
+    "core/reach": ("base", "core/stun", "core/nat", "core/ice", "core/meet", "core/punch"),
     "core/trust": ("base",),
     "core/fwd": ("base",),
     "crypto": BELOW_2,
