@@ -151,6 +151,10 @@ int stun_client_bind(struct stun_client *c, adit_time now, const struct stun_ask
 		stun_build_u32(&b, STUN_ATTR_CHANGE_REQUEST, change);
 	if (response_port != 0)
 		stun_build_u16_pad(&b, STUN_ATTR_RESPONSE_PORT, response_port);
+	if (ask->with_cookie && ask->cookie)
+		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, ask->cookie, STUN_COOKIE_LEN);
+	else if (ask->with_cookie)
+		stun_build_flag(&b, STUN_ATTR_ADIT_COOKIE);
 	return stun_client_send(c, now, tx, &b);
 }
 
@@ -389,6 +393,9 @@ int stun_binding_read(const struct stun_msg *m, struct stun_binding *ret_binding
 	    read_plain(m, STUN_ATTR_CHANGED_ADDRESS, &old) < 0 ||
 	    read_plain(m, STUN_ATTR_RESPONSE_ORIGIN, &b.origin) < 0)
 		return ADIT_EPROTO;
+	b.has_cookie = stun_msg_find(m, STUN_ATTR_ADIT_COOKIE, &a) == 0 && a.len == STUN_COOKIE_LEN;
+	if (b.has_cookie)
+		memcpy(b.cookie, a.value, STUN_COOKIE_LEN);
 	if (b.other.family == ADIT_FAMILY_NONE)
 		b.other = old;
 	if (b.mapped.family == ADIT_FAMILY_NONE)

@@ -23,6 +23,7 @@
 #include "base/crypto.h"
 #include "base/machine.h"
 #include "base/rng.h"
+#include "core/stun/stun_cookie.h"
 #include "core/stun/stun_limits.h"
 #include "core/stun/stun_msg.h"
 
@@ -46,6 +47,9 @@ struct stun_ask {
 	uint8_t last_wait; /* Rm; 0: STUN_RM */
 	uint8_t ttl; /* 0: the system's */
 	bool any_source; /* the answer may come from elsewhere and to another socket: CHANGE-REQUEST, RESPONSE-PORT */
+	/* Binding: with an ADIT_COOKIE attribute (stun_server.h), which servers of others do not look at; in it ... */
+	bool with_cookie;
+	const uint8_t *cookie; /* ... these STUN_COOKIE_LEN bytes (read at once), as they came back; NULL: none yet */
 };
 
 /*
@@ -173,6 +177,8 @@ struct stun_binding {
 	struct adit_addr plain; /* MAPPED-ADDRESS beside it: differs where a NAT rewrites payloads (RFC 8489 14.2) */
 	struct adit_addr other; /* OTHER-ADDRESS, or RFC 3489's CHANGED-ADDRESS: the server has a second address */
 	struct adit_addr origin; /* RESPONSE-ORIGIN */
+	bool has_cookie;
+	uint8_t cookie[STUN_COOKIE_LEN]; /* ADIT_COOKIE: to be returned */
 };
 
 /* EPROTO: there is no mapped address, or one of them is malformed. */
