@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "core/stun/stun_msg.h"
 #include "io/io_sockaddr.h"
 
 #ifndef UDP_SEGMENT
@@ -20,6 +21,8 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104 /* linux/udp.h, since 5.0 */
 #endif
+
+#define HAND_OVER_READS 256 /* datagrams looked at: more than probes can have come meanwhile */
 
 static int set_int(int fd, int level, int name, int value)
 {
@@ -78,6 +81,50 @@ void io_sock_close(struct io_sock *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+}
+
+/* What came before the socket was connected stays in its queue, from whomever. */
+static void drop_foreign(int fd, const struct adit_addr *remote)
+{
+	for (int i = 0; i < HAND_OVER_READS; i++) {
+		uint8_t buf[STUN_HEADER_LEN];
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&ss,
+				     &len);
+		struct adit_addr from;
+
+		if (n < 0)
+			return;
+		from = io_sockaddr_to((struct sockaddr *)&ss);
+		if (adit_addr_eq(&from, remote) && (n < (ssize_t)sizeof(buf) || !stun_msg_is_stun(buf, (size_t)n)))
+			return;
+		(void)!recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	}
+}
+
+int io_sock_hand_over(int fd, const struct adit_addr *remote)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = io_sockaddr_from(remote, &ss);
+	int err;
+	socklen_t err_len = sizeof(err);
+
+	if (adit_addr_is_v6(remote)) {
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 0);
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 0); /* empties the queue of errors */
+		set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT);
+	} else {
+		set_int(fd, IPPROTO_IP, IP_PKTINFO, 0);
+		set_int(fd, IPPROTO_IP, IP_RECVERR, 0);
+		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+	}
+	set_int(fd, SOL_UDP, UDP_GRO, 0);
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
+		return ADIT_ESYS;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &err_len); /* of an earlier probe */
+	drop_foreign(fd, remote);
+	return 0;
 }
 
 /* The source address to use, the TTL and the segment size, as control messages. */

@@ -35,6 +35,12 @@ ADIT_MUST_CHECK int io_sock_open(struct io_sock *s, const struct adit_addr *loca
  */
 void io_sock_close(struct io_sock *s);
 
+/*
+ * Makes an ordinary connected socket out of |fd|, which was io_sock_open()'s, for somebody else: none of the options
+ * above, and nothing in front of its queue that did not come from |remote| or is STUN. ESYS with errno, or 0.
+ */
+ADIT_MUST_CHECK int io_sock_hand_over(int fd, const struct adit_addr *remote);
+
 /* 1: sent, or lost for a reason that waiting will not cure; 0: the kernel's buffer is full. */
 int io_sock_send(struct io_sock *s, const struct adit_out *out);
 

@@ -281,6 +281,20 @@ static void a_full_table_forgets_the_oldest_that_waits(void **state)
 	assert_int_equal(e[1].a.pairs[1].remote.port, 5004);
 }
 
+static void after_a_reset_they_can_agree_anew(void **state)
+{
+	(void)state;
+	valid(1, 0);
+	run(ADIT_SEC(1));
+	assert_true(is_agreed(0));
+	punch_agree_reset(&e[0].a, now);
+	punch_agree_reset(&e[1].a, now);
+	assert_int_equal(punch_agree_deadline(&e[1].a), ADIT_NEVER);
+	valid(1, 1);
+	run(ADIT_SEC(1));
+	assert_true(is_agreed(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup(a_long_round_trip_only_costs_questions, setup),
 		cmocka_unit_test_setup(strangers_replays_and_reflections_move_nothing, setup),
 		cmocka_unit_test_setup(an_answer_from_elsewhere_is_none, setup),
+		cmocka_unit_test_setup(after_a_reset_they_can_agree_anew, setup),
 		cmocka_unit_test_setup(a_full_table_forgets_the_oldest_that_waits, setup),
 	};
 

@@ -53,6 +53,16 @@ void punch_agree_set_utc(struct punch_agree *a, adit_time now, adit_utc utc)
 	a->utc_at = a->now;
 }
 
+void punch_agree_reset(struct punch_agree *a, adit_time now)
+{
+	set_now(a, now);
+	a->n_pairs = 0;
+	a->asks = 0;
+	a->has_answer = false;
+	a->ask_at = a->calm_at = ADIT_NEVER;
+	set_state(a, PUNCH_AGREE_OPEN);
+}
+
 /* Forgets pair |i|; what is asked over it is no longer of interest. */
 static void pair_drop(struct punch_agree *a, size_t i)
 {

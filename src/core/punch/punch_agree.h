@@ -51,6 +51,9 @@ void punch_agree_init(struct punch_agree *a, const struct punch_agree_config *cf
 void punch_agree_done(struct punch_agree *a);
 void punch_agree_set_utc(struct punch_agree *a, adit_time now, adit_utc utc);
 
+/* What was agreed on cannot be used after all: everything anew. */
+void punch_agree_reset(struct punch_agree *a, adit_time now);
+
 /* A pair was found valid. Connect proposes the first one first; a table that is full forgets the oldest. */
 void punch_agree_valid(struct punch_agree *a, adit_time now, uint32_t sock, const struct adit_addr *local,
 		       const struct adit_addr *remote);
