@@ -142,4 +142,14 @@
 #define PUNCH_PATH_ANSWERS_PER_S 50
 #define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
 
+/*
+ * Agreeing on a pair (punch_agree.h). After the last answer that the connect side lost, the serve side would have to
+ * miss five questions in a row to be done too early: 1 in a million at 10 % loss each way.
+ */
+#define PUNCH_AGREE_PAIRS_MAX 8 /* that wait to be proposed */
+#define PUNCH_AGREE_STEP      ADIT_MS(100) /* between questions */
+#define PUNCH_AGREE_ASKS_MAX  20
+#define PUNCH_AGREE_LAST      ADIT_SEC(1) /* the wait after the last one: a slow round trip */
+#define PUNCH_AGREE_CALM      ADIT_MS(550) /* without a question: five of them */
+
 #endif
