@@ -190,7 +190,13 @@ int io_udp_send(struct io_udp *u, const struct adit_out *out)
 		}
 		if (!batch || (errno != EIO && errno != EINVAL))
 			return 1;
-		u->gso = false; /* a device that cannot: RFC-less Linux lore, udp_send_skb() answers EIO or EINVAL */
+		/*
+		 * A device that cannot: RFC-less Linux lore, udp_send_skb() answers EIO or EINVAL; the latter also when
+		 * the interface's MTU has shrunk below a segment. Then a single one is refused too.
+		 */
+		if (send_piece(u, out, out->data, out->seg_size, 0) < 0 && errno == EMSGSIZE)
+			return 1;
+		u->gso = false;
 	}
 	if (send_pieces(u, out))
 		return 1;
