@@ -11,7 +11,7 @@
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
-#define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: 2048 99.7 %, 4096 91 % */
+#define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: of 4096 ports 99 % */
 #define REACH_BLOCK_USUAL   1024u /* ports */
 #define REACH_BLOCK_SMALL   224u /* ports: at most an eighth of them is taken for sockets */
 

@@ -97,6 +97,16 @@ static struct size size_of(const struct reach_desc *searched)
 	return z;
 }
 
+unsigned reach_plan_ports(const struct reach_salvo_spec *s)
+{
+	unsigned span = (unsigned)s->high - s->low + 1;
+	unsigned stride = (unsigned)(s->stride < 0 ? -s->stride : s->stride);
+
+	if (s->target == REACH_TO_ONE)
+		return 1;
+	return s->target == REACH_TO_RANDOM ? span : (span - 1) * REACH_STRIDE_UNIT / stride + 1;
+}
+
 /* ---- the table ---- */
 
 static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_plan_ask *ask)
@@ -157,7 +167,7 @@ static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_p
 	const struct reach_desc *peer = ask->peer;
 	const struct nat_ports *ports = &peer->ports;
 	int stride = stride_of(ports);
-	bool is_ours = adit_addr_eq(&peer->window_to, &ask->own_reflexive);
+	bool is_ours = adit_addr_is_v4(&peer->window_to) && adit_addr_eq(&peer->window_to, &ask->own_reflexive);
 	struct reach_salvo_spec *s;
 
 	if (!is_ours && ask->role == MEET_SERVE) {
@@ -232,7 +242,8 @@ static void cap(const struct reach_plan_ask *ask, struct reach_plan *p)
 	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) {
 		struct reach_salvo_spec *s = &p->salvo[i];
 		unsigned *n = s->target == REACH_TO_ONE ? &s->socks : &s->shots;
-		unsigned shots = *n > 0 ? *n : 1;
+		unsigned ports = reach_plan_ports(s);
+		unsigned shots = s->target == REACH_TO_ONE ? (*n > 0 ? *n : 1) : (*n < ports ? *n : ports);
 
 		if (shots * s->passes <= REACH_UNTRUSTED_MAX)
 			continue;

@@ -80,6 +80,9 @@ struct reach_plan_ask {
 
 void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_plan);
 
+/* How many different ports a salvo can aim at. */
+unsigned reach_plan_ports(const struct reach_salvo_spec *s);
+
 /* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);
 
