@@ -180,8 +180,11 @@ static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_p
 	s = add(p, ask);
 	s->passes = REACH_FIRE_PASSES;
 	if (!is_ours) {
-		set_range(s, ports->last + ports->step, stride,
-			  REACH_WINDOW_PORTS / 2 + foreign_in(ports, ask->since_peer));
+		unsigned foreign = foreign_in(ports, ask->since_peer);
+		unsigned skip = foreign > REACH_WINDOW_PORTS / 4 ? foreign - REACH_WINDOW_PORTS / 4 : 0;
+
+		set_range(s, ports->last + (int)(skip + 1) * stride / (int)REACH_STRIDE_UNIT, stride,
+			  REACH_WINDOW_PORTS);
 		return;
 	}
 	/* All ports of a window: where steps are regular, whatever lies between belongs to nobody. */
