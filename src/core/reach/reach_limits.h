@@ -30,7 +30,7 @@
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR  10u
-#define REACH_BOTH_JUMPS  96u /* flows of each side where steps are random: simulated, 70 % a round; twice as many 78 % */
+#define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
  * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms
  * are added to what was seen. 35/s were the most that others could live with (Klinec, Matyas 2014).
