@@ -38,7 +38,7 @@
 #define REACH_FOREIGN_MAX  50u
 #define REACH_FOREIGN_TOOK 4u /* ms a sample */
 #define REACH_FOREIGN_MORE 200u /* ms */
-#define REACH_ONCE        256u /* flows of each side where two random choices must fit */
+#define REACH_ONCE        240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX   8u /* STUN servers, mediators included */
 #define REACH_HOSTS_MAX     16u /* own addresses */
