@@ -44,7 +44,7 @@ struct ep_serve {
 	const struct ep_serve_ops *ops;
 	void *ctx;
 	struct io_net *net;
-	struct punch_budget budget;
+	struct nat_budget budget;
 	struct adit_list lanes;
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
@@ -390,7 +390,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 	s->ops = ops;
 	s->ctx = ctx;
 	adit_list_init(&s->lanes);
-	punch_budget_init(&s->budget);
+	nat_budget_init(&s->budget);
 	s->offered = calloc(cfg->n_services, sizeof(s->offered[0]));
 	s->failed = calloc(cfg->n_services, sizeof(s->failed[0]));
 	if (!s->offered || !s->failed || io_net_new(loop, cfg->log, &s->net) < 0) {

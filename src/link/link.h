@@ -42,7 +42,7 @@ struct link_config {
 	bool single; /* serve: the first key that is admitted becomes the only one (LINK_EVENT_UP tells it) */
 	uint64_t instance;
 	uint16_t pinned_port;
-	struct punch_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
+	struct nat_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
 	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
 	int64_t clock_diff; /* connect: the peer's UTC minus ours, of an earlier run, nanoseconds */
 	adit_dur linger; /* a session in outage longer than this is over */

@@ -20,6 +20,12 @@
 #define NAT_SERVERS_MAX 16 /* addresses of servers, both families together: eight names, two addresses each */
 #define NAT_PUBLICS_MAX 4 /* public addresses that are told by name */
 
+/* --- what the user's router is asked for (nat_budget.h) --- */
+
+#define NAT_FLOWS_PER_MIN 1400u /* new flows of the whole program in any 60 s (DESIGN 5.2) */
+#define NAT_PROBE_PACE    ADIT_MS(5) /* 200 probes a second (DESIGN 5.2) ... */
+#define NAT_PROBES_BURST  64u /* ... and after a rest so many at once: a window or a series of foretold ports */
+
 /* --- reading ports (nat_ports.h) --- */
 
 #define NAT_KEPT_SAMPLES 2 /* one in 28000 that a random port is the inside one; two are enough */

@@ -37,7 +37,7 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 	p->decoy = p->keys;
 	adit_rng_fill(&cfg->rng, p->decoy.pwd, sizeof(p->decoy.pwd));
 	punch_replay_init(&p->own_replay);
-	punch_budget_init(&p->own_budget);
+	nat_budget_init(&p->own_budget);
 	if (!p->cfg.replay)
 		p->cfg.replay = &p->own_replay;
 	if (!p->cfg.budget)

@@ -26,7 +26,7 @@
 #include "base/machine.h"
 #include "base/rng.h"
 #include "core/nat/nat_ttl.h"
-#include "core/punch/punch_budget.h"
+#include "core/nat/nat_budget.h"
 #include "core/punch/punch_keys.h"
 #include "core/punch/punch_limits.h"
 #include "core/punch/punch_plan.h"
@@ -57,7 +57,7 @@ struct punch_config {
 	 * all lanes: the same.
 	 */
 	struct punch_replay *replay;
-	struct punch_budget *budget;
+	struct nat_budget *budget;
 };
 
 struct punch; /* below: the caller hands the storage */
@@ -247,7 +247,7 @@ struct punch {
 	struct punch_keys keys;
 	struct punch_keys decoy; /* for probes with a low TTL: nobody is to answer them, so they prove nothing */
 	struct punch_replay own_replay;
-	struct punch_budget own_budget;
+	struct nat_budget own_budget;
 	enum punch_state state;
 	adit_time now;
 	adit_time started_at;

@@ -90,9 +90,12 @@
 /* Answers leave at most at this rate: twice what a peer's burst needs. */
 #define PUNCH_ANSWERS_PER_S 400
 
-/* New flows, all lanes of a program together (DESIGN 5.2: 1400/min; bursts are the first to be left out). */
-#define PUNCH_FLOWS_PER_MIN   1200
-#define PUNCH_FLOWS_BURST_MIN 200 /* what must be left in the budget before a volley or burst may take from it */
+/*
+ * Of the program's new flows (nat_budget.h: 1400 in any minute) so many must be left: by every pair, for whoever else
+ * punches; by a volley or burst, for the pairs that matter more. So the lanes together open 1200 a minute at most.
+ */
+#define PUNCH_FLOWS_KEEP       200u
+#define PUNCH_FLOWS_BURST_KEEP 400u
 
 /* Times after this are taken for it: the year 2116, in nanoseconds, so that sums of two do not run over. */
 #define PUNCH_UTC_MAX (UINT64_C(1) << 62)

@@ -43,7 +43,7 @@
 #include "core/ice/ice_agent.h"
 #include "core/meet/meet_client.h"
 #include "core/nat/nat_report.h"
-#include "core/punch/punch_budget.h"
+#include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
 #include "core/reach/reach_limits.h"
 #include "core/reach/reach_measure.h"
@@ -61,7 +61,7 @@ struct reach_config {
 	uint64_t instance; /* as in punch_config: random, new with each start of the program */
 	uint32_t sock_base;
 	uint16_t port; /* the home sockets' own port; 0: any */
-	struct punch_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
+	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	bool allow_loopback; /* for tests on one machine */
 };

@@ -8,7 +8,7 @@
 
 #include "base/machine.h"
 #include "base/rng.h"
-#include "core/punch/punch_budget.h"
+#include "core/nat/nat_budget.h"
 #include "core/reach/reach_plan.h"
 
 /* One thing to do. */
@@ -30,7 +30,7 @@ struct reach_salvo_count {
 
 struct reach_salvo; /* storage below, written by the room */
 
-void reach_salvo_init(struct reach_salvo *s, const struct adit_rng *rng, struct punch_budget *budget);
+void reach_salvo_init(struct reach_salvo *s, const struct adit_rng *rng, struct nat_budget *budget);
 /* Loads a plan, to begin at |start_at|. What was open before is closed first. */
 void reach_salvo_start(struct reach_salvo *s, adit_time now, adit_time start_at, const struct reach_plan *plan);
 /* No further shots. Sockets that are not kept are closed. */
