@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli_allow.h"
+#include "cli/cli_mediators.h"
 #include "cli/cli_run.h"
 #include "cli/cli_state.h"
 #include "core/trust/trust_keys.h"
@@ -30,6 +31,7 @@ struct serve {
 	struct ep_service services[CLI_SERVICES_MAX];
 	struct io_stamp stamp;
 	struct cli_allow allow;
+	struct cli_mediators mediators;
 	uv_timer_t watch;
 	unsigned ticks;
 	uv_signal_t hup;
@@ -449,6 +451,11 @@ static int take_ticket(struct serve *s, char ret_text[TRUST_TICKET_TEXT_MAX + 1]
 		io_ticket_issue(&kept, s->run.identity.public_key, &t);
 		adit_bytes_wipe(&kept, sizeof(kept));
 	}
+	err = cli_mediators_hint(s->cli, &s->mediators, &t);
+	if (err != CLI_GO) {
+		trust_ticket_done(&t);
+		return err;
+	}
 	err = trust_ticket_encode(&t, &crypto_gnutls, ret_text);
 	trust_ticket_done(&t);
 	if (err > 0)
@@ -546,6 +553,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	s = (struct serve){.cli = cli, .allow.given = cli->opts.serve.allow[0] != '\0'};
+	cli_mediators_given(&cli->opts, &s.mediators);
 	rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
@@ -557,8 +565,10 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 
 		take_services(&s);
 		rc = take_ticket(&s, ticket);
-		if (rc == CLI_GO)
+		if (rc == CLI_GO) {
+			cli_mediators_keep(cli, &s.run.state, &s.mediators);
 			rc = start(&s);
+		}
 		if (rc == CLI_GO)
 			print_ticket(&s, ticket); /* only when it is good for something */
 		adit_bytes_wipe(ticket, sizeof(ticket));

@@ -8,6 +8,7 @@
 #include "endpoint/ep_flow.h"
 #include "endpoint/ep_listen.h"
 #include "io/io_clock.h"
+#include "io/io_mtu.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
 #define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
@@ -362,6 +363,7 @@ static int make_link(const struct ep_connect_config *cfg, struct link **ret_link
 		.instance = cfg->instance,
 		.pinned_port = cfg->port,
 		.clock_diff = cfg->clock_diff,
+		.max_payload = io_mtu_payload(),
 		.linger = cfg->linger,
 	};
 

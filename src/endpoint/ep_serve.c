@@ -11,6 +11,7 @@
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
 #include "io/io_clock.h"
+#include "io/io_mtu.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
 #define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
@@ -260,6 +261,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.pinned_port = s->cfg.port,
 		.budget = &s->budget,
 		.horizon = cfg->horizon,
+		.max_payload = io_mtu_payload(),
 		.linger = s->cfg.linger,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "link/link_int.h"
+#include "quic/quic_limits.h"
 
 #define SOCK_BASE 1 /* punch numbers its sockets from here */
 
@@ -85,6 +86,7 @@ void link_free(struct link *l)
 	link_session_free(l->session);
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
+	free(l->probe);
 	adit_bytes_wipe(l, sizeof(*l)); /* keys are in the paths, too */
 	free(l);
 }
@@ -122,9 +124,14 @@ static bool stands_still(const struct link_path *p)
 	return !p || p->lost;
 }
 
-static void quic_config_fill(const struct link *l, struct quic_config *ret_cfg)
+static void quic_config_fill(const struct link *l, const struct link_path *p, struct quic_config *ret_cfg)
 {
-	*ret_cfg = (struct quic_config){.creds = l->cfg.creds, .log = l->cfg.log, .rng = l->cfg.rng};
+	*ret_cfg = (struct quic_config){
+		.creds = l->cfg.creds,
+		.log = l->cfg.log,
+		.rng = l->cfg.rng,
+		.max_payload = adit_addr_is_loopback(&p->info.remote) ? QUIC_PAYLOAD_MAX : l->cfg.max_payload,
+	};
 	memcpy(ret_cfg->pin, l->cfg.peer_key, sizeof(ret_cfg->pin));
 }
 
@@ -164,7 +171,7 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 	struct quic_config cfg;
 	struct quic *q;
 
-	quic_config_fill(l, &cfg);
+	quic_config_fill(l, p, &cfg);
 	if (quic_connect(&cfg, now, p->gen, &q) < 0 || link_session_new(&l->cfg, now, q, &l->session) < 0) {
 		link_path_drop(l, now, p);
 		return;
@@ -196,6 +203,7 @@ static void switch_to(struct link *l, adit_time now, struct link_path *p)
 	if (old != p)
 		link_path_drop(l, now, old);
 	migrate(l, now);
+	link_path_measure(l, now);
 	if (!was_outage)
 		return;
 	set_state(l, now, LINK_UP);
@@ -268,7 +276,7 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 	p = link_path_new(l, now, d->sock, &k->info, k->instance);
 	if (!p)
 		return ADIT_EFULL;
-	quic_config_fill(l, &cfg);
+	quic_config_fill(l, p, &cfg);
 	if (quic_accept(&cfg, now, p->gen, d->data, d->len, &q) < 0 || link_session_new(&l->cfg, now, q, slot) < 0) {
 		link_path_drop(l, now, p);
 		return ADIT_EPROTO;
@@ -579,12 +587,15 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 
 	if (!s || stands_still(p))
 		return 0;
+	quic_set_payload(s->quic, punch_path_size(&p->keep));
 	while (quic_output(s->quic, now, &b)) {
 		struct link_path *to = link_path_by_gen(l, b.path);
 
 		if (!to)
 			continue; /* a path that is gone: lost on the way */
 		punch_path_sent(&to->keep, now);
+		if ((b.seg_size ? b.seg_size : b.len) > PUNCH_SIZE_BASE)
+			punch_path_sent_full(&to->keep, now);
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
 					     .sock = to->sock,
 					     .local = to->info.local,
@@ -641,6 +652,7 @@ static void on_down(struct link *l, adit_time now, enum link_reason reason)
 		l->incoming = NULL;
 		l->incoming_path = NULL;
 		set_state(l, now, l->session->state == LINK_SESSION_UP ? LINK_UP : LINK_SECURING);
+		link_path_measure(l, now);
 		return;
 	}
 	if (l->cfg.role == PUNCH_SERVE)
@@ -656,6 +668,7 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 	if (ret_event->kind == LINK_EVENT_UP) {
 		ret_event->path = l->session_path->info;
 		on_up(l, now, ret_event);
+		link_path_measure(l, now);
 	} else if (ret_event->kind == LINK_EVENT_DOWN) {
 		on_down(l, now, ret_event->reason);
 	}

@@ -45,6 +45,7 @@ struct link_config {
 	struct nat_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
 	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
 	int64_t clock_diff; /* connect: the peer's UTC minus ours, of an earlier run, nanoseconds */
+	size_t max_payload; /* bytes of UDP payload that the system's interfaces carry at most; 0: Ethernet's */
 	adit_dur linger; /* a session in outage longer than this is over */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;

@@ -50,6 +50,8 @@ struct link {
 	bool has_incoming_up;
 	struct link_event queue[LINK_QUEUE_MAX];
 	size_t n_queue;
+	uint8_t *probe; /* room for a padded probe, |probe_size| bytes */
+	size_t probe_size;
 	uint32_t close_sock[LINK_PATHS_MAX];
 	size_t n_close;
 	adit_utc utc;
@@ -64,6 +66,8 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
  * pair's again when it wants it. NULL is fine.
  */
 void link_path_drop(struct link *l, adit_time now, struct link_path *p);
+/* How large a packet over the session's path may be is measured anew: over a path that is new to the session. */
+void link_path_measure(struct link *l, adit_time now);
 /* NULL where there is none. */
 struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote);
 struct link_path *link_path_by_gen(struct link *l, uint32_t gen);

@@ -1,5 +1,6 @@
 #include "link/link_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool path_in_use(const struct link *l, const struct link_path *p)
@@ -47,6 +48,24 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
 		   punch_how_name(info->how));
 	return p;
+}
+
+void link_path_measure(struct link *l, adit_time now)
+{
+	size_t max;
+
+	if (!l->session || l->session->state != LINK_SESSION_UP || !l->session_path)
+		return;
+	max = quic_max_payload(l->session->quic);
+	if (max > l->probe_size) {
+		uint8_t *more = realloc(l->probe, max);
+
+		if (!more)
+			return; /* packets stay small */
+		l->probe = more;
+		l->probe_size = max;
+	}
+	punch_path_measure(&l->session_path->keep, now, l->probe, max);
 }
 
 struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote)

@@ -49,6 +49,8 @@ struct quic_cids {
 /* The batch under construction, and what the pacer knows. */
 struct quic_pack {
 	uint8_t *buf;
+	size_t max_payload; /* that |payload| may ever be */
+	size_t payload; /* bytes of a full packet */
 	size_t held_pos; /* a packet that did not fit the last batch is at |held_pos| */
 	size_t held_len;
 	uint32_t held_path;

@@ -48,8 +48,17 @@
 /* Bytes of UDP payload a datagram must have to begin a connection, RFC 9000 14.1. */
 #define QUIC_INITIAL_MIN 1200
 
-/* Bytes of UDP payload we send at most: 1500 less IPv6 and UDP headers. The library probes 1406 and 1444. */
-#define QUIC_PAYLOAD_MAX 1452
+/* Bytes of UDP payload we send where nobody said that the path carries more, RFC 9000 14. */
+#define QUIC_PAYLOAD_MIN 1200
+
+/* The most it can be told: four of these make a batch. */
+#define QUIC_PAYLOAD_MAX 16376
+
+/* What congestion control reckons with where the configuration does not say: Ethernet's 1500 less IPv4 and UDP. */
+#define QUIC_PAYLOAD_USUAL 1472
+
+/* Bytes of a batch from where the library's own idea of one is trusted: with jumbo frames it would be 90 KB, always. */
+#define QUIC_QUANTUM_PACKETS 10
 
 /* Bytes of one batch: the kernel's limit for a UDP_SEGMENT send, and how many packets are worth it. */
 #define QUIC_BATCH_MAX     65507

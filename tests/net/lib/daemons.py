@@ -31,7 +31,7 @@ def _is_listening(ns, port, udp=False):
 
 def command(name, program):
     """A client: (its path, its environment)."""
-    return _find(name, program)
+    return find(name, program)
 
 
 def start_nginx(lab, ns, port, root):
