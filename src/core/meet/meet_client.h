@@ -65,7 +65,7 @@ struct meet_client_config {
 	const struct adit_crypto *crypto;
 	const struct meet_crypto *meet_crypto;
 	struct adit_rng rng;
-	struct adit_log *log; /* borrowed; may be NULL */
+	const struct adit_log *log; /* borrowed; may be NULL */
 	uint8_t k[MEET_K_LEN]; /* the pair secret */
 	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
 	uint8_t seed[MEET_KEY_LEN]; /* and its secret; of the serve side alone */

@@ -8,8 +8,9 @@
 #include "core/reach/reach_int.h"
 
 static const char *const state_names[] = {
-	[REACH_IDLE] = "idle",         [REACH_WAITING] = "waiting", [REACH_MEASURING] = "measuring", [REACH_MEETING] = "meeting",
-	[REACH_PUNCHING] = "punching", [REACH_DONE] = "done",       [REACH_RESTING] = "resting",
+	[REACH_IDLE] = "idle",       [REACH_WAITING] = "waiting",   [REACH_MEASURING] = "measuring",
+	[REACH_MEETING] = "meeting", [REACH_PUNCHING] = "punching", [REACH_DONE] = "done",
+	[REACH_RESTING] = "resting",
 };
 
 void reach_set_state(struct reach *r, enum reach_state state, adit_time until)

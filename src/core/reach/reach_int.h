@@ -1,7 +1,7 @@
 /*
- * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c (asking
- * servers), reach_meet.c (offers and answers), reach_round.c (a round from the start to its end), reach_window.c,
- * reach_hear.c (what comes in), reach_verdict.c, reach_account.c. Not for others.
+ * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
+ * (asking servers), reach_meet.c (offers and answers), reach_round.c (a round from the start to its end),
+ * reach_window.c, reach_hear.c (what comes in), reach_verdict.c, reach_account.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H

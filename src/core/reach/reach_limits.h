@@ -44,7 +44,8 @@
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
 #define REACH_TOLD_MAX    32u
 #define REACH_EVENTS_MAX  64u
-#define REACH_BASES_HOST  8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones */
+#define REACH_BASES_HOST  8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones \
+			      */
 
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u

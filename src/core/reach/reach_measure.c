@@ -315,7 +315,8 @@ static void judge_samples(struct reach *r, struct reach_view *v)
 		known(r, v, NAT_KIND_RANDOM);
 		break;
 	}
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
+		   "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
 		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,
 		   (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
 }
@@ -384,7 +385,8 @@ static void ended(struct reach *r, const struct stun_result *res)
 	unsigned index = TAG_INDEX(res->tag);
 	struct reach_view *v = &r->measure.view[family];
 	struct stun_binding b;
-	bool good = res->end == STUN_END_ANSWER && stun_binding_read(&res->msg, &b) == 0 && !is_nonsense(&b.mapped, &res->to);
+	bool good = res->end == STUN_END_ANSWER && stun_binding_read(&res->msg, &b) == 0 &&
+		    !is_nonsense(&b.mapped, &res->to);
 
 	switch (TAG_KIND(res->tag)) {
 	case REACH_TAG_HOME:
@@ -496,7 +498,8 @@ static bool is_heard_out(const struct reach *r, unsigned family)
 		return true;
 	if (n == 0)
 		return r->now >= adit_time_add(v->asked_at, REACH_ASK_MAX);
-	return r->now >= adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
+	return r->now >=
+	       adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
 }
 
 static void tick_ttl(struct reach *r, unsigned family)
@@ -524,7 +527,8 @@ static void tick_ttl(struct reach *r, unsigned family)
 			continue;
 		if (v->ttl_sock == REACH_NO_SOCK)
 			v->ttl_sock = reach_sock_open(r, REACH_USE_TTL, reach_family_of(family), 0);
-		if (v->ttl_sock != REACH_NO_SOCK && reach_measure_ask(r, REACH_TAG_TTL, family, ttl, v->ttl_sock, &d->addr))
+		if (v->ttl_sock != REACH_NO_SOCK &&
+		    reach_measure_ask(r, REACH_TAG_TTL, family, ttl, v->ttl_sock, &d->addr))
 			nat_ttl_asked(&v->ttl, r->now);
 		return;
 	}

@@ -1,14 +1,12 @@
 /*
- * What the own NATs do to the very sockets that will be punched with, asked of STUN servers: mediators, further servers,
- * and the other addresses and ports that these tell (OTHER-ADDRESS; a mediator with one address tells its second port
- * to who sends an ADIT_COOKIE). A part of struct reach, over its home sockets; not for others.
+ * What the own NATs do to the very sockets that will be punched with, asked of STUN servers: mediators, further
+ * servers, and the other addresses and ports that these tell (OTHER-ADDRESS; a mediator with one address tells its
+ * second port to who sends an ADIT_COOKIE). A part of struct reach, over its home sockets; not for others.
  *
- * First all are asked from home. Do they agree, the NAT is steady and all is known after one round trip. Do they differ,
- * a burst of fresh sockets shows how ports are chosen (core/nat/nat_ports.h). In the background questions with TTL 1, 2,
- * 3 ... find the low TTL (core/nat/nat_ttl.h). Words:
- *   dest      an address that is asked
- *   witness   a server, with its other addresses and all others at its address
- *   view      what is known of one address family
+ * First all are asked from home. Do they agree, the NAT is steady and all is known after one round trip. Do they
+ * differ, a burst of fresh sockets shows how ports are chosen (core/nat/nat_ports.h). In the background questions with
+ * TTL 1, 2, 3 ... find the low TTL (core/nat/nat_ttl.h). Words: dest      an address that is asked witness   a server,
+ * with its other addresses and all others at its address view      what is known of one address family
  */
 #ifndef ADIT_REACH_MEASURE_H
 #define ADIT_REACH_MEASURE_H

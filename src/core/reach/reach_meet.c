@@ -52,14 +52,15 @@ static void own_offer(struct reach *r)
 	struct ice_event ev;
 
 	*o = (struct meet_offer){0};
-	snprintf(o->ufrag, sizeof(o->ufrag), "%s", ice_agent_cred(&r->agent)->ufrag);
-	snprintf(o->pwd, sizeof(o->pwd), "%s", ice_agent_cred(&r->agent)->pwd);
+	memcpy(o->ufrag, ice_agent_cred(&r->agent)->ufrag, ICE_UFRAG_LEN); /* the agent's own have this length */
+	memcpy(o->pwd, ice_agent_cred(&r->agent)->pwd, ICE_PWD_LEN);
 	while (ice_agent_event(&r->agent, &ev))
 		if (ev.kind == ICE_EVENT_CANDIDATE)
 			cand_add(o, &ev.cand);
 	for (unsigned f = 0; f < 2; f++) {
 		struct ice_candidate c = {.type = ICE_SRFLX,
-					  .priority = ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - f)),
+					  .priority =
+						  ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - f)),
 					  .addr = r->measure.view[f].reflexive};
 
 		if (r->home[f] != REACH_NO_SOCK && c.addr.family != ADIT_FAMILY_NONE)
@@ -131,8 +132,9 @@ void reach_offer(struct reach *r)
 		reach_attempt_failed(r, REACH_VERDICT_NO_MEDIATOR);
 		return;
 	}
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d", r->attempt,
-		   (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands, r->window.is_open);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d",
+		   r->attempt, (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands,
+		   r->window.is_open);
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
 }
 
@@ -187,8 +189,8 @@ static bool may_offer(struct reach *r)
 /* A home that failed once is not used again, unless the peer's window is open toward just that one. */
 static void homes_for(struct reach *r)
 {
-	bool window = adit_addr_is_v4(&r->peer.window_to) &&
-		      adit_addr_eq(&r->peer.window_to, &r->measure.view[0].reflexive);
+	bool window =
+		adit_addr_is_v4(&r->peer.window_to) && adit_addr_eq(&r->peer.window_to, &r->measure.view[0].reflexive);
 
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f] && !(f == 0 && window))
@@ -233,8 +235,8 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 	r->ask = ev->ask;
 	r->has_answered = false;
 	peer_keep(r, ev->offer, &peer);
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offered attempt=%u round=%u kind=%s cands=%u window=%d", r->attempt,
-		   (unsigned)r->round, nat_kind_name(peer.kind), (unsigned)ev->offer->n_cands,
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offered attempt=%u round=%u kind=%s cands=%u window=%d",
+		   r->attempt, (unsigned)r->round, nat_kind_name(peer.kind), (unsigned)ev->offer->n_cands,
 		   peer.window_to.family != ADIT_FAMILY_NONE);
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
 	r->ask_by = adit_time_add(r->now, REACH_ANSWER_BY);
@@ -255,7 +257,8 @@ static void answer(struct reach *r)
 	}
 	r->has_answered = true;
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_answer attempt=%u round=%u kind=%s start_in_ms=%u", r->attempt,
-		   (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)(adit_time_since(start_at, r->now) / ADIT_MS(1)));
+		   (unsigned)r->round, nat_kind_name(r->own.kind),
+		   (unsigned)(adit_time_since(start_at, r->now) / ADIT_MS(1)));
 	reach_punch(r, start_at);
 }
 
@@ -285,8 +288,7 @@ void reach_meet_tick(struct reach *r)
 {
 	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
 		answer_when_ready(r);
-	else if (r->state == REACH_MEASURING && !r->window.is_out &&
-		 (reach_measure_is_known(r) || r->now >= r->ask_by))
+	else if (r->state == REACH_MEASURING && !r->window.is_out && (reach_measure_is_known(r) || r->now >= r->ask_by))
 		reach_offer(r);
 }
 

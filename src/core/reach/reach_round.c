@@ -214,8 +214,9 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	adit_dur pause = is_cheap ? REACH_PAUSE_ABSENT : r->pause;
 
 	r->verdict = verdict;
-	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u", reach_verdict_name(verdict),
-		   (unsigned)r->round, (unsigned)(adit_time_since(r->now, r->began_at) / ADIT_MS(1)));
+	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u",
+		   reach_verdict_name(verdict), (unsigned)r->round,
+		   (unsigned)(adit_time_since(r->now, r->began_at) / ADIT_MS(1)));
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
 			      .verdict = verdict,
@@ -241,7 +242,8 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 /* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
 static void round_failed(struct reach *r)
 {
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round, r->heard_any);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
+		   r->heard_any);
 	for (unsigned f = 0; f < 2; f++) {
 		r->is_spent[f] = true;
 		nat_ttl_failed(&r->measure.view[f].ttl);

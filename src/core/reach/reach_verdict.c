@@ -59,30 +59,35 @@ const char *reach_verdict_text(enum reach_verdict v)
 	static const char *const texts[] = {
 		[REACH_VERDICT_NONE] = "",
 		[REACH_VERDICT_NO_MEDIATOR] =
-			"No mediator answers. Either none is running at the address that the ticket names, or this network lets no UDP "
+			"No mediator answers. Either none is running at the address that the ticket names, or this "
+			"network lets no UDP "
 			"out to it: try from another network, or give another one with --mediator.",
 		[REACH_VERDICT_ABSENT] =
-			"The mediator answers, but the peer is not registered there. Start adit serve on the other side; if it is "
+			"The mediator answers, but the peer is not registered there. Start adit serve on the other "
+			"side; if it is "
 			"running, check that it uses the same mediator and that this ticket was not revoked.",
-		[REACH_VERDICT_UNANSWERED] =
-			"The peer is registered at the mediator, but it did not answer. Its clock may be wrong by more than two "
-			"minutes, or its network may just have failed: check both, and try again.",
-		[REACH_VERDICT_BLOCKED] =
-			"One of the two networks lets no UDP through. Allow outgoing UDP in its firewall, or use a relay over TCP.",
-		[REACH_VERDICT_RANDOM] =
-			"Both NATs choose a new port at random for every destination, which nobody can foresee. Forward a UDP port on "
-			"one of the routers and give it with --port, or use IPv6 or a relay.",
-		[REACH_VERDICT_UNTRUSTED] =
-			"A search over many ports would have been needed, but only one server has named the peer's address, and it "
-			"could be somebody else's. Give a second mediator or STUN server, or the peer's address with --peer.",
-		[REACH_VERDICT_BUDGET] =
-			"A search over many ports would have been needed, but the router has had enough new flows for this minute. "
-			"Wait a minute; fewer connections at the same time help.",
+		[REACH_VERDICT_UNANSWERED] = "The peer is registered at the mediator, but it did not answer. Its clock "
+					     "may be wrong by more than two "
+					     "minutes, or its network may just have failed: check both, and try again.",
+		[REACH_VERDICT_BLOCKED] = "One of the two networks lets no UDP through. Allow outgoing UDP in its "
+					  "firewall, or use a relay over TCP.",
+		[REACH_VERDICT_RANDOM] = "Both NATs choose a new port at random for every destination, which nobody "
+					 "can foresee. Forward a UDP port on "
+					 "one of the routers and give it with --port, or use IPv6 or a relay.",
+		[REACH_VERDICT_UNTRUSTED] = "A search over many ports would have been needed, but only one server has "
+					    "named the peer's address, and it "
+					    "could be somebody else's. Give a second mediator or STUN server, or the "
+					    "peer's address with --peer.",
+		[REACH_VERDICT_BUDGET] = "A search over many ports would have been needed, but the router has had "
+					 "enough new flows for this minute. "
+					 "Wait a minute; fewer connections at the same time help.",
 		[REACH_VERDICT_SILENT] =
-			"Both sides tried everything, and nothing of the peer's ever came. A firewall on one of the two sides drops "
+			"Both sides tried everything, and nothing of the peer's ever came. A firewall on one of the "
+			"two sides drops "
 			"incoming UDP: allow it there, or forward a UDP port and give it with --port, or use a relay.",
 		[REACH_VERDICT_ONE_WAY] =
-			"The peer's packets came, but none of ours was answered. A firewall here or there lets UDP pass in one "
+			"The peer's packets came, but none of ours was answered. A firewall here or there lets UDP "
+			"pass in one "
 			"direction only: allow answers to outgoing UDP, or forward a UDP port and give it with --port.",
 	};
 

@@ -41,7 +41,8 @@ void reach_window_open(struct reach *r, const struct adit_addr *to)
 	char buf[ADIT_ADDR_STRLEN];
 
 	reach_window_close(r);
-	*w = (struct reach_window){.to = *to, .is_out = true, .at = r->now, .until = adit_time_add(r->now, REACH_WINDOW_MAX)};
+	*w = (struct reach_window){
+		.to = *to, .is_out = true, .at = r->now, .until = adit_time_add(r->now, REACH_WINDOW_MAX)};
 	for (size_t i = 0; i < REACH_WINDOW_SOCKS; i++)
 		w->sock[i] = reach_sock_open(r, REACH_USE_WINDOW, to->family, 0);
 	for (size_t i = 0; i < 2; i++)
