@@ -69,19 +69,24 @@ void crowd_sign(struct crowd *c, unsigned n, const uint8_t cookie[STUN_COOKIE_LE
 	uint8_t seed[CRYPTO_KEY_LEN] = {1}, salt[MEET_SALT_LEN] = {2};
 	uint8_t text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN];
 	struct crowd_peer *p = &c->peers[n];
-	struct crypto_identity id;
 	struct stun_build b;
 
 	memcpy(seed + 8, &n, sizeof(n));
 	memcpy(seed + 16, &p->life, sizeof(p->life));
-	crypto_identity_from_seed(&id, seed);
-	meet_id_make(&crypto_meet, id.public_key, salt, p->id);
+	if (!p->has_key) {
+		struct crypto_identity id;
+
+		crypto_identity_from_seed(&id, seed);
+		memcpy(p->key, id.public_key, sizeof(p->key));
+		meet_id_make(&crypto_meet, p->key, salt, p->id);
+		p->has_key = true;
+	}
 	meet_signed_make(p->id, salt, cookie, text);
 	crypto_meet.sign(seed, text, sizeof(text), sig);
 	crowd_begin(&b, ret_request->data, sizeof(ret_request->data), STUN_REQUEST, MEET_REGISTER, n);
 	stun_build_bytes(&b, MEET_ATTR_ID, p->id, sizeof(p->id));
 	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, STUN_COOKIE_LEN);
-	stun_build_bytes(&b, MEET_ATTR_KEY, id.public_key, MEET_KEY_LEN);
+	stun_build_bytes(&b, MEET_ATTR_KEY, p->key, MEET_KEY_LEN);
 	stun_build_bytes(&b, MEET_ATTR_SALT, salt, sizeof(salt));
 	stun_build_bytes(&b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
 	ret_request->len = (uint16_t)stun_build_end(&b);

@@ -17,7 +17,9 @@
 struct crowd_peer {
 	uint8_t id[MEET_ID_LEN];
 	uint8_t handle[MEET_HANDLE_LEN];
+	uint8_t key[MEET_KEY_LEN]; /* public */
 	uint32_t life; /* counts those who had this place before: another life, another key */
+	bool has_key; /* of this life */
 	bool done; /* what was asked last is answered */
 };
 

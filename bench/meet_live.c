@@ -38,6 +38,7 @@ struct life {
 	uint32_t place;
 	double asked_at; /* the first of these tries */
 	uint8_t cookie[STUN_COOKIE_LEN];
+	struct crowd_request *request; /* REGISTER: signed once, sent again as it is */
 };
 
 struct live {
@@ -96,7 +97,6 @@ static void wheel_move(struct live *l, unsigned n, double at)
 static void say(struct live *l, unsigned n)
 {
 	struct life *f = &l->lives[n];
-	struct crowd_request req;
 
 	f->tries++;
 	if (f->state == REFRESH) {
@@ -104,8 +104,13 @@ static void say(struct live *l, unsigned n)
 	} else if (f->state == COOKIE) {
 		crowd_ask_cookie(l->c, n);
 	} else if (f->state == REGISTER) {
-		crowd_sign(l->c, n, f->cookie, &req);
-		(void)!send(l->c->fds[crowd_address(l->c, n)], req.data, req.len, 0);
+		if (!f->request) {
+			f->request = malloc(sizeof(*f->request));
+			if (!f->request)
+				crowd_die("memory");
+			crowd_sign(l->c, n, f->cookie, f->request);
+		}
+		(void)!send(l->c->fds[crowd_address(l->c, n)], f->request->data, f->request->len, 0);
 	}
 }
 
@@ -113,6 +118,8 @@ static void enter(struct live *l, unsigned n, enum life_state state)
 {
 	l->lives[n].state = (uint8_t)state;
 	l->lives[n].tries = 0;
+	free(l->lives[n].request);
+	l->lives[n].request = NULL;
 }
 
 /* A peer's time has come: the first try, the next one, or giving up for a while. When it wants to be asked again. */
@@ -215,6 +222,7 @@ static void replace_one(struct live *l, double now)
 	unsigned n = (unsigned)(next_random(l) % l->c->n_peers);
 
 	l->c->peers[n].life++;
+	l->c->peers[n].has_key = false;
 	enter(l, n, COOKIE);
 	l->lives[n].asked_at = now;
 	say(l, n);
@@ -284,8 +292,10 @@ void crowd_live(struct crowd *c, struct crowd_mediator *m, double seconds, doubl
 		hear_all(&l, 2);
 	}
 	ret_live->seconds = crowd_now() - (killed > 0 ? killed : l.began_at);
-	for (unsigned n = 0; n < c->n_peers; n++)
+	for (unsigned n = 0; n < c->n_peers; n++) {
 		ret_live->late += l.lives[n].state != IDLE && crowd_now() - l.lives[n].asked_at > LATE;
+		free(l.lives[n].request);
+	}
 	ret_live->mediator_cpu = crowd_cpu(m) - cpu;
 	if (ret_live->all_back > 0)
 		ret_live->all_back -= killed;
