@@ -136,7 +136,8 @@ static void way_close(struct way *w)
 {
 	if (w->turn->is_blocked && w->turn->blocked.sock == w->nr)
 		w->turn->is_blocked = false;
-	io_udp_close(w->udp);
+	if (w->udp)
+		io_udp_close(w->udp);
 	io_turn_tcp_close(w->tcp);
 	w->udp = NULL;
 	w->tcp = NULL;

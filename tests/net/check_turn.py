@@ -23,15 +23,15 @@ class Relays(Lab):
     def _build(self):
         links = _Links()
         ha, srv, hb = self._ns("ha"), self._router("srv"), self._ns("hb")
-        links.join(ha, "lan", "192.0.2.1", srv, "a", SERVER, 24)
-        links.join(hb, "lan", PEER, srv, "b", "198.51.100.1", 24)
-        links.address(srv, "a", SERVER2, 24)
-        for ns, dev, own in ((ha, "lan", "2001:db8:1::1"), (srv, "a", SERVER6), (hb, "lan", PEER6), (srv, "b", "2001:db8:2::1")):
+        links.join(ha, "lan", "192.0.2.1", srv, "left", SERVER, 24)
+        links.join(hb, "lan", PEER, srv, "right", "198.51.100.1", 24)
+        links.address(srv, "left", SERVER2, 24)
+        for ns, dev, own in ((ha, "lan", "2001:db8:1::1"), (srv, "left", SERVER6), (hb, "lan", PEER6), (srv, "right", "2001:db8:2::1")):
             links.address(ns, dev, own, 64)
         links.do(ha, "route add default via " + SERVER)
         links.do(hb, "route add default via 198.51.100.1")
-        links.do(ha, "-6 route add default via " + SERVER6)
-        links.do(hb, "-6 route add default via 2001:db8:2::1")
+        links.do(ha, "route add default via " + SERVER6)
+        links.do(hb, "route add default via 2001:db8:2::1")
         links.commit(ha)
 
 
@@ -91,6 +91,12 @@ def peer(lab, address=PEER):
     p = Driver(lab, lab.hb, "--plain", text)
     p.name_on_wire = text
     return p
+
+
+def block(lab, *rules):
+    """Rules for what comes to the server from the client's network."""
+    lab.srv.run(["nft", "-f", "-"], input="\n".join(["table inet f {", "chain i {", "type filter hook input priority 0",
+                                                     *[f"iifname left {r}" for r in rules], "}", "}", ""]))
 
 
 def relayed_of(m):
@@ -166,7 +172,7 @@ def turn_password(t):
 @check("nobody answers: told within 15 s")
 def turn_silence(t):
     lab = open_lab(t)
-    lab.srv.run(["nft", "-f", "-"], input="table inet f { chain i { type filter hook input priority 0; udp dport 3478 drop; } }")
+    block(lab, "udp dport 3478 drop")
     c = client(lab, f"udp:{SERVER}:{PORT}")
     m = c.next(r"^FAILED .*why=(.*)$", 16)
     assert "does not answer" in m.group(1), m.group(0)
@@ -235,8 +241,7 @@ def turn_udp_blocked(t):
     lab = open_lab(t)
     ca, tls = certificate(lab, "turn.test")
     daemons.start_turn(lab, lab.srv, [SERVER], tls=tls)
-    lab.ha.run(["nft", "-f", "-"], input="table inet f { chain o { type filter hook output priority 0; meta l4proto udp drop; "
-                                         "tcp dport 3478 drop; } }")
+    block(lab, "meta l4proto udp drop", "tcp dport 3478 drop")
     c = client(lab, f"udp:{SERVER}:{PORT}", f"tcp:{SERVER}:{PORT}", f"tls:{SERVER}:{TLS_PORT}=turn.test", extra=("--ca", ca))
     p = peer(lab)
     both_ways(c, p, relayed_of(c.ready(5)), "tls")

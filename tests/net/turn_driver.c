@@ -24,8 +24,8 @@
 
 #define SEGMENT  1200 /* bytes of a moved datagram */
 #define HEADER   8
-#define WINDOW   256 /* datagrams under way */
-#define BATCH    32 /* of them in one send */
+#define WINDOW   64 /* datagrams under way: what coturn's default socket buffers hold */
+#define BATCH    16 /* of them in one send */
 #define RESEND   ADIT_MS(60)
 #define ACK_LEN  (HEADER + WINDOW / 8)
 #define TYPE_DAT 0xd0
@@ -238,7 +238,8 @@ static void on_data(void *ctx, const struct adit_dgram *d)
 static void finish(void)
 {
 	io_turn_free(turn);
-	io_udp_close(udp);
+	if (udp)
+		io_udp_close(udp);
 	turn = NULL;
 	udp = NULL;
 	uv_close((uv_handle_t *)&timer, NULL);

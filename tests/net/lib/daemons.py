@@ -182,7 +182,10 @@ def start_turn(lab, ns, addresses, *options, port=3478, user="ann:secret", realm
     for address in addresses:
         argv += ["-L", address]
     p = Proc(lab, ns, name, argv, env=env)
-    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "turnserver listens: " + p.out())
+    # Others in this namespace may have the port on other addresses.
+    where = f"[{addresses[-1]}]:{port}" if ":" in addresses[-1] else f"{addresses[-1]}:{port}"
+    wait_until(lambda: p.is_running() and ns.run(["ss", "-Hlun", "src", where]).stdout.strip(), 10,
+               "turnserver listens: " + p.out())
     return p
 
 
