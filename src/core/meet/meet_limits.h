@@ -50,6 +50,7 @@
 #define MEET_ABSENT_AGAIN  ADIT_SEC(5) /* a peer that is not there is asked for again */
 #define MEET_STAMP_WINDOW  ADIT_SEC(120) /* how far an offer's clock may differ from ours */
 #define MEET_SEEN          64 /* offers remembered in that window; more are refused: one each 4 s is plenty */
+#define MEET_COOKIE_FRESH  ADIT_SEC(60) /* good at the mediator for 64 s at least (STUN_COOKIE_LIFE) */
 #define MEET_COOKIES_MAX   3 /* taken from a mediator in a row */
 #define MEET_NAME_MAX      255 /* of a mediator, as the ticket has it */
 
