@@ -76,11 +76,66 @@ static void two_steady_nats_meet_within_the_round_trips(void **state)
 	assert_int_equal(a->bad_sends + b->bad_sends, 0);
 }
 
+static void pair(struct rig *r, enum rig_nat serve, enum rig_nat connect, enum reach_how how, adit_dur within)
+{
+	struct rig_peer *b = serving(r, serve, ADIT_MS(25));
+	struct rig_peer *a = connecting(r, connect, ADIT_MS(15));
+
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, within));
+	assert_int_equal(a->last[REACH_EVENT_VALID].how, how);
+	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	assert_int_equal(a->bad_sends + b->bad_sends, 0);
+}
+
+static void a_counting_nat_opens_a_window_as_the_serve_side(void **state)
+{
+	pair(*state, RIG_NAT_SEQUENTIAL, RIG_NAT_STEADY, REACH_HOW_PREDICTED, ADIT_SEC(2));
+}
+
+static void a_counting_nat_opens_a_window_as_the_connect_side(void **state)
+{
+	pair(*state, RIG_NAT_STEADY, RIG_NAT_SEQUENTIAL, REACH_HOW_PREDICTED, ADIT_SEC(2));
+}
+
+static void two_counting_nats_step_by_one_and_two(void **state)
+{
+	pair(*state, RIG_NAT_SEQUENTIAL, RIG_NAT_SEQUENTIAL, REACH_HOW_PREDICTED, ADIT_SEC(4));
+}
+
+static void a_block_is_searched_from_both_sides(void **state)
+{
+	pair(*state, RIG_NAT_BLOCK, RIG_NAT_STEADY, REACH_HOW_BLOCK, ADIT_SEC(6));
+}
+
+static void a_block_is_searched_from_the_connect_side(void **state)
+{
+	pair(*state, RIG_NAT_STEADY, RIG_NAT_BLOCK, REACH_HOW_BLOCK, ADIT_SEC(6));
+}
+
+static void a_random_nat_is_found_by_a_birthday_search(void **state)
+{
+	pair(*state, RIG_NAT_RANDOM, RIG_NAT_STEADY, REACH_HOW_BIRTHDAY, ADIT_SEC(15));
+}
+
+static void a_random_nat_that_asks_is_found_too(void **state)
+{
+	pair(*state, RIG_NAT_STEADY, RIG_NAT_RANDOM, REACH_HOW_BIRTHDAY, ADIT_SEC(15));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(two_steady_nats_meet_within_the_round_trips, one_mediator, teardown),
 		cmocka_unit_test_setup_teardown(two_steady_nats_meet_within_the_round_trips, two_mediators, teardown),
+		cmocka_unit_test_setup_teardown(a_counting_nat_opens_a_window_as_the_serve_side, two_mediators,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_counting_nat_opens_a_window_as_the_connect_side, two_mediators,
+						teardown),
+		cmocka_unit_test_setup_teardown(two_counting_nats_step_by_one_and_two, two_mediators, teardown),
+		cmocka_unit_test_setup_teardown(a_block_is_searched_from_both_sides, two_mediators, teardown),
+		cmocka_unit_test_setup_teardown(a_block_is_searched_from_the_connect_side, two_mediators, teardown),
+		cmocka_unit_test_setup_teardown(a_random_nat_is_found_by_a_birthday_search, two_mediators, teardown),
+		cmocka_unit_test_setup_teardown(a_random_nat_that_asks_is_found_too, two_mediators, teardown),
 	};
 
 	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);

@@ -63,6 +63,10 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
 	r->pause = REACH_PAUSE;
+	nat_budget_init(&r->own_budget);
+	if (!r->cfg.budget)
+		r->cfg.budget = &r->own_budget;
+	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
 	memcpy(meet.k, cfg->k, sizeof(meet.k));
 	memcpy(meet.key, cfg->key, sizeof(meet.key));
 	memcpy(meet.seed, cfg->seed, sizeof(meet.seed));
@@ -238,6 +242,7 @@ void reach_stop(struct reach *r, adit_time now)
 	meet_client_stop(&r->meet);
 	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
 		reach_sock_close(r, i);
+	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
 	r->home[0] = r->home[1] = REACH_NO_SOCK;
 	r->has_peer = false;
 	r->reopen_at = ADIT_NEVER;
@@ -247,7 +252,6 @@ void reach_stop(struct reach *r, adit_time now)
 void reach_report(struct reach *r, adit_time now, enum meet_path path, adit_dur took)
 {
 	set_now(r, now);
-	reach_homes_open(r);
 	meet_client_report(&r->meet, now, path, (uint32_t)(took / ADIT_MS(1)));
 }
 
@@ -261,12 +265,18 @@ int reach_take(struct reach *r, adit_time now, uint32_t sock)
 		is_valid |= r->told[i].sock == sock;
 	if (slot == REACH_NO_SOCK || r->socks[slot].state != REACH_SOCK_OPEN || !is_valid)
 		return ADIT_ENOENT;
+	if (r->socks[slot].use == REACH_USE_SALVO)
+		reach_fire_lost(r, slot);
 	r->socks[slot].state = REACH_SOCK_TAKEN;
 	r->stats.socks_open--;
 	stun_client_cancel_sock(&r->measure.client, sock);
-	for (unsigned f = 0; f < 2; f++)
-		if (r->home[f] == slot)
-			reach_home_renew(r, f);
+	for (unsigned f = 0; f < 2; f++) {
+		if (r->home[f] != slot)
+			continue;
+		r->home[f] = REACH_NO_SOCK;
+		if (r->cfg.role == MEET_SERVE)
+			reach_homes_open(r);
+	}
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_taken sock=%u", (unsigned)sock);
 	return 0;
 }
@@ -339,6 +349,7 @@ adit_time reach_deadline(const struct reach *r)
 
 	if (r->state == REACH_IDLE)
 		return at;
+	at = adit_time_min(at, reach_fire_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
 	if (r->has_agent)
@@ -351,6 +362,9 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
 
+		/* A report goes where the mediator knows us from, whoever has that socket now. */
+		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
+			home = reach_sock_find(r, r->offer_sock);
 		if (home == REACH_NO_SOCK)
 			continue; /* as if it were lost */
 		ret_out->sock = reach_sock_number(r, home);
@@ -379,7 +393,7 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 		return 1;
 	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
 		return 1;
-	return output_agent(r, ret_out);
+	return output_agent(r, ret_out) || reach_fire_output(r, ret_out);
 }
 
 void reach_stats(const struct reach *r, struct reach_stats *ret_stats)

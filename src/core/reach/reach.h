@@ -48,6 +48,7 @@
 #include "core/reach/reach_limits.h"
 #include "core/reach/reach_measure.h"
 #include "core/reach/reach_plan.h"
+#include "core/reach/reach_salvo.h"
 
 struct reach_config {
 	enum meet_role role;
@@ -291,6 +292,8 @@ struct reach_window {
 	uint16_t sock[REACH_WINDOW_SOCKS];
 	unsigned sent; /* of the burst */
 	unsigned next; /* whose turn it is */
+	unsigned fired;
+	unsigned heard;
 	uint16_t question[2]; /* the sockets that ask before and after */
 	uint16_t port[2]; /* 0: not answered */
 	adit_time at; /* the next thing to be sent */
@@ -340,6 +343,7 @@ struct reach {
 	bool heard_any; /* in this round */
 	adit_dur pause;
 	unsigned ask; /* serve: what is being answered */
+	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */
 	bool has_answered; /* serve: |own_offer| is the answer to this round */
@@ -351,13 +355,23 @@ struct reach {
 	struct reach_desc peer;
 	struct adit_addr peer_reflexive;
 	adit_time peer_at; /* when the peer's description came */
+	bool has_plan; /* |plan| is of this round */
+	bool is_loaded; /* |salvo| has it */
+	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
+	bool was_refused; /* in this attempt: more would have been fired within the budget */
 	struct reach_plan plan;
+	struct reach_salvo salvo;
+	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
 	struct reach_opener openers[REACH_OPENERS_MAX];
 	size_t n_openers;
 	struct reach_told told[REACH_TOLD_MAX];
 	size_t n_told;
 	enum reach_verdict verdict;
+	struct reach_account past[REACH_PAST_MAX]; /* of rounds that are over */
+	size_t n_past;
+	uint32_t offer_sock; /* connect: the mediator knows us by it */
 
+	struct nat_budget own_budget;
 	struct reach_event events[REACH_EVENTS_MAX];
 	size_t events_first;
 	size_t events_n;

@@ -23,6 +23,10 @@ static bool adopt(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 	if (ice_agent_add_heard(&r->agent, r->now, d->sock, &d->local) < 0)
 		return false;
 	r->socks[slot].is_base = true;
+	if (r->socks[slot].use == REACH_USE_SALVO)
+		reach_fire_heard(r, slot);
+	else if (r->socks[slot].use == REACH_USE_WINDOW)
+		r->window.heard++;
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_adopted sock=%u use=%d", (unsigned)d->sock,
 		   (int)r->socks[slot].use);
 	return true;
@@ -179,6 +183,10 @@ void reach_told_scan(struct reach *r)
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
 			r->heard_any = true;
+			/* Somebody has answered what was fired from home. */
+			if (r->is_loaded && r->salvo.n > 0 && r->plan.salvo[0].socks == 0 &&
+			    !is_signalled(r, &a.remote))
+				reach_salvo_heard(&r->salvo, 0);
 			tell(r, &a, REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {

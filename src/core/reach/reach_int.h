@@ -1,7 +1,8 @@
 /*
  * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
  * (asking servers), reach_meet.c (offers and answers), reach_round.c (a round from the start to its end),
- * reach_window.c, reach_hear.c (what comes in), reach_verdict.c, reach_account.c. Not for others.
+ * reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in), reach_verdict.c,
+ * reach_account.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H
@@ -98,6 +99,24 @@ void reach_round_tick(struct reach *r);
 adit_time reach_round_deadline(const struct reach *r);
 int reach_round_output(struct reach *r, struct adit_out *ret_out);
 void reach_attempt_failed(struct reach *r, enum reach_verdict verdict);
+/* reach_fire.c */
+bool reach_is_trusted(const struct reach *r);
+/* Both descriptions are known: what is to be done, if the start is at |start_at|. */
+void reach_fire_plan(struct reach *r, adit_time start_at);
+/* The plan's salvos begin at |start_at|; NEVER: that is not known yet. */
+void reach_fire_load(struct reach *r, adit_time start_at);
+/* No further shots; sockets that were heard on stay. */
+void reach_fire_stop(struct reach *r);
+/* These are closed, too, but for those that were taken. */
+void reach_fire_close(struct reach *r);
+void reach_fire_heard(struct reach *r, uint16_t slot);
+void reach_fire_lost(struct reach *r, uint16_t slot);
+int reach_fire_output(struct reach *r, struct adit_out *ret_out);
+adit_time reach_fire_deadline(const struct reach *r);
+
+/* reach_account.c */
+void reach_account_keep(struct reach *r);
+
 /* reach_window.c */
 void reach_window_init(struct reach *r);
 void reach_window_open(struct reach *r, const struct adit_addr *to);

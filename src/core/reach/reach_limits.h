@@ -30,9 +30,9 @@
 #define REACH_FOREIGN_MAX 50u /* foreign flows a second that are believed: 35 were the most (Klinec, Matyas 2014) */
 #define REACH_ONCE        256u /* flows of each side where two random choices must fit */
 
-#define REACH_SERVERS_MAX   8u /* STUN servers, mediators included */
-#define REACH_HOSTS_MAX     16u /* own addresses */
-#define REACH_TRUSTED_MAX   8u /* addresses of the peer that the user typed; more are left out */
+#define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
+#define REACH_HOSTS_MAX   16u /* own addresses */
+#define REACH_TRUSTED_MAX 8u /* addresses of the peer that the user typed; more are left out */
 
 /*
  * Tables. When one is full: sockets are refused (nothing needs as many), openers and pairs that are told of are left
@@ -44,8 +44,11 @@
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
 #define REACH_TOLD_MAX    32u
 #define REACH_EVENTS_MAX  64u
-#define REACH_BASES_HOST  8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones \
-			      */
+#define REACH_PAST_MAX    72u /* accounts of rounds that are over, REACH_ROUNDS of ... */
+#define REACH_PAST_ROUND  24u /* ... so many; further pairs are left out */
+#define REACH_BASES_HOST                                                                             \
+	8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones \
+	    */
 
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u

@@ -141,6 +141,7 @@ void reach_offer(struct reach *r)
 static void on_answer(struct reach *r, const struct meet_event *ev)
 {
 	struct reach_desc peer;
+	uint16_t home;
 
 	if (r->state != REACH_MEETING || r->cfg.role != MEET_CONNECT)
 		return;
@@ -149,8 +150,15 @@ static void on_answer(struct reach *r, const struct meet_event *ev)
 		return;
 	}
 	peer_keep(r, ev->offer, &peer);
-	if (remote_set(r))
-		reach_punch(r, ev->start_at);
+	if (!remote_set(r))
+		return;
+	r->mediator = ev->mediator;
+	home = r->home[reach_family_index(r->meet.entries[ev->mediator].addr.family)];
+	if (home != REACH_NO_SOCK)
+		r->offer_sock = reach_sock_number(r, home);
+	reach_fire_plan(r, ev->start_at);
+	reach_fire_load(r, ev->start_at);
+	reach_punch(r, ev->start_at);
 }
 
 /* ---- serve ---- */
@@ -233,6 +241,7 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 	r->round = peer.round;
 	r->stats.rounds++;
 	r->ask = ev->ask;
+	r->mediator = ev->mediator;
 	r->has_answered = false;
 	peer_keep(r, ev->offer, &peer);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offered attempt=%u round=%u kind=%s cands=%u window=%d",
@@ -256,10 +265,19 @@ static void answer(struct reach *r)
 		return;
 	}
 	r->has_answered = true;
+	reach_salvo_begin(&r->salvo, start_at);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_answer attempt=%u round=%u kind=%s start_in_ms=%u", r->attempt,
 		   (unsigned)r->round, nat_kind_name(r->own.kind),
 		   (unsigned)(adit_time_since(start_at, r->now) / ADIT_MS(1)));
 	reach_punch(r, start_at);
+}
+
+/* Half of both round trips from now: the answer will have arrived. */
+static adit_time start_guess(const struct reach *r)
+{
+	adit_dur rtt = ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+
+	return adit_time_add(r->now, rtt / 2 < ADIT_SEC(2) ? rtt / 2 : ADIT_SEC(2));
 }
 
 /* The own side is known well enough: openers at once, a window where one is called for, then the answer. */
@@ -275,10 +293,13 @@ static void answer_when_ready(struct reach *r)
 			reach_set_state(r, REACH_WAITING, ADIT_NEVER);
 			return;
 		}
+		own_desc(r);
 		if (is_window_wanted(r))
 			reach_window_open(r, &r->peer_reflexive);
 		else
 			reach_openers_start(r);
+		reach_fire_plan(r, start_guess(r));
+		reach_fire_load(r, ADIT_NEVER);
 	}
 	if (!r->window.is_out || is_late)
 		answer(r);

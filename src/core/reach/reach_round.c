@@ -12,6 +12,8 @@ void reach_attempt_start(struct reach *r)
 	r->verdict = REACH_VERDICT_NONE;
 	r->has_peer = false;
 	r->stats.attempts++;
+	r->was_capped = r->was_refused = false;
+	r->n_past = 0;
 	memset(r->refused_by, 0, sizeof(r->refused_by));
 	if (r->cfg.role == MEET_SERVE)
 		return;
@@ -106,11 +108,6 @@ void reach_openers_start(struct reach *r)
 
 /* ---- both are known ---- */
 
-static void plan_make(struct reach *r)
-{
-	r->plan = (struct reach_plan){.way = nat_kind_way(r->own.kind, r->peer.kind), .lasts = REACH_ROUND_MAX};
-}
-
 static void meeting_tell(struct reach *r)
 {
 	reach_push(r, &(struct reach_event){
@@ -142,15 +139,13 @@ void reach_punch(struct reach *r, adit_time start_at)
 {
 	adit_dur lasts;
 
-	plan_make(r);
 	r->start_at = start_at;
 	r->loud_at = loud_at(r);
 	r->is_loud = false;
 	lasts = r->plan.lasts > REACH_ROUND_MAX ? r->plan.lasts : REACH_ROUND_MAX;
 	reach_set_state(r, REACH_PUNCHING, adit_time_add(start_at, lasts));
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_punch round=%u own=%s peer=%s way=%s lasts_ms=%u quiet_ms=%u",
-		   (unsigned)r->round, nat_kind_name(r->own.kind), nat_kind_name(r->peer.kind),
-		   nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_punch round=%u way=%s lasts_ms=%u quiet_ms=%u",
+		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
 	reach_window_fire(r, start_at);
@@ -184,6 +179,7 @@ void reach_round_won(struct reach *r, const struct ice_account *a)
 	(void)a;
 	r->pause = REACH_PAUSE;
 	r->n_openers = 0;
+	reach_fire_stop(r);
 	reach_window_hold(r);
 	for (unsigned f = 0; f < 2; f++)
 		r->is_spent[f] = false;
@@ -195,14 +191,16 @@ void reach_round_won(struct reach *r, const struct ice_account *a)
 void reach_round_stop(struct reach *r)
 {
 	r->n_openers = 0;
-	if (r->has_agent)
+	if (r->has_agent) {
+		reach_account_keep(r);
 		ice_agent_done(&r->agent);
-	r->has_agent = false;
+	}
+	reach_fire_close(r);
+	r->has_agent = r->has_plan = false;
 	r->n_told = 0;
 	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++)
 		r->socks[i].is_base = false;
 	reach_socks_close(r, REACH_USE_OLD);
-	reach_socks_close(r, REACH_USE_SALVO);
 	if (r->cfg.role == MEET_SERVE)
 		reach_window_close(r);
 }
@@ -245,7 +243,7 @@ static void round_failed(struct reach *r)
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
 		   r->heard_any);
 	for (unsigned f = 0; f < 2; f++) {
-		r->is_spent[f] = true;
+		r->is_spent[f] = !r->plan.keep_home;
 		nat_ttl_failed(&r->measure.view[f].ttl);
 	}
 	reach_window_close(r);
@@ -259,7 +257,9 @@ static void round_failed(struct reach *r)
 	}
 	/* Ready for the next offer, and still listening where the peer may be late. */
 	for (unsigned f = 0; f < 2; f++)
-		reach_home_renew(r, f);
+		if (r->is_spent[f])
+			reach_home_renew(r, f);
+	reach_fire_stop(r);
 	reach_set_state(r, REACH_WAITING, adit_time_add(r->now, REACH_NEXT_ROUND));
 }
 
@@ -308,7 +308,8 @@ void reach_settled(struct reach *r)
 /* The window that the next round's offer will tell of is open, or will not be. */
 static void window_tick(struct reach *r)
 {
-	if (r->state == REACH_PUNCHING && r->plan.again_at_once && r->cfg.role == MEET_CONNECT && !r->window.is_out)
+	if (r->state == REACH_PUNCHING && r->plan.again_at_once && r->cfg.role == MEET_CONNECT && !r->window.is_out &&
+	    r->round < REACH_ROUNDS)
 		reach_round_next(r);
 }
 

@@ -163,6 +163,8 @@ void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock)
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_sock_failed sock=%u use=%d port=%u", (unsigned)sock,
 		   (int)r->socks[slot].use, (unsigned)r->socks[slot].port);
 	stun_client_cancel_sock(&r->measure.client, sock);
+	if (r->socks[slot].use == REACH_USE_SALVO)
+		reach_fire_lost(r, slot);
 	r->socks[slot].state = REACH_SOCK_FREE;
 	r->stats.socks_open--;
 	reach_measure_sock_failed(r, slot);

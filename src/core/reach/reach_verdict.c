@@ -31,6 +31,10 @@ enum reach_verdict reach_verdict_of(const struct reach *r)
 		return REACH_VERDICT_BLOCKED;
 	if (nat_kind_way(r->own.kind, r->peer.kind) == NAT_WAY_RELAY)
 		return REACH_VERDICT_RANDOM;
+	if (r->was_capped)
+		return REACH_VERDICT_UNTRUSTED;
+	if (r->was_refused)
+		return REACH_VERDICT_BUDGET;
 	return REACH_VERDICT_SILENT;
 }
 

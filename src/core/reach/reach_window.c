@@ -147,6 +147,7 @@ int reach_window_output(struct reach *r, struct adit_out *ret_out)
 		burst_next(r);
 		r->stats.flows_opened++;
 	} else {
+		w->fired++;
 		w->next = (w->next + 1) % REACH_WINDOW_SOCKS;
 		w->at = adit_time_add(r->now, REACH_WINDOW_AGAIN / REACH_WINDOW_SOCKS);
 	}
