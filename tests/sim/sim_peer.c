@@ -293,6 +293,8 @@ void sim_peer_start(void *ctx)
 	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
 	forget(p);
 	p->started_at = lab_sim_now(p->sim);
+	punch_replay_init(&p->replay);
+	p->cfg.replay = &p->replay;
 	punch_init(p->punch, &p->cfg, now);
 	punch_set_peers(p->punch, now, &p->other, 1);
 	p->machine = lab_machine_new(p->host, &peer_ops, p, peer_events, p);

@@ -23,6 +23,7 @@ struct sim_known {
 
 struct sim_peer {
 	struct punch_config cfg;
+	struct punch_replay replay;
 	struct punch *punch; /* on the heap, as it is large */
 	struct adit_rng_seeded rng_state;
 	struct lab_sim *sim;
