@@ -300,12 +300,16 @@ bool reach_has_sock(const struct reach *r, uint32_t sock)
 void reach_step(struct reach *r)
 {
 	struct meet_event ev;
+	enum reach_state was;
 
 	while (meet_client_event(&r->meet, &ev))
 		reach_meet_event(r, &ev);
 	reach_told_scan(r);
-	reach_meet_tick(r);
-	reach_round_tick(r);
+	do {
+		was = r->state;
+		reach_meet_tick(r);
+		reach_round_tick(r);
+	} while (r->state != was);
 }
 
 int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
