@@ -43,8 +43,17 @@ void ice_txn_sent(struct ice_txn *t, adit_time now)
 	if (t->sends == 0)
 		t->sent_at = now;
 	t->sends++;
+	t->last_at = now;
 	t->want_send = false;
 	t->retry_at = adit_time_add(now, wait);
+}
+
+void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t)
+{
+	if (t->want_send || t->sends >= ICE_RC || a->now < adit_time_add(t->last_at, ICE_HURRY))
+		return;
+	t->retry_at = ADIT_NEVER;
+	t->want_send = true;
 }
 
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid)

@@ -304,6 +304,7 @@ void reach_step(struct reach *r)
 
 	while (meet_client_event(&r->meet, &ev))
 		reach_meet_event(r, &ev);
+	reach_measure_step(r);
 	reach_told_scan(r);
 	do {
 		was = r->state;

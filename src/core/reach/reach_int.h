@@ -58,6 +58,8 @@ bool reach_measure_is_known(const struct reach *r);
 int reach_measure_input(struct reach *r, const struct adit_dgram *d);
 bool reach_measure_icmp(struct reach *r, const struct adit_icmp *icmp);
 void reach_measure_sock_failed(struct reach *r, uint16_t slot);
+/* What follows from the answers so far. */
+void reach_measure_step(struct reach *r);
 void reach_measure_tick(struct reach *r);
 adit_time reach_measure_deadline(const struct reach *r);
 int reach_measure_output(struct reach *r, struct adit_out *ret_out);

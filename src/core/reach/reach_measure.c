@@ -278,8 +278,8 @@ static void judge_home(struct reach *r, unsigned family)
 /* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
 static void judge_samples(struct reach *r, struct reach_view *v)
 {
-	struct nat_sample all[REACH_SAMPLES];
-	struct nat_sample sure[REACH_SAMPLES];
+	struct nat_sample all[REACH_SAMPLES] = {0};
+	struct nat_sample sure[REACH_SAMPLES] = {0};
 	struct nat_ports ports;
 	size_t n_all = 0;
 	size_t n_sure = 0;
@@ -534,6 +534,25 @@ static void tick_ttl(struct reach *r, unsigned family)
 	}
 }
 
+/* What follows from the answers so far. */
+static void step_view(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
+		judge_home(r, family);
+	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
+	    (v->n_ended >= v->n_sent || r->now >= v->burst_until))
+		judge_samples(r, v);
+}
+
+void reach_measure_step(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->measure.view[f].phase != REACH_PHASE_REST && r->home[f] != REACH_NO_SOCK)
+			step_view(r, f);
+}
+
 static void tick_view(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
@@ -541,14 +560,8 @@ static void tick_view(struct reach *r, unsigned family)
 	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
 		return;
 	tick_ttl(r, family);
-	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
-		judge_home(r, family);
-	if (v->phase != REACH_PHASE_BURST)
-		return;
-	while (r->now >= v->burst_at)
+	while (v->phase == REACH_PHASE_BURST && r->now >= v->burst_at)
 		sample_send(r, family);
-	if (v->burst_at == ADIT_NEVER && (v->n_ended >= v->n_sent || r->now >= v->burst_until))
-		judge_samples(r, v);
 }
 
 void reach_measure_tick(struct reach *r)
