@@ -50,10 +50,12 @@ void ice_txn_sent(struct ice_txn *t, adit_time now)
 
 void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t)
 {
-	if (t->want_send || t->sends >= ICE_RC || a->now < adit_time_add(t->last_at, ICE_HURRY))
+	adit_time at = adit_time_add(t->last_at, ICE_HURRY);
+
+	if (t->want_send || t->sends >= ICE_RC)
 		return;
-	t->retry_at = ADIT_NEVER;
-	t->want_send = true;
+	at = at > a->now ? at : a->now;
+	t->retry_at = adit_time_min(t->retry_at, at);
 }
 
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid)

@@ -24,6 +24,8 @@ void reach_set_state(struct reach *r, enum reach_state state, adit_time until);
 void reach_push(struct reach *r, const struct reach_event *ev);
 /* All that follows from what has just happened. */
 void reach_step(struct reach *r);
+/* Takes new flows from the budget. False: it has none left. */
+bool reach_flow_take(struct reach *r, unsigned n);
 /* The low TTL toward a family; 0: the system's. */
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family);
 bool reach_ttl_is_known(const struct reach *r, uint8_t family);

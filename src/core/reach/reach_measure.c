@@ -272,6 +272,13 @@ static void judge_home(struct reach *r, unsigned family)
 		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
 		return;
 	}
+	/* Learnt here in an earlier run: no burst is needed to know it again. */
+	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
+		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
+		v->ports_at = r->now;
+		known(r, v, NAT_KIND_RANDOM);
+		return;
+	}
 	burst_start(r, v, REACH_SAMPLES);
 }
 
@@ -480,11 +487,9 @@ static void sample_send(struct reach *r, unsigned family)
 	v->sample_sock[i] = slot;
 	v->burst_at = i + 1 < v->n_wanted ? adit_time_add(r->now, REACH_SAMPLE_PACE) : ADIT_NEVER;
 	v->burst_until = adit_time_add(r->now, REACH_SAMPLE_MAX);
-	if (slot == REACH_NO_SOCK || dest == REACH_DESTS_MAX ||
+	if (slot == REACH_NO_SOCK || dest == REACH_DESTS_MAX || !reach_flow_take(r, 1) ||
 	    !reach_measure_ask(r, REACH_TAG_SAMPLE, family, i, slot, &r->measure.dest[dest].addr))
 		v->n_ended++;
-	else
-		r->stats.flows_opened++;
 }
 
 /* Enough words, or no time for more? */
