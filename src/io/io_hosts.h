@@ -19,7 +19,4 @@ ADIT_MUST_CHECK int io_hosts_new(uv_loop_t *loop, io_hosts_changed *changed, voi
 /* NULL is fine. */
 void io_hosts_close(struct io_hosts *h);
 
-/* What an interface is, by its name and its driver's ("" where that is not known). */
-enum ice_iface io_hosts_kind(const char *name, const char *driver);
-
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "io/io_hosts.h"
+#include "io/io_ifaces.h"
 
 static void interfaces_are_told_apart_by_name_and_driver(void **state)
 {
@@ -34,7 +35,7 @@ static void interfaces_are_told_apart_by_name_and_driver(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (io_hosts_kind(rows[i].name, rows[i].driver) != rows[i].kind)
+		if (io_iface_kind(rows[i].name, rows[i].driver) != rows[i].kind)
 			fail_msg("%s (%s)", rows[i].name, rows[i].driver);
 }
 

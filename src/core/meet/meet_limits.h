@@ -32,12 +32,14 @@
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100
-#define MEET_NETS           16384 /* buckets of each of these limits, stun_limit.h */
-#define MEET_LOCALS_MAX     64 /* addresses of the mediator's own that peers may have registered at */
-#define MEET_SLOTS_MIN      1024 /* of the table of peers, to begin with */
-#define MEET_SWEEP          256 /* slots looked at in one tick */
-#define MEET_SWEEP_EACH     ADIT_MS(10)
-#define MEET_DURATIONS      12 /* classes of how long meeting took: below 2^n * 16 ms */
+#define MEET_VERIFIED       16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
+				   */
+#define MEET_NETS       16384 /* buckets of each of these limits, stun_limit.h */
+#define MEET_LOCALS_MAX 64 /* addresses of the mediator's own that peers may have registered at */
+#define MEET_SLOTS_MIN  1024 /* of the table of peers, to begin with */
+#define MEET_SWEEP      256 /* slots looked at in one tick */
+#define MEET_SWEEP_EACH ADIT_MS(10)
+#define MEET_DURATIONS  12 /* classes of how long meeting took: below 2^n * 16 ms */
 
 /* ---- a peer ---- */
 #define MEET_MEDIATORS_MAX 4 /* of one ticket */

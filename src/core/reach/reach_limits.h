@@ -6,13 +6,16 @@
 
 #define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (DESIGN 5.2) */
 #define REACH_SALVOS_MAX    4u /* of one plan */
-#define REACH_SOCKS_MAX     256u /* of one birthday search; with 1024 probes 98 % (DESIGN 5.2) */
-#define REACH_PROBES_MAX    1024u /* of one birthday search */
+#define REACH_SOCKS_MAX     248u /* of one birthday search; homes and questions beside it make 256 (DESIGN 5.2) */
+#define REACH_PROBES_MAX    1024u /* of one birthday search: 98 % */
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
-#define REACH_BLOCK_SOCKS   32u /* of a search within a port block */
-#define REACH_BLOCK_PROBES  192u /* with 32 sockets 99.9 % of 1024 ports, 96 % of 2048 */
+#define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
+#define REACH_BLOCK_PROBES  160u /* 99 % */
+#define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: 2048 99.7 %, 4096 91 % */
+#define REACH_BLOCK_USUAL   1024u /* ports */
+#define REACH_BLOCK_SMALL   224u /* ports: at most an eighth of them is taken for sockets */
 
-/* Salvos (reach_plan.c). "simulated": tests/unit/reach_odds_test.c. */
+/* Salvos (reach_plan.c). "simulated": tests/sim/salvo_sim_test.c. */
 #define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
 #define REACH_FLOWS_KEEP   64u /* new flows that a search leaves to the ICE checks beside it, and to others */
 #define REACH_PORT_FIRST   1024u /* where nothing is known of a NAT's range (RFC 4787 4.2.1: it is this one) */

@@ -59,17 +59,42 @@ static void set_range(struct reach_salvo_spec *s, int first, int stride, unsigne
 	s->high = (uint16_t)(high < 1 ? 1 : high > UINT16_MAX ? UINT16_MAX : high);
 }
 
-/* |shots| of the ports that a random or block NAT has shown, or of all. */
+/*
+ * |shots| of the ports that a random or block NAT has shown, or of all. Where it has shown fewer than that, those on
+ * both sides of them too.
+ */
 static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, unsigned shots)
 {
+	int more = p->high - p->low < (int)shots ? ((int)shots - (p->high - p->low)) / 2 : 0;
+	bool is_known = p->samples >= REACH_RANGE_MIN && p->low > 0;
+	int low = is_known ? p->low - more : (int)REACH_PORT_FIRST;
+	int high = is_known ? p->high + more : UINT16_MAX;
+
 	s->target = REACH_TO_RANDOM;
 	s->shots = shots;
-	s->low = REACH_PORT_FIRST;
-	s->high = UINT16_MAX;
-	if (p->samples >= REACH_RANGE_MIN && p->low > 0 && p->high - p->low > (int)shots) {
-		s->low = p->low;
-		s->high = p->high;
-	}
+	s->low = (uint16_t)(low < 1 ? 1 : low);
+	s->high = (uint16_t)(high > UINT16_MAX ? UINT16_MAX : high);
+}
+
+/* How large a search is; both sides come to the same. */
+struct size {
+	unsigned socks;
+	unsigned shots;
+	adit_dur takes;
+};
+
+static struct size size_of(const struct reach_desc *searched)
+{
+	const struct nat_ports *p = &searched->ports;
+	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
+	struct size z = {.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times};
+
+	if (searched->kind == NAT_KIND_RANDOM)
+		z = (struct size){.socks = REACH_SOCKS_MAX, .shots = REACH_PROBES_MAX};
+	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
+		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
+	z.takes = z.shots * NAT_PROBE_PACE + ADIT_MS(200);
+	return z;
 }
 
 /* ---- the table ---- */
@@ -91,14 +116,15 @@ static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_pla
 }
 
 /* BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. */
-static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned socks, adit_dur search)
+static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
 	struct reach_salvo_spec *s = add(p, ask);
+	struct size size = size_of(ask->own);
 
 	s->target = REACH_TO_ONE;
 	s->to = ask->peer_reflexive;
 	s->early = true;
-	s->socks = socks;
+	s->socks = size.socks;
 	/*
 	 * With the low TTL, twice, as a packet may be lost before the own NAT. At full TTL only when the search is
 	 * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and
@@ -106,25 +132,23 @@ static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_pla
 	 */
 	s->low_passes = 2;
 	s->passes = 4;
-	s->again = search / 3 > ADIT_MS(300) ? search / 3 : ADIT_MS(300);
-	s->delay = search;
+	s->again = size.takes / 3;
+	s->delay = size.takes;
 	s->pace = REACH_OPEN_PACE;
-	p->lasts = search + REACH_LASTS;
+	p->is_last = true;
+	p->lasts = size.takes + s->again + REACH_LASTS;
 }
 
 /* STEADY toward a peer that chooses at random. */
-static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned shots, adit_dur search)
+static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
 	struct reach_salvo_spec *s = add(p, ask);
+	struct size size = size_of(ask->peer);
 
-	set_random(s, &ask->peer->ports, shots);
+	set_random(s, &ask->peer->ports, size.shots);
 	s->pace = NAT_PROBE_PACE;
-	p->lasts = search + REACH_LASTS;
-}
-
-static adit_dur search_time(unsigned shots)
-{
-	return shots * NAT_PROBE_PACE + ADIT_MS(200);
+	p->is_last = true;
+	p->lasts = size.takes + size.takes / 3 + REACH_LASTS;
 }
 
 /* STEADY toward a SEQUENTIAL peer: certain where its window is known, foretold where it comes without one. */
@@ -238,11 +262,9 @@ static void plan_toward_steady(const struct reach_plan_ask *ask, enum nat_kind o
 			ask->role == MEET_CONNECT && !adit_addr_eq(&ask->own->window_to, &ask->peer_reflexive);
 		break;
 	case NAT_KIND_BLOCK:
-		plan_open_sockets(ask, p, REACH_BLOCK_SOCKS, search_time(REACH_BLOCK_PROBES));
-		break;
 	case NAT_KIND_RANDOM:
-		p->is_search = true;
-		plan_open_sockets(ask, p, REACH_SOCKS_MAX, search_time(REACH_PROBES_MAX));
+		p->is_search = own == NAT_KIND_RANDOM;
+		plan_open_sockets(ask, p);
 		break;
 	default:
 		break;
@@ -256,11 +278,9 @@ static void plan_from_steady(const struct reach_plan_ask *ask, enum nat_kind pee
 		plan_fire_at_window(ask, p);
 		break;
 	case NAT_KIND_BLOCK:
-		plan_search(ask, p, REACH_BLOCK_PROBES, search_time(REACH_BLOCK_PROBES));
-		break;
 	case NAT_KIND_RANDOM:
-		p->is_search = true;
-		plan_search(ask, p, REACH_PROBES_MAX, search_time(REACH_PROBES_MAX));
+		p->is_search = peer == NAT_KIND_RANDOM;
+		plan_search(ask, p);
 		break;
 	default:
 		break;

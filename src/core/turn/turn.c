@@ -245,10 +245,13 @@ static void allocate(struct turn *t)
 	}
 	stun_build_u8_pad(&b, STUN_ATTR_REQUESTED_TRANSPORT, TURN_PROTO_UDP);
 	stun_build_u32(&b, STUN_ATTR_LIFETIME, TURN_LIFETIME);
-	if (t->families == TURN_V6)
+	if (t->families == TURN_V6) {
 		stun_build_u8_pad(&b, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, TURN_FAMILY_V6);
-	else if (t->families & TURN_V6)
+	} else if (t->families & TURN_V6) {
+		/* Each server ignores the one that it does not know. */
 		stun_build_u8_pad(&b, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, TURN_FAMILY_V6);
+		stun_build_u8_pad(&b, STUN_ATTR_OLD_ADDITIONAL_FAMILY, TURN_FAMILY_V6);
+	}
 	if (turn_request_send(t, tx, &b) < 0)
 		fail(t, TURN_WHY_TOO_LONG, 0);
 }
