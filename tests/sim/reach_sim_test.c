@@ -4,8 +4,8 @@
  *
  * A normal run tries few seeds and fails well below what is promised. ADIT_SIM_SEEDS=1000 tries that many seeds a cell
  * and prints the table, with the promises themselves; ADIT_SIM_ONLY picks the cells whose name contains it,
- * ADIT_SIM_JOBS shares them among so many processes. ADIT_SIM_CELL='...' with ADIT_SIM_SEED=n replays one run and
- * prints its packets; see sim_trace.h for pictures of it.
+ * ADIT_SIM_JOBS shares them among so many processes, ADIT_SIM_SHOW says how many failures of each are printed.
+ * ADIT_SIM_CELL='...' with ADIT_SIM_SEED=n replays one run and prints its packets; see sim_trace.h for pictures of it.
  */
 #include "../unit/test.h"
 
@@ -291,6 +291,13 @@ static bool is_kept(const struct promise *p, const struct sim_meet_result *r)
 	       (p->socks == 0 || most(r->socks) <= p->socks);
 }
 
+static unsigned shown_wanted(void)
+{
+	const char *text = getenv("ADIT_SIM_SHOW");
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : 3;
+}
+
 static void add(struct figures *f, const struct cell *c, uint64_t seed, FILE *out)
 {
 	struct sim_meet_cell m = cell_of(c, seed);
@@ -313,7 +320,7 @@ static void add(struct figures *f, const struct cell *c, uint64_t seed, FILE *ou
 	f->probes = packets > f->probes ? packets : f->probes;
 	f->aimed = r.aimed[guesser] > f->aimed ? r.aimed[guesser] : f->aimed;
 	kept &= p->aimed == 0 || r.aimed[guesser] <= p->aimed;
-	if (!kept && f->shown++ < 3)
+	if (!kept && f->shown++ < shown_wanted())
 		print_replay(out, &m, seed, &r);
 }
 
@@ -477,7 +484,7 @@ static bool is_picked(const struct cell *c)
 
 struct shared {
 	unsigned next;
-	char text[CELLS][2048]; /* what is printed of each cell, in order */
+	char text[CELLS][1u << 16]; /* what is printed of each cell, in order */
 	bool kept[CELLS];
 };
 
