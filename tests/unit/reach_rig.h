@@ -496,6 +496,8 @@ static inline bool rig_step(struct rig *r, adit_time end)
 		rig_deliver(r, &d);
 	}
 	for (unsigned k = 0; k < r->n_peers; k++) {
+		if (reach_deadline(r->peers[k].reach) > r->now)
+			continue; /* no tick that was not asked for: what it would hide is found */
 		reach_tick(r->peers[k].reach, r->now);
 		rig_drain(r, &r->peers[k]);
 	}

@@ -82,8 +82,9 @@ static void pair(struct rig *r, enum rig_nat serve, enum rig_nat connect, enum r
 	struct rig_peer *a = connecting(r, connect, ADIT_MS(15));
 
 	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, within));
-	assert_int_equal(a->last[REACH_EVENT_VALID].how, how);
 	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	/* The home of a NAT that changes ports sees the peer where it was told to be. */
+	assert_true(a->last[REACH_EVENT_VALID].how == how || b->last[REACH_EVENT_VALID].how == how);
 	assert_int_equal(a->bad_sends + b->bad_sends, 0);
 }
 

@@ -50,6 +50,8 @@ int meet_client_add(struct meet_client *c, const char *name, const struct adit_a
 	e->addr = *addr;
 	e->backoff = MEET_BACKOFF;
 	e->wake_at = e->retry_at = e->cookie_at = ADIT_NEVER;
+	if (c->is_serving || c->has_offer)
+		e->wake_at = c->now;
 	return (int)c->n++;
 }
 
@@ -130,6 +132,7 @@ static void give_up(struct meet_client *c, struct meet_entry *e, unsigned code)
 void meet_client_serve(struct meet_client *c, adit_time now)
 {
 	c->now = now;
+	c->is_serving = true;
 	for (size_t i = 0; i < c->n; i++)
 		begin(c, &c->entries[i], MEET_STATE_ASKING);
 }
@@ -236,7 +239,7 @@ int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_of
 
 void meet_client_stop(struct meet_client *c)
 {
-	c->has_offer = false;
+	c->is_serving = c->has_offer = false;
 	for (size_t i = 0; i < c->n; i++) {
 		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
 		c->entries[i].want_report = false;

@@ -131,6 +131,7 @@ struct meet_client {
 	struct meet_entry entries[MEET_MEDIATORS_MAX];
 	struct meet_ask asks[MEET_ASKS];
 	uint64_t serial;
+	bool is_serving;
 	bool has_offer; /* connect: there is something to ask for */
 	unsigned first; /* connect: who is asked first; the last one that helped */
 	struct {
@@ -150,7 +151,8 @@ void meet_client_init(struct meet_client *c, adit_time now, const struct meet_cl
 /* Wipes it. */
 void meet_client_done(struct meet_client *c);
 
-/* |name| as the ticket has it: the id depends on it. Returns its number, or EFULL. Before the start. */
+/* |name| as the ticket has it: the id depends on it. Returns its number, or EFULL. Any time: it joins in what is under
+ * way. */
 ADIT_MUST_CHECK int meet_client_add(struct meet_client *c, const char *name, const struct adit_addr *addr);
 void meet_client_set_utc(struct meet_client *c, adit_time now, adit_utc utc);
 

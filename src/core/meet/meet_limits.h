@@ -32,8 +32,9 @@
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100
-#define MEET_VERIFIED       16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
-				   */
+#define MEET_VERIFIED                                                                                  \
+	16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
+	       */
 #define MEET_NETS       16384 /* buckets of each of these limits, stun_limit.h */
 #define MEET_LOCALS_MAX 64 /* addresses of the mediator's own that peers may have registered at */
 #define MEET_SLOTS_MIN  1024 /* of the table of peers, to begin with */

@@ -300,12 +300,16 @@ bool reach_has_sock(const struct reach *r, uint32_t sock)
 void reach_step(struct reach *r)
 {
 	struct meet_event ev;
+	enum reach_state was;
 
 	while (meet_client_event(&r->meet, &ev))
 		reach_meet_event(r, &ev);
 	reach_told_scan(r);
-	reach_meet_tick(r);
-	reach_round_tick(r);
+	do {
+		was = r->state;
+		reach_meet_tick(r);
+		reach_round_tick(r);
+	} while (r->state != was);
 }
 
 int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
@@ -389,6 +393,9 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 {
 	set_now(r, now);
 	*ret_out = (struct adit_out){0};
+	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
+	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))
+		return 1;
 	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;
 	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))

@@ -112,6 +112,7 @@ static void meeting_tell(struct reach *r)
 {
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_MEETING,
+			      .mediator = r->mediator,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
 			      .peer_kind = r->peer.kind,
