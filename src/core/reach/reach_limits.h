@@ -56,7 +56,8 @@
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u
 #define REACH_PORT_COUNT 16384u
-#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this */
+#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
+#define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
 
 /* Measuring (reach_measure.h). */
 #define REACH_DESTS_MAX     16u /* servers with their other addresses */

@@ -149,7 +149,8 @@ int reach_window_output(struct reach *r, struct adit_out *ret_out)
 	slot = opens ? w->sock[w->sent - 1] : w->sock[w->next];
 	if (opens) {
 		burst_next(r);
-		r->stats.flows_opened++;
+		if (!reach_flow_take(r, 1))
+			return 0;
 	} else {
 		w->fired++;
 		w->next = (w->next + 1) % REACH_WINDOW_SOCKS;
