@@ -51,6 +51,7 @@ struct cell {
 	enum mediators mediators;
 	unsigned loss; /* per mille */
 	long rtt_ms; /* 0: drawn */
+	bool neighbours; /* no hop between the two, nor to the mediators */
 	bool ordered; /* |nats| are serve's and connect's */
 	struct promise promise;
 };
@@ -110,6 +111,33 @@ static const struct cell cells[] = {
 	{"carrier (full cone) x home", {"cgn", "home"}, .promise = OPEN_PROMISE},
 	{"home that clashes x the same", {"home-clash", "home-clash"}, .promise = OPEN_PROMISE},
 	{"cheap home x Linux accept", {"home-cheap", "linux-accept"}, .promise = OPEN_PROMISE},
+
+	{"Linux drop x drop, neighbours", {"linux", "linux"}, .neighbours = true, .rtt_ms = 1, .promise = OPEN_PROMISE},
+	{"Linux drop x accept, neighbours",
+	 {"linux", "linux-accept"},
+	 .neighbours = true,
+	 .rtt_ms = 1,
+	 .promise = OPEN_PROMISE},
+	{"Linux reject x accept, neighbours",
+	 {"linux-reject", "linux-accept"},
+	 .neighbours = true,
+	 .rtt_ms = 1,
+	 .promise = OPEN_PROMISE},
+	{"Linux accept x accept, neighbours, 1 ms",
+	 {"linux-accept", "linux-accept"},
+	 .neighbours = true,
+	 .rtt_ms = 1,
+	 .promise = OPEN_PROMISE},
+	{"Linux accept x accept, neighbours, 4 ms",
+	 {"linux-accept", "linux-accept"},
+	 .neighbours = true,
+	 .rtt_ms = 4,
+	 .promise = OPEN_PROMISE},
+	{"Linux accept x accept, neighbours, 20 ms",
+	 {"linux-accept", "linux-accept"},
+	 .neighbours = true,
+	 .rtt_ms = 20,
+	 .promise = OPEN_PROMISE},
 
 	/* Show 2: random, and random in a block, against port-restricted. */
 	{"random x Linux drop", {RANDOM, "linux"}, .promise = RANDOM_PROMISE},
@@ -209,7 +237,7 @@ static struct sim_meet_cell cell_of(const struct cell *c, uint64_t seed)
 		.med = c->mediators == TWO ? 2 : 1,
 		.addrs = 1,
 		.stun = c->mediators == ONE_AND_STUN,
-		.hops = 6 + (unsigned)adit_rng_below(&rng, 13),
+		.hops = c->neighbours ? 0 : 6 + (unsigned)adit_rng_below(&rng, 13),
 		.rtt_ms = 20 + (long)adit_rng_below(&rng, 181),
 		.skew_us = adit_rng_below(&rng, 2) ? skew_us : -skew_us,
 		.late_us = 100,
