@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <adit/adit.h>
