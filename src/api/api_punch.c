@@ -21,6 +21,7 @@ struct adit_punch {
 	struct adit_punch_config cfg;
 	struct adit_log log;
 	struct io_wait *wait;
+	struct punch_replay replay;
 	struct punch punch;
 	struct punch_agree agree;
 	bool is_asking; /* the agreement was, when last looked at */
@@ -71,6 +72,7 @@ static void init_machines(struct adit_punch *p, const uint8_t k[TRUST_K_LEN])
 		.instance = adit_rng_u64(&rng),
 		.pinned_port = p->cfg.port,
 		.low_ttl = true,
+		.replay = &p->replay,
 	};
 	struct punch_agree_config ac = {
 		.role = pc.role,
@@ -82,6 +84,7 @@ static void init_machines(struct adit_punch *p, const uint8_t k[TRUST_K_LEN])
 
 	memcpy(pc.k, k, sizeof(pc.k));
 	memcpy(ac.k, k, sizeof(ac.k));
+	punch_replay_init(&p->replay);
 	punch_init(&p->punch, &pc, io_clock_now());
 	punch_agree_init(&p->agree, &ac, io_clock_now());
 	adit_bytes_wipe(&pc, sizeof(pc));
