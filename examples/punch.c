@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 			cfg.secret = argv[++k];
 			cfg.secret_len = strlen(cfg.secret);
 		} else if (strcmp(argv[k], "--port") == 0 && k + 1 < argc) {
-			cfg.port = (uint16_t)strtoul(argv[++k], NULL, 10);
+			cfg.port = (unsigned)strtoul(argv[++k], NULL, 10);
 		} else if (n < PEERS_MAX) {
 			check(adit_address_parse(argv[k], &peers[n++]), argv[k]);
 		}

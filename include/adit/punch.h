@@ -23,11 +23,11 @@ struct adit_punch;
 struct adit_punch_config {
 	size_t size; /* sizeof(struct adit_punch_config) */
 	struct adit_log_config log;
-	bool serve;
 	const char *ticket; /* with a secret, the same on both sides; or */
 	const void *secret; /* 16 bytes or more that nobody else has: random, not a pass phrase */
 	size_t secret_len;
-	uint16_t port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
+	bool serve;
+	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
 };
 
 /* What the configuration points to is copied. ADIT_EINVAL and the codes of adit_ticket_check(); ADIT_ENOMEM, ADIT_ESYS.

@@ -108,6 +108,8 @@ static int open_all(struct adit_endpoint *ep)
 	return err;
 }
 
+API_NO_TAIL(struct adit_endpoint_config, linger_s);
+
 int adit_endpoint_new(const struct adit_endpoint_config *cfg, struct adit_endpoint **ret_endpoint)
 {
 	struct adit_endpoint *ep = calloc(1, sizeof(*ep));

@@ -69,7 +69,7 @@ static void init_machines(struct adit_punch *p, const uint8_t k[TRUST_K_LEN])
 		.log = p->log.write ? &p->log : NULL,
 		.rng = rng,
 		.instance = adit_rng_u64(&rng),
-		.pinned_port = p->cfg.port,
+		.pinned_port = (uint16_t)p->cfg.port,
 		.low_ttl = true,
 	};
 	struct punch_agree_config ac = {
@@ -88,6 +88,8 @@ static void init_machines(struct adit_punch *p, const uint8_t k[TRUST_K_LEN])
 	adit_bytes_wipe(&ac, sizeof(ac));
 }
 
+API_NO_TAIL(struct adit_punch_config, port);
+
 int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_punch)
 {
 	struct adit_punch *p = calloc(1, sizeof(*p));
@@ -99,7 +101,7 @@ int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_
 	err = api_config_copy(&p->cfg, sizeof(p->cfg), CONFIG_MIN, cfg);
 	api_log_init(&p->log, &p->cfg.log);
 	if (err == 0)
-		err = read_secret(&p->cfg, k);
+		err = p->cfg.port > UINT16_MAX ? ADIT_EINVAL : read_secret(&p->cfg, k);
 	if (err == 0)
 		err = io_wait_new(false, p->log.write ? &p->log : NULL, &p->wait);
 	if (err < 0) {
