@@ -167,12 +167,12 @@ int adit_ice_add_address(struct adit_ice *i, const struct sockaddr *addr, sockle
 
 int adit_ice_add_interfaces(struct adit_ice *i)
 {
-	struct io_iface ifaces[ICE_BASES_MAX];
+	struct reach_host ifaces[ICE_BASES_MAX];
 	int n = io_ifaces_get(ifaces, ICE_BASES_MAX);
 	int added = 0;
 
 	for (int k = 0; k < n; k++) {
-		int err = add_host(i, &ifaces[k].addr, ifaces[k].kind);
+		int err = add_host(i, &ifaces[k].addr, ifaces[k].iface);
 
 		if (err == ADIT_ENOMEM)
 			return err;

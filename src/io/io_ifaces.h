@@ -5,20 +5,15 @@
 #include <stddef.h>
 
 #include "base/addr.h"
-#include "core/ice/ice_agent.h"
-
-struct io_iface {
-	struct adit_addr addr; /* port 0 */
-	enum ice_iface kind;
-};
+#include "core/reach/reach.h"
 
 /*
- * Those of interfaces that are up, in the system's order, without loopback and link-local ones; |cap| at most. Returns
- * their number, or ESYS with errno.
+ * Those of interfaces that are up and running, without loopback and link-local ones; |cap| at most. Ordinary interfaces
+ * come first, docker's and libvirt's last, otherwise in the system's order. Returns their number, or ESYS with errno.
  */
-ADIT_MUST_CHECK int io_ifaces_get(struct io_iface *ret_ifaces, size_t cap);
+ADIT_MUST_CHECK int io_ifaces_get(struct reach_host *ret_hosts, size_t cap);
 
-/* By its name, as the programs that make interfaces call theirs. */
-enum ice_iface io_iface_kind(const char *name);
+/* What an interface is, by its name and its driver's ("" where that is not known). */
+enum ice_iface io_iface_kind(const char *name, const char *driver);
 
 #endif

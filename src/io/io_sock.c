@@ -227,7 +227,13 @@ int io_sock_send(struct io_sock *s, const struct adit_out *out)
 			return 0;
 		if (!batch || (errno != EIO && errno != EINVAL))
 			return 1;
-		s->gso = false; /* a device that cannot: RFC-less Linux lore, udp_send_skb() answers EIO or EINVAL */
+		/*
+		 * A device that cannot: RFC-less Linux lore, udp_send_skb() answers EIO or EINVAL; the latter also when
+		 * the interface's MTU has shrunk below a segment. Then a single one is refused too.
+		 */
+		if (send_piece(s, out, out->data, out->seg_size, 0) < 0 && errno == EMSGSIZE)
+			return 1;
+		s->gso = false;
 	}
 	return send_pieces(s, out);
 }

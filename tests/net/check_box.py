@@ -1,15 +1,11 @@
 """adit-lab itself: routers of the zoo in front of real programs, and networks in a bottle."""
 
-import glob
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
-import daemons
 from check import ROOT, Skip, check
 from lab import find_program, wait_until
 
@@ -35,37 +31,6 @@ def bottle(*args, text=None, timeout=120, check_code=0, env=None):
 def read(name):
     with open(os.path.join(TOPOLOGIES, name)) as f:
         return f.read()
-
-
-def species():
-    out = subprocess.run([box(), "list", "--json"], stdout=subprocess.PIPE, check=True, text=True).stdout
-    return {s["name"]: s for s in json.loads(out)}
-
-
-def settings(text):
-    return dict(pair.split("=") for pair in text.split(",") if pair)
-
-
-def in_parallel(work, items, jobs):
-    """Calls work(item) for all; what they raise, as text."""
-    todo, wrong, lock = list(items), [], threading.Lock()
-
-    def loop():
-        while True:
-            with lock:
-                if not todo:
-                    return
-                item = todo.pop(0)
-            try:
-                work(item)
-            except (AssertionError, subprocess.TimeoutExpired, OSError) as e:  # all are told, not only the first
-                wrong.append(f"{item}: {e}")
-    threads = [threading.Thread(target=loop) for _ in range(jobs)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return wrong
 
 
 # ---- packets through the box, asked by the kernel's own stack ----
@@ -101,69 +66,6 @@ def nat64(t):
 @check("a narrow link behind the box is found by path MTU discovery", kind="cpu")
 def path_mtu(t):
     _ask("router r nat rfc", "192.168.1.0/24", "203.0.113.66", "192.168.1.1", "link internet mtu 1280")
-
-
-# ---- what others say about our NATs ----
-
-# What STUN sees follows from the settings, but for these: who keeps the port for all destinations (until it is taken)
-# looks endpoint-independent, and Linux does that.
-LOOKS = {"ei": "Endpoint Independent", "ad": "Address Dependent", "apd": "Address and Port Dependent"}
-# A STUN server with two addresses and two ports cannot be asked through these at all.
-UNASKABLE = {"corporate-web": "only port 53 is let out, and the second port of the test is not that",
-             "hotel": "only port 53 is let out", "nat64": "the server's other address is told as IPv4",
-             "nat64-mobile": "the server's other address is told as IPv4"}
-
-
-def _expected(s):
-    have = dict({"mapping": "ei", "filter": "ad", "ports": "keep", "kind": "nat44"}, **settings(s["settings"]))
-    if have["kind"] == "linux":
-        have.update(mapping="ei" if have["ports"] == "keep" else "apd", filter="apd")
-    if have["ports"] == "keep" and have.get("overload") == "remote":
-        have["mapping"] = "ei"
-    # Whether others' flows alone are more than that, from the start; then it is symmetric.
-    if "load" in have and float(have["foreign"]) * float(have["timeout"].rstrip("s")) > float(have["load"]):
-        have["mapping"] = have.get("load-mapping", "apd")
-    return LOOKS[have["mapping"]] + " Mapping", LOOKS[have["filter"]] + " Filtering", have["kind"] == "firewall"
-
-
-def discover(name, coturn, v6):
-    """The words of turnutils_natdiscovery about a NAT: (mapping, filtering)."""
-    env = {"LD_LIBRARY_PATH": ":".join(glob.glob(os.path.join(coturn, "**/lib/*-linux-gnu"), recursive=True))}
-    ips = ("2001:db8:ff::66", "2001:db8:ff::67") if v6 else ("203.0.113.66", "203.0.113.67")
-    server = (f"{coturn}/usr/bin/turnserver -L {ips[0]} -L {ips[1]} -S -n --no-tls --no-dtls --no-tcp --log-file=stdout "
-              "--pidfile /run/pid >/run/log 2>&1")
-    own = "-L 2001:db8:a::10 -l 40000 " if v6 else ""
-    asks = (f"until [ -e /run/listens ]; do sleep 0.05; done; {coturn}/usr/bin/turnutils_natdiscovery {own}-m -f {ips[0]}")
-    waits = "until [ $(ss -Hlun sport = :3478 or sport = :3479 | wc -l) -ge 4 ]; do sleep 0.05; done; touch /run/listens"
-    out, err = bottle("-", "--nat", f"nat={name}", "--", "a", "sh", "-c", asks,
-                      text=read("natdiscovery.lab") + f"run stun: {server}\nrun stun: {waits}\n", timeout=60, env=env)
-    words = [w.strip("! ") for w in out.splitlines() if "NAT with" in w or "No NAT" in w]
-    return words, out + err
-
-
-@check("coturn's NAT discovery names every NAT of the zoo rightly through `adit-lab nat`", limit=400)
-def natdiscovery(t):
-    try:
-        daemons.find("coturn", "usr/bin/turnserver")
-    except Skip as e:
-        t.skip(str(e))
-    coturn = os.path.join(t.peers, "coturn")
-    zoo = species()
-    asked = [n for n in zoo if n not in UNASKABLE]
-
-    def one(name):
-        mapping, filtering, firewall = _expected(zoo[name])
-        # It says "No NAT" before each of its tests, and goes on.
-        no_nat = ["No NAT! (Endpoint Independent Mapping)"] if firewall else []
-        wanted = [*no_nat, f"NAT with {mapping}", *no_nat, f"NAT with {filtering}"]
-        for attempt in (0, 1):  # where ports are random in a small block, two may be one by chance; not twice
-            words, text = discover(name, coturn, firewall)
-            if words == wanted:
-                return
-        raise AssertionError(f"named {words}, it is {wanted}\n{text}")
-    wrong = in_parallel(one, asked, 12)
-    assert not wrong, "\n".join(wrong)
-    t.note(f"{len(asked)} species; not askable: {', '.join(UNASKABLE)}")
 
 
 @check("the demo runs between hosts behind pairs of the zoo's NATs", kind="cpu", limit=240)

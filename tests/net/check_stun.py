@@ -108,6 +108,36 @@ def one_address(t):
     assert a == (FIRST, 3479) and d[:2] == b"\x01\x01", d
 
 
+@check("adit check proves its address: a neighbour who used up all answers from elsewhere is in nobody's way", limit=60)
+def check_proves(t):
+    def view(lab):
+        r = lab.ha.run([find_program("ADIT", "adit"), "check", "--json", "--mediator", FIRST], timeout=40)
+        return json.loads(r.stdout)["ipv4"]
+
+    def use_up(lab):
+        with lab.ra.socket(kind=socket.SOCK_DGRAM) as s:  # of the same public address as ha
+            for _ in range(40):
+                s.sendto(struct.pack(">HHI12sHHI", 1, 8, 0x2112a442, os.urandom(12), 3, 4, 2), (FIRST, 3478))
+    lab, mediator = _lab(t)
+    lab.ra.run(["nft", "add", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "1024-65535", "dnat", "to",
+                "192.168.1.2"])
+    lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "accept"])
+    use_up(lab)
+    mediator.signal(signal.SIGUSR1)
+    mediator.expect('"binding":', where="out")
+    v = view(lab)
+    assert v["kind"] == "open" and v["filtering"] == "endpoint-independent", v
+    mediator.signal(signal.SIGTERM)
+    assert mediator.wait() == 0
+    before, after = (json.loads(line)["limited"] for line in mediator.out().splitlines())
+    assert 20 <= before == after, (before, after)  # nothing that the check asked for was held back
+    lab.close()
+    lab, _ = _lab(t, "fully-random", second=False)
+    use_up(lab)
+    v = view(lab)  # one address: its second port tells what depends on ports
+    assert v["kind"] == "random" and v["mapping"] == v["filtering"] == "address-and-port-dependent", v
+
+
 @check("without --listen: answers come from the address that was asked, whichever it is")
 def all_addresses(t):
     lab = t.lab(stranger=True, ipv6=True)

@@ -1,7 +1,7 @@
 /*
  * STUN servers of all sorts as machines for the lab: good ones with a second address (RFC 5780) and plain ones, dead
  * ones, and such as lie. Written anew for tests, so that a mistake of the project's own server is not asked about by
- * itself.
+ * itself; and that one, too (|mind|), for what the two of them have agreed on.
  */
 #ifndef ADIT_STUN_LAB_H
 #define ADIT_STUN_LAB_H
@@ -11,6 +11,7 @@
 #include "test.h"
 
 #include "core/stun/stun_attr.h"
+#include "core/stun/stun_server.h"
 #include "lab/lab_sim.h"
 
 #define STUN_LAB_PORT   3478
@@ -41,12 +42,14 @@ struct stun_lab_out {
 
 struct stun_lab {
 	enum stun_lab_manner manner;
+	struct lab_host *host; /* its own: its clock counts */
 	struct adit_addr addr[2][2]; /* by family, first and second; no port */
 	struct stun_lab_out queue[STUN_LAB_QUEUE];
 	size_t head;
 	size_t tail;
 	unsigned opened; /* sockets */
 	unsigned answered;
+	struct stun_server *mind; /* the project's own server, borrowed; |manner| is TWIN or PLAIN then */
 };
 
 /* Sockets: 0, 1 IPv4 on the two ports; 2, 3 IPv6. */
@@ -107,6 +110,32 @@ static inline void stun_lab_build(struct stun_lab *s, const struct stun_msg *m, 
 	o->len = (size_t)len;
 }
 
+/* As adit mediator has it: two addresses, or one with two ports. */
+static inline void stun_lab_think(struct stun_lab *s, adit_time now, const struct adit_dgram *d)
+{
+	const struct adit_addr *own = s->addr[adit_addr_is_v4(&d->local) ? 0 : 1];
+	struct stun_lab_out *o = &s->queue[s->tail % STUN_LAB_QUEUE];
+	struct stun_server_place place = {.local = d->local, .other = d->local};
+	uint8_t buf[STUN_SERVER_PADDED_MAX];
+	struct stun_server_answer a;
+
+	if (stun_lab_is_twin(s))
+		place.other = own[adit_addr_eq_ip(&d->local, &own[0])];
+	else if (!adit_addr_eq_ip(&d->local, &own[0]))
+		return;
+	place.other.port = d->local.port == STUN_LAB_PORT ? STUN_LAB_PORT + 1 : STUN_LAB_PORT;
+	if (!stun_server_answer(s->mind, now, &place, &d->remote, d->data, d->len, buf, &a))
+		return;
+	assert_true(s->tail - s->head < STUN_LAB_QUEUE && a.len <= sizeof(o->data));
+	o->from = a.change & STUN_SERVER_CHANGE_IP ? place.other : place.local;
+	o->from.port = a.change & STUN_SERVER_CHANGE_PORT ? place.other.port : place.local.port;
+	o->to = a.remote;
+	o->len = a.len;
+	memcpy(o->data, buf, a.len);
+	s->tail++;
+	s->answered++;
+}
+
 static inline void stun_lab_input(void *self, adit_time now, const struct adit_dgram *d)
 {
 	struct stun_lab *s = self;
@@ -119,7 +148,10 @@ static inline void stun_lab_input(void *self, adit_time now, const struct adit_d
 	struct stun_attr a;
 	struct stun_msg m;
 
-	(void)now;
+	if (s->mind) {
+		stun_lab_think(s, now, d);
+		return;
+	}
 	if (s->manner == STUN_LAB_DEAD || stun_msg_parse(&m, d->data, d->len) < 0 || m.class != STUN_REQUEST)
 		return;
 	if (s->manner == STUN_LAB_DEAF_TWIN && second)
@@ -198,6 +230,7 @@ static inline void stun_lab_init(struct stun_lab *s, struct lab_sim *sim, struct
 	memset(s, 0, sizeof(*s));
 	s->manner = manner;
 	assert_non_null(h);
+	s->host = h;
 	for (uint8_t i = 0; i < 2; i++) {
 		ip[15] = (uint8_t)(nr + 100 * i);
 		s->addr[0][i] = adit_addr_v4(198, 51, 100, ip[15], 0);

@@ -78,6 +78,16 @@ void nat_check_init(struct nat_check *c, adit_time now, const struct nat_check_c
 
 /* --- questions leave, and end --- */
 
+/*
+ * What an adit mediator does more than once a second only for who has proved his address; and what gets him the proof.
+ * The rest goes without it: such a server leaves MAPPED-ADDRESS out of its answers to who shows a cookie, and that is
+ * what tells whether a NAT rewrites payloads.
+ */
+static bool wants_cookie(const struct nat_probe *p)
+{
+	return p->use == NAT_USE_REACH || p->use == NAT_USE_CHANGE || p->use >= NAT_USE_LIFE_OPEN;
+}
+
 static void begin_probe(struct nat_check *c, struct nat_scan *s, adit_time now, struct nat_probe *p)
 {
 	struct stun_ask ask = {.sock = NUMBER(scan_index(c, s), p->sock),
@@ -87,7 +97,9 @@ static void begin_probe(struct nat_check *c, struct nat_scan *s, adit_time now, 
 			       .sends = NAT_CHECK_SENDS,
 			       .last_wait = NAT_CHECK_WAIT,
 			       .ttl = p->ttl,
-			       .any_source = p->use == NAT_USE_CHANGE || p->response_port != 0};
+			       .any_source = p->use == NAT_USE_CHANGE || p->response_port != 0,
+			       .with_cookie = wants_cookie(p)};
+	const struct nat_cookie *cookie = &c->cookie[p->server];
 
 	if (p->use == NAT_USE_TTL) {
 		ask.rto = NAT_TTL_WAIT;
@@ -98,6 +110,8 @@ static void begin_probe(struct nat_check *c, struct nat_scan *s, adit_time now, 
 		ask.sends = NAT_HAIRPIN_SENDS;
 		ask.last_wait = NAT_HAIRPIN_WAIT;
 	}
+	if (cookie->is_known)
+		ask.cookie = cookie->bytes;
 	s->pace_at = adit_time_add(now, NAT_CHECK_PACE);
 	/* Full: this one again then, and nothing overtakes it. */
 	if (stun_client_bind(&c->client, now, &ask, p->use == NAT_USE_CHANGE ? p->change : 0, p->response_port) < 0)
@@ -167,6 +181,10 @@ static void end_probe(struct nat_check *c, adit_time now, const struct stun_resu
 		p->plain = b.plain;
 		if (p->use == NAT_USE_REACH)
 			c->report.server[p->server].other = other_of(&p->to, &b);
+		if (b.has_cookie && wants_cookie(p)) {
+			c->cookie[p->server].is_known = true;
+			memcpy(c->cookie[p->server].bytes, b.cookie, sizeof(b.cookie));
+		}
 	}
 	nat_plan_ended(c, s, now, p);
 	nat_judge(c, s);

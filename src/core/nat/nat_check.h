@@ -7,6 +7,8 @@
  *   probe     one question: from which socket, to where, what for, and what came of it; all of them are kept, and the
  *             judgement is made over the whole list
  *   twin      a server with a second address (RFC 5780 OTHER-ADDRESS)
+ *   half      a server with one address and a second port there: an adit mediator tells, others do not
+ *   cookie    what proves to an adit mediator that we receive at our address (stun_server.h)
  *   wide      a socket that asks every server; narrow: one that asks just one
  *
  * A server is believed as far as others agree: who names an address that cannot be ours, or is alone with its word
@@ -32,7 +34,7 @@ struct nat_check_config {
 
 enum nat_use {
 	NAT_USE_REACH, /* of socket 0: is the server there? */
-	NAT_USE_TWIN, /* of socket 0: to the twin's other addresses; |change| says which of them */
+	NAT_USE_TWIN, /* of socket 0: to the other addresses of twin or half; |change| says which of them */
 	NAT_USE_WIDE,
 	NAT_USE_NARROW,
 	NAT_USE_OPEN, /* the first packet of a filter's socket */
@@ -64,7 +66,7 @@ struct nat_probe {
 	uint8_t server; /* in the report */
 	uint8_t sock; /* of the scan */
 	uint8_t ttl; /* TTL */
-	uint8_t change; /* bits of CHANGE-REQUEST; TWIN: which of both differ */
+	uint8_t change; /* bits of CHANGE-REQUEST; TWIN, WIDE: which of both differ */
 	uint8_t sends;
 	uint8_t life; /* LIFE_*: which point */
 	bool came_back; /* HAIRPIN: it did */
@@ -139,12 +141,18 @@ struct nat_scan {
 	struct nat_lives lives;
 };
 
+struct nat_cookie {
+	bool is_known;
+	uint8_t bytes[STUN_COOKIE_LEN];
+};
+
 struct nat_check {
 	struct nat_check_config cfg;
 	adit_time began_at;
 	struct stun_client client;
 	struct stun_tx slot[NAT_CHECK_SLOTS];
 	struct nat_scan scan[2]; /* IPv4, IPv6 */
+	struct nat_cookie cookie[NAT_SERVERS_MAX];
 	struct nat_report report;
 };
 

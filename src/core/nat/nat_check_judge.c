@@ -300,6 +300,30 @@ static const struct nat_probe *find_probe(const struct nat_scan *s, enum nat_use
 	return NULL;
 }
 
+/* An error says that the server does not know how, and a question that was given up nothing: no filter's words. */
+static bool is_kept_out(const struct nat_probe *p)
+{
+	return p->state == NAT_PROBE_FAILED && p->end == STUN_END_TIMEOUT;
+}
+
+/*
+ * By a server with one address and a second port that is there: the strictest kind of filter, and none other. What lets
+ * the second port in may still look at the address, or at nothing.
+ */
+static enum nat_dep filtering_by_half(const struct nat_report *r, const struct nat_scan *s)
+{
+	for (unsigned i = 0; i < r->n_servers; i++) {
+		const struct nat_probe *near = find_probe(s, NAT_USE_CHANGE, i, STUN_CHANGE_PORT);
+		const struct nat_probe *there = find_probe(s, NAT_USE_TWIN, i, STUN_CHANGE_PORT);
+
+		if (r->server[i].addr.family == s->family && r->server[i].state == NAT_SERVER_GOOD &&
+		    r->server[i].discovery != NAT_NO && near && is_kept_out(near) && there &&
+		    there->state == NAT_PROBE_ANSWERED && adit_addr_eq_ip(&r->server[i].addr, &r->server[i].other))
+			return NAT_DEP_PORT;
+	}
+	return NAT_DEP_UNKNOWN;
+}
+
 /* RFC 5780 4.4, by a twin that is really there. */
 static void judge_filtering(struct nat_view *v, const struct nat_report *r, const struct nat_scan *s)
 {
@@ -316,15 +340,17 @@ static void judge_filtering(struct nat_view *v, const struct nat_report *r, cons
 			continue;
 		if (far && far->state == NAT_PROBE_ANSWERED)
 			v->filtering = NAT_DEP_NONE;
-		else if (!far || !near)
+		else if (!far || !near || !is_kept_out(far))
 			continue;
 		else if (near->state == NAT_PROBE_ANSWERED)
 			v->filtering = NAT_DEP_ADDR;
-		else if (there && there->state == NAT_PROBE_ANSWERED)
+		else if (there && there->state == NAT_PROBE_ANSWERED && is_kept_out(near))
 			v->filtering = NAT_DEP_PORT;
 		else
 			v->filtering = NAT_DEP_SOME;
 	}
+	if (v->filtering == NAT_DEP_UNKNOWN)
+		v->filtering = filtering_by_half(r, s);
 }
 
 static void judge_clash(struct nat_view *v, const struct nat_report *r, const struct nat_scan *s)

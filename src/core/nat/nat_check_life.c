@@ -82,10 +82,10 @@ bool nat_life_start(struct nat_check *c, struct nat_scan *s, adit_time now)
 		return false;
 	s->lives =
 		(struct nat_lives){.knocks = true, .server = (uint8_t)i, .knocker = (uint8_t)sock, .high = ADIT_NEVER};
-	/* A twin knows RESPONSE-PORT more probably than others. */
+	/* A twin knows RESPONSE-PORT more probably than others; who hands out cookies does. */
 	for (; i < c->report.n_servers; i++)
-		if (c->report.server[i].addr.family == s->family && c->report.server[i].discovery == NAT_YES &&
-		    c->report.server[i].state == NAT_SERVER_GOOD) {
+		if (c->report.server[i].addr.family == s->family && c->report.server[i].state == NAT_SERVER_GOOD &&
+		    (c->report.server[i].discovery == NAT_YES || c->cookie[i].is_known)) {
 			s->lives.server = (uint8_t)i;
 			break;
 		}

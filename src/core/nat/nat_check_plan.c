@@ -1,10 +1,21 @@
 /* What is asked, and when. */
 #include "core/nat/nat_check_int.h"
 
-static bool is_twin(const struct nat_server *v)
+/* Another place that the server can be asked at: another address, or another port of the same. */
+static bool has_other(const struct nat_server *v)
 {
 	return v->state == NAT_SERVER_GOOD && v->other.family == v->addr.family && v->other.port != 0 &&
-	       !adit_addr_eq_ip(&v->other, &v->addr);
+	       !adit_addr_eq(&v->other, &v->addr);
+}
+
+static bool is_twin(const struct nat_server *v)
+{
+	return has_other(v) && !adit_addr_eq_ip(&v->other, &v->addr);
+}
+
+static bool is_half(const struct nat_server *v)
+{
+	return has_other(v) && !is_twin(v);
 }
 
 /* The twin's addresses, by the bits of CHANGE-REQUEST that lead there (RFC 5780 7.2). */
@@ -47,6 +58,7 @@ static size_t good_servers(const struct nat_check *c, const struct nat_scan *s, 
 	return n;
 }
 
+/* The twins; where there is none, the halves. */
 static size_t twins(const struct nat_check *c, const uint8_t *good, size_t n, uint8_t ret[NAT_CHECK_TWINS])
 {
 	size_t k = 0;
@@ -54,7 +66,16 @@ static size_t twins(const struct nat_check *c, const uint8_t *good, size_t n, ui
 	for (size_t i = 0; i < n && k < NAT_CHECK_TWINS; i++)
 		if (is_twin(&c->report.server[good[i]]))
 			ret[k++] = good[i];
+	for (size_t i = 0; i < n && k < NAT_CHECK_TWINS; i++)
+		if (is_half(&c->report.server[good[i]]) && (k == 0 || is_half(&c->report.server[ret[0]])))
+			ret[k++] = good[i];
 	return k;
+}
+
+/* Can |v| answer from, or be asked at, what these bits of CHANGE-REQUEST say? */
+static bool can_change(const struct nat_server *v, unsigned change)
+{
+	return is_twin(v) || change == STUN_CHANGE_PORT;
 }
 
 /* RFC 5780 4.3, and do those addresses answer at all? */
@@ -64,9 +85,12 @@ static void ask_twins(struct nat_check *c, struct nat_scan *s, adit_time now, co
 
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < ARRAY_LEN(changes); k++) {
-			struct adit_addr to = twin_addr(&c->report.server[twin[i]], changes[k]);
-			struct nat_probe *p = nat_scan_ask(s, NAT_USE_TWIN, 0, twin[i], &to, now);
+			const struct nat_server *v = &c->report.server[twin[i]];
+			struct adit_addr to = twin_addr(v, changes[k]);
+			struct nat_probe *p = NULL;
 
+			if (can_change(v, changes[k]))
+				p = nat_scan_ask(s, NAT_USE_TWIN, 0, twin[i], &to, now);
 			if (p)
 				p->change = changes[k];
 		}
@@ -74,8 +98,8 @@ static void ask_twins(struct nat_check *c, struct nat_scan *s, adit_time now, co
 }
 
 /*
- * New flows in a row, for the pattern of their ports. The wide sockets first, each asking everybody, twins at their
- * second addresses too; then sockets that ask one each.
+ * New flows in a row, for the pattern of their ports. The wide sockets first, each asking everybody, twins and halves
+ * at their second places too; then sockets that ask one each.
  */
 static void ask_pattern(struct nat_check *c, struct nat_scan *s, adit_time now, const uint8_t *good, size_t n)
 {
@@ -88,11 +112,11 @@ static void ask_pattern(struct nat_check *c, struct nat_scan *s, adit_time now, 
 			struct nat_probe *p;
 
 			nat_scan_ask(s, NAT_USE_WIDE, (unsigned)sock, good[i], &v->addr, now);
-			if (!is_twin(v) || i >= NAT_CHECK_TWINS)
+			if (!has_other(v) || i >= NAT_CHECK_TWINS)
 				continue;
 			p = nat_scan_ask(s, NAT_USE_WIDE, (unsigned)sock, good[i], &to, now);
 			if (p)
-				p->change = STUN_CHANGE_IP | STUN_CHANGE_PORT;
+				p->change = STUN_CHANGE_PORT | (is_twin(v) ? STUN_CHANGE_IP : 0);
 		}
 	}
 	for (unsigned w = 0; w < NAT_CHECK_NARROW; w++) {
@@ -104,18 +128,19 @@ static void ask_pattern(struct nat_check *c, struct nat_scan *s, adit_time now, 
 	}
 }
 
-/* RFC 5780 4.4: for each of the two questions a fresh socket that has never sent to the second address. */
+/* RFC 5780 4.4: for each of the two questions a fresh socket that has never sent to the second place. */
 static void ask_filter(struct nat_check *c, struct nat_scan *s, adit_time now, const uint8_t *twin, size_t n)
 {
 	static const uint8_t changes[] = {STUN_CHANGE_IP | STUN_CHANGE_PORT, STUN_CHANGE_PORT};
 
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < ARRAY_LEN(changes); k++) {
-			int sock = nat_scan_open(s);
+			int sock =
+				can_change(&c->report.server[twin[i]], changes[k]) ? nat_scan_open(s) : ADIT_EIGNORED;
 			struct nat_probe *p;
 
 			if (sock < 0)
-				return;
+				continue;
 			p = nat_scan_ask(s, NAT_USE_OPEN, (unsigned)sock, twin[i], &c->report.server[twin[i]].addr,
 					 now);
 			if (p)

@@ -9,8 +9,7 @@
  *   RTO      the time to the first resend; learnt per server address from answers to requests sent once (Karn)
  *
  * What an answer says is the usage's matter: stun_binding_read() reads a Binding's. Error answers are reported with
- * their code, a 401 or 438 too: no usage of this client has credentials that could be renewed. A redirection (300)
- * counts only if it was authenticated (RFC 8489 10), so it is reported, and followed by nobody.
+ * their code, a 401, 438 or 300 too: what follows from them (other credentials, another server) is the usage's matter.
  */
 #ifndef ADIT_STUN_CLIENT_H
 #define ADIT_STUN_CLIENT_H
@@ -23,6 +22,7 @@
 #include "base/crypto.h"
 #include "base/machine.h"
 #include "base/rng.h"
+#include "core/stun/stun_cookie.h"
 #include "core/stun/stun_limits.h"
 #include "core/stun/stun_msg.h"
 
@@ -32,6 +32,9 @@ struct stun_cred {
 	enum stun_attr_type type; /* MESSAGE_INTEGRITY or MESSAGE_INTEGRITY_SHA256, as the request has it */
 	const uint8_t *key; /* borrowed, as the struct itself, until the transaction has ended */
 	size_t key_len;
+	/* Long-term credentials: a 401 or 438 without integrity is an answer too (RFC 8489 9.2.4: they never have it).
+	 */
+	bool long_term;
 };
 
 /* A transaction as its user wants it. */
@@ -46,6 +49,9 @@ struct stun_ask {
 	uint8_t last_wait; /* Rm; 0: STUN_RM */
 	uint8_t ttl; /* 0: the system's */
 	bool any_source; /* the answer may come from elsewhere and to another socket: CHANGE-REQUEST, RESPONSE-PORT */
+	/* Binding: with an ADIT_COOKIE attribute (stun_server.h), which servers of others do not look at; in it ... */
+	bool with_cookie;
+	const uint8_t *cookie; /* ... these STUN_COOKIE_LEN bytes (read at once), as they came back; NULL: none yet */
 };
 
 /*
@@ -173,6 +179,8 @@ struct stun_binding {
 	struct adit_addr plain; /* MAPPED-ADDRESS beside it: differs where a NAT rewrites payloads (RFC 8489 14.2) */
 	struct adit_addr other; /* OTHER-ADDRESS, or RFC 3489's CHANGED-ADDRESS: the server has a second address */
 	struct adit_addr origin; /* RESPONSE-ORIGIN */
+	bool has_cookie;
+	uint8_t cookie[STUN_COOKIE_LEN]; /* ADIT_COOKIE: to be returned */
 };
 
 /* EPROTO: there is no mapped address, or one of them is malformed. */

@@ -31,7 +31,7 @@ def _is_listening(ns, port, udp=False):
 
 def command(name, program):
     """A client: (its path, its environment)."""
-    return _find(name, program)
+    return find(name, program)
 
 
 def start_nginx(lab, ns, port, root):
@@ -166,6 +166,26 @@ def start_turnserver(lab, ns, addresses, port=3478):
         argv += ["-L", address]
     p = Proc(lab, ns, "turnserver", argv, env=env)
     wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "turnserver listens: " + p.out())
+    return p
+
+
+def start_turn(lab, ns, addresses, *options, port=3478, user="ann:secret", realm="adit.test", tls=None, name="turn"):
+    """coturn as a relay with long-term credentials, over UDP and TCP, and over TLS on port + 1871 where |tls| is a
+    (certificate, key)."""
+    program, env = find("coturn", "usr/bin/turnserver")
+    top = lab.path(f"{name}-{len(lab.processes)}")
+    os.makedirs(top)
+    argv = [program, "-n", "--lt-cred-mech", "-u", user, "-r", realm, "--no-dtls", "--no-cli", "-p", port, "-v",
+            "--tls-listening-port", port + 1871, "--pidfile", top + "/pid", "--db", top + "/db", "--log-file", "stdout",
+            "--simple-log", *options]
+    argv += ["--cert", tls[0], "--pkey", tls[1]] if tls else ["--no-tls"]
+    for address in addresses:
+        argv += ["-L", address]
+    p = Proc(lab, ns, name, argv, env=env)
+    # Others in this namespace may have the port on other addresses.
+    where = f"[{addresses[-1]}]:{port}" if ":" in addresses[-1] else f"{addresses[-1]}:{port}"
+    wait_until(lambda: p.is_running() and ns.run(["ss", "-Hlun", "src", where]).stdout.strip(), 10,
+               "turnserver listens: " + p.out())
     return p
 
 
