@@ -48,8 +48,10 @@ def punch_both(t, lab, how, peer_a=PEER_A, peer_b=PEER_B):
     t.note(f"{ends[a].group(1)}, {ends[b].group(1)}")
 
 
-def new_ticket():
-    return subprocess.run([find_example("punch"), "ticket"], check=True, capture_output=True, text=True).stdout.strip()
+def new(kind, *mediators):
+    """A new identity and a ticket of it."""
+    out = subprocess.run([find_example(kind), "new", *mediators], check=True, capture_output=True, text=True).stdout
+    return re.search("^identity=(.*)$", out, re.M).group(1), re.search("^ticket=(.*)$", out, re.M).group(1)
 
 
 PUNCHES = {
@@ -60,7 +62,7 @@ PUNCHES = {
 }
 for _name, (_what, _lab) in PUNCHES.items():
     def _run(t, topology=_lab):
-        punch_both(t, t.lab(**topology), ("--ticket", new_ticket()))
+        punch_both(t, t.lab(**topology), ("--ticket", new("punch")[1]))
     check(f"punch only: both sides get the connected socket through {_what}", name=f"lib_punch_{_name}", limit=90)(_run)
 
 
@@ -78,8 +80,8 @@ def lib_punch_public(t):
 @check("punch only: another secret is not heard", limit=60)
 def lib_punch_stranger(t):
     lab = t.lab(hops=2)
-    b = punch(lab, "hb", "serve", "--ticket", new_ticket(), PEER_A)
-    a = punch(lab, "ha", "connect", "--ticket", new_ticket(), PEER_B)
+    b = punch(lab, "hb", "serve", "--ticket", new("punch")[1], PEER_A)
+    a = punch(lab, "ha", "connect", "--ticket", new("punch")[1], PEER_B)
     try:
         a.expect("^open", 6, "out")
         raise Unexpected("strangers met")
@@ -93,11 +95,6 @@ def lib_punch_stranger(t):
 
 def endpoint(lab, host, *words, **kw):
     return Proc(lab, lab.spaces[host], f"endpoint-{words[0]}", [find_example("endpoint"), *words], **kw)
-
-
-def new_endpoint():
-    out = subprocess.run([find_example("endpoint"), "new"], check=True, capture_output=True, text=True).stdout
-    return re.search("^identity=(.*)$", out, re.M).group(1), re.search("^ticket=(.*)$", out, re.M).group(1)
 
 
 def exactly(sock, size):
@@ -149,7 +146,7 @@ def lib_endpoint_refused(t):
 @check("adit connect reaches the endpoint example: TCP with half-close, and UDP")
 def lib_endpoint_connect(t):
     lab = t.lab(hops=2, delay=10)
-    identity, ticket = new_endpoint()
+    identity, ticket = new("endpoint")
     endpoint(lab, "hb", "serve", identity, ticket, PEER_A)
     c = proc.Side(lab, "ha").connect(ticket, "7100:echo", "7101:ping", peer=PEER_B)
     c.expect("echo", 30)
@@ -173,7 +170,7 @@ def lib_endpoint_connect(t):
 @check("two endpoint examples: the stream goes on where it was after both NATs have forgotten everything", limit=120)
 def lib_endpoint_outage(t):
     lab = t.lab(hops=2, delay=10)
-    identity, ticket = new_endpoint()
+    identity, ticket = new("endpoint")
     b = endpoint(lab, "hb", "serve", identity, ticket, PEER_A)
     a = endpoint(lab, "ha", "connect", ticket, "echo", PEER_B, stdin=subprocess.PIPE)
     sent(a, b"before\n")

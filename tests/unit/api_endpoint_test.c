@@ -34,7 +34,7 @@ static struct adit_endpoint *make(bool serve)
 					   .ticket = ticket,
 					   .services = services,
 					   .n_services = 2,
-					   .linger_s = 5};
+					   .linger = ADIT_SEC(5)};
 	struct sockaddr_storage addr = rig_loopback(0);
 	struct adit_endpoint *e;
 
@@ -438,8 +438,8 @@ static void a_smaller_configuration_of_an_older_caller_works(void **state)
 
 	(void)state;
 	memset(&cfg, 0xff, sizeof(cfg));
-	memset(&cfg, 0, offsetof(struct adit_endpoint_config, single));
-	cfg.size = offsetof(struct adit_endpoint_config, single);
+	memset(&cfg, 0, offsetof(struct adit_endpoint_config, port));
+	cfg.size = offsetof(struct adit_endpoint_config, port);
 	cfg.ticket = ticket;
 	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
 	adit_endpoint_free(e);

@@ -116,7 +116,7 @@ static bool session(long nth)
 	struct adit_endpoint *ep[2] = {endpoint(true), endpoint(false)};
 	struct adit_stream *s[2] = {NULL, NULL};
 	struct sockaddr_storage peer = rig_loopback(0);
-	adit_time limit = io_clock_now() + ADIT_MS(200);
+	adit_time limit = io_clock_now() + ADIT_MS(500);
 	bool done = false;
 
 	oom_failed = false;
@@ -148,7 +148,7 @@ static void a_session_survives_or_dies_but_never_crashes(void **state)
 	(void)state;
 	assert_true(session(-1));
 	do {
-		done += session((long)runs++ * 3); /* each third: one of them is as good as its neighbour */
+		done += session((long)runs++ * 5); /* each fifth: one of them is as good as its neighbour */
 	} while (oom_failed && runs < 60);
 	assert_true(runs > 5 && done > 0);
 }
