@@ -215,9 +215,9 @@ static void begin_again(struct adit_punch *p, adit_time now)
 }
 
 /* An ordinary socket, connected to the peer, or -1. */
-static int take_socket(struct adit_punch *p, const struct punch_agree_pair *pair)
+static int take_socket(struct adit_punch *p, adit_time now, const struct punch_agree_pair *pair)
 {
-	int fd = link_find_take(&p->find, io_clock_now(), pair->sock) < 0 ? -1 : io_wait_take(p->wait, pair->sock);
+	int fd = link_find_take(&p->find, now, pair->sock) < 0 ? -1 : io_wait_take(p->wait, pair->sock);
 
 	if (fd < 0 || io_sock_hand_over(fd, &pair->remote) == 0)
 		return fd;
@@ -229,7 +229,7 @@ static int take_socket(struct adit_punch *p, const struct punch_agree_pair *pair
 static bool hand_over(struct adit_punch *p, adit_time now)
 {
 	const struct punch_agree_pair *pair = punch_agree_pair(&p->agree);
-	int fd = take_socket(p, pair);
+	int fd = take_socket(p, now, pair);
 
 	if (fd < 0) {
 		punch_agree_reset(&p->agree, now);
@@ -268,7 +268,8 @@ static void take_news(struct adit_punch *p, adit_time now, const struct io_wait_
 {
 	if (news->kind == IO_WAIT_ICMP) {
 		link_find_icmp(&p->find, now, &news->icmp);
-	} else if (punch_agree_input(&p->agree, now, &news->dgram) == ADIT_EIGNORED) {
+	} else if (punch_agree_input(&p->agree, now, &news->dgram) != 0) {
+		/* What it could not read, a mediator's words among it, may be somebody else's. */
 		(void)link_find_input(&p->find, now, &news->dgram);
 		take_events(p, now);
 	}

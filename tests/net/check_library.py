@@ -91,6 +91,40 @@ def lib_punch_stranger(t):
     assert a.is_running() and b.is_running()
 
 
+MEDIATOR, SECOND = "203.0.113.66", "203.0.113.67"
+
+
+def mediator(lab, ip=MEDIATOR):
+    """adit mediator on the public host."""
+    if ip != MEDIATOR:
+        lab.pub.run(["ip", "addr", "add", ip + "/24", "dev", "wan"])
+    Proc(lab, lab.pub, "mediator", [proc.adit_program(), "mediator", "--listen", ip]).expect("ready", where="err")
+
+
+def punch_met(t, lab, *mediators):
+    for m in mediators:
+        mediator(lab, m)
+    identity, ticket = new("punch", *mediators)
+    b = punch(lab, "hb", "serve", "--ticket", ticket, "--identity", identity)
+    b.expect(f"^meeting: registered {MEDIATOR}", 15, "err")
+    a = punch(lab, "ha", "connect", "--ticket", ticket)
+    for p in (a, b):
+        p.expect("^data hello from ", 70, "out")
+        assert p.wait(15) == 0, p.last_words()
+    a.expect("^meeting: the peer is found", 1, "err")
+    t.note(a.expect('^open .*', 1, 'out').group(0))
+
+
+@check("punch only, through a mediator that the ticket names: nobody knows the other's address", limit=90)
+def lib_punch_mediator(t):
+    punch_met(t, t.lab(stranger=True, delay=10), MEDIATOR)
+
+
+@check("punch only, with two mediators: a NAT that chooses its ports at random is searched, and both get the socket", limit=120)
+def lib_punch_random(t):
+    punch_met(t, t.lab(stranger=True, delay=10, nat=("fully-random", "masquerade")), MEDIATOR, SECOND)
+
+
 # -- (c) the whole endpoint
 
 def endpoint(lab, host, *words, **kw):
@@ -150,7 +184,7 @@ def lib_endpoint_connect(t):
     endpoint(lab, "hb", "serve", identity, ticket, PEER_A)
     c = proc.Side(lab, "ha").connect(ticket, "7100:echo", "7101:ping", peer=PEER_B)
     c.expect("echo", 30)
-    wait_until(lambda: "connected" in (c.out() + c.err()).lower(), 30, "adit connect")
+    c.expect("^connected to", 30, "err")
     blob = os.urandom(1 << 20)
     with lab.ha.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
         s.settimeout(30)
@@ -181,3 +215,38 @@ def lib_endpoint_outage(t):
     a.popen.stdin.close()
     assert a.wait(20) == 0 and a.out() == "before\nafter\n", a.last_words()
     b.expect("^down the other side has ended the session$", 10, "err")
+
+
+@check("the endpoint example and the program meet through a mediator, each in each role", limit=90)
+def lib_endpoint_mediator(t):
+    lab = t.lab(stranger=True, delay=10)
+    mediator(lab)
+    identity, ticket = new("endpoint", MEDIATOR)
+    b = endpoint(lab, "hb", "serve", identity, ticket)
+    b.expect(f"^meeting: registered {MEDIATOR}", 15, "err")
+    c = proc.Side(lab, "ha").connect(ticket, "7100:echo")
+    c.expect("^connected to", 30, "err")
+    with lab.ha.socket() as s:
+        s.settimeout(20)
+        s.connect(("127.0.0.1", 7100))
+        s.sendall(b"through a mediator")
+        assert exactly(s, 18) == b"through a mediator"
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side = proc.Side(lab, "hb", "second")
+    serve = side.serve("pump=8000", args=("--mediator", MEDIATOR))
+    ticket = proc.serve_ticket(serve)
+    serve.expect(f"registered with {MEDIATOR}", 20, "err")
+    p = endpoint(lab, "ha", "connect", ticket, "pump", stdin=subprocess.PIPE)
+    sent(p, b"get 100000\n")
+    p.popen.stdin.close()
+    assert p.wait(40) == 0 and len(p.out()) > 50000, p.last_words()
+    p.expect("^meeting: the peer is found", 1, "err")
+
+
+@check("a ticket of which nobody is registered: the mediator says so, and the library passes it on", limit=60)
+def lib_endpoint_absent(t):
+    lab = t.lab(stranger=True)
+    mediator(lab)
+    p = endpoint(lab, "ha", "connect", new("endpoint", MEDIATOR)[1], "echo")
+    p.expect(f"^meeting: mediator {MEDIATOR} the mediator does not know the peer", 20, "err")
+    assert p.is_running()
