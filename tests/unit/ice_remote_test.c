@@ -190,6 +190,36 @@ static void no_priority_opens_a_fourth_private_address(void **state)
 	assert_int_equal(targets(), ICE_PRIVATE_MAX);
 }
 
+/* RFC 6052 2.2, 3.1 */
+static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **state)
+{
+	struct adit_addr six, four = adit_addr_v4(192, 0, 2, 7, 5000);
+	struct ice_remote_desc desc;
+
+	(void)state;
+	described(); /* for y's credentials */
+	desc = (struct ice_remote_desc){.cred = *ice_agent_cred(&y.a)};
+	rig_init(&x, ICE_CONTROLLING, 11);
+	assert_int_equal(adit_addr_parse("64:ff9b::", 9, &x.cfg.pref64), 0);
+	rig_begin(&x);
+	assert_int_equal(adit_addr_parse("[2001:db8::7]:5000", 18, &six), 0);
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &six, ICE_IFACE_NORMAL), 0);
+	ice_agent_gather(&x.a, x.now, false);
+	assert_int_equal(ice_agent_set_remote(&x.a, x.now, &desc), 0);
+	assert_int_equal(add("203.0.113.9:80"), 0);
+	assert_int_equal(add("10.0.0.9:80"), 0); /* no NAT64 leads there */
+	rig_run(&x, ADIT_SEC(1));
+	assert_true(is_target("[64:ff9b::203.0.113.9]:80"));
+	assert_int_equal(targets(), 1);
+	/* Said again it is the same. */
+	assert_int_equal(add("203.0.113.9:80"), ADIT_EIGNORED);
+	/* With IPv4 of our own there is no need. */
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 2, &four, ICE_IFACE_NORMAL), 0);
+	assert_int_equal(add("203.0.113.10:80"), 0);
+	rig_run(&x, ADIT_SEC(1));
+	assert_true(is_target("203.0.113.10:80") && !is_target("[64:ff9b::203.0.113.10]:80"));
+}
+
 static void a_candidate_of_another_generation_or_component_is_not_used(void **state)
 {
 	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = 1, .foundation = "1"};
@@ -246,6 +276,7 @@ int main(void)
 		cmocka_unit_test(bridges_to_the_peers_guests_do_not_eat_the_three),
 		cmocka_unit_test(our_own_bridge_makes_no_neighbour_of_the_peers),
 		cmocka_unit_test(no_priority_opens_a_fourth_private_address),
+		cmocka_unit_test(behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix),
 		cmocka_unit_test(a_candidate_of_another_generation_or_component_is_not_used),
 		cmocka_unit_test(a_signalled_candidate_that_was_learnt_keeps_its_priority),
 	};

@@ -150,15 +150,31 @@ static void remote_confirm(struct ice_remote *r, const struct ice_candidate *c)
 	r->cand.ufrag = NULL;
 }
 
+/* The peer's IPv4 address as we reach it, where we have none of our own. RFC 6052 3.1: not for private ones. */
+static struct adit_addr through_nat64(const struct ice_agent *a, const struct adit_addr *addr)
+{
+	struct adit_addr via = adit_addr_with_port(a->cfg.pref64, addr->port);
+
+	if (!adit_addr_is_v6(&via) || !adit_addr_is_v4(addr) || ice_candidate_is_private(addr))
+		return *addr;
+	for (size_t i = 0; i < ICE_BASES_MAX; i++)
+		if (a->bases[i].is_used && !a->bases[i].is_relayed && adit_addr_is_v4(&a->bases[i].addr))
+			return *addr;
+	memcpy(via.ip + 12, addr->ip, 4);
+	return via;
+}
+
 int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c)
 {
+	struct ice_candidate via = *c;
 	struct ice_remote *r;
 
 	if (now > a->now)
 		a->now = now;
 	if (ice_is_over(a) || remote_check(a, c) < 0)
 		return ADIT_EIGNORED;
-	r = remote_find(a, &c->addr);
+	via.addr = through_nat64(a, &c->addr);
+	r = remote_find(a, &via.addr);
 	if (r && r->is_signalled)
 		return refuse(a, ICE_REFUSED_AGAIN);
 	if (a->n_signalled == ICE_SIGNALLED_MAX)
@@ -174,7 +190,7 @@ int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_ca
 	if (!r)
 		return refuse(a, ICE_REFUSED_FULL);
 	a->n_signalled++;
-	*r = (struct ice_remote){.is_used = true, .is_signalled = true, .cand = *c};
+	*r = (struct ice_remote){.is_used = true, .is_signalled = true, .cand = via};
 	r->cand.ufrag = NULL;
 	ice_pairs_make(a);
 	return 0;
