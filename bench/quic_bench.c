@@ -20,6 +20,7 @@
 #include "quic/quic_stream.h"
 
 #define STREAMS_MAX 1000
+#define PAYLOAD     1472 /* bytes of UDP payload: Ethernet */
 
 /* RFC 8032 7.1, test 1. */
 static const uint8_t seed[32] = {0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a,
@@ -87,8 +88,10 @@ static void events(struct side *s)
 	struct quic_event e;
 
 	while (quic_event(s->q, &e)) {
-		if (e.kind == QUIC_EVENT_CONFIRMED)
+		if (e.kind == QUIC_EVENT_CONFIRMED) {
 			s->is_up = true;
+			quic_set_payload(s->q, PAYLOAD);
+		}
 		if (e.kind == QUIC_EVENT_STREAM && quic_stream_news(e.stream) & QUIC_NEWS_READABLE)
 			drain_stream(s, e.stream);
 		if (e.kind == QUIC_EVENT_DGRAM)

@@ -8,7 +8,7 @@ _adit_listed() {
 
 # _adit_options COMMAND: what `adit COMMAND -h` explains; the last row is common to all.
 _adit_options() {
-	local meet='--peer --port --linger'
+	local meet='--mediator --peer --stun --port --linger'
 	case $1 in
 	serve) printf '%s ' "$meet" --no-ticket --allow --json ;;
 	connect) printf '%s ' "$meet" --timeout --ticket-file --json ;;

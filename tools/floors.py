@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "trust", "fwd")
+CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "reach", "trust", "fwd")
 BELOW_2 = ("base", *(f"core/{r}" for r in CORE))
 FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp")
 BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "endpoint", "api")
@@ -29,6 +29,7 @@ MAY_USE = {
     "core/portmap": ("base",),
     "core/meet": ("base", "core/stun"),
     "core/punch": ("base", "core/stun", "core/nat"),
+    "core/reach": ("base", "core/stun", "core/nat", "core/ice", "core/meet", "core/punch"),
     "core/trust": ("base",),
     "core/fwd": ("base",),
     "crypto": BELOW_2,
@@ -62,7 +63,10 @@ LIBRARIES = {
 SOCKETS = re.compile(r"(sys/(socket|un|epoll|select|poll|ioctl|timerfd|eventfd|signalfd|uio)|netinet/.*|netpacket/.*|net/.*|"
                      r"arpa/.*|netdb|poll|linux/.*|ifaddrs|resolv)\.h")
 SOCKET_ROOMS = ("io", "endpoint", "lab/box")
-SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys/ioctl.h", "sys/socket.h")}
+SOME_SOCKETS = {"quic": ("sys/socket.h", "netinet/in.h"), "api": ("sys/socket.h", "netinet/in.h"), "cli": ("poll.h", "sys/ioctl.h", "sys/socket.h")}
+
+# The library's own headers: api has them all, and the result codes are everybody's.
+PUBLIC = {"base": ("adit/err.h",)}
 
 # What the processor can do, asked at run time to choose a cipher.
 PROCESSOR = {"quic": ("sys/auxv.h", "asm/hwcap.h")}
@@ -113,6 +117,8 @@ def check_system(path, name):
     for prefix, rooms in LIBRARIES.items():
         if name == prefix + ".h" or (prefix.endswith("/") and name.startswith(prefix)):
             return None if room in rooms else f"<{name}> belongs to {' and '.join(rooms)} alone"
+    if name.startswith("adit/"):
+        return None if room == "api" or name in PUBLIC.get(room, ()) else f"<{name}>: the library's headers are api's alone"
     if SOCKETS.fullmatch(name):
         if room in SOCKET_ROOMS or name in SOME_SOCKETS.get(room, ()):
             return None

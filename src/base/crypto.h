@@ -12,6 +12,8 @@ struct adit_crypto {
 	/* RFC 2104 over |len| bytes, with |key_len| key bytes. */
 	void (*hmac_sha1)(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20]);
 	void (*hmac_sha256)(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32]);
+	/* RFC 1321, for the keys of RFC 5389's long-term credentials and nothing else. */
+	void (*md5)(const void *data, size_t len, uint8_t ret_hash[16]);
 	/* FIPS 180-4. */
 	void (*sha256)(const void *data, size_t len, uint8_t ret_hash[32]);
 	/*

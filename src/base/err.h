@@ -1,38 +1,11 @@
 /*
- * Result codes. 0 is success, counts are positive, codes are negative.
- * One list makes the enum, adit_strerror() and adit_err_name().
+ * Result codes: they are the library's, too, so the list stands in its header.
  */
 #ifndef ADIT_BASE_ERR_H
 #define ADIT_BASE_ERR_H
 
-#define ADIT_MUST_CHECK   __attribute__((warn_unused_result))
+#include <adit/err.h>
+
 #define ADIT_PRINTF(f, a) __attribute__((format(printf, f, a)))
-
-#define ADIT_ERR_MAP(X)                                                         \
-	X(EPROTO, -1, "peer sent a malformed message")                          \
-	X(EFULL, -2, "fixed-size table or buffer is full")                      \
-	X(EIGNORED, -3, "not for this object")                                  \
-	X(EAUTH, -4, "authentication failed")                                   \
-	X(EVERSION, -5, "unknown version: update adit")                         \
-	X(ECHECKSUM, -6, "damaged: the checksum does not fit")                  \
-	X(EREPLAY, -7, "seen before")                                           \
-	X(EINVAL, -8, "not a valid value")                                      \
-	X(ENOENT, -9, "no such entry")                                          \
-	X(EAGAIN, -10, "nothing now, try again later")                          \
-	X(ESYS, -11, "the system refused a call")                               \
-	X(ENOMEM, -64, "out of memory") /* -64 and below: the object is dead */ \
-	X(EDEAD, -65, "the object has failed and can only be freed")
-
-enum adit_err {
-#define ADIT_ERR_ENUM(name, code, text) ADIT_##name = (code),
-	ADIT_ERR_MAP(ADIT_ERR_ENUM)
-#undef ADIT_ERR_ENUM
-};
-
-/* A sentence for |err|; never NULL. */
-const char *adit_strerror(int err);
-
-/* The code's name ("EPROTO"); never NULL. */
-const char *adit_err_name(int err);
 
 #endif

@@ -48,7 +48,7 @@ static const struct row {
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
-	{"stun", 0, CLI_OPT_STUN, CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, false},
+	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"lifetime", 0, CLI_OPT_LIFETIME, CLI_FOR_CHECK, NULL, ONLY_ARGV, false},
 	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
 	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
@@ -166,8 +166,8 @@ static int add_host(const struct row *r, enum cli_for cmd, enum cli_rank rank, c
 {
 	bool is_peer = r->id == CLI_OPT_PEER;
 	bool is_stun = r->id == CLI_OPT_STUN;
-	struct cli_host *hosts = is_peer ? o->meet.peers : is_stun ? o->check.stuns : o->meet.mediators;
-	size_t *n = is_peer ? &o->meet.n_peers : is_stun ? &o->check.n_stuns : &o->meet.n_mediators;
+	struct cli_host *hosts = is_peer ? o->meet.peers : is_stun ? o->meet.stuns : o->meet.mediators;
+	size_t *n = is_peer ? &o->meet.n_peers : is_stun ? &o->meet.n_stuns : &o->meet.n_mediators;
 	size_t max = is_peer ? CLI_PEERS_MAX : is_stun ? CLI_STUNS_MAX : CLI_MEDIATORS_MAX;
 	char shown[16];
 
@@ -234,7 +234,7 @@ static bool claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 		else if (id == CLI_OPT_MEDIATOR)
 			o->meet.n_mediators = 0;
 		else if (id == CLI_OPT_STUN)
-			o->check.n_stuns = 0;
+			o->meet.n_stuns = 0;
 		else if (id == CLI_OPT_SERVICES)
 			o->serve.n_services = 0;
 		else if (id == CLI_OPT_FORWARDS)
@@ -260,7 +260,7 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 	else if (id == CLI_OPT_SINGLE)
 		o->single = true;
 	else if (id == CLI_OPT_LIFETIME)
-		o->check.lifetime = true;
+		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)
 		o->watch = true;
 }
@@ -317,9 +317,10 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 /* A single-valued option given twice: the last one counts, here as well. */
 static int note_given(struct cli_opts *o, const struct row *r, const char *value, struct cli_fault *f)
 {
+	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN;
 	size_t i = 0;
 
-	while (i < o->n_given && (r->id == CLI_OPT_MEDIATOR || o->given[i].name != r->name))
+	while (i < o->n_given && (is_list || o->given[i].name != r->name))
 		i++;
 	if (i == CLI_GIVEN_MAX)
 		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d options about meeting", CLI_GIVEN_MAX);

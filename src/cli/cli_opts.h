@@ -86,12 +86,14 @@ struct cli_common {
 	int64_t clock_offset; /* nanoseconds added to the system's UTC; tests only */
 };
 
-/* How to meet the other side: serve, connect, pipe, peer add. */
+/* How to meet the other side: serve, connect, pipe, peer add; the servers of check, too. */
 struct cli_meet {
 	struct cli_host peers[CLI_PEERS_MAX]; /* more than one only on serve */
 	size_t n_peers;
 	struct cli_host mediators[CLI_MEDIATORS_MAX];
 	size_t n_mediators;
+	struct cli_host stuns[CLI_STUNS_MAX]; /* further STUN servers, and those of check */
+	size_t n_stuns;
 	uint16_t port; /* own UDP port; 0: not pinned */
 	adit_dur linger;
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */
@@ -112,19 +114,12 @@ struct cli_connect {
 	size_t n_forwards;
 };
 
-/* check */
-struct cli_check {
-	struct cli_host stuns[CLI_STUNS_MAX];
-	size_t n_stuns;
-	bool lifetime;
-};
-
 struct cli_opts {
 	struct cli_common common;
 	struct cli_meet meet;
 	struct cli_serve serve;
 	struct cli_connect connect;
-	struct cli_check check;
+	bool lifetime; /* check */
 	bool single; /* ticket new */
 	bool watch; /* status */
 	char *words[CLI_WORDS_MAX +

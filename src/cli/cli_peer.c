@@ -141,26 +141,12 @@ static int ticket_from_name(struct cli *cli, const struct io_state *st, struct t
 int cli_peer_find(struct cli *cli, const struct io_state *st, struct trust_ticket *ret_ticket)
 {
 	const struct cli_connect *c = &cli->opts.connect;
-	int rc;
 
 	if (c->ticket_file[0] != '\0')
-		rc = ticket_from_file(cli, ret_ticket);
-	else if (c->env_ticket)
-		rc = cli_peer_ticket(cli, c->env_ticket, "the ticket in ADIT_TICKET", ret_ticket);
-	else if (trust_ticket_is_text(c->peer, strlen(c->peer)))
-		rc = cli_peer_ticket(cli, c->peer, "the ticket", ret_ticket);
-	else
-		rc = ticket_from_name(cli, st, ret_ticket);
-	return rc == CLI_GO ? cli_peer_check_mediators(cli) : rc;
-}
-
-int cli_peer_check_mediators(struct cli *cli)
-{
-	const struct cli_opts *o = &cli->opts;
-
-	if (o->meet.n_mediators == 0 || (o->rank[CLI_OPT_MEDIATOR] < CLI_RANK_ARGV && o->meet.n_peers > 0))
-		return CLI_GO;
-	cli_error(&cli->msg, "give the other side's public address instead: --peer ADDR",
-		  "meeting through a mediator is not available in this version");
-	return CLI_EXIT_USAGE;
+		return ticket_from_file(cli, ret_ticket);
+	if (c->env_ticket)
+		return cli_peer_ticket(cli, c->env_ticket, "the ticket in ADIT_TICKET", ret_ticket);
+	if (trust_ticket_is_text(c->peer, strlen(c->peer)))
+		return cli_peer_ticket(cli, c->peer, "the ticket", ret_ticket);
+	return ticket_from_name(cli, st, ret_ticket);
 }

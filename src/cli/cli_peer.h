@@ -13,19 +13,10 @@
 ADIT_MUST_CHECK int cli_peer_ticket(struct cli *cli, const char *text, const char *from,
 				    struct trust_ticket *ret_ticket);
 
-/*
- * PEER: the ticket, from wherever it is given, and into cli->opts what `adit peer add` saved with it. Afterwards the
- * mediators are checked: a saved one counts too.
- */
+/* PEER: the ticket, from wherever it is given, and into cli->opts what `adit peer add` saved with it. */
 ADIT_MUST_CHECK int cli_peer_find(struct cli *cli, const struct io_state *st, struct trust_ticket *ret_ticket);
 
 /* Says that no peer is saved under that name, and which was probably meant; returns the exit code. */
 int cli_peer_unknown(struct cli *cli, const struct io_state *st, const char *typed);
-
-/*
- * Refuses meeting through a mediator, which this version cannot. One that comes from a file is passed over beside
- * --peer: the file may be meant for a later version as well.
- */
-ADIT_MUST_CHECK int cli_peer_check_mediators(struct cli *cli);
 
 #endif

@@ -138,14 +138,14 @@ static void run(struct check_cmd *c, const struct ep_check_config *cfg)
 int cmd_check(struct cli *cli, int argc, char **argv)
 {
 	struct check_cmd c = {.cli = cli};
-	struct ep_check_config cfg = {.log = cli_msg_log(&cli->msg), .lifetime = cli->opts.check.lifetime};
+	struct ep_check_config cfg = {.log = cli_msg_log(&cli->msg), .lifetime = cli->opts.lifetime};
 
 	if (argc > 0) {
 		cli_error(&cli->msg, "servers are given with --stun", "check takes no words, and \"%.60s\" is given",
 			  argv[0]);
 		return CLI_EXIT_USAGE;
 	}
-	add_hosts(&cfg, cli->opts.check.stuns, cli->opts.check.n_stuns);
+	add_hosts(&cfg, cli->opts.meet.stuns, cli->opts.meet.n_stuns);
 	add_hosts(&cfg, cli->opts.meet.mediators, cli->opts.meet.n_mediators);
 	if (cfg.n_hosts == 0) {
 		cli_error(&cli->msg,

@@ -149,7 +149,7 @@ static void key_of(const struct io_peer *p, char key[TRUST_BASE32_LEN(TRUST_KEY_
 
 static void list_json(struct listing *l, const struct io_peer *p, const char *key)
 {
-	static const char *const kinds[] = {"peer", "mediator", "connect"};
+	static const char *const kinds[] = {"peer", "mediator", "stun", "connect"};
 	struct cli_json *j = &l->json;
 
 	cli_json_object(j, NULL);

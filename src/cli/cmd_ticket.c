@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cli/cli_mediators.h"
 #include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "core/trust/trust_base32.h"
@@ -40,6 +41,8 @@ static void put_members(struct cli_json *j, const struct io_ticket *t)
 static int print_ticket(struct cli *cli, struct io_state *st, const struct io_ticket *t)
 {
 	char text[TRUST_TICKET_TEXT_MAX + 1];
+	char names[CLI_MEDIATORS_STRLEN];
+	struct cli_mediators mediators;
 	struct trust_ticket issued;
 	struct crypto_identity own;
 	struct io_why why;
@@ -50,6 +53,12 @@ static int print_ticket(struct cli *cli, struct io_state *st, const struct io_ti
 		return cli_state_fault(cli, err, &why);
 	io_ticket_issue(t, own.public_key, &issued);
 	crypto_identity_done(&own);
+	cli_mediators_recall(st, &mediators);
+	err = cli_mediators_hint(cli, &mediators, &issued);
+	if (err != CLI_GO) {
+		trust_ticket_done(&issued);
+		return err;
+	}
 	err = trust_ticket_encode(&issued, &crypto_gnutls, text);
 	trust_ticket_done(&issued);
 	if (err < 0) {
@@ -61,10 +70,17 @@ static int print_ticket(struct cli *cli, struct io_state *st, const struct io_ti
 		cli_json_object(&j, NULL);
 		put_members(&j, t);
 		cli_json_str(&j, "ticket", text);
+		cli_json_array(&j, "mediators");
+		for (size_t i = 0; i < mediators.n; i++)
+			cli_json_str(&j, NULL, mediators.name[i]);
+		cli_json_array_end(&j);
 		cli_json_object_end(&j);
 		cli_out_json(&cli->msg, &j);
 	} else {
 		cli_out(&cli->msg, "%s", text);
+		if (mediators.n > 0)
+			cli_info(&cli->msg, "it leads to %s, as the last \"adit serve\" did",
+				 cli_mediators_text(&mediators, names));
 	}
 	adit_bytes_wipe(text, sizeof(text));
 	return CLI_EXIT_OK;

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "cli/cli.h"
 #include "cli/cli_help.h"
-#include "cli/cli_peer.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
 
@@ -103,9 +103,7 @@ static int run_row(struct cli *cli, const struct cli_row *row, int argc, char **
 	cli_msg_setup(&cli->msg, o);
 	if (cli_opts_words(o, row->opts, getenv("ADIT_TICKET"), &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
-	/* connect and pipe check when the saved peer's options are there too: cli_peer_find(). */
-	rc = row->opts == CLI_FOR_SERVE ? cli_peer_check_mediators(cli) : CLI_GO;
-	return rc != CLI_GO ? rc : row->run(cli, (int)o->n_words, o->words);
+	return row->run(cli, (int)o->n_words, o->words);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

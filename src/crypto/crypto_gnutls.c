@@ -4,6 +4,7 @@
 #include <gnutls/gnutls.h>
 
 #include "crypto/crypto.h"
+#include "crypto/crypto_md5.h"
 
 #define SHA256_LEN 32
 
@@ -48,6 +49,7 @@ static void do_hkdf_sha256(const uint8_t *ikm, size_t ikm_len, const void *info,
 const struct adit_crypto crypto_gnutls = {
 	.hmac_sha1 = do_hmac_sha1,
 	.hmac_sha256 = do_hmac_sha256,
+	.md5 = crypto_md5,
 	.sha256 = do_sha256,
 	.hkdf_sha256 = do_hkdf_sha256,
 };

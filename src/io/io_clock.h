@@ -10,5 +10,7 @@ adit_time io_clock_now(void);
 adit_utc io_clock_utc(void);
 /* A lie for tests (--clock-offset): nanoseconds added to UTC. */
 void io_clock_set_offset(int64_t offset);
+/* Sets a timerfd of CLOCK_BOOTTIME to fire at |at|, or as soon as that has passed; ADIT_NEVER: not at all. */
+void io_clock_set_timer(int fd, adit_time at);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_sock.h"
 #include "io/io_timer.h"
 #include "io/io_udp.h"
 
@@ -41,7 +42,7 @@ struct io_lane {
 	bool blocked; /* |pending| waits for its socket */
 	bool removed;
 	struct adit_out pending;
-	uint8_t *pending_data; /* IO_UDP_BATCH_MAX bytes, made when first needed */
+	uint8_t *pending_data; /* IO_SOCK_BATCH_MAX bytes, made when first needed */
 };
 
 struct io_net {
@@ -210,8 +211,8 @@ static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_tim
 static void lane_keep(struct io_lane *lane, const struct adit_out *out)
 {
 	if (!lane->pending_data)
-		lane->pending_data = malloc(IO_UDP_BATCH_MAX);
-	if (!lane->pending_data || out->len > IO_UDP_BATCH_MAX)
+		lane->pending_data = malloc(IO_SOCK_BATCH_MAX);
+	if (!lane->pending_data || out->len > IO_SOCK_BATCH_MAX)
 		return;
 	lane->pending = *out;
 	memcpy(lane->pending_data, out->data, out->len);

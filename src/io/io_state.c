@@ -358,59 +358,30 @@ static int bad_identity(const struct io_state *st, const char *what, struct io_w
 	return io_why_next(why, ADIT_EINVAL, "restore it from a backup; a new one (rm it) makes all tickets void");
 }
 
-/*
- *	adit identity 1
- *	ed25519 SEED PUBLIC
- *
- * both in base32. The public key is there to notice damage: any seed is a valid one, and a wrong one would be a
- * stranger to everybody.
- */
 static int parse_identity(const struct io_state *st, const struct io_text *text, struct crypto_identity *ret_id,
 			  struct io_why *why)
 {
-	char seed_text[64];
-	char public_text[64];
-	uint8_t seed[CRYPTO_KEY_LEN];
-	uint8_t public[CRYPTO_KEY_LEN];
-	unsigned version = 0;
-	int end = 0;
-	int n = sscanf(text->data, "adit identity %4u ed25519 %63s %63s %n", &version, seed_text, public_text, &end);
-	bool good;
+	/* A NUL in the file would hide what stands behind it. */
+	int err = memchr(text->data, 0, text->len) ? ADIT_EINVAL : crypto_identity_parse(text->data, ret_id);
 
-	if (n >= 1 && version > 1) {
+	if (err == ADIT_EVERSION) {
 		io_why_set(why, ADIT_EVERSION, "%s/%s was written by a later version of adit", st->dir, IDENTITY);
 		return io_why_next(why, ADIT_EVERSION, "update adit");
 	}
-	good = n == 3 && version == 1 && (size_t)end == text->len &&
-	       trust_base32_decode(seed_text, strlen(seed_text), seed, sizeof(seed)) == (int)sizeof(seed) &&
-	       trust_base32_decode(public_text, strlen(public_text), public, sizeof(public)) == (int)sizeof(public);
-	if (good) {
-		crypto_identity_from_seed(ret_id, seed);
-		good = memcmp(ret_id->public_key, public, sizeof(public)) == 0;
-		if (!good)
-			crypto_identity_done(ret_id);
-	}
-	adit_bytes_wipe(seed, sizeof(seed));
-	adit_bytes_wipe(seed_text, sizeof(seed_text));
-	return good ? 0 : bad_identity(st, "is damaged", why);
+	return err < 0 ? bad_identity(st, "is damaged", why) : 0;
 }
 
 static int make_identity(struct io_state *st, struct crypto_identity *ret_id, struct io_why *why)
 {
-	char seed[TRUST_BASE32_LEN(CRYPTO_KEY_LEN) + 1];
-	char public[TRUST_BASE32_LEN(CRYPTO_KEY_LEN) + 1];
+	char text[CRYPTO_IDENTITY_TEXT_LEN];
 	struct crypto_identity id;
-	char text[256];
-	int len;
+	size_t len;
 	int err;
 
 	crypto_identity_generate(&id);
-	trust_base32_encode(id.seed, sizeof(id.seed), seed);
-	trust_base32_encode(id.public_key, sizeof(id.public_key), public);
-	len = snprintf(text, sizeof(text), "adit identity 1\ned25519 %s %s\n", seed, public);
-	err = io_file_replace(st->fd, st->dir, IDENTITY, text, (size_t)len, why);
+	len = crypto_identity_format(&id, text);
+	err = io_file_replace(st->fd, st->dir, IDENTITY, text, len, why);
 	adit_bytes_wipe(text, sizeof(text));
-	adit_bytes_wipe(seed, sizeof(seed));
 	if (err == 0)
 		*ret_id = id;
 	crypto_identity_done(&id);

@@ -7,6 +7,9 @@
  *	peers      tickets of others, with how to meet
  *	ports      which free port a service got here
  *	horizons   how far the probes of a label were seen
+ *	clocks     how wrong a peer's clock is
+ *	ways       what was learnt about the way to a peer
+ *	mediators  which ones serve used last, for tickets that are made meanwhile
  *	serve.lock held while a serve runs; holds its process id
  *	lock       held for the moment of changing a store
  *

@@ -10,8 +10,9 @@
 #define IO_TICKETS_MAX     1000 /* labels of one machine, revoked ones included: `new` refuses beyond */
 #define IO_PEERS_MAX       1000 /* saved peers: `add` refuses beyond */
 #define IO_PEER_OPTIONS    100 /* options and forwards of one saved peer */
-#define IO_MEMORY_MAX      1000 /* remembered ports, horizons: the oldest goes */
+#define IO_MEMORY_MAX      1000 /* remembered ports, horizons, ways: the oldest goes */
 #define IO_MEMORY_KEY_MAX  100 /* characters of the name of one */
+#define IO_MEMORY_TEXT_MAX 1100 /* bytes of its text: the names of four mediators, 255 each */
 #define IO_DAMAGE_MAX      8 /* damaged lines that are told apart; more are counted */
 #define IO_IDENTITY_BYTES  1024 /* of the identity file */
 #define IO_LOCK_WAIT       ADIT_SEC(5) /* for another command that changes a store: it takes milliseconds */

@@ -4,6 +4,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "io/io_clock.h"
+
 struct io_timer {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
 	int fd;
@@ -48,18 +50,10 @@ int io_timer_new(uv_loop_t *loop, void (*fired)(void *ctx), void *ctx, struct io
 
 void io_timer_set(struct io_timer *t, adit_time at)
 {
-	struct itimerspec spec = {0};
-
 	if (at == t->at)
 		return;
 	t->at = at;
-	if (at != ADIT_NEVER) {
-		adit_time when = at > 0 ? at : 1; /* all zeroes would disarm */
-
-		spec.it_value.tv_sec = (time_t)(when / ADIT_SEC(1));
-		spec.it_value.tv_nsec = (long)(when % ADIT_SEC(1));
-	}
-	timerfd_settime(t->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	io_clock_set_timer(t->fd, at);
 }
 
 static void on_closed(uv_handle_t *h)

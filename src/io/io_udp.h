@@ -1,7 +1,6 @@
 /*
- * One unconnected UDP socket: batches out (GSO), batches in (GRO), the address that was asked (IP_PKTINFO), a TTL per
- * datagram, and ICMP errors from the error queue (IP_RECVERR). Each kernel feature is probed and done without where
- * missing. A send that fails is a lost packet, never an error: ICMP is not final while punching.
+ * One UDP socket (io_sock.h) in libuv's loop: batches out and in, ICMP errors, and a word when a full one has room
+ * again.
  */
 #ifndef ADIT_IO_UDP_H
 #define ADIT_IO_UDP_H
@@ -11,9 +10,7 @@
 
 #include "base/machine.h"
 
-#define IO_UDP_BATCH_MAX 65536 /* bytes: largest GSO send and GRO receive (IP total length is 16 bits) */
 #define IO_UDP_READS_MAX 16 /* receive calls per wakeup, so that TCP gets its turn */
-#define IO_UDP_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
 
 struct io_udp;
 

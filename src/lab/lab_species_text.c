@@ -41,6 +41,7 @@ static const struct setting settings[] = {
 	 AT(taken_mapping)},
 	{{"overload", "never|remote|always", "may mappings share a port"}, FORM_NAME, AT(overload)},
 	{{"step", "STEP", "from one sequential port to the next"}, FORM_STEP, AT(step)},
+	{{"spread", "N", "each step is up to N longer, at random"}, FORM_NUMBER, AT(spread)},
 	{{"range", "FIRST-LAST", "ports to choose from"}, FORM_RANGE, AT(first)},
 	{{"parity", "no|yes", "odd ports stay odd"}, FORM_FLAG, AT(parity)},
 	{{"class", "no|yes", "ports below 1024 stay below"}, FORM_FLAG, AT(port_class)},

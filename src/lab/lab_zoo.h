@@ -133,6 +133,7 @@ struct lab_zoo_config {
 	enum lab_zoo_dep taken_mapping; /* of a flow whose port was taken: RFC 4787 8, secondary behaviour */
 	enum lab_zoo_overload overload;
 	int32_t step; /* of SEQUENTIAL; not 0. Takeda's draft, and what frp and EasyTier look for: +-1 to +-5 */
+	uint32_t spread; /* each step is up to this much longer, at random; 0: all are |step| */
 	uint16_t first; /* the range that ports are chosen from; a port that is kept may lie anywhere */
 	uint16_t last;
 	bool parity; /* RFC 4787 4.2.2, REQ-4: an odd port stays odd */

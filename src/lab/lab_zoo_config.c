@@ -61,6 +61,8 @@ static const char *check_ports(const struct lab_zoo_config *cfg)
 		return "the port range is empty, or begins at 0";
 	if (cfg->step == 0 || cfg->step > 32767 || cfg->step < -32767)
 		return "the step is not in -32767..-1 or 1..32767";
+	if (cfg->spread > 32767)
+		return "the spread is at most 32767";
 	if (cfg->block > size)
 		return "a block is larger than the port range";
 	if (cfg->overload == LAB_ZOO_OVERLOAD_REMOTE && cfg->mapping == LAB_ZOO_EI)

@@ -86,8 +86,12 @@ static bool pick_random(struct lab_zoo *z, const struct lab_zoo_want *w, struct 
 static bool pick_next(struct lab_zoo *z, const struct lab_zoo_want *w, struct lab_zoo_place *p, const struct span *s,
 		      uint32_t *last)
 {
-	int64_t step = z->cfg.step % (int64_t)s->size;
+	int64_t step = z->cfg.step;
 	uint32_t at = *last;
+
+	if (z->cfg.spread > 0)
+		step += (step > 0 ? 1 : -1) * (int64_t)adit_rng_below(&z->rng, z->cfg.spread + 1);
+	step %= (int64_t)s->size;
 
 	for (uint32_t i = 0; i < LAB_ZOO_SHARED_TRIES && i < s->size; i++) {
 		if (at == UINT32_MAX)

@@ -1,5 +1,6 @@
 #include "link/link_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool path_in_use(const struct link *l, const struct link_path *p)
@@ -24,8 +25,7 @@ void link_path_drop(struct link *l, adit_time now, struct link_path *p)
 		return;
 	if (l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
-	punch_released(&l->punch, now, p->sock);
-	l->punch_busy = true;
+	link_find_released(&l->find, now, p->sock);
 }
 
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
@@ -38,15 +38,33 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 			p = &l->path[i];
 	if (!p)
 		return NULL;
-	if (!sock_in_use(l, sock) && punch_take(&l->punch, sock) < 0)
+	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
 		return NULL;
 	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info};
 	p->info.took = adit_time_since(now, l->search_at);
-	punch_path_init(&p->keep, &l->punch_cfg, now, sock, &info->local, &info->remote, instance);
+	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
 	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
-		   punch_how_name(info->how));
+		   link_how_name(info->how));
 	return p;
+}
+
+void link_path_measure(struct link *l, adit_time now)
+{
+	size_t max;
+
+	if (!l->session || l->session->state != LINK_SESSION_UP || !l->session_path)
+		return;
+	max = quic_max_payload(l->session->quic);
+	if (max > l->probe_size) {
+		uint8_t *more = realloc(l->probe, max);
+
+		if (!more)
+			return; /* packets stay small */
+		l->probe = more;
+		l->probe_size = max;
+	}
+	punch_path_measure(&l->session_path->keep, now, l->probe, max);
 }
 
 struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote)

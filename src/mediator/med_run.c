@@ -6,36 +6,23 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "core/meet/meet_server.h"
-#include "core/stun/stun_server.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_meet.h"
 #include "io/io_batch.h"
 #include "io/io_clock.h"
+#include "mediator/med_mind.h"
 #include "mediator/med_say.h"
 
 #define EXIT_LOCAL  4 /* CLI.md, exit codes */
 #define EXIT_SIGNAL 128 /* and the second signal's number */
 
-/*
- * A socket's number holds what CHANGE-REQUEST turns around: family * 4 + second address * 2 + second port. So the
- * socket that an answer leaves from is found by flipping bits.
- */
-#define SOCK_PORT   1u
-#define SOCK_IP     2u
-#define SOCK_FAMILY 4u
-
 struct med {
 	const struct med_opts *opts;
 	struct io_batch *batch;
-	struct stun_server *stun;
-	struct meet_server *meet;
+	struct med_mind *mind;
 	bool draining; /* a signal came: peers are being told */
 	adit_time drain_at;
 	int exit_code;
-	struct stun_server_place places[MED_SOCKS]; /* of sockets bound to one address */
-	bool open[MED_SOCKS];
-	bool any[MED_SOCKS]; /* bound to all, without --public: the place is worked out for each datagram */
 };
 
 static uint16_t second_port(const struct med_opts *o, uint16_t port)
@@ -45,7 +32,7 @@ static uint16_t second_port(const struct med_opts *o, uint16_t port)
 
 static unsigned count_stun(const struct med *m, struct med_count *ret_counts)
 {
-	const struct stun_server_stats *s = &m->stun->stats;
+	const struct stun_server_stats *s = &m->mind->stun.stats;
 	const struct io_batch_stats *io = io_batch_stats(m->batch);
 	const struct med_count counts[] = {
 		{"binding", "Binding requests answered", s->binding},
@@ -66,9 +53,9 @@ static unsigned count_stun(const struct med *m, struct med_count *ret_counts)
 
 static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
 {
-	const struct meet_server_stats *s = &m->meet->stats;
+	const struct meet_server_stats *s = &m->mind->meet.stats;
 	const struct med_count counts[] = {
-		{"peers", "peers registered now", m->meet->table.used},
+		{"peers", "peers registered now", m->mind->meet.table.used},
 		{"registered", "registrations, new or at a new address", s->registered},
 		{"renewed", "registrations once more", s->renewed},
 		{"refreshed", "refreshes", s->refreshed},
@@ -105,53 +92,23 @@ static void report(struct med *m)
 	med_say_counts(m->opts->json, counts, n);
 }
 
-/* Where a datagram came in, as the world sees it. */
-static struct stun_server_place place_of(const struct med *m, uint32_t sock, const struct adit_addr *local)
-{
-	struct stun_server_place p = m->places[sock];
-
-	if (!m->any[sock])
-		return p;
-	memcpy(p.local.ip, local->ip, sizeof(p.local.ip));
-	if (m->open[sock ^ SOCK_PORT]) {
-		p.other = p.local;
-		p.other.port = m->places[sock ^ SOCK_PORT].local.port;
-	}
-	return p;
-}
-
-static uint32_t sock_of(uint32_t sock, unsigned change)
-{
-	return sock ^ (change & STUN_SERVER_CHANGE_IP ? SOCK_IP : 0) ^
-	       (change & STUN_SERVER_CHANGE_PORT ? SOCK_PORT : 0);
-}
-
 /* Nothing else needs the memory that a larger table takes; where there is none, the mediator goes on as it is. */
 static void grow(struct med *m)
 {
-	size_t wants = meet_server_wants(m->meet);
+	size_t wants = meet_server_wants(&m->mind->meet);
 	struct meet_peer *slots = wants ? calloc(wants, sizeof(*slots)) : NULL;
 
 	if (slots)
-		free(meet_server_grow(m->meet, slots, wants));
+		free(meet_server_grow(&m->mind->meet, slots, wants));
 }
 
 static void on_dgram(void *ctx, adit_time now, const struct adit_dgram *d)
 {
 	struct med *m = ctx;
-	struct stun_server_place place;
-	struct stun_server_answer a;
 	struct meet_server_out out;
-	uint8_t *buf = io_batch_room(m->batch);
-	int rc = meet_server_input(m->meet, now, d, buf, &out);
 
-	if (rc == 1)
+	if (med_mind_input(m->mind, now, d, io_batch_room(m->batch), &out) == 1)
 		io_batch_send(m->batch, out.sock, &out.local, &out.remote, out.len);
-	if (rc != ADIT_EIGNORED)
-		return;
-	place = place_of(m, d->sock, &d->local);
-	if (stun_server_answer(m->stun, now, &place, &d->remote, d->data, d->len, buf, &a))
-		io_batch_send(m->batch, sock_of(d->sock, a.change), &d->local, &a.remote, a.len);
 }
 
 /* The first signal: peers are told, so that they look elsewhere at once. The second one: now. */
@@ -164,7 +121,7 @@ static void end(struct med *m, adit_time now, int signo)
 	}
 	m->draining = true;
 	m->drain_at = now;
-	meet_server_drain(m->meet);
+	meet_server_drain(&m->mind->meet);
 }
 
 static void on_signal(void *ctx, adit_time now, int signo)
@@ -192,7 +149,7 @@ static void drain(struct med *m, adit_time now)
 	for (int i = 0; i < MED_GOODBYES; i++) {
 		uint8_t *buf = io_batch_room(m->batch);
 
-		if (meet_server_goodbye(m->meet, buf, &out) != 1) {
+		if (meet_server_goodbye(&m->mind->meet, buf, &out) != 1) {
 			io_batch_stop(m->batch);
 			return;
 		}
@@ -205,7 +162,7 @@ static void on_tick(void *ctx, adit_time now)
 {
 	struct med *m = ctx;
 
-	meet_server_tick(m->meet, now);
+	meet_server_tick(&m->mind->meet, now);
 	grow(m);
 	if (m->draining)
 		drain(m, now);
@@ -214,7 +171,7 @@ static void on_tick(void *ctx, adit_time now)
 static adit_time next_tick(const void *ctx)
 {
 	const struct med *m = ctx;
-	adit_time at = meet_server_deadline(m->meet);
+	adit_time at = meet_server_deadline(&m->mind->meet);
 
 	return m->draining ? adit_time_min(at, m->drain_at) : at;
 }
@@ -237,9 +194,7 @@ static int open_one(struct med *m, uint32_t sock, struct adit_addr addr, const s
 			      "cannot listen on %s: %s", adit_addr_format(&addr, text), strerror(errno));
 		return err;
 	}
-	m->open[sock] = true;
-	m->any[sock] = adit_addr_is_any(&addr) && !public_ip->family;
-	m->places[sock].local = public_ip->family ? adit_addr_with_port(*public_ip, addr.port) : addr;
+	med_mind_opened(m->mind, sock, &addr, public_ip);
 	med_say(m->opts->verbose, 0, "listening on %s", adit_addr_format(&addr, text));
 	return 0;
 }
@@ -249,12 +204,12 @@ static int open_family(struct med *m, unsigned family)
 	const struct med_family *fam = &m->opts->families[family];
 
 	for (unsigned i = 0; i < fam->n_listen; i++) {
-		uint32_t sock = family * SOCK_FAMILY + i * SOCK_IP;
+		uint32_t sock = family * MED_SOCK_FAMILY + i * MED_SOCK_IP;
 		uint16_t port = fam->listen[i].port;
 		int err = open_one(m, sock, fam->listen[i], &fam->public_ip[i]);
 
 		if (err == 0)
-			err = open_one(m, sock + SOCK_PORT,
+			err = open_one(m, sock + MED_SOCK_PORT,
 				       adit_addr_with_port(fam->listen[i], second_port(m->opts, port)),
 				       &fam->public_ip[i]);
 		if (err != 0)
@@ -263,24 +218,12 @@ static int open_family(struct med *m, unsigned family)
 	return 0;
 }
 
-/* RFC 5780 6.1: the other address with the other port, else the other port alone. */
-static void know_others(struct med *m)
-{
-	for (uint32_t sock = 0; sock < MED_SOCKS; sock++) {
-		uint32_t both = sock ^ SOCK_IP ^ SOCK_PORT;
-
-		if (!m->open[sock] || m->any[sock])
-			continue;
-		m->places[sock].other = m->places[m->open[both] ? both : sock ^ SOCK_PORT].local;
-	}
-}
-
 static int open_all(struct med *m)
 {
 	for (unsigned family = 0; family < MED_FAMILIES; family++)
 		if (open_family(m, family) != 0)
 			return EXIT_LOCAL;
-	know_others(m);
+	med_mind_ready(m->mind);
 	if (m->opts->families[0].n_listen < MED_LISTEN && m->opts->families[1].n_listen < MED_LISTEN)
 		med_say(m->opts->verbose, 1,
 			"with a second --listen address clients can find out how their NATs filter (RFC 5780)");
@@ -304,24 +247,18 @@ static int run_open(struct med *m)
 	return m->exit_code;
 }
 
-/* The minds. False: no memory. */
+/* False: no memory. */
 static bool begin(struct med *m)
 {
-	adit_time now = io_clock_now();
-	struct stun_server_config stun = {.rng = crypto_rng(), .rate = m->opts->rate};
-	struct meet_server_config meet = {.crypto = &crypto_meet, .rng = crypto_rng(), .no_limits = m->opts->rate == 0};
+	struct med_mind_config cfg = {.crypto = &crypto_meet, .rng = crypto_rng(), .rate = m->opts->rate};
 	struct meet_peer *slots = calloc(MEET_SLOTS_MIN, sizeof(*slots));
 
-	m->stun = malloc(sizeof(*m->stun));
-	m->meet = malloc(sizeof(*m->meet));
-	if (!slots || !m->stun || !m->meet) {
+	m->mind = calloc(1, sizeof(*m->mind));
+	if (!slots || !m->mind) {
 		free(slots);
-		free(m->meet);
-		m->meet = NULL;
 		return false;
 	}
-	stun_server_init(m->stun, now, &stun);
-	meet_server_init(m->meet, now, &meet, slots, MEET_SLOTS_MIN);
+	med_mind_init(m->mind, io_clock_now(), &cfg, slots, MEET_SLOTS_MIN);
 	return true;
 }
 
@@ -337,9 +274,8 @@ int med_run(const struct med_opts *o)
 	else
 		rc = run_open(&m);
 	io_batch_free(m.batch);
-	if (m.meet)
-		free(m.meet->table.slots);
-	free(m.meet);
-	free(m.stun);
+	if (m.mind)
+		free(m.mind->meet.table.slots);
+	free(m.mind);
 	return rc;
 }

@@ -106,9 +106,11 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	quic_dgrams_init(&q->rx_dgrams);
 	q->stats.cipher = "none";
 	q->stats.aead = "gnutls";
-	/* One more packet than a batch, for the one that does not fit it. */
-	q->pack.buf = malloc(QUIC_BATCH_MAX + QUIC_PAYLOAD_MAX);
-	if (!q->pack.buf || quic_tls_new(q, cfg->creds) < 0) {
+	q->pack.max_payload = cfg->max_payload ? cfg->max_payload : QUIC_PAYLOAD_USUAL;
+	assert(q->pack.max_payload >= QUIC_PAYLOAD_MIN && q->pack.max_payload <= QUIC_PAYLOAD_MAX);
+	q->pack.payload = QUIC_PAYLOAD_MIN;
+	q->pack.held = malloc(q->pack.max_payload);
+	if (!q->pack.held || quic_tls_new(q, cfg->creds) < 0) {
 		quic_free(q);
 		return NULL;
 	}
@@ -128,7 +130,7 @@ void quic_free(struct quic *q)
 	quic_dgrams_done(&q->tx_dgrams);
 	quic_dgrams_done(&q->rx_dgrams);
 	quic_pool_done(&q->pool);
-	free(q->pack.buf);
+	free(q->pack.held);
 	adit_bytes_wipe(q, sizeof(*q));
 	free(q);
 }
@@ -139,7 +141,10 @@ static void settings_fill(struct quic *q, const struct quic_config *cfg, ngtcp2_
 	s->cc_algo = cfg->cubic ? NGTCP2_CC_ALGO_CUBIC : QUIC_SHIM_CC_BBR;
 	s->initial_ts = q->clock;
 	s->handshake_timeout = QUIC_HANDSHAKE_TIMEOUT;
-	s->max_tx_udp_payload_size = QUIC_PAYLOAD_MAX;
+	/* Packets are as long as the place we give it for them. Its own search knows four sizes, 1444 the largest. */
+	s->no_pmtud = 1;
+	s->no_tx_udp_payload_size_shaping = 1;
+	s->max_tx_udp_payload_size = q->pack.max_payload;
 	s->rand_ctx.native_handle = q;
 	/* Windows are ours to grow: quic_window.h. */
 	s->max_window = 0;
@@ -334,14 +339,14 @@ static int put_out_close(struct quic *q, struct quic_batch *ret_batch)
 	uint32_t path;
 
 	ngtcp2_path_storage_zero(&ps);
-	n = ngtcp2_conn_write_connection_close(q->conn, &ps.path, NULL, q->pack.buf, QUIC_INITIAL_MIN, &q->ccerr,
+	n = ngtcp2_conn_write_connection_close(q->conn, &ps.path, NULL, quic_pack_buf(), QUIC_INITIAL_MIN, &q->ccerr,
 					       q->clock);
 	quic_die(q, q->close.kind, q->close.code);
 	if (n <= 0 || !quic_paths_user(&q->paths, &ps.path, &path))
 		return 0;
 	q->stats.tx_packets++;
 	q->stats.tx_bytes += (uint64_t)n;
-	*ret_batch = (struct quic_batch){.path = path, .data = q->pack.buf, .len = (size_t)n};
+	*ret_batch = (struct quic_batch){.path = path, .data = quic_pack_buf(), .len = (size_t)n};
 	return 1;
 }
 
@@ -610,6 +615,18 @@ int quic_migrate(struct quic *q, adit_time now, uint32_t path)
 	return rv;
 }
 
+void quic_set_payload(struct quic *q, size_t bytes)
+{
+	q->pack.payload = bytes < QUIC_PAYLOAD_MIN      ? QUIC_PAYLOAD_MIN
+			  : bytes > q->pack.max_payload ? q->pack.max_payload
+							: bytes;
+}
+
+size_t quic_max_payload(const struct quic *q)
+{
+	return q->pack.max_payload;
+}
+
 uint32_t quic_path(const struct quic *q)
 {
 	uint32_t path = 0;
@@ -625,7 +642,7 @@ const uint8_t *quic_peer_key(const struct quic *q)
 
 size_t quic_dgram_max(const struct quic *q)
 {
-	return ngtcp2_conn_get_path_max_tx_udp_payload_size(q->conn) - QUIC_DGRAM_OVERHEAD;
+	return q->pack.payload - QUIC_DGRAM_OVERHEAD;
 }
 
 int quic_dgram_send(struct quic *q, const uint8_t *data, size_t len)
@@ -673,7 +690,7 @@ void quic_stats_get(const struct quic *q, struct quic_stats *ret_stats)
 	ret_stats->cwnd = st.cwnd;
 	ret_stats->delivery_rate = st.delivery_rate;
 	ret_stats->lost_packets = lost_packets(q);
-	ret_stats->max_payload = ngtcp2_conn_get_path_max_tx_udp_payload_size(q->conn);
+	ret_stats->max_payload = q->pack.payload;
 	ret_stats->streams = q->n_streams;
 	ret_stats->expects_answer = q->state == QUIC_OPEN && st.in_flight > 0;
 }

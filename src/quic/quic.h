@@ -48,6 +48,11 @@ struct quic_config {
 	uint8_t pin[QUIC_KEY_LEN]; /* connect side: the only acceptable peer key; ignored by quic_accept */
 	adit_dur idle_timeout; /* linger: how long a connection survives silence */
 	bool cubic; /* CUBIC instead of BBRv2 */
+	/*
+	 * Bytes of UDP payload that quic_set_payload() may ever name; 0: Ethernet's. Congestion control takes it for
+	 * the size of a packet, so it should be no more than what the system's interfaces carry.
+	 */
+	size_t max_payload;
 };
 
 /* A client connection; its first packets come from quic_output(). ENOMEM or 0. */
@@ -80,7 +85,7 @@ adit_time quic_deadline(const struct quic *q);
 
 struct quic_batch {
 	uint32_t path;
-	const uint8_t *data; /* good until the next call on this connection */
+	const uint8_t *data; /* good until this thread's next call on any connection */
 	size_t len;
 	size_t seg_size; /* 0: one datagram */
 };
@@ -132,6 +137,14 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
  * what is wanted after an outage. 0; EAGAIN: handshake not confirmed yet; EINVAL: not the connect side; EDEAD.
  */
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
+
+/*
+ * The current path carries datagrams of |bytes|. The connection begins with QUIC_PAYLOAD_MIN, which every path must
+ * carry; who finds out that another path carries more or less says so, as there is no search in here.
+ */
+void quic_set_payload(struct quic *q, size_t bytes);
+/* The most it may be told. */
+size_t quic_max_payload(const struct quic *q);
 
 /* The path this side sends on now. */
 uint32_t quic_path(const struct quic *q);

@@ -48,8 +48,17 @@
 /* Bytes of UDP payload a datagram must have to begin a connection, RFC 9000 14.1. */
 #define QUIC_INITIAL_MIN 1200
 
-/* Bytes of UDP payload we send at most: 1500 less IPv6 and UDP headers. The library probes 1406 and 1444. */
-#define QUIC_PAYLOAD_MAX 1452
+/* Bytes of UDP payload we send where nobody said that the path carries more, RFC 9000 14. */
+#define QUIC_PAYLOAD_MIN 1200
+
+/* The most it can be told: four of these make a batch. */
+#define QUIC_PAYLOAD_MAX 16376
+
+/* What congestion control reckons with where the configuration does not say: Ethernet's 1500 less IPv4 and UDP. */
+#define QUIC_PAYLOAD_USUAL 1472
+
+/* Bytes of a batch from where the library's own idea of one is trusted: with jumbo frames it would be 90 KB, always. */
+#define QUIC_QUANTUM_PACKETS 10
 
 /* Bytes of one batch: the kernel's limit for a UDP_SEGMENT send, and how many packets are worth it. */
 #define QUIC_BATCH_MAX     65507
@@ -94,7 +103,16 @@
 /* What all streams of a connection may still send us or have sent unread, bytes. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
 
-/* Connection window (RFC 9000 4.1): never what limits, streams' windows do; so twice the budget, for its lag. */
+/*
+ * What a stream is charged that has nothing unread and never had a larger window than QUIC_WINDOW_MIN: about what its
+ * structures cost. So the budget lets 24 000 idle streams be; once bytes wait in one it counts for its whole window.
+ */
+#define QUIC_WINDOW_IDLE 2048
+
+/*
+ * Connection window (RFC 9000 4.1): twice the budget. Streams' windows are what limits, but for a peer that fills
+ * thousands of idle ones at once and has readers that take nothing: then this is the end of it, and of its memory.
+ */
 #define QUIC_CONN_WINDOW (2 * QUIC_WINDOW_BUDGET)
 
 /* Stream credit the peer has in hand while the budget lasts, and from how little on large windows must shrink. */

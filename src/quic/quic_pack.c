@@ -1,7 +1,6 @@
 /*
  * From queued bytes to batches of packets. A batch is for one GSO send: packets of one size back to back, the last one
- * may be shorter. A packet that does not fit (bigger, or for another path) waits in the buffer and begins the next
- * batch.
+ * may be shorter. A packet that does not fit (bigger, or for another path) is kept and begins the next batch.
  */
 #include <assert.h>
 #include <string.h>
@@ -72,12 +71,12 @@ static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, n
 	return n;
 }
 
-/* The first queued datagram that still fits into a packet of the current path; a migration may have shrunk them. */
-static const uint8_t *pack_next_dgram(struct quic *q, size_t *ret_len)
+/* The first queued datagram that still fits into a packet of |len| bytes; the path may have shrunk them. */
+static const uint8_t *pack_next_dgram(struct quic *q, size_t len, size_t *ret_len)
 {
 	const uint8_t *d;
 
-	while ((d = quic_dgrams_peek(&q->tx_dgrams, ret_len)) && *ret_len > quic_dgram_max(q)) {
+	while ((d = quic_dgrams_peek(&q->tx_dgrams, ret_len)) && *ret_len > len - QUIC_DGRAM_OVERHEAD) {
 		quic_dgrams_pop(&q->tx_dgrams);
 		q->stats.dgrams_dropped++;
 	}
@@ -112,7 +111,7 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 		size_t d_len;
 		ngtcp2_ssize n;
 
-		d = pack_next_dgram(q, &d_len);
+		d = pack_next_dgram(q, len, &d_len);
 		if (d) {
 			n = pack_dgram(q, d, d_len, path, dest, len);
 		} else {
@@ -156,14 +155,20 @@ static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat
  * Bytes between two looks at the pacer. The library thinks of a round trip, which is little on a short line; a
  * millisecond's worth is nothing that a driver's timer could do finer anyway.
  */
-static size_t pack_quantum(const struct quic *q, const struct quic_shim_stat *st)
+static size_t pack_quantum(const struct quic *q, const struct quic_shim_stat *st, size_t payload)
 {
 	size_t quantum = ngtcp2_conn_get_send_quantum(q->conn);
 	double tick = st->pacing_rate * (double)ADIT_MS(1);
 
+	/* Ten packets are its least, as large as they may ever be. */
+	if (quantum <= QUIC_QUANTUM_PACKETS * q->pack.max_payload)
+		quantum = QUIC_QUANTUM_PACKETS * payload;
+	if (quantum > QUIC_BATCH_MAX)
+		quantum = QUIC_BATCH_MAX;
+
 	if (tick > (double)quantum)
 		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
-	return quantum > 2 * QUIC_PAYLOAD_MAX ? quantum : 2 * QUIC_PAYLOAD_MAX;
+	return quantum > 2 * payload ? quantum : 2 * payload;
 }
 
 /* The batch so far. */
@@ -189,24 +194,32 @@ static bool batch_add(struct batch *b, uint32_t path, size_t n)
 }
 
 /* Can another packet follow? Not after a shorter one. */
-static bool batch_is_open(const struct batch *b)
+static bool batch_is_open(const struct batch *b, size_t payload)
 {
-	return b->n == 0 || (b->len == b->n * b->seg_size && b->n < QUIC_BATCH_PACKETS &&
-			     b->len + QUIC_PAYLOAD_MAX <= QUIC_BATCH_MAX);
+	return b->n == 0 ||
+	       (b->len == b->n * b->seg_size && b->n < QUIC_BATCH_PACKETS && b->len + payload <= QUIC_BATCH_MAX);
+}
+
+/* One more packet than a batch, for the one that does not fit it. */
+static _Thread_local uint8_t pack_buf[QUIC_BATCH_MAX + QUIC_PAYLOAD_MAX];
+
+uint8_t *quic_pack_buf(void)
+{
+	return pack_buf;
 }
 
 static void batch_take_held(struct quic_pack *k, struct batch *b)
 {
 	if (k->held_len == 0)
 		return;
-	memmove(k->buf, k->buf + k->held_pos, k->held_len);
+	memcpy(pack_buf, k->held, k->held_len);
 	batch_add(b, k->held_path, k->held_len);
 	k->held_len = 0;
 }
 
 static void batch_hold(struct quic_pack *k, const struct batch *b, uint32_t path, size_t n)
 {
-	k->held_pos = b->len;
+	memcpy(k->held, pack_buf + b->len, n);
 	k->held_len = n;
 	k->held_path = path;
 }
@@ -235,19 +248,22 @@ static void pack_settle(struct quic *q)
 		quic_paths_settled(&q->paths);
 }
 
-/* Fills the buffer behind a held packet. Returns false when nothing more is to be sent now. */
-static bool pack_fill(struct quic *q, struct batch *b, size_t quantum)
+/*
+ * Fills the buffer behind a held packet with packets of |payload| bytes at most. Returns false when nothing more is to
+ * be sent now.
+ */
+static bool pack_fill(struct quic *q, struct batch *b, size_t quantum, size_t payload)
 {
 	struct quic_pack *k = &q->pack;
 	size_t left = quic_heal_allows(q);
 
-	for (; left > 0 && batch_is_open(b) && k->quantum + b->len + QUIC_PAYLOAD_MAX <= quantum; left--) {
+	for (; left > 0 && batch_is_open(b, payload) && k->quantum + b->len + payload <= quantum; left--) {
 		ngtcp2_path_storage ps;
 		uint32_t path;
 		ngtcp2_ssize n;
 
 		ngtcp2_path_storage_zero(&ps);
-		n = pack_packet(q, &ps.path, k->buf + b->len, QUIC_PAYLOAD_MAX);
+		n = pack_packet(q, &ps.path, pack_buf + b->len, payload);
 		if (n == NGTCP2_ERR_NO_VIABLE_PATH) {
 			/* A lost path is not our death: wait for the peer, and meet it as on a new path. */
 			k->is_stuck = true;
@@ -278,6 +294,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	struct batch b = {0};
 	struct quic_shim_stat st;
 	size_t quantum;
+	size_t payload;
 	size_t n_held;
 	bool has_more;
 
@@ -285,12 +302,14 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	if (pack_may_go_on(q, now)) {
 		quic_shim_stat_get(q->conn, &st);
 		quic_heal_look(q, &st);
-		quantum = pack_quantum(q, &st);
+		/* The path may have shrunk: what is sent as a last resort must get through. */
+		payload = st.is_stalled ? QUIC_PAYLOAD_MIN : k->payload;
+		quantum = pack_quantum(q, &st, payload);
 		n_held = b.n;
-		has_more = pack_fill(q, &b, quantum);
+		has_more = pack_fill(q, &b, quantum, payload);
 		quic_heal_sent(q, b.n - n_held);
 		k->quantum += b.len;
-		if (!has_more || k->quantum + QUIC_PAYLOAD_MAX > quantum)
+		if (!has_more || k->quantum + payload > quantum)
 			pack_pace(q, q->clock, &st);
 	}
 	if (b.n == 0)
@@ -300,7 +319,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	q->stats.tx_bytes += b.len;
 	*ret_batch = (struct quic_batch){
 		.path = b.path,
-		.data = k->buf,
+		.data = pack_buf,
 		.len = b.len,
 		.seg_size = b.n > 1 ? b.seg_size : 0,
 	};

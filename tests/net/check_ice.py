@@ -1,4 +1,4 @@
-"""Our ICE agent (src/core/ice, driven by ice_driver) against others: itself, libnice, aioice.
+"""libadit's ICE agent (examples/ice.c) against others: itself, libnice, aioice.
 
 Lines of RFC 8839 are carried from one's stdout to the other's stdin. An own set of packages, as no other test needs them:
 ./dev test ice installs it; without it these checks say what is missing.
@@ -41,7 +41,7 @@ class Agent:
         role = ["--controlled"] if controlled else []
         server = ["--stun", stun] if stun else []
         if kind == "adit":
-            argv = [find_driver(), *role, *server, *extra, f"{ip}:{5000 if side == 'ha' else 6000}"]
+            argv = [find_example("ice"), *role, *server, *extra, f"{ip}:{5000 if side == 'ha' else 6000}"]
         else:
             need(kind)
             argv = [PYTHON, os.path.join(HERE, f"ice_{kind}.py"), *role, *server, *extra] + ([ip] if kind == "libnice" else [])
@@ -90,16 +90,17 @@ class Agent:
         wait_until(lambda: self.find("stats" if self.kind == "adit" else "ice-role"), 5, f"{self.kind}: its last words")
 
 
-def find_driver():
+def find_example(name):
+    """Beside the program that is tested, else the newest."""
     given = os.environ.get("ADIT")
-    here = os.path.join(os.path.dirname(given), "../../tests/net/ice_driver") if given else None
+    here = os.path.join(os.path.dirname(given), f"../../examples/example-{name}") if given else None
     if here and os.access(here, os.X_OK):
         return here
     build = os.path.join(os.path.dirname(HERE), "../../build")
-    found = [os.path.join(build, d, "tests/net/ice_driver") for d in os.listdir(build)]
+    found = [os.path.join(build, d, f"examples/example-{name}") for d in os.listdir(build)]
     found = [p for p in found if os.access(p, os.X_OK)]
     if not found:
-        raise Skip("ice_driver is not built")
+        raise Skip(f"example-{name} is not built")
     return max(found, key=os.path.getmtime)
 
 

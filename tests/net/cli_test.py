@@ -98,8 +98,7 @@ class Cli(unittest.TestCase):
         for command in COMMANDS[:-1]:
             rows = re.findall(r"^  -.*", self.adit(command, "-h").stdout, re.M)
             short = set(re.findall(r"(?<![\w-])--([a-z-]+)", "\n".join(rows))) - common
-            # What is refused, or not used yet, is explained at length only.
-            self.assertEqual(explained(f"adit-{command}.1") - {"mediator"}, short, command)
+            self.assertEqual(explained(f"adit-{command}.1"), short, command)
 
     def test_help_falls_back_where_there_is_no_manual(self):
         empty = os.path.join(self.dir, "empty")
@@ -302,7 +301,7 @@ class Cli(unittest.TestCase):
         self.adit("peer", "add", "work", "--peer", "example.net:5", stdin=f" {ticket[:30]}\n\t{ticket[30:].upper()}\n")
         key = self.adit("id").stdout.split()[1]
         rows = json.loads(self.adit("peer", "list", "--json").stdout)
-        self.assertEqual(rows[0], {"name": "home", "key": key, "peer": ["203.0.113.10"], "mediator": [],
+        self.assertEqual(rows[0], {"name": "home", "key": key, "peer": ["203.0.113.10"], "mediator": [], "stun": [],
                                    "connect": ["7100:web", "ssh"]})
         self.assertEqual(rows[1]["key"], key)
         listing = self.adit("peer", "list").stdout
@@ -350,15 +349,24 @@ class Cli(unittest.TestCase):
 
     # -- what serve, connect and pipe refuse before they touch the network ------------------------------------------
 
-    def test_no_meeting_through_a_mediator_yet(self):
+    def test_mediators_that_are_none(self):
         ticket = self.ticket()
-        says = "meeting through a mediator is not available in this version"
-        self.fails(USAGE, "serve", "8080", "--mediator", "meet.example.org", says=says, advises="--peer ADDR")
-        self.fails(USAGE, "connect", ticket, "--mediator", "meet.example.org", "--peer", "192.0.2.1", says=says)
-        self.fails(USAGE, "pipe", ticket, "ssh", "--mediator", "meet.example.org", says=says)
-        self.fails(USAGE, "serve", "8080", "--config", self.write("conf", "mediator meet.example.org\n"), says=says)
-        self.adit("peer", "add", "home", ticket, "--mediator", "meet.example.org")
-        self.fails(USAGE, "connect", "home", says=says)
+        self.fails(USAGE, "serve", "8080", "--mediator", "a b", says='--mediator "a b"')
+        self.fails(USAGE, "connect", ticket, "--stun", "224.0.0.1", says="no single machine has this address")
+        five = [w for i in range(5) for w in ("--mediator", f"m{i}.example.org")]
+        self.fails(USAGE, "pipe", ticket, "ssh", *five, says="more than 4 times --mediator")
+        long = [w for i in range(4) for w in ("--mediator", f"{'x' * 60}.{i}.{'y' * 60}.example.org")]
+        self.fails(USAGE, "serve", "8080", *long, says="does not fit into a ticket")
+
+    def test_a_ticket_tells_where_it_leads(self):
+        os.makedirs(self.state, 0o700)
+        with open(os.path.join(self.state, "mediators"), "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("adit mediators 1\nkey=serve value=meet.example.org%20192.0.2.7:3479\n")
+        p = self.adit("ticket")
+        self.assertIn("it leads to meet.example.org and 192.0.2.7:3479", p.stderr)
+        self.assertGreater(len(p.stdout), 120)
+        row = json.loads(self.adit("ticket", "new", "laptop", "--json").stdout)
+        self.assertEqual(row["mediators"], ["meet.example.org", "192.0.2.7:3479"])
 
     def test_peers_that_are_none(self):
         ticket = self.ticket()

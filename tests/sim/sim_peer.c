@@ -18,25 +18,23 @@ static void forget(struct sim_peer *p)
 	p->close_sock = 0;
 }
 
-int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role, const uint8_t k[32],
-		  const struct adit_addr *other, uint16_t pinned_port)
+int sim_peer_init_engine(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role,
+			 const uint8_t k[32], const struct sim_engine *engine)
 {
 	*p = (struct sim_peer){
+		.engine = engine,
 		.sim = s,
 		.host = h,
-		.other = *other,
 		.data_every = ADIT_MS(100),
 	};
 	forget(p);
-	p->punch = malloc(sizeof(*p->punch));
 	p->path = malloc(sizeof(*p->path));
-	if (!p->punch || !p->path)
+	if (!p->path)
 		return ADIT_ENOMEM;
 	p->cfg = (struct punch_config){
 		.role = role,
 		.crypto = &crypto_gnutls,
 		.rng = adit_rng_seeded_init(&p->rng_state, lab_sim_seed(s)),
-		.pinned_port = pinned_port,
 		.low_ttl = true,
 	};
 	memcpy(p->cfg.k, k, 32);
@@ -81,7 +79,7 @@ static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const str
 {
 	bool same_sock = p->has_path && p->sock == sock;
 
-	if (!same_sock && punch_take(p->punch, sock) < 0)
+	if (!same_sock && p->engine->take(p, now, sock) < 0)
 		return;
 	if (p->has_path && !same_sock)
 		p->close_sock = p->sock + 1;
@@ -93,7 +91,7 @@ static void use_path(struct sim_peer *p, adit_time now, uint32_t sock, const str
 	punch_path_init(p->path, &p->cfg, now, sock, local, remote, instance);
 	punch_path_set_utc(p->path, now, p->utc + (now - p->utc_at));
 	p->data_at = p->is_confirmed && p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
-	punch_rest(p->punch, now);
+	p->engine->rest(p, now);
 }
 
 static void data_input(struct sim_peer *p, adit_time now, const struct adit_dgram *d)
@@ -133,28 +131,28 @@ static void peer_input(void *self, adit_time now, const struct adit_dgram *d)
 	if (p->has_path && p->sock == d->sock)
 		r = punch_path_input(p->path, now, d);
 	if (r == ADIT_EIGNORED)
-		(void)punch_input(p->punch, now, d);
+		(void)p->engine->input(p, now, d);
 }
 
 static void peer_icmp(void *self, adit_time now, const struct adit_icmp *icmp)
 {
 	struct sim_peer *p = self;
 
-	punch_icmp(p->punch, now, icmp);
+	p->engine->icmp(p, now, icmp);
 }
 
 static void peer_sock_failed(void *self, adit_time now, uint32_t sock)
 {
 	struct sim_peer *p = self;
 
-	punch_sock_failed(p->punch, now, sock);
+	p->engine->sock_failed(p, now, sock);
 }
 
 static void peer_tick(void *self, adit_time now)
 {
 	struct sim_peer *p = self;
 
-	punch_tick(p->punch, now);
+	p->engine->tick(p, now);
 	if (p->has_path)
 		punch_path_tick(p->path, now);
 }
@@ -165,7 +163,7 @@ static void peer_set_utc(void *self, adit_time now, adit_utc utc)
 
 	p->utc = utc;
 	p->utc_at = now;
-	punch_set_utc(p->punch, now, utc);
+	p->engine->set_utc(p, now, utc);
 	if (p->has_path)
 		punch_path_set_utc(p->path, now, utc);
 }
@@ -173,7 +171,7 @@ static void peer_set_utc(void *self, adit_time now, adit_utc utc)
 static adit_time peer_deadline(const void *self)
 {
 	const struct sim_peer *p = self;
-	adit_time at = punch_deadline(p->punch);
+	adit_time at = p->engine->deadline(p);
 
 	if (!p->has_path)
 		return at;
@@ -209,27 +207,22 @@ static int peer_output(void *self, adit_time now, struct adit_out *ret_out)
 		fill_data(p, DATA, p->sock, punch_path_remote(p->path), ret_out);
 		return 1;
 	}
-	if (punch_output(p->punch, now, ret_out))
+	if (p->engine->output(p, now, ret_out))
 		return 1;
 	return p->has_path && punch_path_output(p->path, now, ret_out);
 }
 
-static void on_punch(struct sim_peer *p, adit_time now, const struct punch_event *ev)
+static void on_found(struct sim_peer *p, adit_time now, const struct sim_found *f)
 {
-	if (ev->kind == PUNCH_EVENT_STUCK) {
-		p->stuck_at = lab_sim_now(p->sim);
+	if (f->kind == SIM_FOUND_NOTHING)
 		return;
-	}
-	add_known(p, ev->sock, &ev->remote, ev->instance);
-	if (ev->kind != PUNCH_EVENT_VALID)
+	add_known(p, f->sock, &f->remote, f->instance);
+	if (f->kind != SIM_FOUND_VALID)
 		return;
-	if (p->valid_at == ADIT_NEVER) {
+	if (p->valid_at == ADIT_NEVER)
 		p->valid_at = lab_sim_now(p->sim);
-		p->how = ev->how;
-		p->clock_diff = ev->clock_diff;
-	}
 	if (p->cfg.role == PUNCH_CONNECT && (!p->has_path || p->is_lost))
-		use_path(p, now, ev->sock, &ev->local, &ev->remote, ev->instance);
+		use_path(p, now, f->sock, &f->local, &f->remote, f->instance);
 }
 
 static void on_path(struct sim_peer *p, adit_time now, const struct punch_path_event *ev)
@@ -240,12 +233,12 @@ static void on_path(struct sim_peer *p, adit_time now, const struct punch_path_e
 		p->losses++;
 		p->lost_at = lab_sim_now(p->sim);
 		p->valid_at = ADIT_NEVER;
-		punch_start(p->punch, now);
+		p->engine->start(p, now);
 		break;
 	case PUNCH_PATH_EVENT_BACK:
 		p->is_lost = false;
 		p->data_at = p->data_every == ADIT_NEVER ? ADIT_NEVER : now;
-		punch_rest(p->punch, now);
+		p->engine->rest(p, now);
 		break;
 	case PUNCH_PATH_EVENT_HEARD:
 	case PUNCH_PATH_EVENT_MOVED:
@@ -256,7 +249,7 @@ static void on_path(struct sim_peer *p, adit_time now, const struct punch_path_e
 		p->has_path = false;
 		p->close_sock = p->sock + 1;
 		p->valid_at = p->met_at = ADIT_NEVER;
-		punch_start(p->punch, now);
+		p->engine->start(p, now);
 		break;
 	}
 }
@@ -265,11 +258,11 @@ static bool peer_events(void *ctx, adit_time now)
 {
 	struct sim_peer *p = ctx;
 	struct punch_path_event path_ev;
-	struct punch_event ev;
+	struct sim_found found;
 	bool any = false;
 
-	for (; punch_event(p->punch, &ev); any = true)
-		on_punch(p, now, &ev);
+	for (; p->engine->event(p, now, &found); any = true)
+		on_found(p, now, &found);
 	for (; p->has_path && punch_path_event(p->path, &path_ev); any = true)
 		on_path(p, now, &path_ev);
 	return any;
@@ -293,13 +286,127 @@ void sim_peer_start(void *ctx)
 	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
 	forget(p);
 	p->started_at = lab_sim_now(p->sim);
-	punch_init(p->punch, &p->cfg, now);
-	punch_set_peers(p->punch, now, &p->other, 1);
+	punch_replay_init(&p->replay);
+	p->cfg.replay = &p->replay;
+	p->engine->begin(p, now);
 	p->machine = lab_machine_new(p->host, &peer_ops, p, peer_events, p);
 	if (!p->machine)
 		abort();
-	punch_start(p->punch, now);
+	p->engine->start(p, now);
 	lab_machine_wake(p->machine);
+}
+
+/* ---- core/punch ---- */
+
+static void begin(struct sim_peer *p, adit_time now)
+{
+	punch_init(p->punch, &p->cfg, now);
+	punch_set_peers(p->punch, now, &p->other, 1);
+}
+
+static void start(struct sim_peer *p, adit_time now)
+{
+	punch_start(p->punch, now);
+}
+
+static void rest(struct sim_peer *p, adit_time now)
+{
+	punch_rest(p->punch, now);
+}
+
+static int take(struct sim_peer *p, adit_time now, uint32_t sock)
+{
+	(void)now;
+	return punch_take(p->punch, sock);
+}
+
+static int input(struct sim_peer *p, adit_time now, const struct adit_dgram *d)
+{
+	return punch_input(p->punch, now, d);
+}
+
+static void icmp(struct sim_peer *p, adit_time now, const struct adit_icmp *what)
+{
+	punch_icmp(p->punch, now, what);
+}
+
+static void sock_failed(struct sim_peer *p, adit_time now, uint32_t sock)
+{
+	punch_sock_failed(p->punch, now, sock);
+}
+
+static void tick(struct sim_peer *p, adit_time now)
+{
+	punch_tick(p->punch, now);
+}
+
+static void set_utc(struct sim_peer *p, adit_time now, adit_utc utc)
+{
+	punch_set_utc(p->punch, now, utc);
+}
+
+static adit_time deadline(const struct sim_peer *p)
+{
+	return punch_deadline(p->punch);
+}
+
+static int output(struct sim_peer *p, adit_time now, struct adit_out *ret_out)
+{
+	return punch_output(p->punch, now, ret_out);
+}
+
+static bool event(struct sim_peer *p, adit_time now, struct sim_found *ret_found)
+{
+	struct punch_event ev;
+
+	(void)now;
+	if (!punch_event(p->punch, &ev))
+		return false;
+	*ret_found =
+		(struct sim_found){.sock = ev.sock, .local = ev.local, .remote = ev.remote, .instance = ev.instance};
+	switch (ev.kind) {
+	case PUNCH_EVENT_HEARD:
+		ret_found->kind = SIM_FOUND_HEARD;
+		break;
+	case PUNCH_EVENT_VALID:
+		ret_found->kind = SIM_FOUND_VALID;
+		if (p->valid_at == ADIT_NEVER) {
+			p->how = ev.how;
+			p->clock_diff = ev.clock_diff;
+		}
+		break;
+	case PUNCH_EVENT_STUCK:
+		ret_found->kind = SIM_FOUND_NOTHING;
+		p->stuck_at = lab_sim_now(p->sim);
+		break;
+	}
+	return true;
+}
+
+static const struct sim_engine punch_engine = {
+	.begin = begin,
+	.start = start,
+	.rest = rest,
+	.take = take,
+	.input = input,
+	.icmp = icmp,
+	.sock_failed = sock_failed,
+	.tick = tick,
+	.set_utc = set_utc,
+	.deadline = deadline,
+	.output = output,
+	.event = event,
+};
+
+int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role, const uint8_t k[32],
+		  const struct adit_addr *other, uint16_t pinned_port)
+{
+	int r = sim_peer_init_engine(p, s, h, role, k, &punch_engine);
+
+	p->other = *other;
+	p->cfg.pinned_port = pinned_port;
+	p->punch = malloc(sizeof(*p->punch));
+	return p->punch ? r : ADIT_ENOMEM;
 }
 
 void sim_peer_kill(struct sim_peer *p)

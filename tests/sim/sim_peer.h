@@ -2,7 +2,8 @@
  * One side of a session, as a machine for the lab: the punching engine, the path it found and its keeper, and in the
  * place of QUIC a stand-in that sends data and gets them echoed. It does with the engine what src/link/ does, and no
  * more: the connect side takes the first valid pair, the serve side the one over which data comes from somebody who was
- * heard; a lost path starts a new punch, while the old one is still asked.
+ * heard; a lost path starts a new punch, while the old one is still asked. The engine is core/punch here; sim_reach.h
+ * has the one with mediators.
  */
 #ifndef SIM_PEER_H
 #define SIM_PEER_H
@@ -21,9 +22,43 @@ struct sim_known {
 	uint64_t instance;
 };
 
+struct sim_peer;
+
+/* What an engine has found, or not. */
+struct sim_found {
+	enum {
+		SIM_FOUND_HEARD,
+		SIM_FOUND_VALID,
+		SIM_FOUND_NOTHING
+	} kind; /* NOTHING: it has run out of ways, for now */
+	uint32_t sock;
+	struct adit_addr local;
+	struct adit_addr remote;
+	uint64_t instance;
+};
+
+/* An engine that finds paths, as the peer uses it: a machine's verbs, and what src/link/ asks of it. */
+struct sim_engine {
+	void (*begin)(struct sim_peer *p, adit_time now); /* the program starts: what it knows is in |p| */
+	void (*start)(struct sim_peer *p, adit_time now);
+	void (*rest)(struct sim_peer *p, adit_time now);
+	int (*take)(struct sim_peer *p, adit_time now, uint32_t sock);
+	int (*input)(struct sim_peer *p, adit_time now, const struct adit_dgram *d);
+	void (*icmp)(struct sim_peer *p, adit_time now, const struct adit_icmp *icmp);
+	void (*sock_failed)(struct sim_peer *p, adit_time now, uint32_t sock);
+	void (*tick)(struct sim_peer *p, adit_time now);
+	void (*set_utc)(struct sim_peer *p, adit_time now, adit_utc utc);
+	adit_time (*deadline)(const struct sim_peer *p);
+	int (*output)(struct sim_peer *p, adit_time now, struct adit_out *ret_out);
+	/* False: no more. |ret_found| NOTHING also where the event was for the engine's own statistics. */
+	bool (*event)(struct sim_peer *p, adit_time now, struct sim_found *ret_found);
+};
+
 struct sim_peer {
-	struct punch_config cfg;
-	struct punch *punch; /* on the heap, as it is large */
+	const struct sim_engine *engine;
+	struct punch_config cfg; /* of core/punch, and of the path whatever found it */
+	struct punch_replay replay;
+	struct punch *punch; /* on the heap, as it is large; NULL: another engine */
 	struct adit_rng_seeded rng_state;
 	struct lab_sim *sim;
 	struct lab_host *host;
@@ -61,7 +96,10 @@ struct sim_peer {
 	uint64_t echoes;
 };
 
-/* Fills |p|; it becomes a machine of |h| at sim_peer_start. 0 or ENOMEM. */
+/* Fills |p| for any engine. 0 or ENOMEM. */
+ADIT_MUST_CHECK int sim_peer_init_engine(struct sim_peer *p, struct lab_sim *s, struct lab_host *h,
+					 enum punch_role role, const uint8_t k[32], const struct sim_engine *engine);
+/* The same with core/punch; it becomes a machine of |h| at sim_peer_start. 0 or ENOMEM. */
 ADIT_MUST_CHECK int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enum punch_role role,
 				  const uint8_t k[32], const struct adit_addr *other, uint16_t pinned_port);
 void sim_peer_done(struct sim_peer *p);

@@ -15,9 +15,9 @@ static void print_packet(FILE *f, const struct lab_tap_packet *p)
 		fprintf(f, " %02x%02x len %zu\n", p->len > 0 ? p->data[0] : 0u, p->len > 1 ? p->data[1] : 0u, p->len);
 }
 
-static void on_packet(void *ctx, const struct lab_tap_packet *p)
+void sim_trace_packet(void *trace, const struct lab_tap_packet *p)
 {
-	struct sim_trace *t = ctx;
+	struct sim_trace *t = trace;
 
 	if (t->text)
 		print_packet(t->text, p);
@@ -54,7 +54,7 @@ bool sim_trace_init(struct sim_trace *t, struct lab_sim *s, FILE *text)
 		lab_trace_init(&t->trace, s, put, t->pcap);
 	if (t->svg && lab_draw_init(&t->draw, s) < 0)
 		return false;
-	lab_sim_set_tap(s, on_packet, t);
+	lab_sim_set_tap(s, sim_trace_packet, t);
 	return true;
 }
 

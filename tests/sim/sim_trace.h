@@ -23,6 +23,8 @@ struct sim_trace {
 
 /* Becomes the tap of |s|. |text| (may be NULL) is borrowed. False: a file cannot be written; stderr says which. */
 bool sim_trace_init(struct sim_trace *t, struct lab_sim *s, FILE *text);
+/* It does this by itself; for who has put a tap of his own in its place. |trace| is the struct sim_trace. */
+void sim_trace_packet(void *trace, const struct lab_tap_packet *p);
 /* The next lifeline from the left, and what it is called. */
 void sim_trace_node(struct sim_trace *t, unsigned node, const char *name);
 /* Before the simulation is freed. Accepts a zeroed one. False: what should be in the files is not. */

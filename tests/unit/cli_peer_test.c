@@ -200,21 +200,22 @@ static void a_saved_peer_that_makes_no_sense_is_told_where(void **state)
 	assert_non_null(strstr(said, "the saved ticket of \"home\""));
 }
 
-static void a_mediator_is_refused_unless_a_file_named_it_beside_a_peer(void **state)
+static void a_saved_mediator_gives_way_to_the_command_line(void **state)
 {
 	char home[] = "home";
 	char mediator[] = "--mediator";
-	char host[] = "meet.example.org";
-	char peer_option[] = "--peer";
-	char addr[] = "192.0.2.1";
+	char host[] = "other.example.org";
 
 	(void)state;
-	assert_int_equal(io_peer_add_option(&peer, "mediator", host), 0);
+	assert_int_equal(io_peer_add_option(&peer, "mediator", "meet.example.org"), 0);
+	assert_int_equal(io_peer_add_option(&peer, "mediator", "meet.example.net"), 0);
 	save("home");
-	assert_int_equal(find(CLI_FOR_CONNECT, home, NULL, NULL), CLI_EXIT_USAGE);
-	assert_non_null(strstr(said, "meeting through a mediator is not available in this version"));
-	assert_int_equal(find(CLI_FOR_CONNECT, home, peer_option, addr), CLI_GO);
-	assert_int_equal(find(CLI_FOR_CONNECT, home, mediator, host), CLI_EXIT_USAGE);
+	assert_int_equal(find(CLI_FOR_CONNECT, home, NULL, NULL), CLI_GO);
+	assert_int_equal(cli.opts.meet.n_mediators, 2);
+	assert_string_equal(cli.opts.meet.mediators[1].name, "meet.example.net");
+	assert_int_equal(find(CLI_FOR_CONNECT, home, mediator, host), CLI_GO);
+	assert_int_equal(cli.opts.meet.n_mediators, 1);
+	assert_string_equal(cli.opts.meet.mediators[0].name, host);
 }
 
 int main(void)
@@ -226,8 +227,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_saved_name_brings_its_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_name_is_guessed_at, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_saved_peer_that_makes_no_sense_is_told_where, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_mediator_is_refused_unless_a_file_named_it_beside_a_peer, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_saved_mediator_gives_way_to_the_command_line, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,29 @@ static void a_clock_may_be_ahead_or_behind(void **state)
 			 ADIT_EINVAL);
 }
 
+static void a_text_is_kept_as_it_is(void **state)
+{
+	static const char names[] = "meet.example.org [2001:db8::1]:3479";
+	char text[IO_MEMORY_TEXT_MAX + 1];
+	char longest[IO_MEMORY_TEXT_MAX + 2];
+
+	(void)state;
+	assert_int_equal(io_memory_get_text(&st, IO_MEMORY_MEDIATORS, "serve", text, &why), ADIT_ENOENT);
+	assert_int_equal(io_memory_set_text(&st, IO_MEMORY_MEDIATORS, "serve", names, &why), 0);
+	assert_int_equal(io_memory_get_text(&st, IO_MEMORY_MEDIATORS, "serve", text, &why), 0);
+	assert_string_equal(text, names);
+	assert_int_equal(io_memory_set_text(&st, IO_MEMORY_MEDIATORS, "serve", "", &why), 0);
+	assert_int_equal(io_memory_get_text(&st, IO_MEMORY_MEDIATORS, "serve", text, &why), 0);
+	assert_string_equal(text, "");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(io_memory_set_text(&st, IO_MEMORY_WAYS, "k", longest, &why), ADIT_EINVAL);
+	assert_int_equal(io_memory_set_text(&st, IO_MEMORY_WAYS, "k", longest + 1, &why), 0);
+	assert_int_equal(io_memory_get_text(&st, IO_MEMORY_WAYS, "k", text, &why), 0);
+	assert_string_equal(text, longest + 1);
+	assert_int_equal(io_memory_set_text(&st, IO_MEMORY_WAYS, "k", "two\nlines", &why), ADIT_EINVAL);
+}
+
 static void nothing_is_written_when_nothing_changes(void **state)
 {
 	struct stat before;
@@ -125,6 +148,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_port_is_remembered_and_may_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_horizon_only_rises, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_may_be_ahead_or_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_text_is_kept_as_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_written_when_nothing_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_is_forgotten_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_and_values_are_checked, setup, teardown),

@@ -184,6 +184,40 @@ static struct rig_word ask_ports(struct lab_nat *n)
 	return even + 3 >= ARRAY_LEN(got) ? rig_say_number((int16_t)(got[1] - got[0])) : rig_say("random");
 }
 
+/* The shortest and the longest step of many. */
+static struct rig_word ask_steps(struct lab_nat *n)
+{
+	uint16_t last = rig_port(n, 0, rig_host(0, 20000), rig_remote(0, 80));
+	int least = 65536;
+	int most = -65536;
+	struct rig_word word;
+
+	for (uint16_t i = 1; i < 200; i++) {
+		uint16_t port = rig_port(n, 0, rig_host(0, (uint16_t)(20000 + i)), rig_remote(0, 80));
+		int step = (int16_t)(port - last);
+
+		least = step < least ? step : least;
+		most = step > most ? step : most;
+		last = port;
+	}
+	snprintf(word.text, sizeof(word.text), "%d to %d", least, most);
+	return word;
+}
+
+static void steps_are_alike_or_spread(void **state)
+{
+	static const struct rig_axis axis = {
+		.name = "spread",
+		.ask = ask_steps,
+		.cases = {{"ports=sequential,parity=no,range=1024-65535", "1 to 1"},
+			  {"ports=sequential,parity=no,spread=3", "1 to 4"},
+			  {"ports=sequential,parity=no,step=-2,spread=2", "-4 to -2"}},
+	};
+
+	(void)state;
+	rig_check(&axis);
+}
+
 static void ports_are_kept_or_in_sequence_or_random(void **state)
 {
 	static const struct rig_axis axis = {
@@ -551,6 +585,7 @@ int main(void)
 		cmocka_unit_test(a_hairpinned_packet_is_filtered_like_one_from_outside),
 		cmocka_unit_test(pools_are_paired_as_req2_wants_or_arbitrary),
 		cmocka_unit_test(ports_are_kept_or_in_sequence_or_random),
+		cmocka_unit_test(steps_are_alike_or_spread),
 		cmocka_unit_test(a_taken_port_is_replaced_refused_or_overloaded),
 		cmocka_unit_test(the_second_host_of_a_port_may_be_treated_otherwise),
 		cmocka_unit_test(a_port_is_never_overloaded_as_req3_wants_unless_said),

@@ -287,14 +287,13 @@ static void the_flows_of_the_first_minute_stay_in_the_budget(void **state)
 
 static void a_spent_budget_leaves_bursts_out_but_not_the_steady_pair(void **state)
 {
-	struct punch_budget spent;
+	struct nat_budget spent;
 	struct punch_stats st;
 
 	(void)state;
-	punch_budget_init(&spent);
-	while (punch_budget_take(&spent, r.now, 1, 0))
+	nat_budget_init(&spent);
+	while (nat_budget_take(&spent, r.now, 1, 0))
 		;
-	spent.full_at += ADIT_SEC(3600);
 	r.cfg.budget = &spent;
 	rig_start(&r);
 	rig_run(&r, ADIT_SEC(5));

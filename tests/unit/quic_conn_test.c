@@ -485,6 +485,7 @@ static void datagrams_of_every_size_arrive(void **state)
 	pair_run(&p, ADIT_SEC(1));
 	p.server.user = &c;
 	p.server.on_dgram = count_dgram;
+	quic_set_payload(p.client.q, 1444);
 	max = quic_dgram_max(p.client.q);
 	assert_int_equal(max, 1412);
 	memset(buf, 0, sizeof(buf));
@@ -537,9 +538,11 @@ static void a_datagram_too_large_after_a_migration_blocks_nothing(void **state)
 	pair_init(&p, 18, ADIT_MS(5));
 	assert_true(pair_connect(&p));
 	pair_run(&p, ADIT_SEC(1));
+	quic_set_payload(p.client.q, 1444);
 	assert_int_equal(quic_dgram_send(p.client.q, buf, sizeof(buf)), 0);
 	assert_int_equal(quic_dgram_send(p.client.q, buf, 100), 0);
 	assert_int_equal(quic_migrate(p.client.q, p.now, 8), 0);
+	quic_set_payload(p.client.q, 1200);
 	pair_run(&p, ADIT_SEC(1));
 	assert_int_equal(p.server.n_dgrams, 1);
 	quic_stats_get(p.client.q, &st);
@@ -547,28 +550,81 @@ static void a_datagram_too_large_after_a_migration_blocks_nothing(void **state)
 	pair_done(&p);
 }
 
-static void packets_grow_to_what_the_path_carries(void **state)
+static void packets_are_as_large_as_they_may_be(void **state)
 {
 	static const struct {
-		size_t mtu;
+		size_t said;
 		size_t payload;
-	} cases[] = {{0, 1444}, {1472, 1444}, {1443, 1406}, {1400, 1342}, {1300, 1232}, {1200, 1200}};
+	} cases[] = {{0, 1200}, {1199, 1200}, {1232, 1232}, {1472, 1472}, {8972, 1472}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct counter c = {0};
+		uint8_t buf[1500] = {0};
 		struct quic_stats st;
 		struct pair p;
 
 		pair_init(&p, 20 + i, ADIT_MS(5));
-		p.client.link.mtu = p.server.link.mtu = cases[i].mtu;
 		assert_true(pair_connect(&p));
-		pair_run(&p, ADIT_SEC(60));
+		pair_run(&p, ADIT_SEC(1));
+		p.server.user = &c;
+		p.server.on_dgram = count_dgram;
+		quic_stats_get(p.client.q, &st);
+		assert_int_equal(st.max_payload, 1200);
+		quic_set_payload(p.client.q, cases[i].said);
 		quic_stats_get(p.client.q, &st);
 		assert_int_equal(st.max_payload, cases[i].payload);
-		quic_stats_get(p.server.q, &st);
-		assert_int_equal(st.max_payload, cases[i].payload);
+		assert_int_equal(quic_dgram_send(p.client.q, buf, quic_dgram_max(p.client.q)), 0);
+		/* It fills the packet, and the path carries just that. */
+		p.client.link.mtu = cases[i].payload;
+		pair_run(&p, ADIT_SEC(1));
+		assert_int_equal(c.n, 1);
+		assert_in_range(c.bytes, cases[i].payload - 40, cases[i].payload);
 		pair_done(&p);
 	}
+}
+
+static void count_stream(struct pair_side *side, struct quic_stream *s, unsigned news)
+{
+	uint64_t *sum = side->user;
+	struct quic_vec vec[16];
+	size_t n;
+
+	if (!(news & QUIC_NEWS_READABLE))
+		return;
+	while ((n = quic_stream_peek(s, vec, ARRAY_LEN(vec))) > 0) {
+		size_t len = 0;
+
+		for (size_t i = 0; i < n; i++)
+			len += vec[i].len;
+		quic_stream_consume(s, len);
+		*sum += len;
+	}
+}
+
+/* Full packets vanish and nobody says so: what is sent as a last resort is small and gets through. */
+static void a_path_that_shrinks_lets_the_last_resort_through(void **state)
+{
+	static const uint8_t data[10000];
+	struct quic_stream *s;
+	uint64_t sum = 0;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 30, ADIT_MS(5));
+	p.server.user = &sum;
+	p.server.on_news = count_stream;
+	assert_true(pair_connect(&p));
+	pair_run(&p, ADIT_SEC(1));
+	quic_set_payload(p.client.q, 1472);
+	p.client.link.mtu = 1400;
+	assert_int_equal(quic_stream_open(p.client.q, &s), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(quic_stream_write(s, data, sizeof(data)), 0);
+	quic_stream_finish(s);
+	pair_run(&p, ADIT_SEC(10)); /* slowly, but it does: nobody has told it yet */
+	assert_int_equal(sum, 3 * sizeof(data));
+	pair_done(&p);
 }
 
 static void silence_means_something_only_while_an_answer_is_due(void **state)
@@ -638,7 +694,8 @@ int main(void)
 		cmocka_unit_test(datagrams_of_every_size_arrive),
 		cmocka_unit_test(datagram_queues_have_an_end_and_count_what_they_drop),
 		cmocka_unit_test(a_datagram_too_large_after_a_migration_blocks_nothing),
-		cmocka_unit_test(packets_grow_to_what_the_path_carries),
+		cmocka_unit_test(packets_are_as_large_as_they_may_be),
+		cmocka_unit_test(a_path_that_shrinks_lets_the_last_resort_through),
 		cmocka_unit_test(silence_means_something_only_while_an_answer_is_due),
 		cmocka_unit_test(half_built_connections_can_be_freed),
 	};

@@ -306,6 +306,21 @@ int ice_agent_input(struct ice_agent *a, adit_time now, const struct adit_dgram 
 	return result;
 }
 
+size_t ice_agent_check(const struct ice_agent *a, uint8_t buf[ICE_MSG_MAX])
+{
+	struct ice_msg_check c = {
+		.local = &a->cred,
+		.remote = &a->desc.cred,
+		.role = a->role,
+		.tiebreaker = a->tiebreaker,
+		.priority = ice_candidate_priority(ICE_PRFLX, 0),
+	};
+	uint8_t txid[STUN_TXID_LEN];
+
+	adit_rng_fill(&a->cfg.rng, txid, sizeof(txid));
+	return ice_msg_check(&c, a->cfg.crypto, txid, buf);
+}
+
 static bool is_unreachable(const struct adit_icmp *icmp)
 {
 	return adit_addr_is_v4(&icmp->remote) ? icmp->type == 3 : icmp->type == 1; /* RFC 792, RFC 4443 3.1 */

@@ -168,13 +168,12 @@ static void gather_add(struct ice_agent *a, uint8_t base)
 	}
 }
 
-int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr,
-		       enum ice_iface iface)
+/* An entry for an own address. 0, EFULL, EINVAL. */
+static int base_add(struct ice_agent *a, uint32_t sock, const struct adit_addr *addr, enum ice_iface iface,
+		    struct ice_base **ret_base)
 {
 	struct ice_base *b;
 
-	if (now > a->now)
-		a->now = now;
 	if (ice_candidate_judge(addr, a->cfg.allow_loopback) != ICE_REFUSED_NOT)
 		return ADIT_EINVAL;
 	for (size_t i = 0; i < ICE_BASES_MAX; i++)
@@ -184,8 +183,41 @@ int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const 
 	if (!b || (a->is_gathering && a->n_locals == ICE_LOCALS_MAX))
 		return ADIT_EFULL;
 	*b = (struct ice_base){.is_used = true, .iface = (uint8_t)iface, .sock = sock, .addr = *addr};
-	if (!a->is_gathering)
-		return 0;
+	*ret_base = b;
+	return 0;
+}
+
+int ice_agent_add_heard(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr)
+{
+	struct ice_base *b;
+	int err;
+
+	if (now > a->now)
+		a->now = now;
+	err = base_add(a, sock, addr, ICE_IFACE_NORMAL, &b);
+	if (err < 0)
+		return err;
+	b->is_narrow = true;
+	if (a->n_locals == ICE_LOCALS_MAX) {
+		b->is_used = false;
+		return ADIT_EFULL;
+	}
+	base_rank(a, b);
+	a->locals[b->local].is_told = true;
+	return 0;
+}
+
+int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr,
+		       enum ice_iface iface)
+{
+	struct ice_base *b;
+	int err;
+
+	if (now > a->now)
+		a->now = now;
+	err = base_add(a, sock, addr, iface, &b);
+	if (err < 0 || !a->is_gathering)
+		return err;
 	base_rank(a, b);
 	if (!a->is_gathered)
 		gather_add(a, (uint8_t)(b - a->bases));

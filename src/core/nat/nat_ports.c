@@ -33,6 +33,19 @@ static int mode_of(const struct nat_sample *s, size_t n, int sign)
 	return mode;
 }
 
+/*
+ * Others' flows are few between two samples that follow each other closely: where more than a third of the differences
+ * is not the step, the step itself is not one.
+ */
+static bool has_jumps(const struct nat_sample *s, size_t n, int step, unsigned steps)
+{
+	unsigned plain = 0;
+
+	for (size_t i = 0; i + 1 < n; i++)
+		plain += delta(s, i) == step;
+	return (steps - plain) * 3 > steps;
+}
+
 /* Are most neighbours one or more steps apart, in one direction? */
 static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat_ports *p)
 {
@@ -55,6 +68,8 @@ static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat
 	if (steps < 2 || steps * 4 < (n - 1) * 3)
 		return false;
 	p->step = mode_of(s, n, sign);
+	p->mean = (sum * NAT_MEAN_UNIT + steps / 2) / steps;
+	p->jumps = has_jumps(s, n, p->step, steps);
 	sum /= (unsigned)(p->step * sign);
 	if (took > 0 && sum > steps)
 		p->foreign = (unsigned)((sum - steps) * ADIT_SEC(1) / took);

@@ -47,6 +47,8 @@ struct nat_ports {
 	unsigned kept; /* of them, with the inside port */
 	int step; /* SEQUENTIAL: the difference that is seen most */
 	unsigned spread; /* SEQUENTIAL: the largest difference between neighbours */
+	unsigned mean; /* SEQUENTIAL: their mean, whatever its direction, in 1/16 port */
+	bool jumps; /* SEQUENTIAL: they differ by themselves (step by 1 to 4, at random), not for others' flows */
 	unsigned
 		foreign; /* SEQUENTIAL: others' new flows a second, so far as they can be told from these differences */
 	uint16_t low; /* the smallest and the largest port that were seen */

@@ -26,10 +26,11 @@
 #define PUNCH_TAKEN_MAX       16 /* sockets given away whose numbers are kept free */
 
 /* The message (punch_probe.h). */
-#define PUNCH_UFRAG_LEN 8 /* characters of 6 bits; RFC 8445 5.3 asks 24 bits */
-#define PUNCH_PWD_LEN   32 /* characters of 6 bits; RFC 8445 5.3 asks 128 bits */
-#define PUNCH_PROBE_MAX 160 /* bytes: a request has 128, an IPv6 answer 108 */
-#define PUNCH_PRIORITY  1862270975 /* RFC 8445 5.1.2: peer-reflexive 110 << 24 | 65535 << 8 | 255 */
+#define PUNCH_UFRAG_LEN   8 /* characters of 6 bits; RFC 8445 5.3 asks 24 bits */
+#define PUNCH_PWD_LEN     32 /* characters of 6 bits; RFC 8445 5.3 asks 128 bits */
+#define PUNCH_PROBE_MAX   160 /* bytes: a request has 128, an IPv6 answer 108 */
+#define PUNCH_PADDING_MAX 16384 /* bytes; the largest datagram worth sending (punch_size.c) and a bit */
+#define PUNCH_PRIORITY    1862270975 /* RFC 8445 5.1.2: peer-reflexive 110 << 24 | 65535 << 8 | 255 */
 
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */
@@ -90,9 +91,12 @@
 /* Answers leave at most at this rate: twice what a peer's burst needs. */
 #define PUNCH_ANSWERS_PER_S 400
 
-/* New flows, all lanes of a program together (DESIGN 5.2: 1400/min; bursts are the first to be left out). */
-#define PUNCH_FLOWS_PER_MIN   1200
-#define PUNCH_FLOWS_BURST_MIN 200 /* what must be left in the budget before a volley or burst may take from it */
+/*
+ * Of the program's new flows (nat_budget.h: 1400 in any minute) so many must be left: by every pair, for whoever else
+ * punches; by a volley or burst, for the pairs that matter more. So the lanes together open 1200 a minute at most.
+ */
+#define PUNCH_FLOWS_KEEP       200u
+#define PUNCH_FLOWS_BURST_KEEP 400u
 
 /* Times after this are taken for it: the year 2116, in nanoseconds, so that sums of two do not run over. */
 #define PUNCH_UTC_MAX (UINT64_C(1) << 62)
@@ -138,5 +142,25 @@
 #define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
 #define PUNCH_PATH_ANSWERS_PER_S 50
 #define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
+
+/*
+ * Agreeing on a pair (punch_agree.h). After the last answer that the connect side lost, the serve side would have to
+ * miss five questions in a row to be done too early: 1 in a million at 10 % loss each way.
+ */
+#define PUNCH_AGREE_PAIRS_MAX 8 /* that wait to be proposed */
+#define PUNCH_AGREE_STEP      ADIT_MS(100) /* between questions */
+#define PUNCH_AGREE_ASKS_MAX  20
+#define PUNCH_AGREE_LAST      ADIT_SEC(1) /* the wait after the last one: a slow round trip */
+#define PUNCH_AGREE_CALM      ADIT_MS(550) /* without a question: five of them */
+
+/* The size of what a path carries (punch_size.h). */
+#define PUNCH_SIZE_BASE   1200 /* bytes of UDP payload: RFC 9000 14 demands a path that carries it */
+#define PUNCH_SIZE_TRIES  3 /* volleys per tier: RFC 8899 5.1.2, MAX_PROBES */
+#define PUNCH_SIZE_MISSES 4 /* one more: at 10 % loss each way a false alarm comes once in twelve minutes */
+#define PUNCH_SIZE_STEP   ADIT_MS(100) /* beyond two round trips: an answer's time */
+#define PUNCH_SIZE_CONFIRM_EVERY                                                            \
+	ADIT_SEC(1) /* while full packets flow: what a black hole may cost, and little else \
+		     */
+#define PUNCH_SIZE_AGAIN ADIT_SEC(600) /* RFC 8899 5.1.1, PMTU_RAISE_TIMER */
 
 #endif

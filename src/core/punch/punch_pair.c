@@ -237,7 +237,8 @@ static void pair_open(struct punch *p, uint8_t ip_family, enum punch_family fami
 	pair->peer_port = plan->peer_port;
 	n = punch_targets(p, pair);
 	if ((n == 0 && p->n_peers > 0) ||
-	    !punch_budget_take(p->cfg.budget, p->now, (unsigned)n, plan->is_burst ? PUNCH_FLOWS_BURST_MIN : 0)) {
+	    !nat_budget_take(p->cfg.budget, p->now, (unsigned)n,
+			     plan->is_burst ? PUNCH_FLOWS_BURST_KEEP : PUNCH_FLOWS_KEEP)) {
 		p->stats.flows_refused += n;
 		pair->state = PUNCH_PAIR_FREE;
 		return;

@@ -45,12 +45,10 @@ static adit_dur grace(const struct punch_path *p)
 void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_time now, uint32_t sock,
 		     const struct adit_addr *local, const struct adit_addr *remote, uint64_t peer_instance)
 {
+	assert(cfg->replay); /* of the whole lane */
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
-	punch_replay_init(&p->own_replay);
-	if (!p->cfg.replay)
-		p->cfg.replay = &p->own_replay;
 	p->now = p->heard_at = now;
 	p->sock = sock;
 	p->local = *local;
@@ -58,6 +56,25 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
 	p->waiting_since = p->check_at = p->probe_at = p->move_at = ADIT_NEVER;
 	p->keepalive_at = adit_time_add(now, keepalive(p));
+	punch_size_init(&p->size);
+}
+
+void punch_path_measure(struct punch_path *p, adit_time now, uint8_t *buf, size_t max)
+{
+	set_now(p, now);
+	p->padded = buf;
+	punch_size_start(&p->size, now, max, p->remote.family == ADIT_FAMILY_V6);
+}
+
+void punch_path_sent_full(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	punch_size_used(&p->size, now);
+}
+
+size_t punch_path_size(const struct punch_path *p)
+{
+	return p->size.size;
 }
 
 void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc)
@@ -181,6 +198,16 @@ static void move(struct punch_path *p, const struct adit_addr *remote)
 	event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
 }
 
+static void size_passed(struct punch_path *p, size_t size)
+{
+	size_t before = p->size.size;
+
+	punch_size_passed(&p->size, p->now, size);
+	if (p->size.size != before)
+		adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "punch_path sock=%u size=%u", (unsigned)p->sock,
+			   (unsigned)p->size.size);
+}
+
 static int input_answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
 {
 	struct punch_path_sent *s = sent_find(p, probe->txid);
@@ -198,6 +225,8 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 		return 0;
 	}
 	p->rtt = adit_time_since(p->now, s->at);
+	if (s->size > 0)
+		size_passed(p, s->size);
 	if (!adit_addr_eq(&d->remote, &p->remote))
 		move(p, &d->remote);
 	p->check_at = ADIT_NEVER;
@@ -272,27 +301,45 @@ adit_time punch_path_deadline(const struct punch_path *p)
 		return p->now;
 	at = adit_time_min(at, adit_time_min(p->probe_at, p->move_at));
 	if (p->state == PUNCH_PATH_IS_ALIVE)
-		at = adit_time_min(at, suspect_at(p));
+		at = adit_time_min(at, adit_time_min(suspect_at(p), punch_size_deadline(&p->size)));
 	else if (p->state == PUNCH_PATH_IS_SUSPECT)
 		at = adit_time_min(at, lost_at(p));
 	return at;
 }
 
-static void send_request(struct punch_path *p, adit_time now, const struct adit_addr *remote, struct adit_out *ret_out)
+/* |size| 0: not padded. */
+static void send_request(struct punch_path *p, adit_time now, const struct adit_addr *remote, size_t size,
+			 struct adit_out *ret_out)
 {
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
 	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
 
-	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now};
+	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now, .size = size};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
-	*ret_out = (struct adit_out){
-		.kind = ADIT_OUT_SEND,
-		.sock = p->sock,
-		.local = p->local,
-		.remote = *remote,
-		.data = p->out,
-		.len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
-	};
+	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .sock = p->sock, .local = p->local, .remote = *remote};
+	if (size > 0) {
+		ret_out->data = p->padded;
+		ret_out->len = punch_probe_request_padded(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance,
+							  p->padded, size);
+	} else {
+		ret_out->data = p->out;
+		ret_out->len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out);
+	}
+}
+
+/* A padded probe, if one is due. */
+static bool output_size(struct punch_path *p, adit_time now, struct adit_out *ret_out)
+{
+	size_t before = p->size.size;
+	size_t size = p->state == PUNCH_PATH_IS_ALIVE ? punch_size_next(&p->size, now, p->rtt) : 0;
+
+	if (p->size.size < before)
+		adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "punch_path sock=%u shrunk from=%u", (unsigned)p->sock,
+			   (unsigned)before);
+	if (size == 0)
+		return false;
+	send_request(p, now, &p->remote, size, ret_out);
+	return true;
 }
 
 static void output_answer(struct punch_path *p, struct adit_out *ret_out)
@@ -333,17 +380,17 @@ int punch_path_output(struct punch_path *p, adit_time now, struct adit_out *ret_
 	}
 	if (now >= p->probe_at) {
 		p->probe_at = next_probe(p, now);
-		send_request(p, now, &p->remote, ret_out);
+		send_request(p, now, &p->remote, 0, ret_out);
 		return 1;
 	}
 	if (now >= p->move_at) {
 		p->move_tries++;
 		p->move_at =
 			p->move_tries < PUNCH_PATH_MOVE_TRIES ? adit_time_add(now, PUNCH_PATH_MOVE_STEP) : ADIT_NEVER;
-		send_request(p, now, &p->moved_to, ret_out);
+		send_request(p, now, &p->moved_to, 0, ret_out);
 		return 1;
 	}
-	return 0;
+	return output_size(p, now, ret_out);
 }
 
 int punch_path_event(struct punch_path *p, struct punch_path_event *ret_event)

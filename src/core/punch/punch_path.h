@@ -16,6 +16,7 @@
 #define ADIT_PUNCH_PATH_H
 
 #include "core/punch/punch.h"
+#include "core/punch/punch_size.h"
 
 /*
  *   state     left when
@@ -31,7 +32,8 @@ enum punch_path_state {
 
 struct punch_path; /* below: the caller hands the storage */
 
-/* |cfg| as for punch_init (k, role, instance, crypto, rng, log). Peer instance as seen in the VALID or HEARD event. */
+/* |cfg| as for punch_init (k, role, instance, crypto, rng, log), with |replay|. Peer instance as seen in the VALID or
+ * HEARD event. */
 void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_time now, uint32_t sock,
 		     const struct adit_addr *local, const struct adit_addr *remote, uint64_t peer_instance);
 
@@ -41,6 +43,15 @@ int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgra
 void punch_path_heard(struct punch_path *p, adit_time now);
 /* The session sent something over it that will be acknowledged. */
 void punch_path_sent(struct punch_path *p, adit_time now);
+/*
+ * Measures anew how large a datagram the path carries: up to |max| bytes, for which |buf| has room; it is borrowed from
+ * now on. Until then, and without, PUNCH_SIZE_BASE.
+ */
+void punch_path_measure(struct punch_path *p, adit_time now, uint8_t *buf, size_t max);
+/* The session sent packets as large as punch_path_size() allows: to be asked about now and then. */
+void punch_path_sent_full(struct punch_path *p, adit_time now);
+/* Bytes of UDP payload. */
+size_t punch_path_size(const struct punch_path *p);
 void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc);
 void punch_path_tick(struct punch_path *p, adit_time now);
 adit_time punch_path_deadline(const struct punch_path *p);
@@ -78,12 +89,12 @@ struct punch_path_sent {
 	bool is_out;
 	struct adit_addr remote;
 	adit_time at;
+	size_t size; /* of the whole datagram; 0: not padded */
 };
 
 struct punch_path {
 	struct punch_config cfg;
 	struct punch_keys keys;
-	struct punch_replay own_replay;
 	enum punch_path_state state;
 	adit_time now;
 	adit_time utc_at; /* |utc| was the time then */
@@ -113,6 +124,8 @@ struct punch_path {
 	size_t events_first;
 	size_t events_n;
 	uint8_t out[PUNCH_PROBE_MAX];
+	struct punch_size size;
+	uint8_t *padded; /* borrowed: the place of padded probes */
 };
 
 #endif

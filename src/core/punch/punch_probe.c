@@ -26,32 +26,59 @@ static void build_stamp(struct stun_build *b, adit_utc stamp, uint64_t instance)
 	stun_build_bytes(b, PUNCH_ATTR_STAMP, value, sizeof(value));
 }
 
-/* |receiver|: of the request; its password protects both the request and the answer (RFC 8445 7.2.2, RFC 8489 9.1). */
-static size_t seal(struct stun_build *b, const struct punch_keys *k, enum punch_role receiver)
+/* PADDING with which the message will have |size| bytes, fingerprint included. */
+static void build_padding(struct stun_build *b, size_t size)
+{
+	static const uint8_t zero[PUNCH_PADDING_MAX];
+	size_t around = b->w.len + 4 + 4 + STUN_FINGERPRINT_LEN;
+
+	assert(size >= around && size - around <= sizeof(zero));
+	stun_build_bytes(b, STUN_ATTR_PADDING, zero, size - around);
+}
+
+/*
+ * |receiver|: of the request; its password protects both the request and the answer (RFC 8445 7.2.2, RFC 8489 9.1).
+ * |size| 0: no padding.
+ */
+static size_t seal(struct stun_build *b, const struct punch_keys *k, enum punch_role receiver, size_t size)
 {
 	int len;
 
 	stun_build_integrity_sha256(b, k->crypto, (const uint8_t *)k->pwd[receiver], PUNCH_PWD_LEN);
+	if (size > 0)
+		build_padding(b, size);
 	stun_build_fingerprint(b);
 	len = stun_build_end(b);
 	assert(len > 0); /* PUNCH_PROBE_MAX is too small: ours */
 	return (size_t)len;
 }
 
-size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-			   uint64_t instance, uint8_t *buf)
+static size_t request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
+		      uint64_t instance, uint8_t *buf, size_t cap, size_t size)
 {
 	enum punch_role receiver = punch_role_other(role);
 	char name[NAME_LEN];
 	struct stun_build b;
 
 	user_name(k, receiver, name);
-	stun_build_begin(&b, buf, PUNCH_PROBE_MAX, STUN_REQUEST, STUN_BINDING, txid);
+	stun_build_begin(&b, buf, cap, STUN_REQUEST, STUN_BINDING, txid);
 	stun_build_bytes(&b, STUN_ATTR_USERNAME, name, sizeof(name));
 	stun_build_u32(&b, STUN_ATTR_PRIORITY, PUNCH_PRIORITY);
 	stun_build_u64(&b, role == PUNCH_CONNECT ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED, instance);
 	build_stamp(&b, stamp, instance);
-	return seal(&b, k, receiver);
+	return seal(&b, k, receiver, size);
+}
+
+size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
+			   uint64_t instance, uint8_t *buf)
+{
+	return request(k, role, txid, stamp, instance, buf, PUNCH_PROBE_MAX, 0);
+}
+
+size_t punch_probe_request_padded(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
+				  uint64_t instance, uint8_t *buf, size_t size)
+{
+	return request(k, role, txid, stamp, instance, buf, size, size);
 }
 
 size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,
@@ -62,7 +89,7 @@ size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, cons
 	stun_build_begin(&b, buf, PUNCH_PROBE_MAX, STUN_SUCCESS, STUN_BINDING, txid);
 	stun_build_xor_addr(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, mapped);
 	build_stamp(&b, stamp, instance);
-	return seal(&b, k, role);
+	return seal(&b, k, role, 0);
 }
 
 static int read_stamp(const struct stun_msg *m, struct punch_probe *probe)

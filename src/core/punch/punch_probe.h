@@ -33,6 +33,13 @@ struct punch_probe {
 size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
 			   uint64_t instance, uint8_t *buf);
 
+/*
+ * The same, padded to |size| bytes, which is a multiple of 4 and at least PUNCH_PROBE_MAX: PADDING (RFC 5780 7.6)
+ * behind the integrity, where RFC 8489 14.5 has it ignored. Who answers it has seen a datagram of that size.
+ */
+size_t punch_probe_request_padded(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
+				  uint64_t instance, uint8_t *buf, size_t size);
+
 /* The answer of |role| to a request with |txid| that came from |mapped|. */
 size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,
 			  const struct adit_addr *mapped, adit_utc stamp, uint64_t instance, uint8_t *buf);

@@ -204,6 +204,28 @@ static struct stun_result result_of(const struct stun_tx *tx, enum stun_end end)
 				    .violated = tx->violated};
 }
 
+/* 0: there is none, or it is malformed. */
+static unsigned error_code(const struct stun_msg *m)
+{
+	struct stun_attr a;
+	const uint8_t *text;
+	unsigned code;
+	size_t len;
+
+	if (m->class != STUN_ERROR || stun_msg_find(m, STUN_ATTR_ERROR_CODE, &a) < 0 ||
+	    stun_attr_read_error(&a, &code, &text, &len) < 0)
+		return 0;
+	return code;
+}
+
+/* A server that does not know us, or not this nonce, cannot sign what it says. */
+static bool is_challenge(const struct stun_cred *cred, const struct stun_msg *m)
+{
+	unsigned code = cred->long_term && m->sha1_at == 0 && m->sha256_at == 0 ? error_code(m) : 0;
+
+	return code == 401 || code == 438;
+}
+
 /* Answers of this request, from where and as they may be. */
 static bool is_acceptable(struct stun_tx *tx, const struct adit_dgram *d, const struct stun_msg *m)
 {
@@ -213,7 +235,8 @@ static bool is_acceptable(struct stun_tx *tx, const struct adit_dgram *d, const 
 		return false;
 	if (!tx->ask.any_source && (tx->ask.sock != d->sock || !adit_addr_eq(&tx->ask.to, &d->remote)))
 		return false;
-	if (!cred || stun_msg_verify(m, cred->crypto, cred->type, cred->key, cred->key_len) == 0)
+	if (!cred || is_challenge(cred, m) ||
+	    stun_msg_verify(m, cred->crypto, cred->type, cred->key, cred->key_len) == 0)
 		return true;
 	tx->violated = true;
 	return false;
@@ -221,19 +244,14 @@ static bool is_acceptable(struct stun_tx *tx, const struct adit_dgram *d, const 
 
 static enum stun_end end_of(const struct stun_client *c, const struct stun_msg *m, unsigned *ret_code)
 {
-	struct stun_attr a;
-	const uint8_t *text;
 	uint16_t type;
-	size_t len;
 
 	if (stun_msg_unknown(m, c->known, c->n_known, &type, 1) > 0)
 		return STUN_END_UNUSABLE;
 	if (m->class == STUN_SUCCESS)
 		return STUN_END_ANSWER;
-	/* An error that does not say which one is none that anything follows from. */
-	if (stun_msg_find(m, STUN_ATTR_ERROR_CODE, &a) < 0 || stun_attr_read_error(&a, ret_code, &text, &len) < 0)
-		return STUN_END_UNUSABLE;
-	return STUN_END_ERROR;
+	*ret_code = error_code(m);
+	return *ret_code ? STUN_END_ERROR : STUN_END_UNUSABLE;
 }
 
 int stun_client_input(struct stun_client *c, adit_time now, const struct adit_dgram *d, struct stun_result *ret_result)

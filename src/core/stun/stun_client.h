@@ -9,8 +9,7 @@
  *   RTO      the time to the first resend; learnt per server address from answers to requests sent once (Karn)
  *
  * What an answer says is the usage's matter: stun_binding_read() reads a Binding's. Error answers are reported with
- * their code, a 401 or 438 too: no usage of this client has credentials that could be renewed. A redirection (300)
- * counts only if it was authenticated (RFC 8489 10), so it is reported, and followed by nobody.
+ * their code, a 401, 438 or 300 too: what follows from them (other credentials, another server) is the usage's matter.
  */
 #ifndef ADIT_STUN_CLIENT_H
 #define ADIT_STUN_CLIENT_H
@@ -33,6 +32,9 @@ struct stun_cred {
 	enum stun_attr_type type; /* MESSAGE_INTEGRITY or MESSAGE_INTEGRITY_SHA256, as the request has it */
 	const uint8_t *key; /* borrowed, as the struct itself, until the transaction has ended */
 	size_t key_len;
+	/* Long-term credentials: a 401 or 438 without integrity is an answer too (RFC 8489 9.2.4: they never have it).
+	 */
+	bool long_term;
 };
 
 /* A transaction as its user wants it. */

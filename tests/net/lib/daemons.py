@@ -169,6 +169,26 @@ def start_turnserver(lab, ns, addresses, port=3478):
     return p
 
 
+def start_turn(lab, ns, addresses, *options, port=3478, user="ann:secret", realm="adit.test", tls=None, name="turn"):
+    """coturn as a relay with long-term credentials, over UDP and TCP, and over TLS on port + 1871 where |tls| is a
+    (certificate, key)."""
+    program, env = find("coturn", "usr/bin/turnserver")
+    top = lab.path(f"{name}-{len(lab.processes)}")
+    os.makedirs(top)
+    argv = [program, "-n", "--lt-cred-mech", "-u", user, "-r", realm, "--no-dtls", "--no-cli", "-p", port, "-v",
+            "--tls-listening-port", port + 1871, "--pidfile", top + "/pid", "--db", top + "/db", "--log-file", "stdout",
+            "--simple-log", *options]
+    argv += ["--cert", tls[0], "--pkey", tls[1]] if tls else ["--no-tls"]
+    for address in addresses:
+        argv += ["-L", address]
+    p = Proc(lab, ns, name, argv, env=env)
+    # Others in this namespace may have the port on other addresses.
+    where = f"[{addresses[-1]}]:{port}" if ":" in addresses[-1] else f"{addresses[-1]}:{port}"
+    wait_until(lambda: p.is_running() and ns.run(["ss", "-Hlun", "src", where]).stdout.strip(), 10,
+               "turnserver listens: " + p.out())
+    return p
+
+
 def natdiscovery(ns, server, *words):
     """What turnutils_natdiscovery says about mapping and filtering."""
     program, env = find("coturn", "usr/bin/turnutils_natdiscovery")

@@ -1,4 +1,4 @@
-"""aioice's agent behind the interface of ice_driver: RFC 8839 lines on stdin and stdout, "selected", "data TEXT".
+"""aioice's agent behind the interface of examples/ice.c: RFC 8839 lines on stdin and stdout, "selected", "data TEXT".
 
     ice_aioice.py [--controlled] [--stun ADDR:PORT] [--only IP]
 """

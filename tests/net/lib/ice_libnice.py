@@ -1,4 +1,4 @@
-"""libnice's agent behind the interface of ice_driver: RFC 8839 lines on stdin and stdout, "selected", "data TEXT".
+"""libnice's agent behind the interface of examples/ice.c: RFC 8839 lines on stdin and stdout, "selected", "data TEXT".
 
     ice_libnice.py [--controlled] [--aggressive] [--stun ADDR:PORT] IP
 

@@ -1,0 +1,78 @@
+/*
+ * Punch only: two peers that share a secret and know each other's public address get a UDP socket each, connected to
+ * the other's through both NATs. What they send over it is theirs: nothing is encrypted and nothing is kept alive.
+ *
+ * One side is "serve", the other "connect"; apart from that they are equal. Both need
+ *   - the pair's secret: a ticket (<adit/ticket.h>), or bytes that both have;
+ *   - where the other is: adit_punch_set_peers(). One side may know nothing, if its own NAT lets the other in.
+ *
+ * What is promised: NATs that keep the port, public and port-forwarded hosts, whatever the routers do with early
+ * packets. The sockets come and go while it is tried (up to 200 at a time, for a second); most pairs need two.
+ */
+#ifndef ADIT_PUBLIC_PUNCH_H
+#define ADIT_PUBLIC_PUNCH_H
+
+#include <adit/adit.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct adit_punch;
+
+struct adit_punch_config {
+	size_t size; /* sizeof(struct adit_punch_config) */
+	struct adit_log_config log;
+	bool serve;
+	const char *ticket; /* with a secret, the same on both sides; or */
+	const void *secret; /* 16 bytes or more that nobody else has: random, not a pass phrase */
+	size_t secret_len;
+	uint16_t port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
+};
+
+/* What the configuration points to is copied. ADIT_EINVAL and the codes of adit_ticket_check(); ADIT_ENOMEM, ADIT_ESYS.
+ */
+ADIT_API ADIT_MUST_CHECK int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_punch);
+/* Closes every socket that was not handed over, and sends nothing. Accepts NULL. */
+ADIT_API void adit_punch_free(struct adit_punch *punch);
+
+/*
+ * The peer's public addresses, 8 at most; again whenever they change. A port is one that the peer's router forwards, or
+ * the peer's |port|; without it is 0. ADIT_EINVAL: one is no address.
+ */
+ADIT_API ADIT_MUST_CHECK int adit_punch_set_peers(struct adit_punch *punch, const struct sockaddr_storage *addrs,
+						  size_t n);
+/* Begins. It goes on until both sides have a socket. */
+ADIT_API void adit_punch_start(struct adit_punch *punch);
+
+/* The three steps of <adit/adit.h>. */
+ADIT_API int adit_punch_fd(const struct adit_punch *punch);
+ADIT_API uint64_t adit_punch_deadline(const struct adit_punch *punch);
+ADIT_API void adit_punch_process(struct adit_punch *punch);
+
+enum adit_punch_event_kind {
+	ADIT_PUNCH_OPEN = 1, /* |fd|: done; the object is of no further use */
+	ADIT_PUNCH_STUCK, /* 30 s without a sign of the peer: comes once, waiting goes on */
+};
+
+struct adit_punch_event {
+	enum adit_punch_event_kind kind;
+	/*
+	 * A UDP socket: connected to |peer|, non-blocking, close-on-exec, with ordinary options; the caller's to close.
+	 * STUN that was still under way may come out of it for a moment: adit_is_stun() tells. The NATs forget it after
+	 * as little as 30 s of silence, so something should be sent every 15 s.
+	 */
+	int fd;
+	struct sockaddr_storage peer;
+	struct sockaddr_storage mapped; /* as the peer sees this side; AF_UNSPEC: not known */
+	uint64_t rtt; /* 0: not known */
+};
+
+/* NULL: none. Good until the next call on |punch|. */
+ADIT_API const struct adit_punch_event *adit_punch_next_event(struct adit_punch *punch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,383 @@
+/*
+ * Reaching a peer through mediators: the punching engine. It learns what the own NAT does to the very sockets it will
+ * punch with, exchanges sealed descriptions with the peer (core/meet), starts both sides at one moment, and opens a
+ * path with what the two NATs call for: ICE checks (core/ice) always, and beside them what ICE does not have.
+ *
+ * Start here; reach_measure.h asks the servers, reach_desc.h is what one side tells the other, reach_plan.h decides
+ * what is tried in a round (pure), reach_salvo.h fires it, reach_limits.h has every number. Without mediators:
+ * core/punch. Words:
+ *   home      the socket a family's mediators see: registered from (serve), asked from (connect), and the first one
+ *             that is punched with; when a path has taken it, another becomes home
+ *   attempt   one wish of the connect side for a path; it has at most REACH_ROUNDS rounds
+ *   round     measure, offer, answer, start together, fire, listen; each with fresh credentials, from the second on
+ *             with a fresh socket
+ *   opener    a packet with a low TTL: it opens the own NAT and dies before the peer's (DESIGN 5.1)
+ *   window    ports that this side's NAT has already given to sockets that sent an opener to the peer: measured, not
+ *             foretold, as a question to a server went before and after them
+ *   salvo     many packets by a rule: from several sockets, or to several ports
+ *   verdict   why an attempt ended without a path, and the one change that would help
+ *
+ *   state       meaning                                                 left by
+ *   IDLE        nothing is open                                         start
+ *   WAITING     serve: registered, or trying to be                      an offer (MEETING), stop
+ *   MEASURING   connect: asks servers about the home sockets            answers or their time (MEETING)
+ *   MEETING     connect: an offer is out; serve: one is being answered  the answer (PUNCHING); time (RESTING, WAITING)
+ *   PUNCHING    a round is fired                                        a valid pair (DONE); time (MEASURING, WAITING,
+ *                                                                       RESTING)
+ *   DONE        a path was found; what nobody took is closed later      start, an offer; time (WAITING)
+ *   RESTING     connect: the attempt failed; the next one comes later   time (MEASURING), start, stop
+ *
+ * Serve takes an offer in every state but IDLE: it measures at the start and whenever its network changes, so that it
+ * can answer at once.
+ *
+ * A machine (base/machine.h): after input, tick or a command drain reach_output(), then reach_event(), then arm
+ * reach_deadline(). Socket numbers are its own, from |sock_base| on, never reused while open.
+ */
+#ifndef ADIT_REACH_H
+#define ADIT_REACH_H
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "base/rng.h"
+#include "core/ice/ice_agent.h"
+#include "core/meet/meet_client.h"
+#include "core/nat/nat_report.h"
+#include "core/nat/nat_budget.h"
+#include "core/reach/reach_desc.h"
+#include "core/reach/reach_limits.h"
+#include "core/reach/reach_measure.h"
+#include "core/reach/reach_plan.h"
+#include "core/reach/reach_salvo.h"
+
+struct reach_config {
+	enum meet_role role;
+	const struct adit_crypto *crypto; /* borrowed */
+	const struct meet_crypto *meet_crypto; /* borrowed */
+	const struct adit_log *log; /* borrowed; may be NULL */
+	struct adit_rng rng;
+	uint8_t k[MEET_K_LEN]; /* the pair secret */
+	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
+	uint8_t seed[MEET_KEY_LEN]; /* and its secret; serve alone */
+	uint64_t instance; /* as in punch_config: random, new with each start of the program */
+	uint32_t sock_base;
+	uint16_t port; /* the home sockets' own port; 0: any */
+	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
+	bool low_ttl; /* false: the lab's switch to show what happens without */
+	bool allow_loopback; /* for tests on one machine */
+};
+
+struct reach; /* below: the caller hands the storage */
+
+void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
+/* Wipes the secrets. Accepts NULL. */
+void reach_done(struct reach *r);
+
+/*
+ * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with another address when
+ * the name resolves anew. EFULL.
+ */
+ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
+/* A further STUN server, a witness for public addresses. EFULL. */
+ADIT_MUST_CHECK int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *addr);
+/* The machine's own addresses (no ports), all of them each time they change; what they lie on. */
+struct reach_host {
+	struct adit_addr addr;
+	enum ice_iface iface;
+};
+void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n);
+/* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
+void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
+void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
+/* What was learnt in an earlier run (REACH_EVENT_LEARNT); before the start. */
+void reach_set_memory(struct reach *r, const struct reach_memory *m);
+
+/* Serve: registers and waits. Connect: a new attempt, at once. */
+void reach_start(struct reach *r, adit_time now);
+/* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
+void reach_rest(struct reach *r, adit_time now);
+/* Closes everything. */
+void reach_stop(struct reach *r, adit_time now);
+/* Connect: how it ended, told to the mediator that helped, for its statistics. */
+void reach_report(struct reach *r, adit_time now, enum meet_path path, adit_dur took);
+
+/* As punch_take and punch_released: a valid pair's socket goes over to the caller. 0 or ENOENT. */
+ADIT_MUST_CHECK int reach_take(struct reach *r, adit_time now, uint32_t sock);
+void reach_released(struct reach *r, adit_time now, uint32_t sock);
+/* Is this one of its sockets, taken ones included? */
+bool reach_has_sock(const struct reach *r, uint32_t sock);
+
+/* 0: it was for this machine; EIGNORED: it was not. Others: drop. */
+int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d);
+void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp);
+void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock);
+void reach_tick(struct reach *r, adit_time now);
+adit_time reach_deadline(const struct reach *r);
+int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out);
+
+/* Why an attempt ended without a path. reach_verdict_text() says it in words, with what would help. */
+enum reach_verdict {
+	REACH_VERDICT_NONE,
+	REACH_VERDICT_NO_MEDIATOR, /* none answers */
+	REACH_VERDICT_ABSENT, /* mediators answer, and the peer is not registered with any of them */
+	REACH_VERDICT_UNANSWERED, /* the peer is registered and did not answer the offer */
+	REACH_VERDICT_BLOCKED, /* no UDP from here, or from there */
+	REACH_VERDICT_RANDOM, /* both NATs choose a port at random for each destination: no search can find it */
+	REACH_VERDICT_UNTRUSTED, /* a search would have been needed, and one server alone names the peer's address */
+	REACH_VERDICT_BUDGET, /* a search would have been needed, and the router has had enough flows for this minute */
+	REACH_VERDICT_SILENT, /* everything was tried, and nothing of the peer's ever came */
+	REACH_VERDICT_ONE_WAY, /* the peer's packets came, none of ours was answered */
+};
+
+enum reach_event_kind {
+	REACH_EVENT_HELD, /* serve: registered with |mediator|; |mapped| is how it sees us */
+	REACH_EVENT_LOST, /* serve: not registered with |mediator| any more; it goes on trying */
+	REACH_EVENT_MEDIATOR, /* |mediator| does not answer or refuses (|code|, 0: silence), or does not know the peer
+				 (404) */
+	REACH_EVENT_MEETING, /* the peer is found: both descriptions are known; |own_kind|, |peer_kind|, |way|, |round|
+			      */
+	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
+	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
+	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
+	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+};
+
+/* What opened a pair. */
+enum reach_how {
+	REACH_HOW_LAN, /* both addresses lie in one network */
+	REACH_HOW_IPV6,
+	REACH_HOW_DIRECT, /* one side is open to all */
+	REACH_HOW_PUNCHED, /* both started together */
+	REACH_HOW_PREDICTED, /* a port that was measured or foretold */
+	REACH_HOW_BLOCK, /* found by a search within a port block */
+	REACH_HOW_BIRTHDAY, /* found by a search over all ports */
+};
+
+struct reach_event {
+	enum reach_event_kind kind;
+	unsigned mediator; /* number, in the order of reach_add_mediator */
+	unsigned code;
+	enum reach_how how;
+	uint32_t sock;
+	struct adit_addr local;
+	struct adit_addr remote;
+	struct adit_addr mapped;
+	uint64_t instance; /* the peer's */
+	adit_dur rtt; /* VALID */
+	adit_dur took; /* VALID, FAILED: since the attempt began */
+	enum nat_kind own_kind;
+	enum nat_kind peer_kind;
+	enum nat_way way;
+	unsigned round;
+	enum reach_verdict verdict;
+	const struct reach_memory *memory; /* good until the next call */
+};
+
+/* 1: filled; 0: none. */
+int reach_event(struct reach *r, struct reach_event *ret_event);
+
+struct reach_stats {
+	unsigned attempts;
+	unsigned rounds;
+	uint64_t probes_sent; /* to the peer, of all kinds */
+	uint64_t low_ttl_sent;
+	uint64_t questions_sent; /* to servers */
+	uint64_t flows_opened;
+	uint64_t flows_refused; /* by the budget */
+	unsigned socks_open;
+	unsigned socks_max;
+	uint64_t heard; /* authentic checks */
+	uint64_t bad_auth;
+	uint64_t other;
+	uint64_t offers_refused; /* serve: more than it wants a minute */
+	uint8_t ttl; /* low TTL, IPv4 */
+	bool ttl_known;
+};
+
+void reach_stats(const struct reach *r, struct reach_stats *ret_stats);
+
+/*
+ * What was tried, for people: one entry for each salvo and each ICE pair of the last attempt, oldest first. |*pos|
+ * starts at 0. False at the end. reach_account_format() makes a line of it.
+ */
+struct reach_account {
+	unsigned round;
+	enum nat_way way; /* of a salvo */
+	bool is_pair;
+	struct ice_account pair; /* |is_pair| */
+	unsigned socks; /* of a salvo: from so many sockets ... */
+	unsigned ports; /* ... to so many ports ... */
+	struct adit_addr to; /* ... of this address */
+	unsigned sent;
+	unsigned heard;
+	unsigned refused; /* by the budget */
+	uint8_t ttl; /* 0: the system's */
+};
+
+bool reach_account(const struct reach *r, size_t *pos, struct reach_account *ret_account);
+#define REACH_ACCOUNT_STRLEN 384
+const char *reach_account_format(const struct reach_account *a, char buf[REACH_ACCOUNT_STRLEN]);
+
+/* Own and peer's view as last exchanged; the peer's kind is UNKNOWN before a meeting. */
+void reach_views(const struct reach *r, struct reach_desc *ret_own, struct reach_desc *ret_peer);
+/* The last attempt's, NONE while one is under way or after success. */
+enum reach_verdict reach_last_verdict(const struct reach *r);
+
+const char *reach_how_name(enum reach_how how);
+const char *reach_verdict_name(enum reach_verdict v);
+/* What happened, why, and the one change that would help, in a sentence or two; static text. */
+const char *reach_verdict_text(enum reach_verdict v);
+
+/* From here on: the storage. Nobody but the room looks inside. All instants are NEVER where nothing will happen. */
+
+enum reach_state {
+	REACH_IDLE,
+	REACH_WAITING,
+	REACH_MEASURING,
+	REACH_MEETING,
+	REACH_PUNCHING,
+	REACH_DONE,
+	REACH_RESTING,
+};
+
+/*
+ *   socket     left when
+ *   FREE       it is wanted
+ *   WANTED     its OPEN has been given out
+ *   OPEN       it is not needed any more, was taken, or failed
+ *   CLOSING    its CLOSE has been given out
+ *   TAKEN      the caller has closed it
+ */
+enum reach_sock_state {
+	REACH_SOCK_FREE,
+	REACH_SOCK_WANTED,
+	REACH_SOCK_OPEN,
+	REACH_SOCK_CLOSING,
+	REACH_SOCK_TAKEN,
+};
+
+enum reach_use {
+	REACH_USE_HOME,
+	REACH_USE_OLD, /* was home; still of this round */
+	REACH_USE_SAMPLE, /* shows the port that a new flow gets */
+	REACH_USE_TTL, /* asks with a low TTL */
+	REACH_USE_WINDOW,
+	REACH_USE_SALVO,
+};
+
+struct reach_sock {
+	enum reach_sock_state state;
+	enum reach_use use;
+	uint8_t family;
+	uint8_t turn; /* how often this entry was used: part of its number */
+	uint16_t port; /* that was asked for; 0: any */
+	uint16_t index; /* SALVO: its number there */
+	bool is_base; /* the agent has it */
+};
+
+/* A low-TTL packet, some times. */
+struct reach_opener {
+	struct adit_addr to;
+	unsigned left;
+	adit_time at;
+};
+
+/* Fresh sockets that have sent to |to|, and the ports that lead to them. */
+struct reach_window {
+	struct adit_addr to; /* family NONE: there is none */
+	bool is_out; /* its questions are */
+	bool is_open; /* |low| to |high| are known */
+	uint16_t low;
+	uint16_t high;
+	uint16_t sock[REACH_WINDOW_SOCKS];
+	unsigned sent; /* of the burst */
+	unsigned next; /* whose turn it is */
+	unsigned fired;
+	unsigned heard;
+	uint16_t question[2]; /* the sockets that ask before and after */
+	uint16_t port[2]; /* 0: not answered */
+	adit_time at; /* the next thing to be sent */
+	adit_time until;
+};
+
+/* A pair that was told of. */
+struct reach_told {
+	uint32_t sock;
+	struct adit_addr remote;
+	bool heard;
+	bool valid;
+};
+
+struct reach {
+	struct reach_config cfg;
+	enum reach_state state;
+	adit_time now;
+	adit_time utc_at; /* |utc| was the time then */
+	adit_utc utc;
+	struct reach_host hosts[REACH_HOSTS_MAX];
+	size_t n_hosts;
+	struct adit_addr trusted[REACH_TRUSTED_MAX];
+	size_t n_trusted;
+	struct reach_memory memory;
+	struct reach_sock socks[REACH_SOCK_SLOTS];
+	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
+	bool is_spent[2]; /* a round has failed with this home */
+	adit_time reopen_at; /* a home could not be opened */
+	struct meet_client meet;
+	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1];
+	unsigned n_mediators;
+	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
+	struct reach_measure measure;
+	struct reach_window window;
+
+	/* the attempt and its round */
+	uint32_t attempt;
+	uint8_t round;
+	adit_time began_at; /* the attempt */
+	adit_time state_until; /* the time of this state is over */
+	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
+	adit_time start_at; /* PUNCHING: both sides begin */
+	adit_time loud_at; /* checks toward all candidates begin */
+	bool is_loud;
+	bool was_extended; /* this state's time */
+	bool heard_any; /* in this round */
+	adit_dur pause;
+	unsigned ask; /* serve: what is being answered */
+	unsigned mediator; /* that brought the two together */
+	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
+	bool has_peer; /* |peer| is known */
+	bool has_answered; /* serve: |own_offer| is the answer to this round */
+	bool has_agent;
+	struct ice_agent agent;
+	struct meet_offer own_offer;
+	struct meet_offer peer_offer;
+	struct reach_desc own;
+	struct reach_desc peer;
+	struct adit_addr peer_reflexive;
+	adit_time peer_at; /* when the peer's description came */
+	bool has_plan; /* |plan| is of this round */
+	bool is_loaded; /* |salvo| has it */
+	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
+	bool was_refused; /* in this attempt: more would have been fired within the budget */
+	struct reach_plan plan;
+	struct reach_salvo salvo;
+	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
+	struct reach_opener openers[REACH_OPENERS_MAX];
+	size_t n_openers;
+	struct reach_told told[REACH_TOLD_MAX];
+	size_t n_told;
+	enum reach_verdict verdict;
+	struct reach_account past[REACH_PAST_MAX]; /* of rounds that are over */
+	size_t n_past;
+	uint32_t offer_sock; /* connect: the mediator knows us by it */
+
+	struct nat_budget own_budget;
+	struct reach_event events[REACH_EVENTS_MAX];
+	size_t events_first;
+	size_t events_n;
+	struct reach_memory learnt;
+	struct reach_stats stats;
+	uint8_t out[ICE_MSG_MAX];
+};
+
+#endif

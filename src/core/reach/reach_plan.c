@@ -1,0 +1,314 @@
+#include "core/reach/reach_plan.h"
+
+#include <string.h>
+
+#define CHANCE_ONE  65536u
+#define CHANCE_BITS 30 /* of the product, below its fixed point */
+
+uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots)
+{
+	uint64_t miss = (uint64_t)CHANCE_ONE << CHANCE_BITS;
+
+	if (open > space)
+		open = space;
+	/* Each shot misses what is still open among what was not fired at yet. */
+	for (unsigned k = 0; k < shots && miss > 0; k++) {
+		uint64_t left = space - k;
+
+		if (open >= left)
+			return open > 0 ? CHANCE_ONE : 0;
+		miss = miss / left * (left - open) + miss % left * (left - open) / left;
+	}
+	return CHANCE_ONE - (uint32_t)((miss + (UINT64_C(1) << (CHANCE_BITS - 1))) >> CHANCE_BITS);
+}
+
+/* ---- what a side's NAT does next ---- */
+
+/* The way from one port to the next, with its direction, in 1 / REACH_STRIDE_UNIT ports. */
+static int stride_of(const struct nat_ports *p)
+{
+	int mean = (int)p->mean;
+
+	if (!p->jumps)
+		return p->step * (int)REACH_STRIDE_UNIT;
+	return p->step < 0 ? -mean : mean;
+}
+
+/* How many flows of others are expected in |since|. */
+static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
+{
+	uint64_t rate = p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
+	uint64_t ms = since / ADIT_MS(1);
+
+	if (p->jumps || ms > 60000)
+		return 0;
+	return (unsigned)((rate * ms + 500) / 1000);
+}
+
+/* The salvo goes over what is left within 1 to 65535 of |shots| ports from |first| on, by |stride|. */
+static void set_range(struct reach_salvo_spec *s, int first, int stride, unsigned shots)
+{
+	int last = first + (int)(shots - 1) * stride / (int)REACH_STRIDE_UNIT;
+	int low = first < last ? first : last;
+	int high = first < last ? last : first;
+
+	s->target = REACH_TO_RANGE;
+	s->stride = stride;
+	s->shots = shots;
+	s->low = (uint16_t)(low < 1 ? 1 : low > UINT16_MAX ? UINT16_MAX : low);
+	s->high = (uint16_t)(high < 1 ? 1 : high > UINT16_MAX ? UINT16_MAX : high);
+}
+
+/*
+ * |shots| of the ports that a random or block NAT has shown, or of all. Where it has shown fewer than that, those on
+ * both sides of them too.
+ */
+static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, unsigned shots)
+{
+	int more = p->high - p->low < (int)shots ? ((int)shots - (p->high - p->low)) / 2 : 0;
+	bool is_known = p->samples >= REACH_RANGE_MIN && p->low > 0;
+	int low = is_known ? p->low - more : (int)REACH_PORT_FIRST;
+	int high = is_known ? p->high + more : UINT16_MAX;
+
+	s->target = REACH_TO_RANDOM;
+	s->shots = shots;
+	s->low = (uint16_t)(low < 1 ? 1 : low);
+	s->high = (uint16_t)(high > UINT16_MAX ? UINT16_MAX : high);
+}
+
+/* How large a search is; both sides come to the same. */
+struct size {
+	unsigned socks;
+	unsigned shots;
+	adit_dur takes;
+};
+
+static struct size size_of(const struct reach_desc *searched)
+{
+	const struct nat_ports *p = &searched->ports;
+	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
+	struct size z = {.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times};
+
+	if (searched->kind == NAT_KIND_RANDOM)
+		z = (struct size){.socks = REACH_SOCKS_MAX, .shots = REACH_PROBES_MAX};
+	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
+		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
+	z.takes = z.shots * NAT_PROBE_PACE + ADIT_MS(200);
+	return z;
+}
+
+/* ---- the table ---- */
+
+static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_plan_ask *ask)
+{
+	struct reach_salvo_spec *s = &p->salvo[p->n_salvos++];
+
+	*s = (struct reach_salvo_spec){
+		.way = p->way,
+		.to = adit_addr_with_port(ask->peer->public, 0),
+		.pace = REACH_FIRE_PACE,
+		.again = REACH_FIRE_AGAIN,
+		.passes = 1,
+	};
+	if (s->to.family == ADIT_FAMILY_NONE)
+		s->to = adit_addr_with_port(ask->peer_reflexive, 0);
+	return s;
+}
+
+/* BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. */
+static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	struct reach_salvo_spec *s = add(p, ask);
+	struct size size = size_of(ask->own);
+
+	s->target = REACH_TO_ONE;
+	s->to = ask->peer_reflexive;
+	s->early = true;
+	s->socks = size.socks;
+	/*
+	 * With the low TTL, twice, as a packet may be lost before the own NAT. At full TTL only when the search is
+	 * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and
+	 * now it finds the way wherever a probe was lost, or came before its socket was open.
+	 */
+	s->low_passes = 2;
+	s->passes = 4;
+	s->again = size.takes / 3;
+	s->delay = size.takes;
+	s->pace = REACH_OPEN_PACE;
+	p->is_last = true;
+	p->lasts = size.takes + s->again + REACH_LASTS;
+}
+
+/* STEADY toward a peer that chooses at random. */
+static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	struct reach_salvo_spec *s = add(p, ask);
+	struct size size = size_of(ask->peer);
+
+	set_random(s, &ask->peer->ports, size.shots);
+	s->pace = NAT_PROBE_PACE;
+	p->is_last = true;
+	p->lasts = size.takes + size.takes / 3 + REACH_LASTS;
+}
+
+/* STEADY toward a SEQUENTIAL peer: certain where its window is known, foretold where it comes without one. */
+static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	const struct reach_desc *peer = ask->peer;
+	const struct nat_ports *ports = &peer->ports;
+	int stride = stride_of(ports);
+	bool is_ours = adit_addr_eq(&peer->window_to, &ask->own_reflexive);
+	struct reach_salvo_spec *s;
+
+	if (!is_ours && ask->role == MEET_SERVE) {
+		/* Its window needs to know our answer: it comes with the next offer, and leads to this home socket. */
+		p->keep_home = true;
+		return;
+	}
+	if (!is_ours && (ports->samples == 0 || stride == 0))
+		return;
+	s = add(p, ask);
+	s->passes = REACH_FIRE_PASSES;
+	if (!is_ours) {
+		set_range(s, ports->last + ports->step, stride,
+			  REACH_WINDOW_PORTS / 2 + foreign_in(ports, ask->since_peer));
+		return;
+	}
+	/* All ports of a window: where steps are regular, whatever lies between belongs to nobody. */
+	if (ports->jumps || stride == 0)
+		stride = REACH_STRIDE_UNIT;
+	set_range(s, peer->window_low, stride < 0 ? -stride : stride, 1);
+	s->high = peer->window_high;
+	s->shots = REACH_WINDOW_PORTS;
+}
+
+/*
+ * Both NATs count. A's flow number i leaves from A's port x0 + (i + ea) * sa, if ea is what the peer's estimate x0 is
+ * off by, and B's flow j from y0 + (j + eb) * sb. A aims its flow i at y0 + (i + c) * sb, B its flow j at
+ * x0 + (2 j + d) * sa. The two meet where i + c = j + eb and 2 j + d = i + ea, which is so for j = ea + eb - c - d and
+ * i = ea + 2 eb - 2 c - d: one pair, whatever ea and eb are. With c = d = -E all errors from -E to E are covered by
+ * i from 0 to 6 E and j from 0 to 4 E. Connect is A.
+ */
+static void plan_both_step(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	const struct nat_ports *peer = &ask->peer->ports;
+	bool is_a = ask->role == MEET_CONNECT;
+	int stride = stride_of(peer);
+	int next = (int)foreign_in(peer, ask->since_peer) + 1 - (int)REACH_BOTH_ERROR;
+	struct reach_salvo_spec *s;
+
+	if (stride == 0 || ask->own->ports.step == 0)
+		return;
+	s = add(p, ask);
+	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, is_a ? stride : 2 * stride,
+		  is_a ? 6 * REACH_BOTH_ERROR + 1 : 4 * REACH_BOTH_ERROR + 1);
+	s->low_passes = 1;
+	s->passes = 1 + REACH_FIRE_PASSES;
+	s->delay = REACH_FIRE_AGAIN;
+}
+
+/* Two random choices must fit, or one and a count: that is tried once, where the chance is not nil. */
+static void plan_once(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	const struct nat_ports *peer = &ask->peer->ports;
+	struct reach_salvo_spec *s = add(p, ask);
+
+	p->is_search = true;
+	p->is_last = true;
+	if (ask->peer->kind == NAT_KIND_SEQUENTIAL && stride_of(peer) != 0)
+		set_range(s, peer->last + peer->step, stride_of(peer), REACH_ONCE);
+	else
+		set_random(s, peer, REACH_ONCE);
+	s->pace = NAT_PROBE_PACE;
+	s->low_passes = 1;
+	s->passes = 3;
+	s->delay = REACH_ONCE * NAT_PROBE_PACE + ADIT_MS(200);
+	p->lasts = 3 * s->delay + ADIT_SEC(1);
+}
+
+/* Fires more than an address may get that one server alone has named? */
+static void cap(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) {
+		struct reach_salvo_spec *s = &p->salvo[i];
+		unsigned *n = s->target == REACH_TO_ONE ? &s->socks : &s->shots;
+		unsigned shots = *n > 0 ? *n : 1;
+
+		if (shots * s->passes <= REACH_UNTRUSTED_MAX)
+			continue;
+		p->is_capped = true;
+		if (shots > REACH_UNTRUSTED_MAX)
+			*n = shots = REACH_UNTRUSTED_MAX;
+		while (s->passes > 1 && shots * s->passes > REACH_UNTRUSTED_MAX)
+			s->passes--;
+		if (s->low_passes > s->passes)
+			s->low_passes = s->passes;
+	}
+}
+
+/* A kind that is not known is dealt with as steady: ICE checks cost little, and openers too. */
+static enum nat_kind kind_of(const struct reach_desc *d)
+{
+	return d->kind == NAT_KIND_UNKNOWN ? NAT_KIND_STEADY : d->kind;
+}
+
+static void plan_toward_steady(const struct reach_plan_ask *ask, enum nat_kind own, struct reach_plan *p)
+{
+	if (ask->peer_reflexive.family != ADIT_FAMILY_V4)
+		return;
+	switch (own) {
+	case NAT_KIND_SEQUENTIAL:
+		p->again_at_once =
+			ask->role == MEET_CONNECT && !adit_addr_eq(&ask->own->window_to, &ask->peer_reflexive);
+		break;
+	case NAT_KIND_BLOCK:
+	case NAT_KIND_RANDOM:
+		p->is_search = own == NAT_KIND_RANDOM;
+		plan_open_sockets(ask, p);
+		break;
+	default:
+		break;
+	}
+}
+
+static void plan_from_steady(const struct reach_plan_ask *ask, enum nat_kind peer, struct reach_plan *p)
+{
+	switch (peer) {
+	case NAT_KIND_SEQUENTIAL:
+		plan_fire_at_window(ask, p);
+		break;
+	case NAT_KIND_BLOCK:
+	case NAT_KIND_RANDOM:
+		p->is_search = peer == NAT_KIND_RANDOM;
+		plan_search(ask, p);
+		break;
+	default:
+		break;
+	}
+}
+
+void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_plan)
+{
+	enum nat_kind own = kind_of(ask->own);
+	enum nat_kind peer = kind_of(ask->peer);
+	struct reach_plan p;
+
+	memset(&p, 0, sizeof(p));
+	p.way = nat_kind_way(own, peer);
+	p.lasts = REACH_LASTS;
+	if (own == NAT_KIND_OPEN)
+		; /* who is open just waits; its ICE checks go to whoever can be named */
+	else if (peer == NAT_KIND_OPEN || peer == NAT_KIND_STEADY)
+		plan_toward_steady(ask, own, &p);
+	else if (own == NAT_KIND_STEADY)
+		plan_from_steady(ask, peer, &p);
+	else if (own == NAT_KIND_SEQUENTIAL && peer == NAT_KIND_SEQUENTIAL)
+		plan_both_step(ask, &p);
+	else if ((own == NAT_KIND_BLOCK && (peer == NAT_KIND_BLOCK || peer == NAT_KIND_SEQUENTIAL)) ||
+		 (own == NAT_KIND_SEQUENTIAL && peer == NAT_KIND_BLOCK))
+		plan_once(ask, &p);
+	else
+		p.is_last = true;
+	cap(ask, &p);
+	*ret_plan = p;
+}

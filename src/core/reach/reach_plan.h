@@ -1,0 +1,86 @@
+/*
+ * What is tried in a round, decided from both sides' descriptions alone: pure arithmetic, so that both sides come to
+ * plans that fit together. The table is DESIGN 5.2; openers and ICE checks toward all candidates run beside every plan,
+ * and a SEQUENTIAL side's window is opened before, as it is a measurement.
+ *
+ *   own \ peer   OPEN, STEADY             SEQUENTIAL             BLOCK                   RANDOM
+ *   OPEN         checks                   checks                 checks                  checks
+ *   STEADY       checks                   fire at the window     fire into the block     fire at random ports
+ *   SEQUENTIAL   its window's sockets     steps of 1, and of 2   fire into the block     nothing
+ *   BLOCK        open sockets             fire at next ports     fire into the block     nothing
+ *   RANDOM       open sockets             nothing                nothing                 nothing
+ *
+ * Where a NAT gives each flow another port at random, only ports between the smallest and the largest that were seen
+ * are fired at: each of these is as likely as any other of its range, and none of them lies outside it, whatever the
+ * range is.
+ */
+#ifndef ADIT_REACH_PLAN_H
+#define ADIT_REACH_PLAN_H
+
+#include "base/rng.h"
+#include "core/meet/meet_client.h"
+#include "core/reach/reach_desc.h"
+#include "core/reach/reach_limits.h"
+
+/* Where a salvo's packets go. */
+enum reach_target {
+	REACH_TO_ONE, /* |to| */
+	REACH_TO_RANGE, /* |to|'s address; ports |low| to |high| by |stride| from |low| or, negative, from |high| */
+	REACH_TO_RANDOM, /* |to|'s address, ports |low| to |high|, none twice */
+};
+
+#define REACH_STRIDE_UNIT NAT_MEAN_UNIT /* parts of a port in which a stride is told */
+
+/*
+ * Packets by a rule. TO_ONE: each of |socks| sockets sends to |to|, |passes| times. Others: the one socket, home, sends
+ * |shots| packets to different ports, and these again |passes| times. Within a pass they are |pace| apart.
+ *
+ * The first |low_passes| passes have the low TTL and leave as soon as the plan is loaded (|early|) or at the start; the
+ * others begin |delay| after the start. Passes of a kind begin |again| apart, or when the one before is over.
+ */
+struct reach_salvo_spec {
+	enum reach_target target;
+	enum nat_way way; /* what it is part of */
+	struct adit_addr to;
+	uint16_t low;
+	uint16_t high;
+	int stride; /* in 1 / REACH_STRIDE_UNIT ports */
+	unsigned socks; /* fresh ones; 0: from the home socket */
+	unsigned shots; /* TO_ONE: as many as sockets */
+	unsigned passes;
+	unsigned low_passes;
+	bool early;
+	adit_dur delay;
+	adit_dur pace;
+	adit_dur again;
+};
+
+struct reach_plan {
+	enum nat_way way;
+	bool again_at_once; /* connect: nothing can be hit before the peer knows our window: open it, next round now */
+	bool keep_home; /* the next round needs this home socket: the peer's window will lead to it */
+	bool is_last; /* no further round could do better */
+	bool is_search; /* one at a time in a program, and only toward an address that is trusted */
+	bool is_capped; /* it would be more than REACH_UNTRUSTED_MAX probes, were the address trusted */
+	adit_dur lasts; /* from the start; then the round has failed */
+	size_t n_salvos;
+	struct reach_salvo_spec salvo[REACH_SALVOS_MAX];
+};
+
+struct reach_plan_ask {
+	enum meet_role role;
+	const struct reach_desc *own;
+	const struct reach_desc *peer;
+	struct adit_addr own_reflexive; /* of the home socket, IPv4; NONE: not known */
+	struct adit_addr peer_reflexive; /* its best candidate that is neither private nor relayed, IPv4; NONE: none */
+	bool trusted; /* the peer's public address may be searched in full */
+	adit_dur since_measured; /* until the start, since the own ports.last was seen */
+	adit_dur since_peer; /* until the start, since the peer's was, its age and the way here included */
+};
+
+void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_plan);
+
+/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
+uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);
+
+#endif

@@ -1,0 +1,59 @@
+/* What the files of this room share: turn.c (life of the allocation), turn_peer.c (permissions, channels), turn_data.c.
+ */
+#ifndef ADIT_TURN_INT_H
+#define ADIT_TURN_INT_H
+
+#include "core/turn/turn.h"
+
+/* Which request a transaction is; the index of a permission or channel stands in the low byte. */
+enum turn_tag {
+	TURN_TAG_ALLOCATE = 0x100,
+	TURN_TAG_REFRESH = 0x200,
+	TURN_TAG_RELEASE = 0x300,
+	TURN_TAG_PERMIT = 0x400,
+	TURN_TAG_BIND = 0x500,
+	TURN_TAG_KEEP = 0x600,
+	TURN_TAG_KIND = 0xff00,
+};
+
+/* Opens a request under the current credentials. EFULL: no transaction is free. */
+ADIT_MUST_CHECK int turn_request_begin(struct turn *t, uint32_t tag, struct stun_build *ret_build,
+				       struct stun_tx **ret_tx);
+/* EFULL: the credentials make it too long. */
+ADIT_MUST_CHECK int turn_request_send(struct turn *t, struct stun_tx *tx, struct stun_build *b);
+void turn_push(struct turn *t, const struct turn_event *e);
+/* The server answered, or sent something. */
+void turn_heard(struct turn *t);
+/* The server does not know the allocation (437), or somebody else's (441). */
+void turn_lost(struct turn *t, enum turn_why why, unsigned code);
+static inline bool turn_is_stream(const struct turn *t)
+{
+	return t->server.transport != TURN_UDP;
+}
+
+/* --- turn_peer.c --- */
+
+/* A new allocation: the permissions that are wanted are asked for anew, channels when data flow again. */
+void turn_peers_reset(struct turn *t);
+/* Asks for what is due. */
+void turn_peers_tick(struct turn *t);
+adit_time turn_peers_deadline(const struct turn *t);
+struct turn_permit *turn_permit_find(struct turn *t, const struct adit_addr *peer);
+bool turn_permit_is_open(const struct turn *t, const struct turn_permit *p);
+struct turn_channel *turn_channel_find(struct turn *t, const struct adit_addr *peer);
+struct turn_channel *turn_channel_of(struct turn *t, uint16_t number);
+/* A datagram goes to |peer|: counts, and binds a channel when it is time. The channel where it is bound, else NULL. */
+struct turn_channel *turn_channel_use(struct turn *t, const struct adit_addr *peer);
+/* How a permission's or a channel's request has ended. A new nonce (|code| 438) is not among it. */
+void turn_peers_result(struct turn *t, uint32_t tag, const struct stun_result *r);
+/* The nonce was renewed: ask again. */
+void turn_peers_again(struct turn *t, uint32_t tag);
+
+/* --- turn_data.c --- */
+
+/* Malformed, from a stranger, ...: counted. Data for the user are left to turn_data(). */
+void turn_data_note(struct turn *t, const struct adit_dgram *d);
+/* The next part of what turn_send() has written, at most a batch of the system's. */
+int turn_data_output(struct turn *t, struct adit_out *ret_out);
+
+#endif

@@ -1,0 +1,460 @@
+#include "core/turn/turn_set.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+static const char *const state_names[] = {"idle", "race", "ready", "wait", "end"};
+
+static void set_state(struct turn_set *s, enum turn_set_state state)
+{
+	adit_trace(s->cfg.log, ADIT_LOG_DECIDE, "turn-set from=%s to=%s", state_names[s->state], state_names[state]);
+	s->state = state;
+}
+
+static void push(struct turn_set *s, const struct turn_set_event *e)
+{
+	if (s->events_n == TURN_EVENTS_MAX) {
+		s->events_first = (s->events_first + 1) % TURN_EVENTS_MAX;
+		s->events_n--;
+	}
+	s->events[(s->events_first + s->events_n++) % TURN_EVENTS_MAX] = *e;
+}
+
+int turn_set_event(struct turn_set *s, struct turn_set_event *ret_event)
+{
+	if (s->events_n == 0)
+		return 0;
+	*ret_event = s->events[s->events_first];
+	s->events_first = (s->events_first + 1) % TURN_EVENTS_MAX;
+	s->events_n--;
+	return 1;
+}
+
+static int init_member(struct turn_set *s, size_t i)
+{
+	struct turn_config c = {.server = s->cfg.servers[i],
+				.families = s->cfg.families,
+				.sock = s->cfg.sock + (uint32_t)i,
+				.hold = true,
+				.crypto = s->cfg.crypto,
+				.rng = s->cfg.rng,
+				.log = s->cfg.log,
+				.out = s->cfg.out,
+				.out_cap = s->cfg.out_cap};
+
+	return turn_init(&s->members[i], &c);
+}
+
+int turn_set_init(struct turn_set *s, const struct turn_set_config *cfg)
+{
+	if (cfg->n == 0 || cfg->n > TURN_SERVERS_MAX)
+		return ADIT_EINVAL;
+	memset(s, 0, sizeof(*s));
+	s->cfg = *cfg;
+	s->chosen = s->data_of = cfg->n;
+	s->backoff = TURN_RETRY_MIN;
+	for (size_t i = 0; i < cfg->n; i++)
+		if (init_member(s, i) < 0)
+			return ADIT_EINVAL;
+	return 0;
+}
+
+void turn_set_done(struct turn_set *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->cfg.n; i++) {
+		turn_done(&s->members[i]);
+		adit_bytes_wipe(s->cfg.servers[i].pass, sizeof(s->cfg.servers[i].pass));
+	}
+}
+
+int turn_set_credentials(struct turn_set *s, size_t i, const char *user, const char *pass)
+{
+	struct turn_server *server = &s->cfg.servers[i];
+	size_t user_len = strlen(user);
+	size_t pass_len = strlen(pass);
+
+	if (i >= s->cfg.n || user_len == 0 || user_len > TURN_USER_MAX || pass_len > TURN_PASS_MAX)
+		return ADIT_EINVAL;
+	memcpy(server->user, user, user_len + 1);
+	memcpy(server->pass, pass, pass_len + 1);
+	return 0;
+}
+
+/* --- the race --- */
+
+static adit_dur head_start(const struct turn_server *server)
+{
+	return server->transport == TURN_TLS   ? 2 * TURN_STREAM_DELAY
+	       : server->transport == TURN_TCP ? TURN_STREAM_DELAY
+					       : 0;
+}
+
+/* New credentials come into use here. Never one that is at work. */
+static void start_member(struct turn_set *s, size_t i)
+{
+	struct turn *t = &s->members[i];
+
+	s->start_at[i] = ADIT_NEVER;
+	(void)!turn_set_user(t, s->cfg.servers[i].user, s->cfg.servers[i].pass);
+	turn_start(t, s->now);
+}
+
+static void race_tick(struct turn_set *s)
+{
+	/* While one is being asked the others' turn does not come: they would be asked in vain. */
+	for (size_t i = 0; i < s->cfg.n && s->chosen == s->cfg.n; i++)
+		if (s->now >= s->start_at[i])
+			start_member(s, i);
+}
+
+static void race(struct turn_set *s)
+{
+	set_state(s, TURN_SET_RACE);
+	s->chosen = s->cfg.n;
+	s->why = TURN_WHY_NONE;
+	for (size_t i = 0; i < s->cfg.n; i++)
+		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]);
+	race_tick(s);
+}
+
+void turn_set_start(struct turn_set *s, adit_time now)
+{
+	s->now = now;
+	if (s->state != TURN_SET_IDLE)
+		return;
+	s->told = TURN_WHY_NONE;
+	s->backoff = TURN_RETRY_MIN;
+	race(s);
+}
+
+static void choose(struct turn_set *s, size_t i)
+{
+	s->chosen = i;
+	turn_go(&s->members[i], s->now);
+}
+
+/* Nobody waits for an answer, and nobody will start. */
+static bool is_over(const struct turn_set *s)
+{
+	for (size_t i = 0; i < s->cfg.n; i++)
+		if (s->start_at[i] != ADIT_NEVER || turn_state(&s->members[i]) != TURN_FAILED)
+			return false;
+	return true;
+}
+
+static void give_up(struct turn_set *s)
+{
+	set_state(s, TURN_SET_WAIT);
+	s->retry_at = s->now + s->backoff;
+	s->backoff = 2 * s->backoff > TURN_RETRY_MAX ? TURN_RETRY_MAX : 2 * s->backoff;
+	if (s->told == s->why)
+		return;
+	s->told = s->why;
+	push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_FAILED,
+					 .server = s->cfg.servers[s->why_of].addr,
+					 .why = s->why,
+					 .code = s->code});
+}
+
+static void ready(struct turn_set *s, size_t i)
+{
+	if (s->state != TURN_SET_RACE)
+		return;
+	set_state(s, TURN_SET_READY);
+	s->chosen = i;
+	s->told = TURN_WHY_NONE;
+	s->backoff = TURN_RETRY_MIN;
+	for (size_t k = 0; k < s->cfg.n; k++) {
+		s->start_at[k] = ADIT_NEVER;
+		/* One that wants no credentials may have made an allocation without being told to. */
+		if (k != i && turn_state(&s->members[k]) == TURN_READY)
+			turn_end(&s->members[k], s->now);
+		else if (k != i)
+			turn_stop(&s->members[k]);
+	}
+	for (size_t k = 0; k < TURN_PERMITS_MAX; k++)
+		if (s->permits[k].family != ADIT_FAMILY_NONE)
+			turn_permit(&s->members[i], s->now, &s->permits[k]);
+	push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_READY, .server = turn_server(&s->members[i])->addr});
+}
+
+static void failed(struct turn_set *s, size_t i, const struct turn_event *e)
+{
+	if (s->state == TURN_SET_READY && i == s->chosen) {
+		push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_LOST,
+						 .server = turn_server(&s->members[i])->addr,
+						 .why = e->why,
+						 .code = e->code});
+		race(s);
+		return;
+	}
+	if (s->state != TURN_SET_RACE)
+		return;
+	if (e->why > s->why) {
+		s->why = e->why;
+		s->code = e->code;
+		s->why_of = i;
+	}
+	if (i == s->chosen)
+		s->chosen = s->cfg.n;
+	for (size_t k = 0; k < s->cfg.n && s->chosen == s->cfg.n; k++)
+		if (turn_state(&s->members[k]) == TURN_HELD)
+			choose(s, k);
+	race_tick(s);
+	if (is_over(s))
+		give_up(s);
+}
+
+static bool is_released(const struct turn_set *s)
+{
+	for (size_t i = 0; i < s->cfg.n; i++)
+		if (turn_state(&s->members[i]) != TURN_IDLE)
+			return false;
+	return true;
+}
+
+static void check_end(struct turn_set *s)
+{
+	if (s->state != TURN_SET_END || !is_released(s))
+		return;
+	set_state(s, TURN_SET_IDLE);
+	push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_ENDED});
+}
+
+static void on_event(struct turn_set *s, size_t i, const struct turn_event *e)
+{
+	switch (e->kind) {
+	case TURN_EVENT_HELD:
+		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
+			choose(s, i);
+		break;
+	case TURN_EVENT_READY:
+		ready(s, i);
+		break;
+	case TURN_EVENT_FAILED:
+		failed(s, i, e);
+		break;
+	case TURN_EVENT_REFUSED:
+		push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_REFUSED,
+						 .server = turn_server(&s->members[i])->addr,
+						 .code = e->code,
+						 .peer = e->peer});
+		break;
+	case TURN_EVENT_ENDED:
+		check_end(s);
+		break;
+	}
+}
+
+/* What one does may make another begin, so until nothing happens any more; each step uses up an event. */
+static void drain(struct turn_set *s)
+{
+	struct turn_event e;
+	bool any;
+
+	do {
+		any = false;
+		for (size_t i = 0; i < s->cfg.n; i++) {
+			if (!turn_event(&s->members[i], &e))
+				continue;
+			any = true;
+			on_event(s, i, &e);
+		}
+	} while (any);
+}
+
+void turn_set_end(struct turn_set *s, adit_time now)
+{
+	s->now = now;
+	if (s->state == TURN_SET_END)
+		return;
+	set_state(s, TURN_SET_END);
+	for (size_t i = 0; i < s->cfg.n; i++) {
+		s->start_at[i] = ADIT_NEVER;
+		turn_end(&s->members[i], now);
+	}
+	drain(s);
+}
+
+/* --- the verbs --- */
+
+static struct turn *member_of(struct turn_set *s, uint32_t sock)
+{
+	return sock - s->cfg.sock < s->cfg.n ? &s->members[sock - s->cfg.sock] : NULL;
+}
+
+int turn_set_input(struct turn_set *s, adit_time now, const struct adit_dgram *d)
+{
+	struct turn *t = member_of(s, d->sock);
+	int err;
+
+	s->now = now;
+	s->data_of = s->cfg.n;
+	if (!t)
+		return ADIT_EIGNORED;
+	err = turn_input(t, now, d);
+	if (err == 0)
+		s->data_of = (size_t)(t - s->members);
+	drain(s);
+	return err;
+}
+
+int turn_set_data(struct turn_set *s, struct adit_dgram *ret_data)
+{
+	if (s->data_of == s->cfg.n || s->state != TURN_SET_READY || s->data_of != s->chosen)
+		return 0;
+	return turn_data(&s->members[s->data_of], ret_data);
+}
+
+void turn_set_icmp(struct turn_set *s, adit_time now, const struct adit_icmp *icmp)
+{
+	struct turn *t = member_of(s, icmp->sock);
+
+	s->now = now;
+	if (t)
+		turn_icmp(t, now, icmp);
+	drain(s);
+}
+
+void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock)
+{
+	struct turn *t = member_of(s, sock);
+
+	s->now = now;
+	if (t)
+		turn_sock_failed(t, now, sock);
+	drain(s);
+}
+
+void turn_set_stream_up(struct turn_set *s, adit_time now, uint32_t sock)
+{
+	struct turn *t = member_of(s, sock);
+
+	s->now = now;
+	if (t)
+		turn_stream_up(t, now);
+	drain(s);
+}
+
+void turn_set_stream_down(struct turn_set *s, adit_time now, uint32_t sock)
+{
+	struct turn *t = member_of(s, sock);
+
+	s->now = now;
+	if (t)
+		turn_stream_down(t, now);
+	drain(s);
+}
+
+void turn_set_tick(struct turn_set *s, adit_time now)
+{
+	s->now = now;
+	for (size_t i = 0; i < s->cfg.n; i++)
+		turn_tick(&s->members[i], now);
+	drain(s);
+	if (s->state == TURN_SET_WAIT && now >= s->retry_at)
+		race(s);
+	if (s->state == TURN_SET_RACE)
+		race_tick(s);
+}
+
+adit_time turn_set_deadline(const struct turn_set *s)
+{
+	adit_time at = s->state == TURN_SET_WAIT ? s->retry_at : ADIT_NEVER;
+
+	for (size_t i = 0; i < s->cfg.n; i++) {
+		at = adit_time_min(at, turn_deadline(&s->members[i]));
+		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
+			at = adit_time_min(at, s->start_at[i]);
+	}
+	return at;
+}
+
+int turn_set_output(struct turn_set *s, adit_time now, struct adit_out *ret_out)
+{
+	s->now = now;
+	for (size_t i = 0; i < s->cfg.n; i++)
+		if (turn_output(&s->members[i], now, ret_out))
+			return 1;
+	return 0;
+}
+
+/* --- peers --- */
+
+void turn_set_permit(struct turn_set *s, adit_time now, const struct adit_addr *peer)
+{
+	struct adit_addr ip = adit_addr_with_port(*peer, 0);
+	size_t to = TURN_PERMITS_MAX;
+
+	s->now = now;
+	if (ip.family == ADIT_FAMILY_NONE)
+		return;
+	for (size_t i = 0; i < TURN_PERMITS_MAX; i++) {
+		if (adit_addr_eq_ip(&s->permits[i], &ip)) {
+			to = i;
+			break;
+		}
+		if (s->permits[i].family == ADIT_FAMILY_NONE && to == TURN_PERMITS_MAX)
+			to = i;
+	}
+	if (to == TURN_PERMITS_MAX) {
+		to = s->next_permit;
+		s->next_permit = (to + 1) % TURN_PERMITS_MAX;
+	}
+	s->permits[to] = ip;
+	if (s->state == TURN_SET_READY)
+		turn_permit(&s->members[s->chosen], now, peer);
+	drain(s);
+}
+
+void turn_set_forget(struct turn_set *s, const struct adit_addr *peer)
+{
+	for (size_t i = 0; i < TURN_PERMITS_MAX; i++)
+		if (adit_addr_eq_ip(&s->permits[i], peer))
+			s->permits[i] = (struct adit_addr){0};
+	for (size_t i = 0; i < s->cfg.n; i++)
+		turn_forget(&s->members[i], peer);
+}
+
+int turn_set_send(struct turn_set *s, adit_time now, const struct adit_addr *peer, const void *data, size_t len,
+		  size_t seg_size)
+{
+	int err;
+
+	s->now = now;
+	if (s->state != TURN_SET_READY)
+		return ADIT_EINVAL;
+	err = turn_send(&s->members[s->chosen], now, peer, data, len, seg_size);
+	if (err == ADIT_EAGAIN)
+		turn_set_permit(s, now, peer); /* kept in mind for the next server, too */
+	return err;
+}
+
+/* --- what there is --- */
+
+const struct turn *turn_set_active(const struct turn_set *s)
+{
+	return s->state == TURN_SET_READY ? &s->members[s->chosen] : NULL;
+}
+
+const struct adit_addr *turn_set_relayed(const struct turn_set *s, enum adit_family family)
+{
+	const struct turn *t = turn_set_active(s);
+
+	return t ? turn_relayed(t, family) : NULL;
+}
+
+const struct adit_addr *turn_set_mapped(const struct turn_set *s)
+{
+	const struct turn *t = turn_set_active(s);
+
+	return t ? turn_mapped(t) : NULL;
+}
+
+const struct turn_server *turn_set_server(const struct turn_set *s, uint32_t sock)
+{
+	return sock - s->cfg.sock < s->cfg.n ? turn_server(&s->members[sock - s->cfg.sock]) : NULL;
+}

@@ -1,0 +1,136 @@
+#include "io/io_hosts.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/io_ifaces.h"
+
+#define SETTLE_MS 300 /* a network that comes up makes several changes at once */
+#define AGAIN_MS  5000 /* without rtnetlink */
+
+struct io_hosts {
+	uv_poll_t poll;
+	uv_timer_t timer;
+	int open_handles;
+	int fd; /* rtnetlink; -1: not to be had */
+	io_hosts_changed *changed;
+	void *ctx;
+	struct reach_host last[REACH_HOSTS_MAX];
+	size_t n_last;
+};
+
+static bool is_same(const struct reach_host *a, const struct reach_host *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!adit_addr_eq(&a[i].addr, &b[i].addr) || a[i].iface != b[i].iface)
+			return false;
+	return true;
+}
+
+/* Where the system does not tell, there is none. */
+static size_t list(struct reach_host hosts[REACH_HOSTS_MAX])
+{
+	int n = io_ifaces_get(hosts, REACH_HOSTS_MAX);
+
+	return n < 0 ? 0 : (size_t)n;
+}
+
+static void look(struct io_hosts *h)
+{
+	struct reach_host now[REACH_HOSTS_MAX];
+	size_t n = list(now);
+
+	if (n == h->n_last && is_same(now, h->last, n))
+		return;
+	memcpy(h->last, now, n * sizeof(now[0]));
+	h->n_last = n;
+	h->changed(h->ctx, h->last, n);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	look(timer->data);
+}
+
+/* Whatever they say: it is looked at anew when they have been silent for a moment. */
+static void on_netlink(uv_poll_t *poll, int status, int events)
+{
+	struct io_hosts *h = poll->data;
+	char buf[8192];
+
+	(void)status;
+	(void)events;
+	while (recv(h->fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	uv_timer_start(&h->timer, on_timer, SETTLE_MS, 0);
+}
+
+static int open_netlink(void)
+{
+	struct sockaddr_nl nl = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&nl, sizeof(nl)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int io_hosts_new(uv_loop_t *loop, io_hosts_changed *changed, void *ctx, struct io_hosts **ret_hosts)
+{
+	struct io_hosts *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return ADIT_ENOMEM;
+	h->changed = changed;
+	h->ctx = ctx;
+	uv_timer_init(loop, &h->timer);
+	h->timer.data = h;
+	h->open_handles = 1;
+	h->fd = open_netlink();
+	if (h->fd >= 0 && uv_poll_init(loop, &h->poll, h->fd) < 0) {
+		close(h->fd);
+		h->fd = -1;
+	}
+	if (h->fd >= 0) {
+		h->poll.data = h;
+		h->open_handles++;
+		uv_poll_start(&h->poll, UV_READABLE, on_netlink);
+	} else {
+		uv_timer_start(&h->timer, on_timer, AGAIN_MS, AGAIN_MS);
+	}
+	/* An empty list is news, too, for one that was not told anything yet. */
+	h->n_last = list(h->last);
+	changed(ctx, h->last, h->n_last);
+	*ret_hosts = h;
+	return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct io_hosts *h = handle->data;
+
+	if (--h->open_handles > 0)
+		return;
+	if (h->fd >= 0)
+		close(h->fd);
+	free(h);
+}
+
+void io_hosts_close(struct io_hosts *h)
+{
+	if (!h)
+		return;
+	if (h->fd >= 0)
+		uv_close((uv_handle_t *)&h->poll, on_closed);
+	uv_close((uv_handle_t *)&h->timer, on_closed);
+}

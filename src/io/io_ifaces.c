@@ -1,0 +1,102 @@
+#include "io/io_ifaces.h"
+
+#include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "io/io_sockaddr.h"
+
+#define ADDRESSES_MAX 128 /* looked at; those of docker hosts are many */
+
+static bool has_prefix(const char *name, const char *const *prefixes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* "br-" and twelve hexadecimal digits: a docker network. "br-lan" is a router's own LAN. */
+static bool is_docker_bridge(const char *name)
+{
+	return strncmp(name, "br-", 3) == 0 && strlen(name + 3) == 12 && strspn(name + 3, "0123456789abcdef") == 12;
+}
+
+enum ice_iface io_iface_kind(const char *name, const char *driver)
+{
+	/* Bridges to guests of this machine: docker, podman, libvirt, LXC, LXD, Incus, VirtualBox, VMware, Kubernetes.
+	 */
+	static const char *const virtual[] = {"docker",  "podman",  "virbr", "vnet", "lxcbr",   "lxdbr",
+					      "incusbr", "vboxnet", "vmnet", "cni",  "flannel", "cali"};
+	static const char *const vpn[] = {"tun", "tap",    "wg",    "tailscale", "zt",
+					  "vpn", "nebula", "ipsec", "proton",    "nordlynx"};
+	static const char *const vpn_driver[] = {"tun", "wireguard", "ipip", "ip6tnl", "gre", "sit", "vti", "xfrm"};
+
+	if (is_docker_bridge(name) || has_prefix(name, virtual, ARRAY_LEN(virtual)))
+		return ICE_IFACE_VIRTUAL;
+	if (has_prefix(driver, vpn_driver, ARRAY_LEN(vpn_driver)) || has_prefix(name, vpn, ARRAY_LEN(vpn)))
+		return ICE_IFACE_VPN;
+	return ICE_IFACE_NORMAL;
+}
+
+/* ETHTOOL_GDRVINFO needs no privilege; for a device without a driver it is the kind that rtnetlink made it as. */
+static enum ice_iface kind_of(int fd, const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq req = {.ifr_data = (void *)&info};
+
+	memcpy(req.ifr_name, name, strnlen(name, sizeof(req.ifr_name) - 1));
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &req) < 0)
+		info.driver[0] = '\0';
+	info.driver[sizeof(info.driver) - 1] = '\0';
+	return io_iface_kind(name, info.driver);
+}
+
+static bool is_candidate(const struct ifaddrs *ifa, struct adit_addr *ret_addr)
+{
+	if (!ifa->ifa_addr || !(ifa->ifa_flags & IFF_UP) || !(ifa->ifa_flags & IFF_RUNNING) ||
+	    (ifa->ifa_flags & IFF_LOOPBACK))
+		return false;
+	*ret_addr = adit_addr_with_port(io_sockaddr_to(ifa->ifa_addr), 0);
+	return ret_addr->family != ADIT_FAMILY_NONE && !adit_addr_is_loopback(ret_addr) &&
+	       !adit_addr_is_link_local(ret_addr);
+}
+
+/* The best kinds first, otherwise in the system's order. */
+static size_t sort(const struct reach_host *all, size_t n_all, struct reach_host *hosts, size_t cap)
+{
+	static const enum ice_iface order[] = {ICE_IFACE_NORMAL, ICE_IFACE_VPN, ICE_IFACE_VIRTUAL};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		for (size_t j = 0; j < n_all && n < cap; j++)
+			if (all[j].iface == order[i])
+				hosts[n++] = all[j];
+	return n;
+}
+
+int io_ifaces_get(struct reach_host *ret_hosts, size_t cap)
+{
+	struct reach_host all[ADDRESSES_MAX];
+	struct ifaddrs *ifs;
+	size_t n = 0;
+	int fd;
+
+	if (getifaddrs(&ifs) < 0)
+		return ADIT_ESYS;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (const struct ifaddrs *ifa = ifs; ifa && n < ADDRESSES_MAX; ifa = ifa->ifa_next)
+		if (is_candidate(ifa, &all[n].addr))
+			all[n++].iface = kind_of(fd, ifa->ifa_name);
+	freeifaddrs(ifs);
+	if (fd >= 0)
+		close(fd);
+	return (int)sort(all, n, ret_hosts, cap);
+}
