@@ -1,5 +1,6 @@
 #include "io/io_portmap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct io_portmap {
 	struct half upnp_half;
 	const struct half *active; /* whose mapping was told; NULL: none */
 	struct io_portmap_event last; /* what was told of it */
+	char why[2 * IO_UPNP_WHY_MAX + 32]; /* of both together */
 	bool none_told;
 	bool withdrawn_told;
 	bool is_ending;
@@ -119,12 +121,18 @@ static void tell_simple(struct io_portmap *p, enum io_portmap_event_kind kind, c
 
 static void start_upnp(struct io_portmap *p);
 
-/* The reason of who got further: a refusal says more than silence. */
-static const char *reason(const struct io_portmap *p)
+/* What each of the two has to say. */
+static const char *reason(struct io_portmap *p)
 {
-	if (p->pcp.is_used && p->pcp.how && p->pcp.why[0])
-		return p->pcp.why;
-	return p->upnp_half.is_used && p->upnp_half.why[0] ? p->upnp_half.why : p->pcp.why;
+	bool has_pcp = p->pcp.is_used && p->pcp.why[0];
+	bool has_upnp = p->upnp_half.is_used && p->upnp_half.why[0];
+
+	if (has_pcp && has_upnp)
+		snprintf(p->why, sizeof(p->why), "%s: %s; UPnP: %s", p->pcp.how ? p->pcp.how : "PCP", p->pcp.why,
+			 p->upnp_half.why);
+	else
+		snprintf(p->why, sizeof(p->why), "%s", has_upnp ? p->upnp_half.why : p->pcp.why);
+	return p->why;
 }
 
 static bool cannot(const struct half *h)

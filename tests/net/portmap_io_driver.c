@@ -1,7 +1,7 @@
 /*
  * Drives src/io/io_portmap.h for tests/net/check_portmap_io.py.
  *
- *   portmap_io_driver PORT [WANTED [LIFETIME [WAYS [CHECK-SECONDS]]]]
+ *   portmap_io_driver PORT [WANTED [LIFETIME [WAYS [CHECK-SECONDS [OWN-ADDRESS]]]]]
  *
  * Prints a line per event and takes a line per command from stdin: check, proven, suspect, seen ADDR, end.
  */
@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 					.log = &log};
 	int err;
 
+	if (argc > 6 && adit_addr_parse(argv[6], strlen(argv[6]), &cfg.own) < 0)
+		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uv_pipe_init(loop, &input, 0);
 	uv_pipe_open(&input, 0);

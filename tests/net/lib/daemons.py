@@ -113,7 +113,7 @@ def start_dns(lab, ns, port):
 
 
 def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra=""):
-    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees. Its rules go to the
+    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees (None: what its own interface has). Its rules go to the
     table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
     program, env = find("miniupnpd", "usr/sbin/miniupnpd")
     if tables:
@@ -134,7 +134,7 @@ def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra="
         f.write(f"""
 ext_ifname=wan
 ext_ifname6=wan
-ext_ip={address}
+{'ext_ip=' + address if address else ''}
 listening_ip=lan
 enable_natpmp={'yes' if pmp else 'no'}
 enable_upnp={'yes' if upnp else 'no'}
