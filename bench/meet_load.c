@@ -1,191 +1,121 @@
 /*
  * Load for a mediator: many peers with keys and signatures of their own, from many addresses of 127/8.
  *
- *	meet_load ADDR PORT PID [PEERS [ADDRESSES]]
+ *	meet_load [OPTION]... ADDR PORT -- MEDIATOR [ARG]...    starts the mediator itself; one line of JSON
  *
- * Registers them all (each address gets one cookie, each peer signs it), refreshes them all, introduces to each of them
- *once and lets it answer; prints the rates, and what memory process PID (the mediator) took for a peer. Run the
- *mediator with --rate 0.
+ *	--peers N        100000
+ *	--addresses N    1000, each a network of its own
+ *	--quick          nothing is measured but the restart
+ *	--live S         seconds of everyday life, with 1 % churn a second (10; 0: none)
+ *	--restart        then kills the mediator in the middle of that life, starts it again, and waits for all
+ *
+ * First a flood: registers them all (each address gets one cookie, each peer signs it), refreshes them all, introduces
+ * to each of them once and lets it answer: rates by the clock and by the mediator's CPU time, and what memory it took.
+ * Start reading at main(); meet_crowd.h has the peers, meet_live.c their everyday life. The mediator runs with --rate 0
+ * where it is flooded, and with its limits where --quick is given.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
+#include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/meet/meet_msg.h"
-#include "core/stun/stun_attr.h"
 #include "crypto/crypto.h"
-#include "crypto/crypto_identity.h"
-#include "crypto/crypto_meet.h"
+#include "meet_crowd.h"
 
-#define ADDRESSES_MAX 4096
-#define WINDOW        64 /* requests under way: the server's socket holds more */
-#define STEP          5000 /* peers registered with one set of cookies */
-#define WAIT_MS       200 /* until a lost request goes out again */
+#define WINDOW       64 /* requests under way: the server's socket holds more */
+#define STEP         5000 /* peers registered with one set of cookies */
+#define WAIT         0.2 /* seconds until a lost request goes out again */
+#define REFRESH_EACH 30 /* seconds: registrations live 75 */
+#define KEEPALIVE    15.0 /* MEET_KEEPALIVE */
+#define CHURN        0.01 /* a second */
 
-struct peer {
-	uint8_t id[MEET_ID_LEN];
-	uint8_t handle[MEET_HANDLE_LEN];
-	uint8_t registration[256]; /* signed beforehand: signing is not the mediator's work */
-	uint16_t registration_len;
-	bool done;
-};
+static struct crowd crowd = {.n_peers = 100000, .n_addresses = 1000};
+static struct crowd_mediator mediator;
+static struct crowd_request requests[STEP]; /* signed beforehand: signing is not the mediator's work */
+static unsigned requests_first; /* whose the first of them is */
 
-static struct peer *peers;
-static unsigned n_peers = 100000, n_addresses = 1000;
-static int fds[ADDRESSES_MAX];
-static uint8_t cookies[ADDRESSES_MAX][STUN_COOKIE_LEN];
-
-static double now(void)
+void crowd_start(struct crowd_mediator *m)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	m->pid = fork();
+	if (m->pid < 0)
+		crowd_die("fork");
+	if (m->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing stays behind, however this ends */
+		execvp(m->argv[0], m->argv);
+		crowd_die(m->argv[0]);
+	}
 }
 
-static _Noreturn void die(const char *what)
+void crowd_kill(struct crowd_mediator *m)
 {
-	fprintf(stderr, "meet_load: %s: %s\n", what, strerror(errno));
-	exit(1);
+	if (kill(m->pid, SIGKILL) < 0 || waitpid(m->pid, NULL, 0) != m->pid)
+		crowd_die("kill");
+}
+
+/* Field |n| of /proc/PID/stat, proc(5); |n| from 3 on. */
+static double stat_field(const struct crowd_mediator *m, int n)
+{
+	char path[64], text[1024];
+	char *at = NULL;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)m->pid);
+	f = fopen(path, "r");
+	if (f && fgets(text, sizeof(text), f))
+		at = strrchr(text, ')');
+	for (; at && n > 2; n--)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		crowd_die(path);
+	fclose(f);
+	return strtod(at, NULL);
+}
+
+double crowd_cpu(const struct crowd_mediator *m)
+{
+	return (stat_field(m, 14) + stat_field(m, 15)) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* Resident memory in bytes. */
-static long rss(const char *pid)
+static double rss(void)
 {
-	char path[64];
-	long pages = 0;
+	return stat_field(&mediator, 24) * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* The most that it ever was: a table that grows is there twice for a moment. */
+static double peak(void)
+{
+	char path[64], line[256];
+	double kb = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%s/statm", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)mediator.pid);
 	f = fopen(path, "r");
-	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
-		die(path);
+	if (!f)
+		crowd_die(path);
+	while (kb == 0 && fgets(line, sizeof(line), f))
+		kb = strncmp(line, "VmHWM:", 6) == 0 ? strtod(line + 6, NULL) : 0;
 	fclose(f);
-	return pages * sysconf(_SC_PAGESIZE);
+	return kb * 1024;
 }
 
-static void open_all(const char *ip, const char *port)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-	struct rlimit lim = {8192, 8192};
-
-	setrlimit(RLIMIT_NOFILE, &lim);
-	if (inet_pton(AF_INET, ip, &to.sin_addr) != 1)
-		die(ip);
-	for (unsigned i = 0; i < n_addresses; i++) {
-		/* 127.1.0.1, 127.1.1.1, ...: a /24 each. */
-		struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010001u + (i << 8))};
-
-		fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
-		if (fds[i] < 0 || bind(fds[i], (struct sockaddr *)&from, sizeof(from)) < 0 ||
-		    connect(fds[i], (struct sockaddr *)&to, sizeof(to)) < 0)
-			die("socket");
-	}
-}
-
-/* The transaction's first bytes are the peer's number. */
-static void begin(struct stun_build *b, uint8_t *buf, size_t cap, enum stun_class class, uint16_t method, unsigned n)
-{
-	uint8_t txid[STUN_TXID_LEN] = {0};
-
-	memcpy(txid, &n, sizeof(n));
-	stun_build_begin(b, buf, cap, class, method, txid);
-}
-
-static size_t receive(int fd, int wait, uint8_t *buf, size_t cap, struct stun_msg *m)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	ssize_t n = poll(&p, 1, wait) == 1 ? recv(fd, buf, cap, 0) : -1;
-
-	return n > 0 && stun_msg_parse(m, buf, (size_t)n) == 0 ? (size_t)n : 0;
-}
-
-static void get_cookies(void)
-{
-	for (unsigned i = 0; i < n_addresses; i++) {
-		uint8_t buf[256], id[MEET_ID_LEN] = {0};
-		struct stun_build b;
-		struct stun_msg m;
-		const uint8_t *cookie;
-
-		begin(&b, buf, sizeof(buf), STUN_REQUEST, MEET_REGISTER, i);
-		stun_build_bytes(&b, MEET_ATTR_ID, id, sizeof(id));
-		stun_build_flag(&b, STUN_ATTR_ADIT_COOKIE);
-		if (send(fds[i], buf, (size_t)stun_build_end(&b), 0) < 0 ||
-		    !receive(fds[i], 2000, buf, sizeof(buf), &m) ||
-		    !(cookie = meet_msg_bytes(&m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN)))
-			die("no cookie");
-		memcpy(cookies[i], cookie, STUN_COOKIE_LEN);
-	}
-}
-
-static void sign_one(unsigned n)
-{
-	uint8_t seed[CRYPTO_KEY_LEN] = {1}, salt[MEET_SALT_LEN] = {2};
-	uint8_t text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN];
-	struct crypto_identity id;
-	struct peer *p = &peers[n];
-	struct stun_build b;
-
-	memcpy(seed + 8, &n, sizeof(n));
-	crypto_identity_from_seed(&id, seed);
-	meet_id_make(&crypto_meet, id.public_key, salt, p->id);
-	meet_signed_make(p->id, salt, cookies[n % n_addresses], text);
-	crypto_meet.sign(seed, text, sizeof(text), sig);
-	begin(&b, p->registration, sizeof(p->registration), STUN_REQUEST, MEET_REGISTER, n);
-	stun_build_bytes(&b, MEET_ATTR_ID, p->id, sizeof(p->id));
-	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookies[n % n_addresses], STUN_COOKIE_LEN);
-	stun_build_bytes(&b, MEET_ATTR_KEY, id.public_key, MEET_KEY_LEN);
-	stun_build_bytes(&b, MEET_ATTR_SALT, salt, sizeof(salt));
-	stun_build_bytes(&b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
-	p->registration_len = (uint16_t)stun_build_end(&b);
-}
+/* ---- the flood ---- */
 
 static void send_for(uint16_t method, unsigned n)
 {
-	static const uint8_t sealed[600];
-	struct peer *p = &peers[n];
-	uint8_t buf[1400];
-	struct stun_build b;
-	unsigned from = method == MEET_INTRODUCE ? (n + 1) % n_addresses : n % n_addresses;
-
-	if (method == MEET_REGISTER) {
-		(void)!send(fds[from], p->registration, p->registration_len, 0);
-		return;
-	}
-	begin(&b, buf, sizeof(buf), STUN_REQUEST, method, n);
-	stun_build_bytes(&b, MEET_ATTR_ID, p->id, sizeof(p->id));
-	if (method == MEET_REFRESH) {
-		stun_build_bytes(&b, MEET_ATTR_HANDLE, p->handle, sizeof(p->handle));
-	} else {
-		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookies[from], STUN_COOKIE_LEN);
-		stun_build_bytes(&b, MEET_ATTR_SEALED, sealed, sizeof(sealed));
-	}
-	(void)!send(fds[from], buf, (size_t)stun_build_end(&b), 0);
-}
-
-/* An offer that was passed on: answered. */
-static void answer(int fd, const struct stun_msg *in)
-{
-	static const uint8_t sealed[600];
-	struct stun_attr route;
-	uint8_t buf[1400];
-	struct stun_build b;
-
-	if (stun_msg_find(in, MEET_ATTR_ROUTE, &route) != 0)
-		return;
-	stun_build_begin(&b, buf, sizeof(buf), STUN_SUCCESS, MEET_INTRODUCE, in->txid);
-	stun_build_bytes(&b, MEET_ATTR_ROUTE, route.value, route.len);
-	stun_build_bytes(&b, MEET_ATTR_SEALED, sealed, sizeof(sealed));
-	(void)!send(fd, buf, (size_t)stun_build_end(&b), 0);
+	if (method == MEET_REGISTER)
+		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n - requests_first].data,
+			    requests[n - requests_first].len, 0);
+	else if (method == MEET_REFRESH)
+		crowd_refresh(&crowd, n);
+	else
+		crowd_introduce(&crowd, n);
 }
 
 /* Everything that came at |fd|; how many peers are done by it. */
@@ -195,17 +125,17 @@ static unsigned take(int fd)
 	struct stun_msg m;
 	uint8_t buf[2048];
 
-	while (receive(fd, 0, buf, sizeof(buf), &m)) {
+	while (crowd_receive(fd, 0, buf, sizeof(buf), &m)) {
 		const uint8_t *handle = meet_msg_bytes(&m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
 
 		memcpy(&n, m.txid, sizeof(n));
 		if (m.class == STUN_REQUEST)
-			answer(fd, &m);
-		if (m.class != STUN_SUCCESS || n >= n_peers || peers[n].done)
+			crowd_answer(fd, &m);
+		if (m.class != STUN_SUCCESS || n >= crowd.n_peers || crowd.peers[n].done)
 			continue;
 		if (handle)
-			memcpy(peers[n].handle, handle, MEET_HANDLE_LEN);
-		peers[n].done = true;
+			memcpy(crowd.peers[n].handle, handle, MEET_HANDLE_LEN);
+		crowd.peers[n].done = true;
 		done++;
 	}
 	return done;
@@ -214,80 +144,160 @@ static unsigned take(int fd)
 /* One window of peers; what is lost is sent again. */
 static void window(const char *name, uint16_t method, unsigned first, unsigned end)
 {
-	double sent = 0, began = now();
+	double sent = 0, began = crowd_now();
 	unsigned left = end - first;
 
 	while (left > 0) {
-		if (now() - sent > WAIT_MS / 1e3) {
+		if (crowd_now() - sent > WAIT) {
 			for (unsigned n = first; n < end; n++)
-				if (!peers[n].done)
+				if (!crowd.peers[n].done)
 					send_for(method, n);
-			sent = now();
+			sent = crowd_now();
 		}
 		for (unsigned n = first; n < end + 1; n++)
-			left -= take(fds[n % n_addresses]);
-		if (now() - began > 10)
-			die(name);
+			left -= take(crowd.fds[crowd_address(&crowd, n)]);
+		if (crowd_now() - began > 10)
+			crowd_die(name);
 	}
 }
 
-/* Peers |first| to |last|, a window of them at a time. Returns the seconds it took. */
-static double pass(const char *name, uint16_t method, unsigned first, unsigned last)
-{
-	double start = now();
+struct rate {
+	double n, seconds, cpu;
+};
 
+/* Peers |first| to |last|, a window of them at a time. */
+static void pass(const char *name, uint16_t method, unsigned first, unsigned last, struct rate *rate)
+{
+	double start = crowd_now(), cpu = crowd_cpu(&mediator);
+
+	rate->n += last - first;
 	for (unsigned n = first; n < last; n++)
-		peers[n].done = false;
+		crowd.peers[n].done = false;
 	for (; first < last; first += WINDOW)
 		window(name, method, first, first + WINDOW < last ? first + WINDOW : last);
-	return now() - start;
-}
-
-static void print_rate(const char *name, double seconds)
-{
-	printf("%-14s %8.0f/s\n", name, n_peers / seconds);
-	fflush(stdout);
+	rate->seconds += crowd_now() - start;
+	rate->cpu += crowd_cpu(&mediator) - cpu;
 }
 
 /* In steps, because a cookie is good for a minute, and signing takes time that is not the mediator's. */
-static double register_all(void)
+static void register_all(struct rate *rate, struct rate *refreshes)
 {
-	double seconds = 0;
+	double refreshed_at = crowd_now();
 
-	for (unsigned first = 0; first < n_peers; first += STEP) {
-		unsigned last = first + STEP < n_peers ? first + STEP : n_peers;
+	for (unsigned first = 0; first < crowd.n_peers; first += STEP) {
+		unsigned last = first + STEP < crowd.n_peers ? first + STEP : crowd.n_peers;
 
-		get_cookies();
+		if (!crowd_get_cookies(&crowd))
+			crowd_die("no cookie");
+		requests_first = first;
 		for (unsigned n = first; n < last; n++)
-			sign_one(n);
-		seconds += pass("registrations", MEET_REGISTER, first, last);
+			crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n - first]);
+		pass("registrations", MEET_REGISTER, first, last, rate);
+		if (crowd_now() - refreshed_at < REFRESH_EACH)
+			continue;
+		pass("refreshes", MEET_REFRESH, 0, last, refreshes);
+		refreshed_at = crowd_now();
 	}
-	return seconds;
+}
+
+static void print_rate(const char *name, const struct rate *r)
+{
+	printf("\"%s_per_s\":%.0f,\"%s_per_cpu_s\":%.0f,", name, r->n / r->seconds, name, r->n / r->cpu);
+}
+
+static void flood(void)
+{
+	struct rate registrations = {0}, refreshes = {0}, introductions = {0};
+	double before = rss();
+
+	register_all(&registrations, &refreshes);
+	pass("refreshes", MEET_REFRESH, 0, crowd.n_peers, &refreshes);
+	printf("\"rss_bytes\":%.0f,\"rss_bytes_per_peer\":%.1f,", rss(), (rss() - before) / crowd.n_peers);
+	print_rate("registrations", &registrations);
+	print_rate("refreshes", &refreshes);
+	if (!crowd_get_cookies(&crowd))
+		crowd_die("no cookie");
+	pass("introductions", MEET_INTRODUCE, 0, crowd.n_peers, &introductions);
+	print_rate("introductions", &introductions);
+}
+
+/* ---- everyday life ---- */
+
+static void live(double seconds, double before)
+{
+	struct crowd_live l;
+
+	crowd_live(&crowd, &mediator, seconds, KEEPALIVE, CHURN, false, &l);
+	printf("\"live_refreshes_per_s\":%.0f,\"live_registrations_per_s\":%.0f,\"live_late\":%llu,\"live_cpu\":%.3f,"
+	       "\"live_rss_bytes_per_peer\":%.1f,",
+	       (double)l.refreshed / l.seconds, (double)l.registered / l.seconds, (unsigned long long)l.late,
+	       l.mediator_cpu / l.seconds, (rss() - before) / crowd.n_peers);
+}
+
+static void restart(void)
+{
+	struct crowd_live l;
+
+	crowd_live(&crowd, &mediator, 2 * KEEPALIVE, KEEPALIVE, CHURN, true, &l);
+	printf(",\"restart_half_back_s\":%.2f,\"restart_all_back_s\":%.2f,\"restart_late\":%llu", l.half_back,
+	       l.all_back, (unsigned long long)l.late);
+}
+
+static _Noreturn void usage(void)
+{
+	fprintf(stderr, "usage: meet_load [--peers N] [--addresses N] [--quick] [--live S] [--restart] ADDR PORT -- "
+			"MEDIATOR [ARG]...\n");
+	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	long before;
+	static const struct option options[] = {{"peers", 1, NULL, 'p'},   {"addresses", 1, NULL, 'a'},
+						{"quick", 0, NULL, 'q'},   {"live", 1, NULL, 'l'},
+						{"restart", 0, NULL, 'r'}, {0}};
+	bool is_quick = false, want_restart = false;
+	double seconds = 10, before;
+	struct rate refreshes = {0}, registrations = {0};
+	int c;
 
-	if (argc < 4) {
-		fprintf(stderr, "usage: meet_load ADDR PORT PID [PEERS [ADDRESSES]]\n");
-		return 2;
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (c == 'p')
+			crowd.n_peers = (unsigned)atoi(optarg);
+		else if (c == 'a')
+			crowd.n_addresses = (unsigned)atoi(optarg);
+		else if (c == 'q')
+			is_quick = true;
+		else if (c == 'l')
+			seconds = atof(optarg);
+		else if (c == 'r')
+			want_restart = true;
+		else
+			usage();
 	}
-	n_peers = argc > 4 ? (unsigned)atoi(argv[4]) : n_peers;
-	n_addresses = argc > 5 ? (unsigned)atoi(argv[5]) : n_addresses;
-	if (n_peers < 1 || n_addresses < WINDOW + 2 || n_addresses > ADDRESSES_MAX)
-		return 2;
+	if (argc - optind < 3 || crowd.n_peers < 1 || crowd.n_addresses < WINDOW + 2 ||
+	    crowd.n_addresses > CROWD_ADDRESSES_MAX)
+		usage();
 	(void)crypto_rng();
-	peers = calloc(n_peers, sizeof(*peers));
-	if (!peers)
-		die("memory");
-	open_all(argv[1], argv[2]);
-	before = rss(argv[3]);
-	print_rate("registrations", register_all());
-	printf("%-14s %8.1f bytes of RSS a peer (%u peers, %u addresses)\n", "memory",
-	       (double)(rss(argv[3]) - before) / n_peers, n_peers, n_addresses);
-	print_rate("refreshes", pass("refreshes", MEET_REFRESH, 0, n_peers));
-	get_cookies();
-	print_rate("introductions", pass("introductions", MEET_INTRODUCE, 0, n_peers));
+	crowd.peers = calloc(crowd.n_peers, sizeof(*crowd.peers));
+	if (!crowd.peers)
+		crowd_die("memory");
+	mediator.argv = argv + optind + 2 + (strcmp(argv[optind + 2], "--") == 0);
+	crowd_open(&crowd, argv[optind], argv[optind + 1]);
+	crowd_start(&mediator);
+	if (!crowd_get_cookies(&crowd))
+		crowd_die("the mediator does not answer");
+	before = rss();
+	printf("{\"peers\":%u,\"addresses\":%u,", crowd.n_peers, crowd.n_addresses);
+	if (is_quick)
+		register_all(&registrations, &refreshes);
+	else
+		flood();
+	if (seconds > 0)
+		live(seconds, before);
+	printf("\"peak_rss_bytes_per_peer\":%.1f", (peak() - before) / crowd.n_peers);
+	if (want_restart)
+		restart();
+	printf("}\n");
+	crowd_kill(&mediator);
 	return 0;
 }

@@ -205,10 +205,11 @@ def populations(svg, t, pops, x, y, w):
 
 
 NOTES = (
-    "Every panel but adit's is a MODEL of a program's published parameters, not the program: message formats, relays, port "
-    "mapping (UPnP, PCP), IPv6 and TCP are left out. A match is one try as a user would see it, given up after 60 s (adit: 30 s); it is "
+    "Every panel but adit's two is a MODEL of a program's published parameters, not the program: message formats, relays, port "
+    "mapping (UPnP, PCP), IPv6 and TCP are left out. A match is one try as a user would see it, given up after 60 s (serverless adit: 30 s); it is "
     "won when packets pass both ways and both sides know it. One way of 10-100 ms, 6-18 hops, nothing lost, an ideal "
-    "mediator 5-50 ms away; udphp.py and adit have no mediator and are started up to 5 s apart.",
+    "mediator 5-50 ms away (adit's mediators are real and as far as the peer); udphp.py and serverless adit have none and are "
+    "started up to 5 s apart.",
     "The populations leave out whatever else goes wrong in the field (UDP blocked, firewalls on hosts, two NATs in a row, "
     "relays' errors, peers that go away): read the shares against each other, and DCUtR's own row against its measured "
     "70 % as the size of what is left out. [V] read in the source named, [R] recalled or second hand, [A] assumed.",

@@ -172,7 +172,7 @@ static void write_json(FILE *f, const struct options *o, const struct cell *cell
 	for (unsigned i = 0; strategies[i]; i++)
 		fprintf(f, "%s\n  {\"name\": \"%s\", \"title\": \"%s\", \"note\": \"%s\", \"model\": %s}", i ? "," : "",
 			strategies[i]->name, strategies[i]->title, strategies[i]->note,
-			strategies[i]->start == STRAT_REAL ? "false" : "true");
+			strategies[i]->start == STRAT_REAL || strategies[i]->start == STRAT_MEET ? "false" : "true");
 	fprintf(f, "],\n \"kinds\": [");
 	for (unsigned i = 0; strat_kinds[i].name; i++)
 		fprintf(f, "%s\n  {\"name\": \"%s\", \"title\": \"%s\", \"what\": \"%s\", \"species\": \"%s\"}",

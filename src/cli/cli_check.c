@@ -99,7 +99,7 @@ static const char *server_words(const struct nat_server *s, char *buf, size_t ca
 	return buf;
 }
 
-static const char *kind_words(enum nat_kind k)
+const char *cli_check_kind(enum nat_kind k)
 {
 	static const char *const words[] = {"unknown",
 					    "open: public, forwarded, or a full cone",
@@ -161,7 +161,7 @@ static void put_view(struct cli_msg *m, const struct nat_view *v)
 
 	if (v->asked == 0)
 		return;
-	cli_out(m, "%s: %s", v->family == ADIT_FAMILY_V4 ? "IPv4" : "IPv6", kind_words(v->kind));
+	cli_out(m, "%s: %s", v->family == ADIT_FAMILY_V4 ? "IPv4" : "IPv6", cli_check_kind(v->kind));
 	if (v->answered == 0) {
 		if (v->refused)
 			cli_out(m, "  refused     by %s on the way", adit_addr_format(&v->refused_by, addr));

@@ -15,4 +15,7 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, cli_check_nam
 /* The one thing to change so that more works; "" where nothing needs to. */
 const char *cli_check_advice(const struct nat_report *r);
 
+/* What a NAT does with ports, in words; static text. */
+const char *cli_check_kind(enum nat_kind k);
+
 #endif

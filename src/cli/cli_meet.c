@@ -60,6 +60,13 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 	return CLI_GO;
 }
 
+void cli_meet_mediators(struct cli_run *r, const struct cli_target_peer *p, struct cli_mediators *ret)
+{
+	cli_mediators_given(&r->cli->opts, ret);
+	if (ret->n == 0)
+		cli_mediators_hinted(&p->ticket, ret);
+}
+
 int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret_path[IO_SOCKET_PATH_MAX + 1])
 {
 	char id[TRUST_BASE32_LEN(8) + 1];
@@ -97,12 +104,12 @@ void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p)
 
 	cli_warn(m, NULL, "no answer for 30 s; waiting goes on. Possible reasons:");
 	if (meet->n_peers == 0)
-		cli_hint(m, "no --peer is given: this side does not know where to knock");
+		cli_hint(m, "neither --peer nor --mediator is given: this side does not know where to knock");
 	else
 		cli_hint(m, "\"adit serve\" is not running over there, or not at %s", meet->peers[0].name);
 	cli_hint(m, "the other side's --peer is not this network's public address");
-	cli_hint(m, "one of the routers changes port numbers: without a mediator that cannot be crossed;"
-		    " a forwarded UDP port (--port) on one side can");
+	cli_hint(m, "one of the routers changes port numbers: that takes a mediator (--mediator on both sides), or a"
+		    " forwarded UDP port (--port) on one of them");
 	cli_hint(m, "one clock is far off: compare \"date -u\" on both sides");
 	if (!p->by_key)
 		cli_hint(m, "the ticket was revoked, or another machine is using it");

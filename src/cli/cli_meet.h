@@ -23,6 +23,9 @@ void cli_meet_done(struct cli_target_peer *p);
 /* Fills the connect side's configuration; CLI_GO or the exit code. */
 int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct ep_connect_config *ret_cfg);
 
+/* The mediators to ask: those of the options, else the ticket's. */
+void cli_meet_mediators(struct cli_run *r, const struct cli_target_peer *p, struct cli_mediators *ret);
+
 /* The path of the control socket that all commands to this peer on this machine share. CLI_GO or the exit code. */
 int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret_path[IO_SOCKET_PATH_MAX + 1]);
 

@@ -13,6 +13,7 @@
 #include "crypto/crypto_mb.h"
 #include "io/io_clock.h"
 #include "io/io_holder.h"
+#include "io/io_memory.h"
 #include "io/io_udp.h"
 
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
@@ -151,24 +152,60 @@ void cli_run_close(struct cli_run *r)
 	io_state_close(&r->state);
 }
 
+static struct ep_host host_of(const struct cli_host *h, uint16_t usual_port)
+{
+	struct ep_host host = {.port = h->port ? h->port : usual_port, .addr = h->addr};
+
+	snprintf(host.name, sizeof(host.name), "%s", h->name);
+	return host;
+}
+
 size_t cli_run_hosts(const struct cli *cli, struct ep_host ret_hosts[EP_PEERS_MAX])
 {
 	const struct cli_meet *meet = &cli->opts.meet;
 	size_t n = meet->n_peers < EP_PEERS_MAX ? meet->n_peers : EP_PEERS_MAX;
 
-	for (size_t i = 0; i < n; i++) {
-		ret_hosts[i] = (struct ep_host){.port = meet->peers[i].port, .addr = meet->peers[i].addr};
-		snprintf(ret_hosts[i].name, sizeof(ret_hosts[i].name), "%s", meet->peers[i].name);
-	}
+	for (size_t i = 0; i < n; i++)
+		ret_hosts[i] = host_of(&meet->peers[i], 0);
 	return n;
 }
 
-void cli_run_peer_failed(void *ctx, const char *name, const char *why)
+void cli_run_meeting(const struct cli *cli, const struct cli_mediators *m, struct ep_meet_config *ret_cfg)
 {
-	struct cli *cli = ctx;
+	const struct cli_meet *meet = &cli->opts.meet;
 
+	*ret_cfg = (struct ep_meet_config){.n_mediators = m->n, .n_stuns = meet->n_stuns};
+	for (size_t i = 0; i < m->n; i++) {
+		ret_cfg->mediator[i].host = host_of(&m->host[i], CLI_STUN_PORT);
+		snprintf(ret_cfg->mediator[i].name, sizeof(ret_cfg->mediator[i].name), "%s", m->name[i]);
+	}
+	for (size_t i = 0; i < meet->n_stuns; i++)
+		ret_cfg->stun[i] = host_of(&meet->stuns[i], CLI_STUN_PORT);
+}
+
+bool cli_run_recall(struct cli_run *r, const char *key, struct reach_memory *ret_memory)
+{
+	char text[IO_MEMORY_TEXT_MAX + 1];
+	struct io_why why;
+
+	return io_memory_get_text(&r->state, IO_MEMORY_WAYS, key, text, &why) == 0 &&
+	       reach_memory_parse(text, ret_memory) == 0;
+}
+
+void cli_run_learnt(struct cli_run *r, const char *key, const struct reach_memory *memory)
+{
+	char text[REACH_MEMORY_STRLEN];
+	struct io_why why;
+
+	if (reach_memory_format(memory, text) >= 0 &&
+	    io_memory_set_text(&r->state, IO_MEMORY_WAYS, key, text, &why) < 0)
+		cli_detail(&r->cli->msg, "what was learnt about the way is not remembered: %s", why.what);
+}
+
+void cli_run_unresolved(struct cli *cli, const char *option, const char *name, const char *why)
+{
 	cli_warn(&cli->msg, "check the spelling and this machine's DNS; it is tried again every minute",
-		 "--peer %s: no address found (%s)", name, why);
+		 "%s %s: no address found (%s)", option, name, why);
 }
 
 const char *cli_run_dur(adit_dur d, char buf[24])
@@ -241,6 +278,8 @@ static const char *event_name(enum link_event_kind kind)
 	switch (kind) {
 	case LINK_EVENT_STUCK:
 		return "waiting";
+	case LINK_EVENT_MEET:
+		return "meeting";
 	case LINK_EVENT_HOLE:
 		return "hole";
 	case LINK_EVENT_UP:
@@ -264,15 +303,15 @@ static void path_json(struct cli_json *j, const struct link_path_info *p)
 
 	if (p->remote.family == ADIT_FAMILY_NONE)
 		return;
-	cli_json_str(j, "how", punch_how_name(p->how));
+	cli_json_str(j, "how", link_how_name(p->how));
 	cli_json_str(j, "local", adit_addr_format(&p->local, buf));
 	cli_json_str(j, "remote", adit_addr_format(&p->remote, buf));
 	if (p->mapped.family != ADIT_FAMILY_NONE)
 		cli_json_str(j, "mapped", adit_addr_format(&p->mapped, buf));
-	if (p->rtt > 0) {
+	if (p->rtt > 0)
 		cli_json_milli(j, "rtt_ms", (double)p->rtt / 1e6);
+	if (p->rtt > 0 && link_how_is_serverless(p->how))
 		cli_json_milli(j, "clock_diff_ms", (double)p->clock_diff / 1e6);
-	}
 	cli_json_milli(j, "took_ms", (double)p->took / 1e6);
 }
 
@@ -307,16 +346,37 @@ static void say_clock(struct cli_run *r, int64_t diff)
 			 cli_run_dur(abs, buf), diff > 0 ? "ahead" : "behind");
 }
 
+/* "steady pair", or after a meeting what opened the way. */
+static const char *how_words(enum link_how how)
+{
+	static const char *const words[] = {
+		[LINK_HOW_STEADY] = "steady pair",
+		[LINK_HOW_SLOT] = "slot pair",
+		[LINK_HOW_BURST] = "burst pair",
+		[LINK_HOW_PINNED] = "pinned pair",
+		[LINK_HOW_LAN] = "within one network",
+		[LINK_HOW_IPV6] = "over IPv6",
+		[LINK_HOW_DIRECT] = "direct",
+		[LINK_HOW_PUNCHED] = "punched",
+		[LINK_HOW_PREDICTED] = "punched at a foretold port",
+		[LINK_HOW_BLOCK] = "found within a block of ports",
+		[LINK_HOW_BIRTHDAY] = "found among all ports",
+	};
+
+	return words[how];
+}
+
 static void say_path(struct cli_run *r, const char *what, const char *prefix, const struct link_path_info *p)
 {
+	bool shows_addr = r->cli->msg.verbosity > 0;
 	char remote[ADIT_ADDR_STRLEN];
 	char took[24];
 	char rtt[24];
 
-	cli_info(&r->cli->msg, "%s%s after %s: %s pair, %s%s%s", prefix, what, cli_run_dur(p->took, took),
-		 punch_how_name(p->how), adit_addr_format(&p->remote, remote), p->rtt ? ", round trip " : "",
-		 p->rtt ? cli_run_dur(p->rtt, rtt) : "");
-	if (p->rtt > 0)
+	cli_info(&r->cli->msg, "%s%s after %s: %s%s%s%s%s", prefix, what, cli_run_dur(p->took, took), how_words(p->how),
+		 shows_addr ? ", " : "", shows_addr ? adit_addr_format(&p->remote, remote) : "",
+		 p->rtt ? ", round trip " : "", p->rtt ? cli_run_dur(p->rtt, rtt) : "");
+	if (p->rtt > 0 && link_how_is_serverless(p->how))
 		say_clock(r, p->clock_diff);
 }
 
@@ -369,10 +429,10 @@ size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct
 	else
 		n = snprintf(buf, cap,
 			     "%-24s %s for %s, path %s\n"
-			     "  punched: %s pair, round trip %s, path number %u; %zu connections\n"
+			     "  opened: %s, round trip %s, path number %u; %zu connections\n"
 			     "  sent %llu bytes, received %llu bytes\n",
 			     what, link_state_name(st->state), since, adit_addr_format(&st->path.remote, remote),
-			     punch_how_name(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->generation, n_conns,
+			     how_words(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->generation, n_conns,
 			     (unsigned long long)st->quic.tx_bytes, (unsigned long long)st->quic.rx_bytes);
 	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }

@@ -8,7 +8,9 @@
 #include <uv.h>
 
 #include "cli/cli.h"
+#include "cli/cli_mediators.h"
 #include "crypto/crypto_identity.h"
+#include "endpoint/ep_meet.h"
 #include "endpoint/ep_peers.h"
 #include "io/io_state.h"
 #include "link/link.h"
@@ -39,8 +41,13 @@ void cli_run_close(struct cli_run *r);
 
 /* --peer as the endpoints want it; returns how many. */
 size_t cli_run_hosts(const struct cli *cli, struct ep_host ret_hosts[EP_PEERS_MAX]);
-/* A name that cannot be resolved (ep_peers_failed). |ctx| is a struct cli. */
-void cli_run_peer_failed(void *ctx, const char *name, const char *why);
+/* |m| and --stun as the endpoints want them. */
+void cli_run_meeting(const struct cli *cli, const struct cli_mediators *m, struct ep_meet_config *ret_cfg);
+/* What an earlier run learnt about the way to |key|, if anything; and keeps it for the next one. */
+bool cli_run_recall(struct cli_run *r, const char *key, struct reach_memory *ret_memory);
+void cli_run_learnt(struct cli_run *r, const char *key, const struct reach_memory *memory);
+/* A name of |option| that cannot be resolved (ep_peers_failed). */
+void cli_run_unresolved(struct cli *cli, const char *option, const char *name, const char *why);
 
 /*
  * Says what a link reports, to the person and with --json as a line of results. |who|: the label of the lane, or NULL.

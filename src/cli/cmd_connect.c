@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "cli/cli_doors.h"
 #include "cli/cli_meet.h"
+#include "cli/cli_news.h"
 #include "cli/cli_stdio.h"
 #include "cli/cli_text.h"
 #include "endpoint/ep_share.h"
@@ -27,6 +28,8 @@ struct connect {
 	struct cli_target_peer peer;
 	struct ep_connect *ep;
 	struct ep_peers *peers;
+	struct ep_meet *meet; /* NULL: there is no mediator */
+	struct cli_news news;
 	struct ep_share *share;
 	struct cli_doors doors;
 	uv_timer_t timeout;
@@ -177,8 +180,12 @@ static void show_waiting(uv_timer_t *timer)
 
 	if (ep_connect_is_up(c->ep))
 		return;
-	cli_status_set(&c->cli->msg, "looking for the peer%s%s, since %s", c->peer.name[0] ? " " : "", c->peer.name,
-		       cli_run_dur(io_clock_now() - c->run.began_at, buf));
+	cli_run_dur(io_clock_now() - c->run.began_at, buf);
+	if (c->news.doing[0] != '\0')
+		cli_status_set(&c->cli->msg, "%s; looking for the peer since %s", c->news.doing, buf);
+	else
+		cli_status_set(&c->cli->msg, "looking for the peer%s%s, since %s", c->peer.name[0] ? " " : "",
+			       c->peer.name, buf);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -229,19 +236,50 @@ static void keep_clock(struct connect *c, int64_t diff)
 		cli_detail(&c->cli->msg, "the difference of the clocks is not remembered: %s", why.what);
 }
 
+static const struct reach *reach_of(const struct connect *c)
+{
+	struct link_status st;
+
+	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	return st.reach;
+}
+
+static void on_meet(struct connect *c, const struct link_event *e)
+{
+	if (e->meet.kind == REACH_EVENT_LEARNT)
+		cli_run_learnt(&c->run, c->doors.peer, e->meet.memory);
+	else
+		cli_news_say(&c->news, NULL, e, reach_of(c));
+}
+
+static void on_path(struct connect *c, const struct link_event *e)
+{
+	if (!link_how_is_serverless(e->path.how))
+		cli_news_account(&c->news, reach_of(c));
+	else if (e->path.rtt > 0)
+		keep_clock(c, e->path.clock_diff);
+}
+
 static void on_event(void *ctx, const struct link_event *e)
 {
 	struct connect *c = of_run(ctx);
 
-	if (e->kind == LINK_EVENT_STUCK) {
-		cli_meet_stuck(&c->run, &c->peer);
+	if (e->kind == LINK_EVENT_MEET) {
+		on_meet(c, e);
 		return;
 	}
-	if (e->kind == LINK_EVENT_UP)
+	if (e->kind == LINK_EVENT_STUCK) {
+		if (c->news.mediators.n == 0 || c->cli->opts.meet.n_peers > 0)
+			cli_meet_stuck(&c->run, &c->peer);
+		return; /* else what the mediators say is more */
+	}
+	if (e->kind == LINK_EVENT_UP) {
 		cli_status_clear(&c->cli->msg);
+		cli_news_forget(&c->news);
+	}
 	cli_run_say(&c->run, NULL, e);
-	if (e->kind == LINK_EVENT_HOLE && e->path.rtt > 0)
-		keep_clock(c, e->path.clock_diff);
+	if (e->kind == LINK_EVENT_HOLE || e->kind == LINK_EVENT_BACK)
+		on_path(c, e);
 	if (e->kind == LINK_EVENT_UP) {
 		open_doors(c);
 		ep_share_up(c->share);
@@ -270,34 +308,61 @@ static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 
 static void on_peer_failed(void *ctx, const char *name, const char *why)
 {
-	cli_run_peer_failed(of_run(ctx)->cli, name, why);
+	cli_run_unresolved(of_run(ctx)->cli, "--peer", name, why);
+}
+
+static void on_meeting(void *ctx, const struct ep_meeting *m)
+{
+	ep_connect_set_meeting(of_run(ctx)->ep, m);
+}
+
+static void on_mediator_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "mediator", name, why);
 }
 
 static void on_timeout(uv_timer_t *timer)
 {
 	struct connect *c = of_run(timer->data);
+	struct cli_msg *m = &c->cli->msg;
+	struct link_status st;
+	char names[CLI_MEDIATORS_STRLEN];
 	char buf[24];
 
-	cli_error(&c->cli->msg, "is \"adit serve\" running there, and does its --peer name this network?",
-		  "the peer was not reached within %s", cli_run_dur(c->cli->opts.meet.timeout, buf));
+	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	cli_run_dur(c->cli->opts.meet.timeout, buf);
+	if (c->cli->opts.meet.n_peers == 0 && cli_news_is_cut_off(&c->news, &st)) {
+		cli_error(m,
+			  "are they running, and does this network let UDP out? \"adit check --mediator HOST\" tells",
+			  "no mediator answered within %s: %s", buf, cli_mediators_text(&c->news.mediators, names));
+		leave(c, CLI_EXIT_SERVER);
+		return;
+	}
+	cli_error(m,
+		  c->news.mediators.n > 0 ? NULL
+					  : "is \"adit serve\" running there, and does its --peer name this network?",
+		  "the peer was not reached within %s", buf);
+	cli_news_hints(&c->news, &st);
 	cli_meet_hint(&c->run, &c->peer);
 	leave(c, CLI_EXIT_UNREACHED);
 }
 
-static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
+static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 {
 	struct connect *c = of_run(ctx);
 	struct link_status st;
 	struct cli_json j;
 	const char *text;
+	size_t at;
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
-	if (for_people) {
+	if (form != EP_SHARE_JSON) {
 		char what[96];
 
 		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
 			 (int)getpid());
-		cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
+		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
+		cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
 		return;
 	}
 	cli_json_init(&j);
@@ -306,6 +371,7 @@ static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
 	cli_json_int(&j, "pid", getpid());
 	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
 	cli_run_status_json(&j, &st, io_clock_now());
+	cli_news_status_json(&j, &st);
 	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
 	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
 	cli_json_object_end(&j);
@@ -334,18 +400,33 @@ static void start_timers(struct connect *c)
 	uv_timer_start(&c->waiting, show_waiting, 1000, 1000);
 }
 
+static int start_meeting(struct connect *c)
+{
+	struct ep_meet_config cfg;
+
+	if (c->news.mediators.n == 0)
+		return 0;
+	cli_run_meeting(c->cli, &c->news.mediators, &cfg);
+	return ep_meet_new(&c->run.loop, &cfg, on_meeting, on_mediator_failed, c, &c->meet);
+}
+
 static int start(struct connect *c)
 {
 	struct ep_connect_config cfg;
 	struct ep_host hosts[EP_PEERS_MAX];
+	struct reach_memory memory;
 	int rc = cli_meet_config(&c->run, &c->peer, &cfg);
 
 	if (rc != CLI_GO)
 		return rc;
 	cfg.clock_diff = clock_kept(c);
+	cfg.meets = c->news.mediators.n > 0;
+	if (cfg.meets && cli_run_recall(&c->run, c->doors.peer, &memory))
+		cfg.memory = &memory;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
-		    0) {
+		    0 ||
+	    start_meeting(c) < 0) {
 		cli_error(&c->cli->msg, NULL, "no memory to start with");
 		rc = CLI_EXIT_LOCAL;
 	}
@@ -357,6 +438,8 @@ static void finish(struct connect *c)
 {
 	ep_share_close(c->share);
 	ep_peers_close(c->peers);
+	ep_meet_close(c->meet);
+	c->meet = NULL;
 	ep_connect_free(c->ep);
 	c->share = NULL;
 	c->peers = NULL;
@@ -372,11 +455,18 @@ static void finish(struct connect *c)
 static void say_start(struct connect *c)
 {
 	const struct cli_meet *meet = &c->cli->opts.meet;
+	bool meets = c->news.mediators.n > 0;
+	char names[CLI_MEDIATORS_STRLEN];
 	char buf[24];
 
-	cli_info(&c->cli->msg, "looking for the peer%s%s; waiting %s", meet->n_peers ? " at " : "",
-		 meet->n_peers ? meet->peers[0].name : "",
+	cli_info(&c->cli->msg, "looking for the peer%s%s%s%s%s; waiting %s", meet->n_peers ? " at " : "",
+		 meet->n_peers ? meet->peers[0].name : "", meet->n_peers && meets ? " and" : "",
+		 meets ? " through " : "", meets ? cli_mediators_text(&c->news.mediators, names) : "",
 		 meet->timeout == ADIT_NEVER ? "for as long as it takes" : cli_run_dur(meet->timeout, buf));
+	if (meet->n_peers == 0 && !meets)
+		cli_hint(&c->cli->msg,
+			 "neither --mediator HOST nor --peer ADDR is given, nor is one in the ticket: this "
+			 "side can only wait to be found");
 }
 
 static void on_idle(void *ctx)
@@ -585,6 +675,7 @@ static int connect_run(struct connect *c)
 static int run_command(struct cli *cli, bool is_pipe)
 {
 	static struct connect c; /* large: tables of fixed size */
+	struct cli_mediators mediators;
 	int rc;
 
 	c = (struct connect){.cli = cli, .is_pipe = is_pipe};
@@ -593,6 +684,8 @@ static int run_command(struct cli *cli, bool is_pipe)
 		return rc;
 	rc = cli_meet_find(&c.run, &c.peer);
 	cli_run_key(c.peer.ticket.identity, c.doors.peer);
+	cli_meet_mediators(&c.run, &c.peer, &mediators);
+	cli_news_init(&c.news, &c.run, &mediators, false);
 	if (rc == CLI_GO && !is_pipe)
 		rc = cli_doors_reserve(&c.doors, &c.run);
 	if (rc == CLI_GO)

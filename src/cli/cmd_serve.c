@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli_allow.h"
-#include "cli/cli_mediators.h"
+#include "cli/cli_news.h"
 #include "cli/cli_run.h"
 #include "cli/cli_state.h"
 #include "core/trust/trust_keys.h"
@@ -15,6 +15,7 @@
 #include "endpoint/ep_ctl.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_serve.h"
+#include "endpoint/ep_share.h"
 #include "io/io_clock.h"
 #include "io/io_memory.h"
 #include "io/io_tickets.h"
@@ -27,11 +28,12 @@ struct serve {
 	struct cli_run run;
 	struct ep_serve *ep;
 	struct ep_peers *peers;
+	struct ep_meet *meet; /* NULL: there is no mediator */
+	struct cli_news news;
 	struct ep_ctl *ctl;
 	struct ep_service services[CLI_SERVICES_MAX];
 	struct io_stamp stamp;
 	struct cli_allow allow;
-	struct cli_mediators mediators;
 	uv_timer_t watch;
 	unsigned ticks;
 	uv_signal_t hup;
@@ -67,6 +69,24 @@ static void keep_horizon(void *ctx, const char *label, struct link *link, size_t
 		cli_detail(&s->cli->msg, "%s", why.what);
 }
 
+/* Under which a lane's way is remembered: not to be taken for a peer's of connect. */
+static const char *way_key(const char *label, char buf[80])
+{
+	snprintf(buf, 80, "serve/%.63s", label);
+	return buf;
+}
+
+static int add_lane(struct serve *s, struct ep_lane_config *lane)
+{
+	struct reach_memory memory;
+	char key[80];
+
+	lane->horizon = horizon_of(s, lane->label);
+	if (s->news.mediators.n > 0 && cli_run_recall(&s->run, way_key(lane->label, key), &memory))
+		lane->memory = &memory;
+	return ep_serve_lane_add(s->ep, lane);
+}
+
 static void add_ticket_lane(struct serve *s, const struct io_ticket *t)
 {
 	struct ep_lane_config lane = {.single = t->single, .has_peer_key = t->bound};
@@ -78,8 +98,7 @@ static void add_ticket_lane(struct serve *s, const struct io_ticket *t)
 	snprintf(lane.label, sizeof(lane.label), "%s", t->label);
 	memcpy(lane.secret_id, t->secret_id, sizeof(lane.secret_id));
 	memcpy(lane.peer_key, t->key, sizeof(lane.peer_key));
-	lane.horizon = horizon_of(s, t->label);
-	if (ep_serve_lane_add(s->ep, &lane) < 0)
+	if (add_lane(s, &lane) < 0)
 		cli_error(&s->cli->msg, NULL, "no memory for ticket \"%s\"", t->label);
 	adit_bytes_wipe(&lane, sizeof(lane));
 }
@@ -161,8 +180,7 @@ static void add_key_lane(struct serve *s, const struct trust_idline *id)
 	}
 	trust_keys_from_shared(&crypto_gnutls, shared, s->run.identity.public_key, id->key, lane.k);
 	memcpy(lane.peer_key, id->key, sizeof(lane.peer_key));
-	lane.horizon = horizon_of(s, lane.label);
-	if (ep_serve_lane_add(s->ep, &lane) < 0)
+	if (add_lane(s, &lane) < 0)
 		cli_error(&s->cli->msg, NULL, "no memory for key %s", lane.label);
 	adit_bytes_wipe(&lane, sizeof(lane));
 	adit_bytes_wipe(shared, sizeof(shared));
@@ -205,10 +223,34 @@ static void on_hup(uv_signal_t *handle, int nr)
 
 /* --- what happens --- */
 
+static const struct reach *reach_of(const struct serve *s, const char *label)
+{
+	const struct link *link = ep_serve_link(s->ep, label);
+	struct link_status st = {0};
+
+	if (link)
+		link_status_get(link, io_clock_now(), &st);
+	return st.reach;
+}
+
+static void on_meet(struct serve *s, const char *label, const struct link_event *e)
+{
+	char key[80];
+
+	if (e->meet.kind == REACH_EVENT_LEARNT)
+		cli_run_learnt(&s->run, way_key(label, key), e->meet.memory);
+	else
+		cli_news_say(&s->news, label, e, reach_of(s, label));
+}
+
 static void on_event(void *ctx, const char *label, const struct link_event *e)
 {
 	struct serve *s = of_run(ctx);
 
+	if (e->kind == LINK_EVENT_MEET) {
+		on_meet(s, label, e);
+		return;
+	}
 	if (e->kind == LINK_EVENT_UP)
 		bind_single(s, label, e->peer_key);
 	cli_run_say(&s->run, label, e);
@@ -231,7 +273,17 @@ static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 
 static void on_peer_failed(void *ctx, const char *name, const char *why)
 {
-	cli_run_peer_failed(of_run(ctx)->cli, name, why);
+	cli_run_unresolved(of_run(ctx)->cli, "--peer", name, why);
+}
+
+static void on_meeting(void *ctx, const struct ep_meeting *m)
+{
+	ep_serve_set_meeting(of_run(ctx)->ep, m);
+}
+
+static void on_mediator_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--mediator", name, why);
 }
 
 static void on_watch(uv_timer_t *timer)
@@ -270,6 +322,7 @@ static void status_lane(void *ctx, const char *label, struct link *link, size_t 
 	cli_json_object(j, NULL);
 	cli_json_str(j, "label", label);
 	cli_run_status_json(j, &st, io_clock_now());
+	cli_news_status_json(j, &st);
 	cli_json_uint(j, "connections", n_conns);
 	cli_json_object_end(j);
 }
@@ -277,6 +330,7 @@ static void status_lane(void *ctx, const char *label, struct link *link, size_t 
 struct lines {
 	char text[EP_CTL_TEXT_MAX];
 	size_t len;
+	bool more;
 };
 
 static void show_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
@@ -288,14 +342,17 @@ static void show_lane(void *ctx, const char *label, struct link *link, size_t n_
 	link_status_get(link, io_clock_now(), &st);
 	snprintf(what, sizeof(what), "serve %.60s (%d)", label, (int)getpid());
 	l->len += cli_run_status_text(l->text + l->len, sizeof(l->text) - l->len, what, &st, io_clock_now(), n_conns);
+	l->len += cli_news_status_text(l->text + l->len, sizeof(l->text) - l->len, &st, l->more);
 }
 
-static void show(struct serve *s, struct ep_ctl_client *client)
+static void show(struct serve *s, struct ep_ctl_client *client, bool more)
 {
 	struct lines *l = calloc(1, sizeof(*l));
 
-	if (l)
+	if (l) {
+		l->more = more;
 		ep_serve_each(s->ep, show_lane, l);
+	}
 	ep_ctl_reply(client, l ? l->text : "");
 	free(l);
 }
@@ -303,13 +360,14 @@ static void show(struct serve *s, struct ep_ctl_client *client)
 static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, int fd)
 {
 	struct serve *s = of_run(ctx);
+	enum ep_share_form form;
 	struct cli_json j;
 	const char *answer;
 
 	if (fd >= 0)
 		close(fd);
-	if (strcmp(text, "show") == 0) {
-		show(s, client);
+	if (ep_share_form_of(text, &form) && form != EP_SHARE_JSON) {
+		show(s, client, form == EP_SHARE_MORE);
 		return;
 	}
 	cli_json_init(&j);
@@ -451,7 +509,7 @@ static int take_ticket(struct serve *s, char ret_text[TRUST_TICKET_TEXT_MAX + 1]
 		io_ticket_issue(&kept, s->run.identity.public_key, &t);
 		adit_bytes_wipe(&kept, sizeof(kept));
 	}
-	err = cli_mediators_hint(s->cli, &s->mediators, &t);
+	err = cli_mediators_hint(s->cli, &s->news.mediators, &t);
 	if (err != CLI_GO) {
 		trust_ticket_done(&t);
 		return err;
@@ -485,18 +543,37 @@ static void print_ticket(struct serve *s, const char *text)
 static void say_start(struct serve *s)
 {
 	const struct cli_opts *o = &s->cli->opts;
+	bool meets = s->news.mediators.n > 0;
+	char names[CLI_MEDIATORS_STRLEN];
 
-	if (o->meet.n_peers == 0)
-		cli_info(&s->cli->msg, "no --peer: waiting for whoever can reach this machine's public address");
-	else
-		cli_info(&s->cli->msg, "offering %zu service%s; waiting for the other side at %s%s",
-			 o->serve.n_services, o->serve.n_services == 1 ? "" : "s", o->meet.peers[0].name,
-			 o->meet.n_peers > 1 ? ", ..." : "");
+	if (o->meet.n_peers == 0 && !meets) {
+		cli_info(&s->cli->msg,
+			 "no --peer and no --mediator: waiting for whoever can reach this machine's public "
+			 "address");
+		cli_hint(&s->cli->msg, "where it has none: --mediator HOST meets behind any NAT, --peer ADDR needs no "
+				       "third machine");
+	} else {
+		cli_info(&s->cli->msg, "offering %zu service%s; waiting for the other side%s%s%s%s%s%s",
+			 o->serve.n_services, o->serve.n_services == 1 ? "" : "s", o->meet.n_peers > 0 ? " at " : "",
+			 o->meet.n_peers > 0 ? o->meet.peers[0].name : "", o->meet.n_peers > 1 ? ", ..." : "",
+			 o->meet.n_peers > 0 && meets ? " and" : "", meets ? " through " : "",
+			 meets ? cli_mediators_text(&s->news.mediators, names) : "");
+	}
 	if (o->meet.port > 0)
 		cli_detail(&s->cli->msg, "UDP port %u is pinned: a clash on the router cannot be healed", o->meet.port);
 }
 
-static int start(struct serve *s)
+static int start_meeting(struct serve *s)
+{
+	struct ep_meet_config cfg;
+
+	if (s->news.mediators.n == 0)
+		return 0;
+	cli_run_meeting(s->cli, &s->news.mediators, &cfg);
+	return ep_meet_new(&s->run.loop, &cfg, on_meeting, on_mediator_failed, s, &s->meet);
+}
+
+static int start_endpoint(struct serve *s)
 {
 	struct ep_serve_config cfg = {
 		.log = cli_msg_log(&s->cli->msg),
@@ -506,16 +583,32 @@ static int start(struct serve *s)
 		.linger = s->cli->opts.meet.linger,
 		.services = s->services,
 		.n_services = s->cli->opts.serve.n_services,
+		.meets = s->news.mediators.n > 0,
 	};
 	struct ep_host hosts[EP_PEERS_MAX];
-	int rc;
+	int r;
 
-	if (ep_serve_new(&s->run.loop, &cfg, &ops, s, &s->ep) < 0 ||
-	    ep_peers_new(&s->run.loop, hosts, cli_run_hosts(s->cli, hosts), on_peers, on_peer_failed, s, &s->peers) <
-		    0) {
-		cli_error(&s->cli->msg, NULL, "no memory to start with");
-		return CLI_EXIT_LOCAL;
-	}
+	memcpy(cfg.key, s->run.identity.public_key, sizeof(cfg.key));
+	memcpy(cfg.seed, s->run.identity.seed, sizeof(cfg.seed));
+	r = ep_serve_new(&s->run.loop, &cfg, &ops, s, &s->ep);
+	adit_bytes_wipe(&cfg, sizeof(cfg));
+	if (r == 0)
+		r = ep_peers_new(&s->run.loop, hosts, cli_run_hosts(s->cli, hosts), on_peers, on_peer_failed, s,
+				 &s->peers);
+	if (r == 0)
+		r = start_meeting(s);
+	if (r == 0)
+		return CLI_GO;
+	cli_error(&s->cli->msg, NULL, "no memory to start with");
+	return CLI_EXIT_LOCAL;
+}
+
+static int start(struct serve *s)
+{
+	int rc = start_endpoint(s);
+
+	if (rc != CLI_GO)
+		return rc;
 	rc = s->allow.given ? load_allow(s) : load_tickets(s);
 	if (rc != CLI_GO)
 		return rc;
@@ -536,6 +629,7 @@ static void finish(struct serve *s)
 {
 	ep_ctl_close(s->ctl);
 	ep_peers_close(s->peers);
+	ep_meet_close(s->meet);
 	ep_serve_free(s->ep);
 	if (s->watch.data) {
 		uv_close((uv_handle_t *)&s->watch, NULL);
@@ -547,13 +641,15 @@ static void finish(struct serve *s)
 int cmd_serve(struct cli *cli, int argc, char **argv)
 {
 	static struct serve s; /* large: tables of fixed size */
+	struct cli_mediators mediators;
 	struct io_why why;
 	int rc;
 
 	(void)argc;
 	(void)argv;
 	s = (struct serve){.cli = cli, .allow.given = cli->opts.serve.allow[0] != '\0'};
-	cli_mediators_given(&cli->opts, &s.mediators);
+	cli_mediators_given(&cli->opts, &mediators);
+	cli_news_init(&s.news, &s.run, &mediators, true);
 	rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
@@ -566,7 +662,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		take_services(&s);
 		rc = take_ticket(&s, ticket);
 		if (rc == CLI_GO) {
-			cli_mediators_keep(cli, &s.run.state, &s.mediators);
+			cli_mediators_keep(cli, &s.run.state, &s.news.mediators);
 			rc = start(&s);
 		}
 		if (rc == CLI_GO)

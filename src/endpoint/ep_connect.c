@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "crypto/crypto_meet.h"
 #include "endpoint/ep_flow.h"
 #include "endpoint/ep_listen.h"
 #include "io/io_clock.h"
@@ -39,6 +40,7 @@ struct ep_connect {
 	void *ctx;
 	struct io_net *net;
 	struct io_lane *lane;
+	struct nat_budget budget; /* of both ways to look for the peer */
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
 	int open_timers;
@@ -351,7 +353,7 @@ static void on_utc(uv_timer_t *timer)
 	link_set_utc(link_of(c), io_clock_now(), io_clock_utc());
 }
 
-static int make_link(const struct ep_connect_config *cfg, struct link **ret_link)
+static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, struct link **ret_link)
 {
 	struct link_config lc = {
 		.role = PUNCH_CONNECT,
@@ -362,8 +364,12 @@ static int make_link(const struct ep_connect_config *cfg, struct link **ret_link
 		.has_peer_key = true,
 		.instance = cfg->instance,
 		.pinned_port = cfg->port,
+		.budget = &c->budget,
 		.clock_diff = cfg->clock_diff,
 		.max_payload = io_mtu_payload(),
+		.meets = cfg->meets,
+		.meet_crypto = &crypto_meet,
+		.memory = cfg->memory,
 		.linger = cfg->linger,
 	};
 
@@ -387,7 +393,8 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 	adit_list_init(&c->doors);
 	adit_list_init(&c->conns);
 	adit_list_init(&c->waiting);
-	if (make_link(cfg, &link) < 0 || io_net_new(loop, cfg->log, &c->net) < 0) {
+	nat_budget_init(&c->budget);
+	if (make_link(c, cfg, &link) < 0 || io_net_new(loop, cfg->log, &c->net) < 0) {
 		link_free(link);
 		free(c);
 		return ADIT_ENOMEM;
@@ -416,6 +423,12 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n)
 {
 	link_set_peers(link_of(c), io_clock_now(), peers, n);
+	io_lane_touch(c->lane);
+}
+
+void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m)
+{
+	ep_meeting_tell(m, link_of(c), io_clock_now());
 	io_lane_touch(c->lane);
 }
 

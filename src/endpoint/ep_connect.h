@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "endpoint/ep_conn.h"
+#include "endpoint/ep_meet.h"
 #include "endpoint/ep_peers.h"
 #include "io/io_net.h"
 
@@ -33,12 +34,15 @@ struct ep_connect_config {
 	uint64_t instance;
 	uint16_t port;
 	int64_t clock_diff; /* link.h */
+	bool meets; /* through mediators: ep_connect_set_meeting() may be called */
+	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_connect_new() */
 	adit_dur linger;
 };
 
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
 				   const struct ep_connect_ops *ops, void *ctx, struct ep_connect **ret_connect);
 void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n);
+void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m);
 /* Looks for the peer, again after a DOWN. */
 void ep_connect_start(struct ep_connect *c);
 bool ep_connect_is_up(const struct ep_connect *c);

@@ -69,6 +69,8 @@ static void take_addresses(struct peer_name *name, const struct addrinfo *res)
 	}
 }
 
+static void on_timer(uv_timer_t *timer);
+
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
 	struct peer_name *name = req->data;
@@ -84,9 +86,11 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		take_addresses(name, res);
 		name->told = false;
 		report(p);
-	} else if (!name->told) {
+	} else {
+		uv_timer_start(&p->timer, on_timer, EP_PEERS_SOON_MS, EP_PEERS_AGAIN_MS);
+		if (!name->told)
+			p->failed(p->ctx, name->host.name, uv_strerror(status));
 		name->told = true;
-		p->failed(p->ctx, name->host.name, uv_strerror(status));
 	}
 	uv_freeaddrinfo(res);
 }

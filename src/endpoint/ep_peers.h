@@ -13,6 +13,7 @@
 
 #define EP_PEERS_MAX      8 /* addresses handed to a link (PUNCH_PEERS_MAX) */
 #define EP_PEERS_AGAIN_MS 60000 /* how often names are looked up */
+#define EP_PEERS_SOON_MS  5000 /* after a failure: the network may just be coming up */
 
 struct ep_peers;
 

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "crypto/crypto.h"
+#include "crypto/crypto_meet.h"
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
@@ -52,6 +53,7 @@ struct ep_serve {
 	int open_timers;
 	struct adit_addr peers[EP_PEERS_MAX];
 	size_t n_peers;
+	struct ep_meeting meeting;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
 	bool *failed; /* per service: its failure was told */
 	adit_time drain_until;
@@ -262,15 +264,24 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.budget = &s->budget,
 		.horizon = cfg->horizon,
 		.max_payload = io_mtu_payload(),
+		.meets = s->cfg.meets,
+		.meet_crypto = &crypto_meet,
+		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
 
+	int r;
+
 	memcpy(lc.k, cfg->k, sizeof(lc.k));
 	memcpy(lc.secret_id, cfg->secret_id, sizeof(lc.secret_id));
 	memcpy(lc.peer_key, cfg->peer_key, sizeof(lc.peer_key));
-	return link_new(&lc, io_clock_now(), ret_link);
+	memcpy(lc.own_key, s->cfg.key, sizeof(lc.own_key));
+	memcpy(lc.own_seed, s->cfg.seed, sizeof(lc.own_seed));
+	r = link_new(&lc, io_clock_now(), ret_link);
+	adit_bytes_wipe(&lc, sizeof(lc));
+	return r;
 }
 
 static const struct ep_target *flow_target(void *ctx, uint16_t service)
@@ -290,6 +301,7 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 		return ADIT_ENOMEM;
 	lane->serve = s;
 	lane->cfg = *cfg;
+	lane->cfg.memory = NULL;
 	adit_list_init(&lane->conns);
 	adit_list_init(&lane->dials);
 	if (lane_link(s, cfg, &link) < 0) {
@@ -309,6 +321,7 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	adit_list_push_back(&s->lanes, &lane->node);
 	link_set_utc(link, io_clock_now(), io_clock_utc());
 	link_set_peers(link, io_clock_now(), s->peers, s->n_peers);
+	ep_meeting_tell(&s->meeting, link, io_clock_now());
 	link_start(link, io_clock_now());
 	return 0;
 }
@@ -339,6 +352,13 @@ void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code)
 		lane_close(lane, code);
 }
 
+const struct link *ep_serve_link(const struct ep_serve *s, const char *label)
+{
+	struct serve_lane *lane = lane_find(s, label);
+
+	return lane ? io_lane_link(lane->io) : NULL;
+}
+
 bool ep_serve_has_lane(const struct ep_serve *s, const char *label)
 {
 	return lane_find(s, label) != NULL;
@@ -352,6 +372,17 @@ void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		link_set_peers(io_lane_link(lane->io), io_clock_now(), s->peers, s->n_peers);
+		io_lane_touch(lane->io);
+	}
+}
+
+void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m)
+{
+	s->meeting = *m;
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		ep_meeting_tell(m, io_lane_link(lane->io), io_clock_now());
 		io_lane_touch(lane->io);
 	}
 }
@@ -459,6 +490,7 @@ void ep_serve_free(struct ep_serve *s)
 	io_net_close(s->net);
 	free(s->offered);
 	free(s->failed);
+	adit_bytes_wipe(s->cfg.seed, sizeof(s->cfg.seed));
 	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&s->goodbye_timer, on_timer_closed);
 }

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "endpoint/ep_meet.h"
 #include "endpoint/ep_peers.h"
 #include "endpoint/ep_target.h"
 #include "io/io_net.h"
@@ -27,6 +28,7 @@ struct ep_lane_config {
 	bool has_peer_key;
 	uint8_t peer_key[32];
 	uint64_t horizon;
+	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_serve_lane_add() */
 };
 
 struct ep_serve_ops {
@@ -41,6 +43,9 @@ struct ep_serve_config {
 	struct quic_creds *creds;
 	uint64_t instance;
 	uint16_t port; /* --port, or 0 */
+	bool meets; /* through mediators: ep_serve_set_meeting() may be called */
+	uint8_t key[32]; /* |meets|: the identity ... */
+	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
@@ -53,7 +58,11 @@ ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_c
 void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
 /* Whether there is such a lane. */
 bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
+/* Its link, NULL: no such lane. */
+const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
+/* For all lanes, and those to come. */
+void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
 
 /* For status: calls |each| for every lane. */
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),

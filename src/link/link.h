@@ -1,8 +1,9 @@
 /*
- * One peer, start to finish: find a path (core/punch), secure it (quic), prove access, carry streams and datagrams, and
- * move the session between paths while they come and go.
+ * One peer, start to finish: find a path (link_find.h), secure it (quic), prove access, carry streams and datagrams,
+ * and move the session between paths while they come and go.
  *
- * Start here; link_session.h has what belongs to one QUIC connection, link_limits.h every number. A link is a lane: it
+ * Start here; link_find.h looks for paths, link_move.c moves the session between them, link_session.h has what belongs
+ * to one QUIC connection, link_limits.h every number. A link is a lane: it
  * belongs to one pair secret K and has at most one session that is up (a second may be on its way in: a peer that was
  * restarted; once admitted it replaces the first). Words:
  *   path     a socket and a remote address that were proven to work, with a number that grows: its generation
@@ -23,6 +24,7 @@
 #include "core/fwd/fwd_hello.h"
 #include "core/fwd/fwd_open.h"
 #include "core/punch/punch.h"
+#include "core/reach/reach.h"
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
@@ -46,6 +48,11 @@ struct link_config {
 	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
 	int64_t clock_diff; /* connect: the peer's UTC minus ours, of an earlier run, nanoseconds */
 	size_t max_payload; /* bytes of UDP payload that the system's interfaces carry at most; 0: Ethernet's */
+	bool meets; /* through mediators, too: link_add_mediator() may be called */
+	const struct meet_crypto *meet_crypto; /* borrowed */
+	uint8_t own_key[QUIC_KEY_LEN]; /* serve, |meets|: its identity ... */
+	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
+	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
@@ -56,9 +63,16 @@ ADIT_MUST_CHECK int link_new(const struct link_config *cfg, adit_time now, struc
 /* Says nothing to the peer: link_close() first where it should know. NULL is fine. */
 void link_free(struct link *l);
 
-/* As punch_set_peers, punch_set_utc. */
+/* As punch_set_peers (a search by reach may go there, too), punch_set_utc. */
 void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n);
 void link_set_utc(struct link *l, adit_time now, adit_utc utc);
+/*
+ * As reach_add_mediator, reach_add_server, reach_set_hosts; at any time, and without effect where the link does not
+ * meet. The first mediator begins the search that link_start() wanted.
+ */
+void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
+void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
+void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
 /* Begins to look for the peer; a link without a session goes on for ever. */
 void link_start(struct link *l, adit_time now);
 /* Ends the sessions with an fwd_close code; LINK_EVENT_DOWN follows. The link then only waits to be freed. */
@@ -74,6 +88,7 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out);
 
 enum link_event_kind {
 	LINK_EVENT_STUCK, /* 30 s without an answer; waiting goes on */
+	LINK_EVENT_MEET, /* what goes on with the mediators: |meet|, and |mediator| where it is about one */
 	LINK_EVENT_HOLE, /* |path|: a way is open; securing it */
 	LINK_EVENT_UP, /* admitted: |peer_key|; connect: |services| */
 	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
@@ -97,19 +112,36 @@ enum link_reason {
 	LINK_REASON_FAILED, /* handshake or protocol failed: |code| */
 };
 
+/* What opened a path: without a server (as enum punch_how), or after a meeting (as enum reach_how). */
+enum link_how {
+	LINK_HOW_STEADY,
+	LINK_HOW_SLOT,
+	LINK_HOW_BURST,
+	LINK_HOW_PINNED,
+	LINK_HOW_LAN,
+	LINK_HOW_IPV6,
+	LINK_HOW_DIRECT,
+	LINK_HOW_PUNCHED,
+	LINK_HOW_PREDICTED,
+	LINK_HOW_BLOCK,
+	LINK_HOW_BIRTHDAY,
+};
+
 struct link_path_info {
-	enum punch_how how;
+	enum link_how how;
 	struct adit_addr local;
 	struct adit_addr remote;
 	struct adit_addr mapped; /* what the peer sees us as; family NONE where unknown */
 	adit_dur rtt;
-	int64_t clock_diff; /* the peer's UTC minus ours, nanoseconds */
-	adit_dur took; /* since the search began */
+	int64_t clock_diff; /* serverless: the peer's UTC minus ours, nanoseconds */
+	adit_dur took; /* since the search began; serve, after a meeting: since the offer came */
 };
 
 struct link_event {
 	enum link_event_kind kind;
 	struct link_path_info path;
+	struct reach_event meet; /* |memory|, where there is one, is good until the next call */
+	const char *mediator; /* its name, or NULL; good as long as the link */
 	uint8_t peer_key[QUIC_KEY_LEN];
 	const struct fwd_service *services; /* good as long as the session */
 	size_t n_services;
@@ -154,6 +186,24 @@ enum link_state {
 	LINK_OVER, /* link_close() was called */
 };
 
+enum link_mediator_state {
+	LINK_MEDIATOR_ASKED, /* no answer yet */
+	LINK_MEDIATOR_HELD, /* serve: registered there */
+	LINK_MEDIATOR_MET, /* connect: it brought the peer's answer */
+	LINK_MEDIATOR_ABSENT, /* it does not know the peer */
+	LINK_MEDIATOR_SILENT, /* it does not answer */
+	LINK_MEDIATOR_REFUSED, /* |code| */
+};
+
+struct link_mediator {
+	char name[MEET_NAME_MAX + 1];
+	struct adit_addr addr;
+	enum link_mediator_state state;
+	adit_time since; /* of this state */
+	unsigned code;
+	struct adit_addr mapped; /* HELD: how it sees us */
+};
+
 struct link_status {
 	enum link_state state;
 	adit_time since; /* of this state */
@@ -161,6 +211,9 @@ struct link_status {
 	uint8_t peer_key[QUIC_KEY_LEN];
 	struct quic_stats quic;
 	struct punch_stats punch;
+	const struct link_mediator *mediators; /* good until the next call */
+	size_t n_mediators;
+	const struct reach *reach; /* for its account, its views, its verdict; NULL: the link does not meet */
 	uint32_t generation; /* how many paths this session has had */
 	uint64_t dgrams_lost; /* incomplete or refused UDP payloads */
 	uint64_t horizon; /* to be kept for the next run */
@@ -168,6 +221,8 @@ struct link_status {
 
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status);
 const char *link_state_name(enum link_state s);
-const char *punch_how_name(enum punch_how how);
+const char *link_mediator_state_name(enum link_mediator_state s);
+const char *link_how_name(enum link_how how);
+bool link_how_is_serverless(enum link_how how);
 
 #endif

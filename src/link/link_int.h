@@ -1,13 +1,14 @@
-/* The storage of a link, and its paths (link_path.c): between the files of this room only. */
+/* The storage of a link, its paths (link_path.c), and what its files use of each other: in this room only. */
 #ifndef ADIT_LINK_INT_H
 #define ADIT_LINK_INT_H
 
 #include "core/punch/punch_path.h"
 #include "link/link.h"
+#include "link/link_find.h"
 #include "link/link_limits.h"
 #include "link/link_session.h"
 
-/* A proven way to the peer. It owns its socket: taken from the punching machine, closed or given back with the path. */
+/* A proven way to the peer. It owns its socket: taken from who found it, closed or given back with the path. */
 struct link_path {
 	bool used;
 	bool lost;
@@ -15,6 +16,7 @@ struct link_path {
 	uint32_t sock;
 	struct punch_path keep;
 	struct link_path_info info;
+	uint64_t instance; /* of the peer's program */
 };
 
 /* Who may begin a QUIC handshake or go on with one from a new address. */
@@ -28,11 +30,7 @@ struct link_known {
 
 struct link {
 	struct link_config cfg;
-	struct punch_config punch_cfg;
-	struct punch_replay replay; /* of the whole lane: the punching machine's and the paths' */
-	struct punch punch;
-	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
-	adit_time punch_at;
+	struct link_find find;
 	enum link_state state;
 	adit_time since; /* of |state| */
 	adit_time search_at; /* when the search for a path began */
@@ -58,12 +56,12 @@ struct link {
 	adit_time utc_at;
 };
 
-/* Takes |sock| from the punching machine and makes a path with the next generation. NULL: no room. */
+/* Takes |sock| from who found it and makes a path with the next generation. NULL: no room. */
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
 				uint64_t instance);
 /*
- * Gives a path up, unless a session still uses it: its socket is closed, and the punching machine opens the steady
- * pair's again when it wants it. NULL is fine.
+ * Gives a path up, unless a session still uses it: its socket is closed, and who found it opens another when it wants
+ * it. NULL is fine.
  */
 void link_path_drop(struct link *l, adit_time now, struct link_path *p);
 /* How large a packet over the session's path may be is measured anew: over a path that is new to the session. */
@@ -76,5 +74,26 @@ struct link_path *link_path_by_gen(struct link *l, uint32_t gen);
 void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance);
 /* NULL where it never did, or too long ago. */
 struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote);
+
+/* --- link.c --- */
+
+void link_set_state(struct link *l, adit_time now, enum link_state state);
+struct link_event *link_queue(struct link *l, enum link_event_kind kind);
+void link_queue_path(struct link *l, enum link_event_kind kind, const struct link_path *p);
+void link_quic_config(const struct link *l, const struct link_path *p, struct quic_config *ret_cfg);
+/* A session without a living path: no timer of its runs. */
+bool link_stands_still(const struct link_path *p);
+/* Its last packet goes out only over a living path. */
+void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t code);
+
+/* --- link_move.c --- */
+
+/* The session goes on over |p|. */
+void link_move_to(struct link *l, adit_time now, struct link_path *p);
+/* Shows QUIC the session's path as a new one: congestion control and timers start anew, and data flow at once. */
+void link_move_migrate(struct link *l, adit_time now);
+/* What a path has to say, and what was found. */
+void link_move_path_events(struct link *l, adit_time now, struct link_path *p);
+void link_move_found(struct link *l, adit_time now);
 
 #endif

@@ -5,11 +5,20 @@
 #include "base/time.h"
 #include "core/punch/punch_limits.h"
 
+/* Socket numbers begin here: of core/punch, and of core/reach; neither ever makes two thousand million. */
+#define LINK_PUNCH_SOCKS 1u
+#define LINK_REACH_SOCKS 0x80000000u
+
 #define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
  * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */
 #define LINK_KNOWN_MAX PUNCH_HOLES_MAX
-#define LINK_QUEUE_MAX 8 /* events of the link's own that wait for the driver; one input makes three at most */
+/* Events of the link's own that wait for the driver: one input makes three at most, four mediators that fail at once
+ * two each. */
+#define LINK_QUEUE_MAX 16
+
+/* The code of a mediator that does not know the peer (docs/mediator.md). */
+#define LINK_ABSENT 404u
 
 /* An address that sent a valid probe may begin a QUIC handshake for this long: a slot pair lives 128 s at most. */
 #define LINK_KNOWN_FOR ADIT_SEC(128)

@@ -25,8 +25,7 @@ void link_path_drop(struct link *l, adit_time now, struct link_path *p)
 		return;
 	if (l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
-	punch_released(&l->punch, now, p->sock);
-	l->punch_busy = true;
+	link_find_released(&l->find, now, p->sock);
 }
 
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
@@ -39,14 +38,15 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 			p = &l->path[i];
 	if (!p)
 		return NULL;
-	if (!sock_in_use(l, sock) && punch_take(&l->punch, sock) < 0)
+	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
 		return NULL;
-	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info};
-	p->info.took = adit_time_since(now, l->search_at);
-	punch_path_init(&p->keep, &l->punch_cfg, now, sock, &info->local, &info->remote, instance);
+	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info, .instance = instance};
+	if (p->info.took == 0)
+		p->info.took = adit_time_since(now, l->search_at);
+	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
 	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
-		   punch_how_name(info->how));
+		   link_how_name(info->how));
 	return p;
 }
 

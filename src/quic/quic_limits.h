@@ -103,7 +103,16 @@
 /* What all streams of a connection may still send us or have sent unread, bytes. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
 
-/* Connection window (RFC 9000 4.1): never what limits, streams' windows do; so twice the budget, for its lag. */
+/*
+ * What a stream is charged that has nothing unread and never had a larger window than QUIC_WINDOW_MIN: about what its
+ * structures cost. So the budget lets 24 000 idle streams be; once bytes wait in one it counts for its whole window.
+ */
+#define QUIC_WINDOW_IDLE 2048
+
+/*
+ * Connection window (RFC 9000 4.1): twice the budget. Streams' windows are what limits, but for a peer that fills
+ * thousands of idle ones at once and has readers that take nothing: then this is the end of it, and of its memory.
+ */
 #define QUIC_CONN_WINDOW (2 * QUIC_WINDOW_BUDGET)
 
 /* Stream credit the peer has in hand while the budget lasts, and from how little on large windows must shrink. */

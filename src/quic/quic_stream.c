@@ -312,6 +312,7 @@ int quic_stream_heard(struct quic_stream *s, const uint8_t *data, size_t len, bo
 		rv = quic_buf_append(&s->rx, &s->q->pool, data, len);
 	if (rv < 0)
 		return rv;
+	quic_window_heard(&s->window, &s->q->budget, len);
 	if (fin) {
 		s->rx_fin = true;
 		quic_window_end(&s->window, &s->q->budget, s->rx.end);

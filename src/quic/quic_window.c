@@ -11,7 +11,7 @@ void quic_budget_init(struct quic_budget *b)
 
 static uint64_t budget_room(const struct quic_budget *b)
 {
-	uint64_t spent = b->used + b->credits * QUIC_WINDOW_MIN;
+	uint64_t spent = b->used + b->credits * QUIC_WINDOW_IDLE;
 
 	return spent < QUIC_WINDOW_BUDGET ? QUIC_WINDOW_BUDGET - spent : 0;
 }
@@ -24,7 +24,7 @@ bool quic_budget_has_room(const struct quic_budget *b)
 uint64_t quic_budget_credit(struct quic_budget *b)
 {
 	uint64_t want = QUIC_CREDIT_MAX - b->credits;
-	uint64_t can = budget_room(b) / QUIC_WINDOW_MIN;
+	uint64_t can = budget_room(b) / QUIC_WINDOW_IDLE;
 	uint64_t n = want < can ? want : can;
 
 	/* An eighth at a time, unless the peer is nearly out of credit. */
@@ -40,11 +40,24 @@ void quic_budget_credit_used(struct quic_budget *b)
 	b->credits--;
 }
 
+static uint64_t window_own(const struct quic_window *w)
+{
+	uint64_t held = w->limit - w->taken;
+
+	return held > QUIC_WINDOW_MIN ? held : QUIC_WINDOW_MIN;
+}
+
 static void window_charge(struct quic_window *w, struct quic_budget *b)
 {
 	uint64_t held = w->limit - w->taken;
-	uint64_t charge = w->is_final || held > QUIC_WINDOW_MIN ? held : QUIC_WINDOW_MIN;
+	uint64_t charge;
 
+	if (w->is_final)
+		charge = held;
+	else if (w->heard == w->taken && held <= QUIC_WINDOW_MIN && w->size == QUIC_WINDOW_MIN)
+		charge = QUIC_WINDOW_IDLE;
+	else
+		charge = window_own(w);
 	b->used = b->used - w->charge + charge;
 	w->charge = charge;
 }
@@ -89,6 +102,13 @@ static void window_adapt(struct quic_window *w, const struct quic_budget *b, boo
 	w->mark_at = now;
 }
 
+void quic_window_heard(struct quic_window *w, struct quic_budget *b, size_t n)
+{
+	w->heard += n;
+	if (!w->is_final && w->charge < QUIC_WINDOW_MIN)
+		window_charge(w, b);
+}
+
 uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
 {
 	bool is_tight = budget_is_tight(b);
@@ -107,7 +127,7 @@ uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n
 	/* A quarter of the window at a time: frames are not free. */
 	if (grant < w->size / 4 || grant <= QUIC_WINDOW_MIN / 2)
 		return 0;
-	room = budget_room(b) + (w->charge - (w->limit - w->taken));
+	room = budget_room(b) + (window_own(w) - (w->limit - w->taken));
 	if (grant > room) {
 		w->size = w->size / 2 > QUIC_WINDOW_MIN ? w->size / 2 : QUIC_WINDOW_MIN;
 		grant = room;

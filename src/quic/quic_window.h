@@ -5,7 +5,7 @@
  * A window starts at QUIC_WINDOW_MIN and doubles while its reader drains it within four round trips. Growth stops when
  * the budget is spent; then nothing is taken back at once, but large windows shrink as they are drained, so that new
  * streams find room. A stream's first QUIC_WINDOW_MIN is always its own: it can be granted again whatever the others
- * do.
+ * do. While nothing waits in it, it is charged QUIC_WINDOW_IDLE only: most of ten thousand streams are idle.
  */
 #ifndef ADIT_QUIC_WINDOW_H
 #define ADIT_QUIC_WINDOW_H
@@ -18,12 +18,13 @@
 
 struct quic_budget {
 	uint64_t used; /* bytes charged by the streams' windows */
-	uint64_t credits; /* streams the peer may open and has not; QUIC_WINDOW_MIN each */
+	uint64_t credits; /* streams the peer may open and has not; QUIC_WINDOW_IDLE each */
 };
 
 struct quic_window {
 	uint64_t size; /* bytes the peer shall have in hand while the reader keeps up */
 	uint64_t limit; /* stream offset we have granted */
+	uint64_t heard; /* stream offset that has arrived without a gap */
 	uint64_t taken; /* stream offset the reader has consumed */
 	uint64_t mark; /* |taken| at |mark_at|, where the reader's speed is measured from */
 	adit_time mark_at;
@@ -41,6 +42,8 @@ uint64_t quic_budget_credit(struct quic_budget *b);
 void quic_budget_credit_used(struct quic_budget *b);
 
 void quic_window_init(struct quic_window *w, struct quic_budget *b, adit_time now);
+/* |n| bytes more wait for the reader. */
+void quic_window_heard(struct quic_window *w, struct quic_budget *b, size_t n);
 /* The reader consumed |n| bytes. Returns by how much the granted offset grows now; 0: not yet. */
 uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n, adit_time now, adit_dur rtt);
 /* The peer's stream ends at offset |size|: nothing more is granted. */

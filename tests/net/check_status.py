@@ -22,7 +22,7 @@ def status(t):
     for side, first in ((here, "serve default ("), (there, "connect (")):
         code, out, err = side.run("status")
         assert code == 0 and out.startswith(first) and " up for " in out, (code, out, err)
-        assert "punched: " in out and "sent " in out, out
+        assert "opened: " in out and "sent " in out, out
         whole = json.loads(side.run("status", "--json")[1])
         one = whole["lanes"][0] if side is here else whole
         assert one["state"] == "up" and one["tx_bytes"] > 0 and one["remote"].startswith("203.0.113."), whole

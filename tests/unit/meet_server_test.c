@@ -103,6 +103,47 @@ static void a_forged_registration_is_refused_whatever_was_changed(void **state)
 	assert_int_equal(r->servers[i]->table.used, 1);
 }
 
+static unsigned n_verified;
+
+static bool count_verify(const uint8_t key[MEET_KEY_LEN], const void *data, size_t len, const uint8_t sig[MEET_SIG_LEN])
+{
+	n_verified++;
+	return crypto_meet.verify(key, data, len, sig);
+}
+
+/* What is forged is looked at each time, however often it comes. */
+static void a_registration_that_comes_again_costs_no_second_signature(void **state)
+{
+	struct rig *r = *state;
+	struct meet_crypto counted = crypto_meet;
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct rig_dgram forged;
+	struct stun_attr a;
+	struct stun_msg m;
+	unsigned i;
+
+	counted.verify = count_verify;
+	r->servers[0]->crypto = r->servers[1]->crypto = &counted;
+	n_verified = 0;
+	serving(r, MEET_REGISTER);
+	assert_int_equal(n_verified, RIG_MEDIATORS);
+	i = copy_server(r);
+	for (int n = 0; n < 10; n++)
+		assert_int_equal(rig_at_server(r, i, &r->copy, &out, buf), 1);
+	assert_int_equal(n_verified, RIG_MEDIATORS);
+	assert_int_equal(r->servers[i]->stats.renewed, 10);
+	forged = r->copy;
+	assert_int_equal(stun_msg_parse(&m, forged.data, forged.len), 0);
+	assert_int_equal(stun_msg_find(&m, MEET_ATTR_SIGNATURE, &a), 0);
+	forged.data[a.value - m.data] ^= 1;
+	for (int n = 0; n < 2; n++)
+		assert_int_equal(rig_at_server(r, i, &forged, &out, buf), 1);
+	assert_int_equal(n_verified, RIG_MEDIATORS + 2);
+	assert_int_equal(r->servers[i]->stats.forged, 2);
+	r->servers[0]->crypto = r->servers[1]->crypto = &crypto_meet;
+}
+
 static void a_refresh_from_elsewhere_or_with_another_handle_moves_nothing(void **state)
 {
 	struct rig *r = *state;
@@ -269,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_stolen_registration_is_good_at_its_own_address_only),
 		T(a_forged_registration_is_refused_whatever_was_changed),
+		T(a_registration_that_comes_again_costs_no_second_signature),
 		T(a_refresh_from_elsewhere_or_with_another_handle_moves_nothing),
 		T(an_unproven_source_never_gets_more_than_it_sent),
 		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),

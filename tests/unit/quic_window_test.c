@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "base/bytes.h"
 #include "base/rng.h"
 #include "quic/quic_limits.h"
 #include "quic/quic_window.h"
@@ -35,7 +36,43 @@ static void a_new_window_is_small(void **state)
 	(void)state;
 	quic_window_init(&w, &b, 0);
 	assert_int_equal(w.limit, QUIC_WINDOW_MIN);
+	assert_int_equal(b.used, QUIC_WINDOW_IDLE);
+}
+
+static void a_stream_is_charged_for_its_window_while_bytes_wait_in_it(void **state)
+{
+	struct quic_window w;
+
+	(void)state;
+	quic_window_init(&w, &b, 0);
+	quic_window_heard(&w, &b, 1000);
 	assert_int_equal(b.used, QUIC_WINDOW_MIN);
+	quic_window_take(&w, &b, 999, 0, RTT);
+	assert_int_equal(b.used, QUIC_WINDOW_MIN);
+	quic_window_take(&w, &b, 1, 0, RTT);
+	assert_int_equal(b.used, QUIC_WINDOW_IDLE);
+	quic_window_heard(&w, &b, QUIC_WINDOW_MIN - 1000);
+	assert_int_equal(b.used, QUIC_WINDOW_MIN);
+	quic_window_take(&w, &b, QUIC_WINDOW_MIN - 1000, 0, RTT);
+	assert_true(w.limit - w.taken >= QUIC_WINDOW_MIN); /* granted again */
+	assert_int_equal(b.used, QUIC_WINDOW_IDLE);
+}
+
+static void ten_thousand_idle_streams_leave_half_of_the_budget(void **state)
+{
+	static struct quic_window w[10000];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		if (b.credits == 0)
+			assert_true(quic_budget_credit(&b) > 0);
+		quic_budget_credit_used(&b);
+		quic_window_init(&w[i], &b, 0);
+		quic_window_heard(&w[i], &b, 100);
+		quic_window_take(&w[i], &b, 100, 0, RTT);
+	}
+	assert_true(quic_budget_has_room(&b));
+	assert_true(b.used <= QUIC_WINDOW_BUDGET / 2);
 }
 
 static void a_fast_reader_makes_it_grow_to_the_maximum(void **state)
@@ -104,6 +141,7 @@ static void all_windows_together_stay_within_the_budget(void **state)
 	for (int i = 0; i < 40; i++) {
 		quic_budget_credit_used(&b);
 		quic_window_init(&w[i], &b, now);
+		quic_window_heard(&w[i], &b, 1);
 	}
 	for (int round = 0; round < 400; round++) {
 		now += RTT / 4;
@@ -113,7 +151,7 @@ static void all_windows_together_stay_within_the_budget(void **state)
 			quic_window_take(&w[i], &b, (size_t)(w[i].limit - w[i].taken) / 2, now, RTT);
 			for (int k = 0; k < 40; k++)
 				held += w[k].limit - w[k].taken;
-			assert_true(held + b.credits * QUIC_WINDOW_MIN <= QUIC_WINDOW_BUDGET);
+			assert_true(held + b.credits * QUIC_WINDOW_IDLE <= QUIC_WINDOW_BUDGET);
 		}
 	}
 	/* Grown, all of them. */
@@ -136,12 +174,14 @@ static void new_streams_wait_when_the_budget_is_spent_and_large_windows_shrink_f
 	/* Streams that are opened and never read. */
 	while (b.credits > 0) {
 		quic_budget_credit_used(&b);
-		quic_window_init(&w[n++], &b, now);
+		quic_window_init(&w[n], &b, now);
+		quic_window_heard(&w[n++], &b, 1);
 		quic_budget_credit(&b);
 	}
-	assert_true(b.used <= QUIC_WINDOW_BUDGET);
+	/* Those that were promised while they looked cheap. */
+	assert_true(b.used <= QUIC_WINDOW_BUDGET + QUIC_CREDIT_MAX * QUIC_WINDOW_MIN);
 	assert_false(quic_budget_has_room(&b));
-	assert_in_range(n, 500, 520);
+	assert_in_range(n, 500, 520 + QUIC_CREDIT_MAX);
 	/* The large one is read on, and gives room. */
 	for (int i = 0; i < 400 && b.credits < QUIC_CREDIT_MAX; i++) {
 		drain(&w[0], &now, RTT / 4, 1);
@@ -149,7 +189,7 @@ static void new_streams_wait_when_the_budget_is_spent_and_large_windows_shrink_f
 	}
 	assert_true(b.credits > 0);
 	assert_true(w[0].size < QUIC_WINDOW_MAX);
-	assert_true(b.used + b.credits * QUIC_WINDOW_MIN <= QUIC_WINDOW_BUDGET);
+	assert_true(b.used + b.credits * QUIC_WINDOW_IDLE <= QUIC_WINDOW_BUDGET);
 	/* And however little is left, a stream's own minimum can always be granted again. */
 	for (size_t i = 1; i < n; i++) {
 		quic_window_take(&w[i], &b, QUIC_WINDOW_MIN, now, RTT);
@@ -193,6 +233,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_new_window_is_small, set_up),
+		cmocka_unit_test_setup(a_stream_is_charged_for_its_window_while_bytes_wait_in_it, set_up),
+		cmocka_unit_test_setup(ten_thousand_idle_streams_leave_half_of_the_budget, set_up),
 		cmocka_unit_test_setup(a_fast_reader_makes_it_grow_to_the_maximum, set_up),
 		cmocka_unit_test_setup(a_slow_reader_keeps_it_small, set_up),
 		cmocka_unit_test_setup(a_reader_that_gulps_now_and_then_is_not_fast, set_up),

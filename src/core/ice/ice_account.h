@@ -38,6 +38,8 @@ struct ice_account {
 	enum ice_pair_state state;
 	enum ice_why why;
 	bool is_selected;
+	bool is_valid;
+	uint32_t sock; /* of the base */
 	enum ice_type local_type;
 	enum ice_type remote_type;
 	struct adit_addr local; /* the own address that it is sent from */

@@ -343,6 +343,8 @@ bool ice_agent_account(const struct ice_agent *a, size_t *pos, struct ice_accoun
 		.state = p->state,
 		.why = p->why,
 		.is_selected = a->state == ICE_COMPLETED && a->valid_pair == *pos,
+		.is_valid = p->is_valid,
+		.sock = a->bases[p->base].sock,
 		.local_type = a->locals[p->seen_as < ICE_LOCALS_MAX ? p->seen_as : a->bases[p->base].local].cand.type,
 		.remote_type = a->remotes[p->remote].cand.type,
 		.local = a->bases[p->base].addr,

@@ -51,6 +51,12 @@ struct ice_config {
 	unsigned private_max; /* 0: ICE_PRIVATE_MAX */
 	bool allow_loopback; /* for tests on one machine */
 	bool no_consent; /* keepalives alone: the caller has a better sign of life */
+	/*
+	 * The prefix (96 bits) of a NAT64 that we are behind, RFC 6052: what an IPv6-only host needs to reach IPv4
+	 * peers. Found by RFC 7050, or taken from a STUN server's address there that names IPv4. Family NONE: there is
+	 * none.
+	 */
+	struct adit_addr pref64;
 };
 
 struct ice_agent; /* below: the caller hands the storage */
@@ -66,6 +72,12 @@ void ice_agent_done(struct ice_agent *a);
  */
 ADIT_MUST_CHECK int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr,
 				       enum ice_iface iface);
+/*
+ * The same for a socket on which a check of the peer's has just come: it talks to whom it hears and to nobody else, and
+ * is not signalled. 0, EFULL, EINVAL.
+ */
+ADIT_MUST_CHECK int ice_agent_add_heard(struct ice_agent *a, adit_time now, uint32_t sock,
+					const struct adit_addr *addr);
 /* A STUN server to be asked from each base. 0, EFULL, EINVAL. */
 ADIT_MUST_CHECK int ice_agent_add_server(struct ice_agent *a, const struct adit_addr *addr);
 /*
@@ -100,6 +112,12 @@ ADIT_MUST_CHECK int ice_agent_set_remote(struct ice_agent *a, adit_time now, con
 ADIT_MUST_CHECK int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c);
 /* end-of-candidates. */
 void ice_agent_end_remote(struct ice_agent *a, adit_time now);
+
+/*
+ * A check as the agent would send it, with a fresh transaction id, for packets that are sent beside the agent's own
+ * (low TTL, many ports at once): the peer that gets it checks back. After set_remote. Fills |buf|; the length.
+ */
+size_t ice_agent_check(const struct ice_agent *a, uint8_t buf[ICE_MSG_MAX]);
 
 /*
  * New credentials (RFC 8445 9): all candidates are signalled anew, the peer's are forgotten. A selected pair stays in
@@ -188,6 +206,7 @@ struct ice_txn {
 	unsigned sends;
 	adit_dur rto; /* the first */
 	adit_time sent_at; /* the first time */
+	adit_time last_at; /* the last time */
 	adit_time retry_at;
 };
 
@@ -195,6 +214,7 @@ struct ice_base {
 	bool is_used;
 	bool is_relayed;
 	bool is_ranked; /* has its candidate */
+	bool is_narrow; /* pairs only with whom it has heard */
 	uint8_t iface;
 	uint16_t pref; /* RFC 8445 5.1.2.1 */
 	uint32_t sock;

@@ -82,7 +82,10 @@ static void heard(struct ice_agent *a, uint8_t base, const struct adit_addr *fro
 		return;
 	}
 	p->is_wanted |= use_candidate;
-	ice_pair_trigger(a, p);
+	if (p->txn.is_out)
+		ice_txn_hurry(a, &p->txn);
+	else
+		ice_pair_trigger(a, p);
 }
 
 static void early_keep(struct ice_agent *a, uint8_t base, const struct adit_addr *from,
@@ -304,6 +307,21 @@ int ice_agent_input(struct ice_agent *a, adit_time now, const struct adit_dgram 
 	if (result == 0)
 		ice_agent_tick(a, a->now);
 	return result;
+}
+
+size_t ice_agent_check(const struct ice_agent *a, uint8_t buf[ICE_MSG_MAX])
+{
+	struct ice_msg_check c = {
+		.local = &a->cred,
+		.remote = &a->desc.cred,
+		.role = a->role,
+		.tiebreaker = a->tiebreaker,
+		.priority = ice_candidate_priority(ICE_PRFLX, 0),
+	};
+	uint8_t txid[STUN_TXID_LEN];
+
+	adit_rng_fill(&a->cfg.rng, txid, sizeof(txid));
+	return ice_msg_check(&c, a->cfg.crypto, txid, buf);
 }
 
 static bool is_unreachable(const struct adit_icmp *icmp)

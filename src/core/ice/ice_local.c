@@ -168,13 +168,12 @@ static void gather_add(struct ice_agent *a, uint8_t base)
 	}
 }
 
-int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr,
-		       enum ice_iface iface)
+/* An entry for an own address. 0, EFULL, EINVAL. */
+static int base_add(struct ice_agent *a, uint32_t sock, const struct adit_addr *addr, enum ice_iface iface,
+		    struct ice_base **ret_base)
 {
 	struct ice_base *b;
 
-	if (now > a->now)
-		a->now = now;
 	if (ice_candidate_judge(addr, a->cfg.allow_loopback) != ICE_REFUSED_NOT)
 		return ADIT_EINVAL;
 	for (size_t i = 0; i < ICE_BASES_MAX; i++)
@@ -184,8 +183,41 @@ int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const 
 	if (!b || (a->is_gathering && a->n_locals == ICE_LOCALS_MAX))
 		return ADIT_EFULL;
 	*b = (struct ice_base){.is_used = true, .iface = (uint8_t)iface, .sock = sock, .addr = *addr};
-	if (!a->is_gathering)
-		return 0;
+	*ret_base = b;
+	return 0;
+}
+
+int ice_agent_add_heard(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr)
+{
+	struct ice_base *b;
+	int err;
+
+	if (now > a->now)
+		a->now = now;
+	err = base_add(a, sock, addr, ICE_IFACE_NORMAL, &b);
+	if (err < 0)
+		return err;
+	b->is_narrow = true;
+	if (a->n_locals == ICE_LOCALS_MAX) {
+		b->is_used = false;
+		return ADIT_EFULL;
+	}
+	base_rank(a, b);
+	a->locals[b->local].is_told = true;
+	return 0;
+}
+
+int ice_agent_add_host(struct ice_agent *a, adit_time now, uint32_t sock, const struct adit_addr *addr,
+		       enum ice_iface iface)
+{
+	struct ice_base *b;
+	int err;
+
+	if (now > a->now)
+		a->now = now;
+	err = base_add(a, sock, addr, iface, &b);
+	if (err < 0 || !a->is_gathering)
+		return err;
 	base_rank(a, b);
 	if (!a->is_gathered)
 		gather_add(a, (uint8_t)(b - a->bases));
@@ -377,6 +409,17 @@ adit_time ice_gather_deadline(const struct ice_agent *a)
 	return at;
 }
 
+/* Behind a NAT64 an IPv6 socket is an IPv4 address to servers that are reached through it. */
+static bool is_mine(const struct ice_agent *a, const struct ice_gather *g, const struct adit_addr *mapped)
+{
+	const struct adit_addr *prefix = &a->cfg.pref64;
+
+	if (mapped->family == a->bases[g->base].addr.family)
+		return true;
+	return adit_addr_is_v6(prefix) && adit_addr_is_v4(mapped) &&
+	       memcmp(prefix->ip, a->servers[g->server].ip, 12) == 0;
+}
+
 static void gather_answered(struct ice_agent *a, struct ice_gather *g, const struct ice_msg_response *resp)
 {
 	struct adit_addr mapped = resp->mapped;
@@ -386,7 +429,9 @@ static void gather_answered(struct ice_agent *a, struct ice_gather *g, const str
 	/* RFC 8445 5.1.3: the same address from the same base adds nothing; after the end nobody could be told. */
 	if (a->is_gathered || local_find(a, g->base, &mapped) < ICE_LOCALS_MAX || a->n_locals == ICE_LOCALS_MAX)
 		return;
-	local_add(a, ICE_SRFLX, g->base, &mapped, &a->bases[g->base].addr, &a->servers[g->server]);
+	local_add(a, ICE_SRFLX, g->base, &mapped,
+		  mapped.family == a->bases[g->base].addr.family ? &a->bases[g->base].addr : NULL,
+		  &a->servers[g->server]);
 }
 
 int ice_gather_input(struct ice_agent *a, const struct adit_dgram *d, const struct stun_msg *m)
@@ -403,7 +448,7 @@ int ice_gather_input(struct ice_agent *a, const struct adit_dgram *d, const stru
 		g->txn.is_out = false;
 		ice_txn_stop(&g->txn);
 		/* A server that errs or lies is as good as none. */
-		if (resp.is_bad || resp.error > 0 || resp.mapped.family != a->bases[g->base].addr.family ||
+		if (resp.is_bad || resp.error > 0 || !is_mine(a, g, &resp.mapped) ||
 		    ice_candidate_judge(&resp.mapped, a->cfg.allow_loopback) != ICE_REFUSED_NOT)
 			gather_fail(g);
 		else

@@ -140,7 +140,7 @@ void ice_pairs_make(struct ice_agent *a)
 	if (!a->has_remote || ice_is_over(a))
 		return;
 	for (size_t b = 0; b < ICE_BASES_MAX; b++) {
-		if (!a->bases[b].is_used || !a->bases[b].is_ranked)
+		if (!a->bases[b].is_used || !a->bases[b].is_ranked || a->bases[b].is_narrow)
 			continue;
 		for (size_t r = 0; r < ICE_REMOTES_MAX; r++)
 			if (a->remotes[r].is_used && !ice_pair_find(a, (uint8_t)b, (uint8_t)r))

@@ -49,7 +49,9 @@ int meet_client_add(struct meet_client *c, const char *name, const struct adit_a
 	meet_id_make(c->cfg.meet_crypto, c->cfg.key, e->salt, e->id);
 	e->addr = *addr;
 	e->backoff = MEET_BACKOFF;
-	e->wake_at = e->retry_at = ADIT_NEVER;
+	e->wake_at = e->retry_at = e->cookie_at = ADIT_NEVER;
+	if (c->is_serving || c->has_offer)
+		e->wake_at = c->now;
 	return (int)c->n++;
 }
 
@@ -99,12 +101,19 @@ static adit_time jittered(struct meet_client *c, adit_dur d)
 	return adit_time_add(c->now, d - d / 8 + adit_rng_below(&c->cfg.rng, d / 8));
 }
 
-static void start_next(struct meet_client *c, const struct meet_entry *after)
+/* Of those that wait for their turn, the first one. */
+static void start_next(struct meet_client *c)
 {
-	size_t i = (size_t)(after - c->entries) + 1;
+	struct meet_entry *next = NULL;
 
-	if (c->cfg.role == MEET_CONNECT && i < c->n && c->entries[i].state == MEET_STATE_IDLE)
-		c->entries[i].wake_at = c->now;
+	for (size_t i = 0; i < c->n && c->cfg.role == MEET_CONNECT; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (e->state == MEET_STATE_IDLE && e->wake_at != ADIT_NEVER && (!next || e->wake_at < next->wake_at))
+			next = e;
+	}
+	if (next)
+		next->wake_at = c->now;
 }
 
 static void give_up(struct meet_client *c, struct meet_entry *e, unsigned code)
@@ -117,12 +126,13 @@ static void give_up(struct meet_client *c, struct meet_entry *e, unsigned code)
 	push_event(c, (struct meet_event){.kind = MEET_EVENT_SILENT, .mediator = number, .code = code});
 	rest(c, e, MEET_STATE_BACKOFF, jittered(c, e->backoff));
 	e->backoff = e->backoff * 2 < MEET_BACKOFF_MAX ? e->backoff * 2 : MEET_BACKOFF_MAX;
-	start_next(c, e);
+	start_next(c);
 }
 
 void meet_client_serve(struct meet_client *c, adit_time now)
 {
 	c->now = now;
+	c->is_serving = true;
 	for (size_t i = 0; i < c->n; i++)
 		begin(c, &c->entries[i], MEET_STATE_ASKING);
 }
@@ -140,6 +150,73 @@ static int seal_offer(struct meet_client *c, struct meet_entry *e)
 	return len;
 }
 
+static bool has_fresh_cookie(const struct meet_client *c, const struct meet_entry *e)
+{
+	return e->cookie_at != ADIT_NEVER && adit_time_since(c->now, e->cookie_at) < MEET_COOKIE_FRESH;
+}
+
+/* With the cookie that is there, or for one. */
+static void ask(struct meet_client *c, struct meet_entry *e)
+{
+	if (c->cfg.role == MEET_SERVE || !c->has_offer || !has_fresh_cookie(c, e)) {
+		begin(c, e, MEET_STATE_ASKING);
+		return;
+	}
+	begin(c, e, MEET_STATE_PROVING);
+	if (seal_offer(c, e) < 0)
+		give_up(c, e, MEET_CODE_BAD);
+}
+
+void meet_client_prepare(struct meet_client *c, adit_time now)
+{
+	c->now = now;
+	c->has_offer = false;
+	for (size_t i = 0; i < c->n; i++)
+		if (!has_fresh_cookie(c, &c->entries[i]) && c->entries[i].state != MEET_STATE_ASKING)
+			begin(c, &c->entries[i], MEET_STATE_ASKING);
+}
+
+void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family)
+{
+	c->now = now;
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (e->addr.family != family)
+			continue;
+		e->cookie_at = ADIT_NEVER;
+		if (e->state == MEET_STATE_HELD || e->state == MEET_STATE_REFRESHING)
+			begin(c, e, MEET_STATE_REFRESHING);
+		else if (is_under_way(e))
+			ask(c, e);
+	}
+}
+
+void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediator, const struct adit_addr *addr)
+{
+	struct meet_entry *e = &c->entries[mediator];
+	bool was_active = e->state != MEET_STATE_IDLE && e->state != MEET_STATE_DONE;
+
+	c->now = now;
+	if (adit_addr_eq(&e->addr, addr))
+		return;
+	e->addr = *addr;
+	e->cookie_at = ADIT_NEVER;
+	e->rtt = 0;
+	if (was_active)
+		ask(c, e);
+}
+
+bool meet_client_is_alive(const struct meet_client *c, unsigned mediator)
+{
+	return c->entries[mediator].has_answered;
+}
+
+adit_dur meet_client_rtt(const struct meet_client *c, unsigned mediator)
+{
+	return mediator < c->n ? c->entries[mediator].rtt : 0;
+}
+
 int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_offer *offer)
 {
 	uint8_t plain[MEET_PLAIN_MAX];
@@ -149,15 +226,20 @@ int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_of
 	if (len < 0)
 		return len;
 	c->now = now;
+	c->has_offer = true;
 	c->answer = *offer;
-	for (size_t i = 0; i < c->n; i++)
-		rest(c, &c->entries[i], MEET_STATE_IDLE, adit_time_add(now, i * MEET_FAILOVER));
+	for (unsigned i = 0; i < c->n; i++) {
+		unsigned turn = i == c->first ? 0 : i < c->first ? i + 1 : i;
+
+		rest(c, &c->entries[i], MEET_STATE_IDLE, adit_time_add(now, turn * MEET_FAILOVER));
+	}
 	meet_client_tick(c, now);
 	return 0;
 }
 
 void meet_client_stop(struct meet_client *c)
 {
+	c->is_serving = c->has_offer = false;
 	for (size_t i = 0; i < c->n; i++) {
 		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
 		c->entries[i].want_report = false;
@@ -253,6 +335,8 @@ static int on_answer(struct meet_client *c, struct meet_entry *e, const struct s
 		return ADIT_EAUTH;
 	}
 	c->answer = o;
+	c->has_offer = false;
+	c->first = (unsigned)(e - c->entries);
 	for (size_t i = 0; i < c->n; i++)
 		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
 	rest(c, e, MEET_STATE_DONE, ADIT_NEVER);
@@ -281,15 +365,19 @@ static int on_error(struct meet_client *c, struct meet_entry *e, const struct st
 		if (first || e->state == MEET_STATE_REFRESHING)
 			note_rtt(c, e);
 		memcpy(e->cookie, cookie, sizeof(e->cookie));
-		begin(c, e, MEET_STATE_PROVING);
-		if (c->cfg.role == MEET_CONNECT && seal_offer(c, e) < 0)
-			give_up(c, e, MEET_CODE_BAD);
+		e->cookie_at = c->now;
+		if (c->cfg.role == MEET_SERVE)
+			begin(c, e, MEET_STATE_PROVING);
+		else if (c->has_offer)
+			ask(c, e);
+		else
+			rest(c, e, MEET_STATE_IDLE, ADIT_NEVER);
 		return 0;
 	}
 	if (code == MEET_CODE_ABSENT && c->cfg.role == MEET_CONNECT) {
 		push_event(c, (struct meet_event){.kind = MEET_EVENT_ABSENT, .mediator = (unsigned)(e - c->entries)});
 		rest(c, e, MEET_STATE_BACKOFF, jittered(c, MEET_ABSENT_AGAIN));
-		start_next(c, e);
+		start_next(c);
 		return 0;
 	}
 	give_up(c, e, code);
@@ -399,6 +487,7 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 		return c->cfg.role == MEET_SERVE && m->method == MEET_INTRODUCE ? on_offer(c, e, m) : ADIT_EIGNORED;
 	if (!is_under_way(e) || memcmp(m->txid, e->txid, STUN_TXID_LEN) != 0)
 		return ADIT_EIGNORED;
+	e->has_answered = true;
 	if (m->class == STUN_ERROR)
 		return on_error(c, e, m);
 	return c->cfg.role == MEET_CONNECT ? (m->method == MEET_INTRODUCE ? on_answer(c, e, m) : ADIT_EIGNORED)
@@ -441,7 +530,10 @@ static void retry(struct meet_client *c, struct meet_entry *e)
 
 static void wake(struct meet_client *c, struct meet_entry *e)
 {
-	begin(c, e, e->state == MEET_STATE_HELD ? MEET_STATE_REFRESHING : MEET_STATE_ASKING);
+	if (e->state == MEET_STATE_HELD)
+		begin(c, e, MEET_STATE_REFRESHING);
+	else
+		ask(c, e);
 }
 
 void meet_client_tick(struct meet_client *c, adit_time now)

@@ -10,7 +10,8 @@
  *
  * States of a mediator's entry:
  *   IDLE      nothing to do; or the connect side's turn has not come (wake_at)
- *   ASKING    a request without cookie is under way        -> PROVING on its 438; BACKOFF after five tries
+ *   ASKING    a request without cookie is under way        -> PROVING on its 438 (IDLE, where it was asked for ahead);
+ *                                                             BACKOFF after five tries
  *   PROVING   a request with cookie is under way           -> HELD (serve), DONE (connect); BACKOFF on refusal
  *   HELD      registered; refreshes at wake_at             -> REFRESH
  *   REFRESH   a refresh is under way                       -> HELD; PROVING on 437; BACKOFF after five tries
@@ -64,7 +65,7 @@ struct meet_client_config {
 	const struct adit_crypto *crypto;
 	const struct meet_crypto *meet_crypto;
 	struct adit_rng rng;
-	struct adit_log *log; /* borrowed; may be NULL */
+	const struct adit_log *log; /* borrowed; may be NULL */
 	uint8_t k[MEET_K_LEN]; /* the pair secret */
 	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
 	uint8_t seed[MEET_KEY_LEN]; /* and its secret; of the serve side alone */
@@ -78,9 +79,11 @@ struct meet_entry {
 	uint8_t id[MEET_ID_LEN];
 	uint8_t txid[STUN_TXID_LEN];
 	uint8_t cookie[STUN_COOKIE_LEN];
+	adit_time cookie_at; /* when it came; NEVER: there is none */
 	uint8_t handle[MEET_HANDLE_LEN];
 	bool want_send;
 	bool was_held;
+	bool has_answered; /* ever */
 	unsigned tries;
 	unsigned cookies; /* taken since the last rest: one that has grown old is taken anew, but not for ever */
 	adit_time sent_at;
@@ -128,6 +131,9 @@ struct meet_client {
 	struct meet_entry entries[MEET_MEDIATORS_MAX];
 	struct meet_ask asks[MEET_ASKS];
 	uint64_t serial;
+	bool is_serving;
+	bool has_offer; /* connect: there is something to ask for */
+	unsigned first; /* connect: who is asked first; the last one that helped */
 	struct {
 		adit_utc stamp;
 		uint64_t nonce;
@@ -145,12 +151,26 @@ void meet_client_init(struct meet_client *c, adit_time now, const struct meet_cl
 /* Wipes it. */
 void meet_client_done(struct meet_client *c);
 
-/* |name| as the ticket has it: the id depends on it. Returns its number, or EFULL. Before the start. */
+/* |name| as the ticket has it: the id depends on it. Returns its number, or EFULL. Any time: it joins in what is under
+ * way. */
 ADIT_MUST_CHECK int meet_client_add(struct meet_client *c, const char *name, const struct adit_addr *addr);
 void meet_client_set_utc(struct meet_client *c, adit_time now, adit_utc utc);
 
 /* Serve: begins to register. */
 void meet_client_serve(struct meet_client *c, adit_time now);
+/* Connect: fetches the cookies ahead, so that an offer within the next minute goes through on its first try. */
+void meet_client_prepare(struct meet_client *c, adit_time now);
+/*
+ * What goes to mediators of this address family leaves from another socket now: registrations are renewed from there,
+ * and what is under way is asked again. Cookies, being for an address, are fetched anew.
+ */
+void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family);
+/* The address has changed. Before or after the start. |mediator|: its number. */
+void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediator, const struct adit_addr *addr);
+/* Has it ever answered? Who is silent after that has an offer that the peer does not answer. */
+bool meet_client_is_alive(const struct meet_client *c, unsigned mediator);
+/* The round trip to a mediator; 0: not measured. */
+adit_dur meet_client_rtt(const struct meet_client *c, unsigned mediator);
 /* Connect: asks for the peer with this offer (|stamp| and |rtt| are filled in). EFULL: it does not fit. */
 ADIT_MUST_CHECK int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_offer *offer);
 /* Serve: answers ask number |ask|. ENOENT: it is gone; EFULL. |ret_start_at|: when to start punching. */

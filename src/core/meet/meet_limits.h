@@ -32,12 +32,15 @@
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100
-#define MEET_NETS           16384 /* buckets of each of these limits, stun_limit.h */
-#define MEET_LOCALS_MAX     64 /* addresses of the mediator's own that peers may have registered at */
-#define MEET_SLOTS_MIN      1024 /* of the table of peers, to begin with */
-#define MEET_SWEEP          256 /* slots looked at in one tick */
-#define MEET_SWEEP_EACH     ADIT_MS(10)
-#define MEET_DURATIONS      12 /* classes of how long meeting took: below 2^n * 16 ms */
+#define MEET_VERIFIED                                                                                  \
+	16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
+	       */
+#define MEET_NETS       16384 /* buckets of each of these limits, stun_limit.h */
+#define MEET_LOCALS_MAX 64 /* addresses of the mediator's own that peers may have registered at */
+#define MEET_SLOTS_MIN  1024 /* of the table of peers, to begin with */
+#define MEET_SWEEP      256 /* slots looked at in one tick */
+#define MEET_SWEEP_EACH ADIT_MS(10)
+#define MEET_DURATIONS  12 /* classes of how long meeting took: below 2^n * 16 ms */
 
 /* ---- a peer ---- */
 #define MEET_MEDIATORS_MAX 4 /* of one ticket */
@@ -50,6 +53,7 @@
 #define MEET_ABSENT_AGAIN  ADIT_SEC(5) /* a peer that is not there is asked for again */
 #define MEET_STAMP_WINDOW  ADIT_SEC(120) /* how far an offer's clock may differ from ours */
 #define MEET_SEEN          64 /* offers remembered in that window; more are refused: one each 4 s is plenty */
+#define MEET_COOKIE_FRESH  ADIT_SEC(60) /* good at the mediator for 64 s at least (STUN_COOKIE_LIFE) */
 #define MEET_COOKIES_MAX   3 /* taken from a mediator in a row */
 #define MEET_NAME_MAX      255 /* of a mediator, as the ticket has it */
 

@@ -56,6 +56,7 @@ struct meet_server {
 	size_t drain_pos;
 	struct adit_addr locals[MEET_LOCALS_MAX];
 	size_t n_locals;
+	uint64_t verified[MEET_VERIFIED]; /* keyed hashes of whole registrations; 0: none */
 	struct stun_limit_slot register_slots[MEET_NETS];
 	struct stun_limit_slot offer_slots[MEET_NETS];
 };

@@ -17,14 +17,18 @@
  *   salvo     many packets by a rule: from several sockets, or to several ports
  *   verdict   why an attempt ended without a path, and the one change that would help
  *
- *   state       meaning                                                left by
- *   IDLE        nothing is open                                        start
- *   WAITING     serve: registered, or trying to be                     an offer (MEETING), stop
- *   MEASURING   asks servers about the home sockets                    answers or their time (MEETING, WAITING)
- *   MEETING     connect: an offer is out; serve: it is being answered  the answer (PUNCHING); no mediator helps
- * (RESTING) PUNCHING    a round is fired                                       a valid pair (DONE), time (MEASURING;
- * RESTING) DONE        a path was found; sockets nobody took are closed       start, an offer RESTING     connect: the
- * attempt failed; the next one later        time (MEASURING), start, stop
+ *   state       meaning                                                 left by
+ *   IDLE        nothing is open                                         start
+ *   WAITING     serve: registered, or trying to be                      an offer (MEETING), stop
+ *   MEASURING   connect: asks servers about the home sockets            answers or their time (MEETING)
+ *   MEETING     connect: an offer is out; serve: one is being answered  the answer (PUNCHING); time (RESTING, WAITING)
+ *   PUNCHING    a round is fired                                        a valid pair (DONE); time (MEASURING, WAITING,
+ *                                                                       RESTING)
+ *   DONE        a path was found; what nobody took is closed later      start, an offer; time (WAITING)
+ *   RESTING     connect: the attempt failed; the next one comes later   time (MEASURING), start, stop
+ *
+ * Serve takes an offer in every state but IDLE: it measures at the start and whenever its network changes, so that it
+ * can answer at once.
  *
  * A machine (base/machine.h): after input, tick or a command drain reach_output(), then reach_event(), then arm
  * reach_deadline(). Socket numbers are its own, from |sock_base| on, never reused while open.
@@ -42,6 +46,9 @@
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
 #include "core/reach/reach_limits.h"
+#include "core/reach/reach_measure.h"
+#include "core/reach/reach_plan.h"
+#include "core/reach/reach_salvo.h"
 
 struct reach_config {
 	enum meet_role role;
@@ -57,6 +64,7 @@ struct reach_config {
 	uint16_t port; /* the home sockets' own port; 0: any */
 	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
+	bool allow_loopback; /* for tests on one machine */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -219,5 +227,159 @@ const char *reach_how_name(enum reach_how how);
 const char *reach_verdict_name(enum reach_verdict v);
 /* What happened, why, and the one change that would help, in a sentence or two; static text. */
 const char *reach_verdict_text(enum reach_verdict v);
+
+/* From here on: the storage. Nobody but the room looks inside. All instants are NEVER where nothing will happen. */
+
+enum reach_state {
+	REACH_IDLE,
+	REACH_WAITING,
+	REACH_MEASURING,
+	REACH_MEETING,
+	REACH_PUNCHING,
+	REACH_DONE,
+	REACH_RESTING,
+};
+
+/*
+ *   socket     left when
+ *   FREE       it is wanted
+ *   WANTED     its OPEN has been given out
+ *   OPEN       it is not needed any more, was taken, or failed
+ *   CLOSING    its CLOSE has been given out
+ *   TAKEN      the caller has closed it
+ */
+enum reach_sock_state {
+	REACH_SOCK_FREE,
+	REACH_SOCK_WANTED,
+	REACH_SOCK_OPEN,
+	REACH_SOCK_CLOSING,
+	REACH_SOCK_TAKEN,
+};
+
+enum reach_use {
+	REACH_USE_HOME,
+	REACH_USE_OLD, /* was home; still of this round */
+	REACH_USE_SAMPLE, /* shows the port that a new flow gets */
+	REACH_USE_TTL, /* asks with a low TTL */
+	REACH_USE_WINDOW,
+	REACH_USE_SALVO,
+};
+
+struct reach_sock {
+	enum reach_sock_state state;
+	enum reach_use use;
+	uint8_t family;
+	uint8_t turn; /* how often this entry was used: part of its number */
+	uint16_t port; /* that was asked for; 0: any */
+	uint16_t index; /* SALVO: its number there */
+	bool is_base; /* the agent has it */
+};
+
+/* A low-TTL packet, some times. */
+struct reach_opener {
+	struct adit_addr to;
+	unsigned left;
+	adit_time at;
+};
+
+/* Fresh sockets that have sent to |to|, and the ports that lead to them. */
+struct reach_window {
+	struct adit_addr to; /* family NONE: there is none */
+	bool is_out; /* its questions are */
+	bool is_open; /* |low| to |high| are known */
+	uint16_t low;
+	uint16_t high;
+	uint16_t sock[REACH_WINDOW_SOCKS];
+	unsigned sent; /* of the burst */
+	unsigned next; /* whose turn it is */
+	unsigned fired;
+	unsigned heard;
+	uint16_t question[2]; /* the sockets that ask before and after */
+	uint16_t port[2]; /* 0: not answered */
+	adit_time at; /* the next thing to be sent */
+	adit_time until;
+};
+
+/* A pair that was told of. */
+struct reach_told {
+	uint32_t sock;
+	struct adit_addr remote;
+	bool heard;
+	bool valid;
+};
+
+struct reach {
+	struct reach_config cfg;
+	enum reach_state state;
+	adit_time now;
+	adit_time utc_at; /* |utc| was the time then */
+	adit_utc utc;
+	struct reach_host hosts[REACH_HOSTS_MAX];
+	size_t n_hosts;
+	struct adit_addr trusted[REACH_TRUSTED_MAX];
+	size_t n_trusted;
+	struct reach_memory memory;
+	struct reach_sock socks[REACH_SOCK_SLOTS];
+	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
+	bool is_spent[2]; /* a round has failed with this home */
+	adit_time reopen_at; /* a home could not be opened */
+	adit_dur reopen; /* how long after that */
+	struct meet_client meet;
+	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1];
+	unsigned n_mediators;
+	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
+	struct reach_measure measure;
+	struct reach_window window;
+
+	/* the attempt and its round */
+	uint32_t attempt;
+	uint8_t round;
+	adit_time began_at; /* the attempt */
+	adit_time state_until; /* the time of this state is over */
+	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
+	adit_time start_at; /* PUNCHING: both sides begin */
+	adit_time loud_at; /* checks toward all candidates begin */
+	bool is_loud;
+	bool was_extended; /* this state's time */
+	bool heard_any; /* in this round */
+	adit_dur pause;
+	unsigned ask; /* serve: what is being answered */
+	unsigned mediator; /* that brought the two together */
+	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
+	bool has_peer; /* |peer| is known */
+	bool has_answered; /* serve: |own_offer| is the answer to this round */
+	bool has_agent;
+	struct ice_agent agent;
+	struct meet_offer own_offer;
+	struct meet_offer peer_offer;
+	struct reach_desc own;
+	struct reach_desc peer;
+	struct adit_addr peer_reflexive;
+	adit_utc peer_stamp; /* of its newest offer, by its own clock */
+	adit_time peer_at; /* when the peer's description came */
+	bool has_plan; /* |plan| is of this round */
+	bool is_loaded; /* |salvo| has it */
+	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
+	bool was_refused; /* in this attempt: more would have been fired within the budget */
+	struct reach_plan plan;
+	struct reach_salvo salvo;
+	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
+	struct reach_opener openers[REACH_OPENERS_MAX];
+	size_t n_openers;
+	struct reach_told told[REACH_TOLD_MAX];
+	size_t n_told;
+	enum reach_verdict verdict;
+	struct reach_account past[REACH_PAST_MAX]; /* of rounds that are over */
+	size_t n_past;
+	uint32_t offer_sock; /* connect: the mediator knows us by it */
+
+	struct nat_budget own_budget;
+	struct reach_event events[REACH_EVENTS_MAX];
+	size_t events_first;
+	size_t events_n;
+	struct reach_memory learnt;
+	struct reach_stats stats;
+	uint8_t out[ICE_MSG_MAX];
+};
 
 #endif

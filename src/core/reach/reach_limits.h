@@ -40,7 +40,74 @@
 #define REACH_FOREIGN_MORE 200u /* ms */
 #define REACH_ONCE        240u /* flows of each side where two random choices must fit */
 
-#define REACH_SERVERS_MAX   8u /* STUN servers, mediators included */
-#define REACH_HOSTS_MAX     16u /* own addresses */
+#define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
+#define REACH_HOSTS_MAX   16u /* own addresses */
+#define REACH_TRUSTED_MAX 8u /* addresses of the peer that the user typed; more are left out */
+
+/*
+ * Tables. When one is full: sockets are refused (nothing needs as many), openers and pairs that are told of are left
+ * out, events wait for room: who does not drain them misses them.
+ */
+#define REACH_SOCK_SLOTS  512u /* a search's 256, the one's before until their CLOSE is given out, and some tens */
+#define REACH_SOCK_SPAN   65536u /* numbers sock_base .. sock_base + this - 1 are used in turn */
+#define REACH_NO_SOCK     UINT16_MAX
+#define REACH_OPENERS_MAX 8u /* the peer's public candidates */
+#define REACH_TOLD_MAX    32u
+#define REACH_EVENTS_MAX  64u
+#define REACH_PAST_MAX    72u /* accounts of rounds that are over, REACH_ROUNDS of ... */
+#define REACH_PAST_ROUND  24u /* ... so many; further pairs are left out */
+#define REACH_BASES_HOST                                                                             \
+	8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones \
+	    */
+
+/* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
+#define REACH_PORT_MIN   16384u
+#define REACH_PORT_COUNT 16384u
+#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
+#define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
+
+/* Measuring (reach_measure.h). */
+#define REACH_DESTS_MAX     16u /* servers with their other addresses */
+#define REACH_ASK_RTO       ADIT_MS(250) /* to the first resend, where the round trip is not known */
+#define REACH_ASK_SENDS     4u /* at 0, 0.25, 0.75, 1.75 s ... */
+#define REACH_ASK_LAST      4u /* ... and given up 1 s later */
+#define REACH_ASK_MAX       ADIT_SEC(3) /* nobody has answered: nobody will */
+#define REACH_ASK_ONE       ADIT_MS(800) /* after the first answer, for a second opinion */
+#define REACH_ASK_TWO       ADIT_MS(30) /* after two opinions, for the others */
+#define REACH_SAMPLES       9u /* new flows: NAT_BLOCK_SAMPLES and one that may be lost; STUN_PER_HOST is the limit */
+#define REACH_SAMPLES_AGAIN 5u /* where it is known that they are sequential: NAT_STEP_SAMPLES and one */
+#define REACH_SAMPLE_PACE   ADIT_MS(3) /* between them: they arrive in order, and few foreign flows come between */
+#define REACH_SAMPLE_SENDS  2u
+#define REACH_SAMPLE_MAX    ADIT_MS(1200) /* after the last one */
+#define REACH_ANSWER_BY     ADIT_MS(1500) /* serve: an offer is answered by then, with what is known */
+
+/* A window (reach_window.c). */
+#define REACH_WINDOW_SOCKS 6u /* one hit is enough, 10 % of the openers may be lost */
+#define REACH_WINDOW_PACE  ADIT_MS(1)
+#define REACH_WINDOW_SPAN  64u /* ports; more are too many for the peer to fire at */
+#define REACH_WINDOW_MAX   ADIT_MS(1200) /* for the answers to its questions */
+#define REACH_WINDOW_AGAIN ADIT_MS(100) /* between two checks from one of its sockets */
+
+/* Rounds. */
+#define REACH_OPENER_SENDS 3u /* each may be lost ... */
+#define REACH_OPENER_STEP  ADIT_MS(30) /* ... and they are this far apart */
+/*
+ * Serve stays quiet (low TTL) this long after the start, unless it hears the peer: an answer that was lost comes again
+ * after MEET_RTO, and a full packet before the peer has begun may cost it the port (DESIGN 5.1).
+ */
+#define REACH_QUIET        ADIT_MS(600)
+#define REACH_LATER        ADIT_MS(200) /* second round: serve sends nothing before, as routers may be neighbours */
+#define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
+#define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
+#define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */
+#define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it */
+#define REACH_SETTLE       ADIT_SEC(10) /* after the first valid pair: for better ones, and for somebody to take one */
+#define REACH_MEETING_MAX  ADIT_SEC(16) /* for an answer: MEET_TRIES are over by then */
+#define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */
+#define REACH_PAUSE        ADIT_SEC(30) /* between attempts, doubling ... */
+#define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
+#define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
+#define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
+#define REACH_OFFERS_BURST 6u /* at once: two attempts */
 
 #endif

@@ -87,6 +87,7 @@ enum stun_attr_type {
 	STUN_ATTR_ICE_CONTROLLING = 0x802a,
 	STUN_ATTR_RESPONSE_ORIGIN = 0x802b,
 	STUN_ATTR_OTHER_ADDRESS = 0x802c,
+	STUN_ATTR_OLD_ADDITIONAL_FAMILY = 0x8032, /* ADDITIONAL-ADDRESS-FAMILY, as coturn has it: a draft's number */
 	STUN_ATTR_ADIT_COOKIE = 0xfad0, /* ours: stun_server.h */
 };
 

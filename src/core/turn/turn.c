@@ -118,7 +118,7 @@ static void disconnect(struct turn *t)
 {
 	reset_allocation(t);
 	t->want_open = false;
-	t->want_close = t->is_open;
+	t->want_close |= t->is_open;
 	t->is_open = false;
 }
 
@@ -245,10 +245,13 @@ static void allocate(struct turn *t)
 	}
 	stun_build_u8_pad(&b, STUN_ATTR_REQUESTED_TRANSPORT, TURN_PROTO_UDP);
 	stun_build_u32(&b, STUN_ATTR_LIFETIME, TURN_LIFETIME);
-	if (t->families == TURN_V6)
+	if (t->families == TURN_V6) {
 		stun_build_u8_pad(&b, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, TURN_FAMILY_V6);
-	else if (t->families & TURN_V6)
+	} else if (t->families & TURN_V6) {
+		/* Each server ignores the one that it does not know. */
 		stun_build_u8_pad(&b, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, TURN_FAMILY_V6);
+		stun_build_u8_pad(&b, STUN_ATTR_OLD_ADDITIONAL_FAMILY, TURN_FAMILY_V6);
+	}
 	if (turn_request_send(t, tx, &b) < 0)
 		fail(t, TURN_WHY_TOO_LONG, 0);
 }
@@ -276,6 +279,7 @@ static void refresh(struct turn *t, uint32_t tag, uint32_t lifetime)
 		return;
 	}
 	t->is_refreshing = true;
+	t->keep_at = t->now + TURN_KEEPALIVE;
 	t->refresh_sent_at = t->now;
 	t->stats.refreshes += tag == TURN_TAG_REFRESH;
 }

@@ -112,8 +112,8 @@ def start_dns(lab, ns, port):
     return p
 
 
-def start_miniupnpd(lab, ns, address, tables=True):
-    """A home router's port mapping daemon (PCP, NAT-PMP); |address| is what it says the world sees. Its rules go to the
+def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra=""):
+    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees (None: what its own interface has). Its rules go to the
     table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
     program, env = find("miniupnpd", "usr/sbin/miniupnpd")
     if tables:
@@ -134,10 +134,11 @@ def start_miniupnpd(lab, ns, address, tables=True):
         f.write(f"""
 ext_ifname=wan
 ext_ifname6=wan
-ext_ip={address}
+{'ext_ip=' + address if address else ''}
 listening_ip=lan
-enable_natpmp=yes
-enable_upnp=no
+enable_natpmp={'yes' if pmp else 'no'}
+enable_upnp={'yes' if upnp else 'no'}
+{extra}
 min_lifetime=1
 max_lifetime=86400
 system_uptime=no
@@ -151,7 +152,8 @@ allow 1024-65535 0.0.0.0/0 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """)
     p = Proc(lab, ns, "miniupnpd", [program, "-d", "-f", config, "-P", lab.path("miniupnpd.pid")], env=env)
-    wait_until(lambda: p.is_running() and _is_listening(ns, 5351, udp=True), 10, "miniupnpd listens: " + p.err())
+    port = 5351 if pmp else 1900
+    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "miniupnpd listens: " + p.err())
     return p
 
 
@@ -166,6 +168,26 @@ def start_turnserver(lab, ns, addresses, port=3478):
         argv += ["-L", address]
     p = Proc(lab, ns, "turnserver", argv, env=env)
     wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "turnserver listens: " + p.out())
+    return p
+
+
+def start_turn(lab, ns, addresses, *options, port=3478, user="ann:secret", realm="adit.test", tls=None, name="turn"):
+    """coturn as a relay with long-term credentials, over UDP and TCP, and over TLS on port + 1871 where |tls| is a
+    (certificate, key)."""
+    program, env = find("coturn", "usr/bin/turnserver")
+    top = lab.path(f"{name}-{len(lab.processes)}")
+    os.makedirs(top)
+    argv = [program, "-n", "--lt-cred-mech", "-u", user, "-r", realm, "--no-dtls", "--no-cli", "-p", port, "-v",
+            "--tls-listening-port", port + 1871, "--pidfile", top + "/pid", "--db", top + "/db", "--log-file", "stdout",
+            "--simple-log", *options]
+    argv += ["--cert", tls[0], "--pkey", tls[1]] if tls else ["--no-tls"]
+    for address in addresses:
+        argv += ["-L", address]
+    p = Proc(lab, ns, name, argv, env=env)
+    # Others in this namespace may have the port on other addresses.
+    where = f"[{addresses[-1]}]:{port}" if ":" in addresses[-1] else f"{addresses[-1]}:{port}"
+    wait_until(lambda: p.is_running() and ns.run(["ss", "-Hlun", "src", where]).stdout.strip(), 10,
+               "turnserver listens: " + p.out())
     return p
 
 

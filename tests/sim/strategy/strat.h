@@ -3,7 +3,7 @@
  * STUN servers, who starts when, which salvos of packets it fires at which ports with which TTL) and a function that
  * turns what both sides have learnt into salvos. One machine, strat_peer, plays them all. THESE ARE MODELS, NOT THE
  * PROGRAMS: message formats, encryption, relays, port mapping (UPnP), TCP and IPv6 are left out; what is left is which
- * UDP packet leaves when, from which socket, to where. The one exception is adit, whose real punching engine runs.
+ * UDP packet leaves when, from which socket, to where. The one exception is adit, whose real punching engines run.
  *
  * Start here; strat_list.c has the strategies' names and sources, strat_world.h plays a match. Words:
  *   match    two sides behind two NATs try to meet, once
@@ -41,6 +41,7 @@ enum strat_start {
 	STRAT_CLOCKED, /* the same, and both are told to begin at one instant of the mediator's clock */
 	STRAT_SYNC, /* the same as CALL, but the caller measures the way through the mediator and waits that long */
 	STRAT_REAL, /* adit's own engine: alone, too */
+	STRAT_MEET, /* adit's own engine with two of its own mediators, real packets to and from them included */
 };
 
 /* One question to a server. */

@@ -15,6 +15,9 @@
 /* A server that has not answered by then is not counted on (RFC 8489 6.2.1: two retransmissions at 500 ms RTO). */
 #define STRAT_GATHER_MAX ADIT_MS(1500)
 
+/* The called side of adit has been there for so long: it has measured, and is registered with its mediators. */
+#define STRAT_REGISTERED ADIT_SEC(5)
+
 /* Where nothing brings the two together people start both ends by hand, this much apart at most. */
 #define STRAT_SKEW_MAX ADIT_SEC(5)
 

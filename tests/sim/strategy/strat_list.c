@@ -10,9 +10,17 @@ static const struct strategy strat_adit = {
 	.start = STRAT_REAL,
 };
 
+/* src/core/reach as it is, with two mediators. */
+static const struct strategy strat_adit_mediator = {
+	.name = "adit-mediator",
+	.title = "adit, with mediators",
+	.note = "src/core/reach and the mediator's own core as they are; the called side has registered before; 60 s",
+	.start = STRAT_MEET,
+};
+
 const struct strategy *const strategies[] = {
-	&strat_udphp,    &strat_adit,     &strat_bounce,  &strat_ice, &strat_ice_ttl, &strat_dcutr, &strat_n2n,
-	&strat_hyperdht, &strat_easytier, &strat_openp2p, &strat_frp, &strat_article, NULL,
+	&strat_udphp, &strat_adit,     &strat_adit_mediator, &strat_bounce,  &strat_ice, &strat_ice_ttl, &strat_dcutr,
+	&strat_n2n,   &strat_hyperdht, &strat_easytier,      &strat_openp2p, &strat_frp, &strat_article, NULL,
 };
 
 const struct strategy *strategy_find(const char *name)

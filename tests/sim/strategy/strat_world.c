@@ -62,6 +62,8 @@ struct world {
 	struct lab_machine *machine[2];
 	struct strat_peer peer[2];
 	struct sim_peer real[2];
+	struct sim_reach meet[2];
+	struct sim_mediator mediator[SIM_REACH_MEDIATORS];
 	struct strat_server server;
 	struct adit_addr wan[2];
 	adit_dur leg[2]; /* one way between a side and the mediator */
@@ -76,6 +78,12 @@ struct world {
 };
 
 #define SERVER_NET 51 /* 198.51.100.x, RFC 5737 */
+
+/* Two networks apart, so that they count as two witnesses. */
+static struct adit_addr mediator_addr(unsigned i)
+{
+	return adit_addr_v4(198, SERVER_NET, (uint8_t)(101 + 50 * i), 10, 0);
+}
 
 static struct adit_addr server_addr(unsigned i)
 {
@@ -238,33 +246,75 @@ static bool real_init(struct world *w, int side, const uint8_t k[32])
 	return sim_peer_init(&w->real[side], w->sim, w->host[side], (enum punch_role)side, k, &w->wan[!side], 0) == 0;
 }
 
+static bool mediator_init(struct world *w, unsigned i)
+{
+	struct lab_host *h = lab_host_new(w->sim);
+	struct adit_addr a = mediator_addr(i);
+
+	return h && lab_host_attach(h, w->internet, &a, NULL) &&
+	       sim_mediator_init(&w->mediator[i], w->sim, h, &a, 1, 2) == 0;
+}
+
+static bool meet_init(struct world *w, int side, const uint8_t k[32], const struct adit_addr *own)
+{
+	struct sim_reach *r = &w->meet[side];
+	uint8_t seed[MEET_KEY_LEN];
+
+	memcpy(seed, k, sizeof(seed)); /* any identity will do */
+	if (sim_reach_init(r, w->sim, w->host[side], (enum meet_role)side, k, seed) < 0)
+		return false;
+	for (unsigned i = 0; i < SIM_REACH_MEDIATORS; i++)
+		r->mediators[i] = adit_addr_with_port(mediator_addr(i), SIM_MEDIATOR_PORT);
+	r->n_mediators = SIM_REACH_MEDIATORS;
+	r->hosts[0] = *own;
+	r->n_hosts = 1;
+	return true;
+}
+
+static bool mediators_init(struct world *w)
+{
+	for (unsigned i = 0; i < SIM_REACH_MEDIATORS; i++)
+		if (!mediator_init(w, i))
+			return false;
+	return true;
+}
+
+/* Both sides draw in the same way, whatever is played. */
+static bool side_init(struct world *w, int side, adit_time at, const uint8_t k[32], struct start *start)
+{
+	const struct strat_match *m = w->m;
+	struct adit_addr own;
+
+	if (!home_init(w, side, m->kind[m->seed % 2 ? !side : side], &own))
+		return false;
+	*start = (struct start){.w = w, .side = side};
+	switch (m->s->start) {
+	case STRAT_REAL:
+		return real_init(w, side, k) && lab_sim_at(w->sim, at, sim_peer_start, &w->real[side]) == 0;
+	case STRAT_MEET:
+		return meet_init(w, side, k, &own) && lab_sim_at(w->sim, at, sim_peer_start, &w->meet[side].peer) == 0;
+	default:
+		return model_init(w, side, &own) && lab_sim_at(w->sim, at, start_model, start) == 0;
+	}
+}
+
 static bool sides_init(struct world *w, struct start starts[2])
 {
 	const struct strat_match *m = w->m;
 	bool alone = m->s->start == STRAT_ALONE || m->s->start == STRAT_REAL;
 	adit_dur skew = ADIT_MS(draw(w, 0, STRAT_SKEW_MAX / ADIT_MS(1), m->fixed.skew_ms));
 	bool serve_is_late = draw(w, 0, 1, -1);
-	bool swapped = m->seed % 2;
 	uint8_t k[32];
 
 	adit_rng_fill(&w->rng, k, sizeof(k));
 	for (int side = 0; side < 2; side++) {
-		struct adit_addr own;
 		adit_time at = alone && (side == STRAT_SERVE) == serve_is_late ? skew : 0;
 
-		if (!home_init(w, side, m->kind[swapped ? !side : side], &own))
-			return false;
-		w->later_at = at > w->later_at ? at : w->later_at;
-		starts[side] = (struct start){.w = w, .side = side};
 		/* Both are there before one calls. */
 		if (!alone && side == STRAT_CONNECT)
-			at = w->later_at = ADIT_MS(1);
-		if (m->s->start == STRAT_REAL) {
-			if (!real_init(w, side, k) || lab_sim_at(w->sim, at, sim_peer_start, &w->real[side]) < 0)
-				return false;
-			continue;
-		}
-		if (!model_init(w, side, &own) || lab_sim_at(w->sim, at, start_model, &starts[side]) < 0)
+			at = m->s->start == STRAT_MEET ? STRAT_REGISTERED : ADIT_MS(1);
+		w->later_at = at > w->later_at ? at : w->later_at;
+		if (!side_init(w, side, at, k, &starts[side]))
 			return false;
 	}
 	return true;
@@ -299,6 +349,8 @@ static bool has_met(void *ctx)
 
 	if (w->m->s->start == STRAT_REAL)
 		return w->real[PUNCH_CONNECT].met_at != ADIT_NEVER;
+	if (w->m->s->start == STRAT_MEET)
+		return w->meet[MEET_CONNECT].peer.met_at != ADIT_NEVER;
 	return w->peer[0].up_at != ADIT_NEVER && w->peer[1].up_at != ADIT_NEVER;
 }
 
@@ -321,7 +373,9 @@ static bool world_init(struct world *w, const struct strat_match *m, struct star
 		return false;
 	lab_sim_set_tap(w->sim, count_packet, w);
 	w->internet = lab_net_new(w->sim, &way);
-	return w->internet && server_init(w) && sides_init(w, starts);
+	if (!w->internet || !(m->s->start == STRAT_MEET ? mediators_init(w) : server_init(w)))
+		return false;
+	return sides_init(w, starts);
 }
 
 void strat_play_traced(const struct strat_match *m, struct strat_result *ret, FILE *f)
@@ -355,7 +409,10 @@ void strat_play_traced(const struct strat_match *m, struct strat_result *ret, FI
 	for (int side = 0; side < 2; side++) {
 		strat_peer_done(&w->peer[side]);
 		sim_peer_done(&w->real[side]);
+		sim_reach_done(&w->meet[side]);
 	}
+	for (unsigned i = 0; i < SIM_REACH_MEDIATORS; i++)
+		sim_mediator_done(&w->mediator[i]);
 	free(w);
 }
 

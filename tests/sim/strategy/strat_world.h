@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 #include "lab/lab_sim.h"
-#include "sim_peer.h"
+#include "sim_mediator.h"
+#include "sim_reach.h"
 #include "strat.h"
 #include "strat_peer.h"
 

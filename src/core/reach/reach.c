@@ -1,0 +1,442 @@
+#include "core/reach/reach.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/reach/reach_int.h"
+
+static const char *const state_names[] = {
+	[REACH_IDLE] = "idle",       [REACH_WAITING] = "waiting",   [REACH_MEASURING] = "measuring",
+	[REACH_MEETING] = "meeting", [REACH_PUNCHING] = "punching", [REACH_DONE] = "done",
+	[REACH_RESTING] = "resting",
+};
+
+void reach_set_state(struct reach *r, enum reach_state state, adit_time until)
+{
+	if (r->state != state)
+		adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_state from=%s to=%s", state_names[r->state],
+			   state_names[state]);
+	r->state = state;
+	r->state_until = until;
+	r->was_extended = false;
+}
+
+static void set_now(struct reach *r, adit_time now)
+{
+	assert(now >= r->now); /* the shell samples the clock once per wakeup */
+	r->now = now;
+}
+
+void reach_push(struct reach *r, const struct reach_event *ev)
+{
+	if (r->events_n == REACH_EVENTS_MAX)
+		return; /* nobody looks */
+	r->events[(r->events_first + r->events_n++) % REACH_EVENTS_MAX] = *ev;
+}
+
+int reach_event(struct reach *r, struct reach_event *ret_event)
+{
+	if (r->events_n == 0)
+		return 0;
+	*ret_event = r->events[r->events_first];
+	r->events_first = (r->events_first + 1) % REACH_EVENTS_MAX;
+	r->events_n--;
+	return 1;
+}
+
+void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
+{
+	struct meet_client_config meet = {
+		.role = cfg->role,
+		.crypto = cfg->crypto,
+		.meet_crypto = cfg->meet_crypto,
+		.rng = cfg->rng,
+		.log = cfg->log,
+	};
+
+	memset(r, 0, sizeof(*r));
+	r->cfg = *cfg;
+	r->now = now;
+	r->home[0] = r->home[1] = REACH_NO_SOCK;
+	r->state_until = r->reopen_at = ADIT_NEVER;
+	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
+	r->pause = REACH_PAUSE;
+	r->reopen = REACH_REOPEN;
+	nat_budget_init(&r->own_budget);
+	if (!r->cfg.budget)
+		r->cfg.budget = &r->own_budget;
+	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
+	memcpy(meet.k, cfg->k, sizeof(meet.k));
+	memcpy(meet.key, cfg->key, sizeof(meet.key));
+	memcpy(meet.seed, cfg->seed, sizeof(meet.seed));
+	meet_client_init(&r->meet, now, &meet);
+	adit_bytes_wipe(&meet, sizeof(meet));
+	reach_measure_init(r);
+	reach_window_init(r);
+}
+
+void reach_done(struct reach *r)
+{
+	if (!r)
+		return;
+	ice_agent_done(&r->agent);
+	meet_client_done(&r->meet);
+	adit_bytes_wipe(r, sizeof(*r));
+}
+
+/* ---- what it is told ---- */
+
+static int mediator_find(const struct reach *r, const char *name)
+{
+	for (unsigned i = 0; i < r->n_mediators; i++)
+		if (strcmp(r->names[i], name) == 0)
+			return (int)i;
+	return ADIT_ENOENT;
+}
+
+static void homes_refresh(struct reach *r)
+{
+	if (r->state == REACH_IDLE)
+		return;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK)
+			reach_measure_start(r, f);
+	reach_homes_open(r);
+}
+
+int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr)
+{
+	int n = strnlen(name, MEET_NAME_MAX + 1) > MEET_NAME_MAX ? ADIT_EFULL : mediator_find(r, name);
+
+	set_now(r, now);
+	if (n == ADIT_EFULL)
+		return n;
+	if (n >= 0) {
+		meet_client_set_addr(&r->meet, now, (unsigned)n, addr);
+	} else {
+		n = meet_client_add(&r->meet, name, addr);
+		if (n < 0)
+			return n;
+		snprintf(r->names[n], sizeof(r->names[n]), "%s", name);
+		r->n_mediators++;
+	}
+	return reach_add_server(r, now, addr);
+}
+
+int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *addr)
+{
+	int n;
+
+	set_now(r, now);
+	n = reach_measure_add(r, addr);
+	if (n == ADIT_EFULL)
+		return n;
+	if (n >= 0)
+		homes_refresh(r);
+	return 0;
+}
+
+void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n)
+{
+	bool is_same;
+
+	set_now(r, now);
+	n = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
+	is_same = n == r->n_hosts;
+	for (size_t i = 0; i < n && is_same; i++)
+		is_same = adit_addr_eq_ip(&r->hosts[i].addr, &hosts[i].addr) && r->hosts[i].iface == hosts[i].iface;
+	if (is_same)
+		return;
+	memcpy(r->hosts, hosts, n * sizeof(*hosts));
+	r->n_hosts = n;
+	r->reopen = REACH_REOPEN;
+	for (unsigned f = 0; f < 2; f++) {
+		nat_ttl_init(&r->measure.view[f].ttl);
+		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	}
+	homes_refresh(r);
+	reach_step(r);
+}
+
+void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n)
+{
+	r->n_trusted = n < REACH_TRUSTED_MAX ? n : REACH_TRUSTED_MAX;
+	memcpy(r->trusted, addrs, r->n_trusted * sizeof(*addrs));
+}
+
+void reach_set_utc(struct reach *r, adit_time now, adit_utc utc)
+{
+	set_now(r, now);
+	meet_client_set_utc(&r->meet, now, utc);
+	r->utc = utc;
+	r->utc_at = now;
+}
+
+void reach_set_memory(struct reach *r, const struct reach_memory *m)
+{
+	r->memory = *m;
+}
+
+/* Learnt here in an earlier run? Elsewhere it does not count. */
+static bool is_remembered(const struct reach *r)
+{
+	const struct reach_view *v = &r->measure.view[0];
+
+	return r->memory.low_ttl != 0 && v->public.family != ADIT_FAMILY_NONE &&
+	       adit_addr_eq_ip(&r->memory.network, &v->public);
+}
+
+bool reach_flow_take(struct reach *r, unsigned n)
+{
+	bool ok = nat_budget_take(r->cfg.budget, r->now, n, 0);
+
+	*(ok ? &r->stats.flows_opened : &r->stats.flows_refused) += n;
+	return ok;
+}
+
+bool reach_ttl_is_known(const struct reach *r, uint8_t family)
+{
+	unsigned f = reach_family_index(family);
+
+	return r->measure.view[f].ttl.state == NAT_TTL_KNOWN || (f == 0 && is_remembered(r));
+}
+
+uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
+{
+	unsigned f = reach_family_index(family);
+
+	if (!r->cfg.low_ttl)
+		return 0;
+	if (f == 0 && r->measure.view[0].ttl.state != NAT_TTL_KNOWN && is_remembered(r))
+		return r->memory.low_ttl;
+	return nat_ttl_low(&r->measure.view[f].ttl);
+}
+
+/* ---- commands ---- */
+
+void reach_start(struct reach *r, adit_time now)
+{
+	set_now(r, now);
+	reach_round_stop(r);
+	for (unsigned f = 0; f < 2; f++)
+		if (r->is_spent[f])
+			reach_home_renew(r, f);
+	if (r->cfg.role == MEET_CONNECT) {
+		reach_attempt_start(r);
+		reach_step(r);
+		return;
+	}
+	if (r->state == REACH_IDLE)
+		meet_client_serve(&r->meet, now);
+	reach_set_state(r, REACH_WAITING, ADIT_NEVER);
+	reach_homes_open(r);
+	reach_step(r);
+}
+
+void reach_rest(struct reach *r, adit_time now)
+{
+	set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	if (r->cfg.role == MEET_CONNECT && r->state != REACH_DONE)
+		meet_client_stop(&r->meet);
+	reach_settled(r);
+}
+
+void reach_stop(struct reach *r, adit_time now)
+{
+	set_now(r, now);
+	reach_round_stop(r);
+	reach_window_close(r);
+	reach_measure_stop(r);
+	meet_client_stop(&r->meet);
+	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
+		reach_sock_close(r, i);
+	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
+	r->home[0] = r->home[1] = REACH_NO_SOCK;
+	r->has_peer = false;
+	r->reopen_at = ADIT_NEVER;
+	reach_set_state(r, REACH_IDLE, ADIT_NEVER);
+}
+
+void reach_report(struct reach *r, adit_time now, enum meet_path path, adit_dur took)
+{
+	set_now(r, now);
+	meet_client_report(&r->meet, now, path, (uint32_t)(took / ADIT_MS(1)));
+}
+
+int reach_take(struct reach *r, adit_time now, uint32_t sock)
+{
+	uint16_t slot = reach_sock_find(r, sock);
+	bool is_valid = false;
+
+	set_now(r, now);
+	for (size_t i = 0; i < r->n_told; i++)
+		is_valid |= r->told[i].sock == sock;
+	if (slot == REACH_NO_SOCK || r->socks[slot].state != REACH_SOCK_OPEN || !is_valid)
+		return ADIT_ENOENT;
+	if (r->socks[slot].use == REACH_USE_SALVO)
+		reach_fire_lost(r, slot);
+	r->socks[slot].state = REACH_SOCK_TAKEN;
+	r->stats.socks_open--;
+	stun_client_cancel_sock(&r->measure.client, sock);
+	for (unsigned f = 0; f < 2; f++) {
+		if (r->home[f] != slot)
+			continue;
+		r->home[f] = REACH_NO_SOCK;
+		if (r->cfg.role == MEET_SERVE)
+			reach_homes_open(r);
+	}
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_taken sock=%u", (unsigned)sock);
+	return 0;
+}
+
+void reach_released(struct reach *r, adit_time now, uint32_t sock)
+{
+	uint16_t slot = reach_sock_find(r, sock);
+
+	set_now(r, now);
+	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
+		r->socks[slot].state = REACH_SOCK_FREE;
+}
+
+bool reach_has_sock(const struct reach *r, uint32_t sock)
+{
+	return reach_sock_is_live(r, sock);
+}
+
+/* ---- time, and what goes in and out ---- */
+
+void reach_step(struct reach *r)
+{
+	struct meet_event ev;
+	enum reach_state was;
+
+	while (meet_client_event(&r->meet, &ev))
+		reach_meet_event(r, &ev);
+	reach_measure_step(r);
+	reach_told_scan(r);
+	do {
+		was = r->state;
+		reach_meet_tick(r);
+		reach_round_tick(r);
+	} while (r->state != was);
+}
+
+int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
+{
+	int err;
+
+	set_now(r, now);
+	err = reach_hear(r, d);
+	if (err == 0)
+		reach_step(r);
+	return err;
+}
+
+/* An opener that has died inside has opened nothing: the low TTL has to be larger. */
+static void expired(struct reach *r, const struct adit_icmp *icmp)
+{
+	uint8_t ttl = reach_low_ttl(r, icmp->remote.family);
+
+	if (ttl != 0 && nat_ttl_is_expiry(icmp))
+		nat_ttl_expired(&r->measure.view[reach_family_index(icmp->remote.family)].ttl, ttl, &icmp->offender);
+}
+
+void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
+{
+	set_now(r, now);
+	if (!reach_sock_is_live(r, icmp->sock))
+		return;
+	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
+		ice_agent_icmp(&r->agent, now, icmp);
+		expired(r, icmp);
+	}
+	reach_step(r);
+}
+
+void reach_tick(struct reach *r, adit_time now)
+{
+	set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	reach_socks_tick(r);
+	meet_client_tick(&r->meet, now);
+	reach_measure_tick(r);
+	reach_window_tick(r);
+	if (r->has_agent)
+		ice_agent_tick(&r->agent, now);
+	reach_step(r);
+}
+
+adit_time reach_deadline(const struct reach *r)
+{
+	adit_time at = reach_socks_deadline(r);
+
+	if (r->state == REACH_IDLE)
+		return at;
+	at = adit_time_min(at, reach_fire_deadline(r));
+	at = adit_time_min(at, meet_client_deadline(&r->meet));
+	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
+	if (r->has_agent)
+		at = adit_time_min(at, ice_agent_deadline(&r->agent));
+	return adit_time_min(at, reach_round_deadline(r));
+}
+
+static int output_meet(struct reach *r, struct adit_out *ret_out)
+{
+	while (meet_client_output(&r->meet, r->now, ret_out)) {
+		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
+
+		/* A report goes where the mediator knows us from, whoever has that socket now. */
+		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
+			home = reach_sock_find(r, r->offer_sock);
+		if (home == REACH_NO_SOCK)
+			continue; /* as if it were lost */
+		ret_out->sock = reach_sock_number(r, home);
+		return 1;
+	}
+	return 0;
+}
+
+/* What leaves a socket that was closed meanwhile is lost. */
+static int output_agent(struct reach *r, struct adit_out *ret_out)
+{
+	while (r->has_agent && ice_agent_output(&r->agent, r->now, ret_out)) {
+		if (!reach_sock_is_live(r, ret_out->sock))
+			continue;
+		r->stats.probes_sent++;
+		return 1;
+	}
+	return 0;
+}
+
+int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
+{
+	set_now(r, now);
+	*ret_out = (struct adit_out){0};
+	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
+	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))
+		return 1;
+	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
+		return 1;
+	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
+		return 1;
+	return output_agent(r, ret_out) || reach_fire_output(r, ret_out);
+}
+
+void reach_stats(const struct reach *r, struct reach_stats *ret_stats)
+{
+	*ret_stats = r->stats;
+	ret_stats->ttl = reach_low_ttl(r, ADIT_FAMILY_V4);
+	ret_stats->ttl_known = reach_ttl_is_known(r, ADIT_FAMILY_V4);
+}
+
+void reach_views(const struct reach *r, struct reach_desc *ret_own, struct reach_desc *ret_peer)
+{
+	*ret_own = r->own;
+	*ret_peer = r->has_peer ? r->peer : (struct reach_desc){0};
+}

@@ -1,0 +1,609 @@
+#include "core/reach/reach_measure.h"
+
+#include <string.h>
+
+#include "core/reach/reach_int.h"
+#include "core/stun/stun_attr.h"
+
+/* A question's tag: what it is, of which family, which one. */
+#define TAG_KIND(tag)   ((enum reach_tag)((tag) >> 16))
+#define TAG_FAMILY(tag) (((tag) >> 8) & 1u)
+#define TAG_INDEX(tag)  ((tag)&0xffu)
+
+void reach_measure_init(struct reach *r)
+{
+	struct reach_measure *m = &r->measure;
+
+	stun_client_init(&m->client, &r->cfg.rng, m->slot, REACH_ASK_SLOTS);
+	for (unsigned f = 0; f < 2; f++) {
+		struct reach_view *v = &m->view[f];
+
+		*v = (struct reach_view){.burst_at = ADIT_NEVER,
+					 .burst_until = ADIT_NEVER,
+					 .first_at = ADIT_NEVER,
+					 .second_at = ADIT_NEVER,
+					 .asked_at = ADIT_NEVER,
+					 .ttl_sock = REACH_NO_SOCK};
+		for (size_t i = 0; i < REACH_SAMPLES; i++)
+			v->sample_sock[i] = REACH_NO_SOCK;
+		nat_ttl_init(&v->ttl);
+	}
+}
+
+/* Servers at one address are one witness, whoever told of them. */
+static int dest_add(struct reach *r, const struct adit_addr *addr, size_t witness)
+{
+	struct reach_measure *m = &r->measure;
+
+	for (size_t i = 0; i < m->n_dests; i++) {
+		if (adit_addr_eq(&m->dest[i].addr, addr))
+			return ADIT_EIGNORED;
+		if (adit_addr_eq_ip(&m->dest[i].addr, addr))
+			witness = m->dest[i].witness;
+	}
+	if (m->n_dests == REACH_DESTS_MAX)
+		return ADIT_EFULL;
+	m->dest[m->n_dests] = (struct reach_dest){.addr = *addr, .witness = (uint8_t)witness};
+	return (int)m->n_dests++;
+}
+
+int reach_measure_add(struct reach *r, const struct adit_addr *addr)
+{
+	return dest_add(r, addr, r->measure.n_dests);
+}
+
+/* ---- questions ---- */
+
+bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, unsigned index, uint16_t slot,
+		       const struct adit_addr *to)
+{
+	struct stun_client *c = &r->measure.client;
+	bool is_known = stun_client_rto(c, r->now, to) != STUN_RTO;
+	struct stun_ask ask = {
+		.sock = reach_sock_number(r, slot),
+		.tag = (uint32_t)tag << 16 | family << 8 | index,
+		.to = *to,
+		.rto = is_known ? 0 : REACH_ASK_RTO,
+		.sends = REACH_ASK_SENDS,
+		.last_wait = REACH_ASK_LAST,
+	};
+	struct stun_build b;
+	struct stun_tx *tx;
+
+	if (tag == REACH_TAG_SAMPLE || tag == REACH_TAG_WINDOW)
+		ask.sends = REACH_SAMPLE_SENDS;
+	if (tag == REACH_TAG_TTL) {
+		ask.ttl = (uint8_t)index;
+		ask.sends = 1;
+	}
+	if (stun_client_begin(c, &ask, STUN_BINDING, &b, &tx) < 0)
+		return false;
+	stun_build_flag(&b, STUN_ATTR_ADIT_COOKIE);
+	if (stun_client_send(c, r->now, tx, &b) < 0)
+		return false;
+	r->stats.questions_sent++;
+	return true;
+}
+
+static bool is_of(const struct reach_dest *d, unsigned family)
+{
+	return reach_family_index(d->addr.family) == family;
+}
+
+static void ask_home(struct reach *r, unsigned family, size_t dest)
+{
+	struct reach_dest *d = &r->measure.dest[dest];
+
+	d->is_dead = false;
+	d->is_out = reach_measure_ask(r, REACH_TAG_HOME, family, (unsigned)dest, r->home[family], &d->addr);
+}
+
+void reach_measure_start(struct reach *r, unsigned family)
+{
+	struct reach_measure *m = &r->measure;
+	struct reach_view *v = &m->view[family];
+	bool any = false;
+
+	if (r->home[family] == REACH_NO_SOCK)
+		return;
+	stun_client_cancel_sock(&m->client, reach_sock_number(r, r->home[family]));
+	for (size_t i = 0; i < m->n_dests; i++) {
+		if (!is_of(&m->dest[i], family))
+			continue;
+		m->dest[i].has_answered = false;
+		ask_home(r, family, i);
+		any = true;
+	}
+	v->phase = any ? REACH_PHASE_ASK : REACH_PHASE_KNOWN;
+	v->asked_at = r->now;
+	v->first_at = v->second_at = ADIT_NEVER;
+	v->reflexive = (struct adit_addr){0};
+	if (!any)
+		v->kind = NAT_KIND_UNKNOWN;
+}
+
+static void samples_close(struct reach *r, struct reach_view *v)
+{
+	for (size_t i = 0; i < REACH_SAMPLES; i++) {
+		if (v->sample_sock[i] != REACH_NO_SOCK)
+			reach_sock_close(r, v->sample_sock[i]);
+		v->sample_sock[i] = REACH_NO_SOCK;
+	}
+	v->burst_at = v->burst_until = ADIT_NEVER;
+}
+
+static void burst_start(struct reach *r, struct reach_view *v, unsigned n)
+{
+	samples_close(r, v);
+	v->phase = REACH_PHASE_BURST;
+	v->n_wanted = n;
+	v->n_sent = v->n_ended = 0;
+	v->burst_at = r->now;
+	memset(v->sample, 0, sizeof(v->sample));
+}
+
+void reach_measure_again(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	if (v->phase == REACH_PHASE_KNOWN && v->kind == NAT_KIND_SEQUENTIAL)
+		burst_start(r, v, REACH_SAMPLES_AGAIN);
+}
+
+void reach_measure_stop(struct reach *r)
+{
+	struct reach_measure *m = &r->measure;
+
+	for (unsigned f = 0; f < 2; f++) {
+		samples_close(r, &m->view[f]);
+		m->view[f].phase = REACH_PHASE_REST;
+		m->view[f].ttl_sock = REACH_NO_SOCK;
+	}
+	for (size_t i = 0; i < REACH_ASK_SLOTS; i++)
+		m->slot[i].state = STUN_TX_FREE;
+	for (size_t i = 0; i < m->n_dests; i++)
+		m->dest[i].is_out = false;
+}
+
+bool reach_measure_is_known(const struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].phase != REACH_PHASE_KNOWN)
+			return false;
+	return true;
+}
+
+/* ---- judgement ---- */
+
+/* How many witnesses name this address (with the port, where |exact|) for home. */
+static unsigned named_by(const struct reach *r, unsigned family, const struct adit_addr *mapped, bool exact)
+{
+	uint32_t seen = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!is_of(d, family) || !d->has_answered || (seen & 1u << d->witness))
+			continue;
+		if (exact ? !adit_addr_eq(&d->mapped, mapped) : !adit_addr_eq_ip(&d->mapped, mapped))
+			continue;
+		seen |= 1u << d->witness;
+		n++;
+	}
+	return n;
+}
+
+static size_t answers(const struct reach *r, unsigned family, size_t *ret_out)
+{
+	size_t n = 0;
+
+	*ret_out = 0;
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		n += is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered;
+		*ret_out += is_of(&r->measure.dest[i], family) && r->measure.dest[i].is_out;
+	}
+	return n;
+}
+
+/* Do all name one address and port? One that stands alone against two others that agree is left out. */
+static bool is_steady(const struct reach *r, unsigned family, const struct adit_addr *best)
+{
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!is_of(d, family) || !d->has_answered || adit_addr_eq(&d->mapped, best))
+			continue;
+		if (named_by(r, family, best, true) < 2 || named_by(r, family, &d->mapped, true) > 1)
+			return false;
+	}
+	return true;
+}
+
+static void known(struct reach *r, struct reach_view *v, enum nat_kind kind)
+{
+	char a[ADIT_ADDR_STRLEN];
+
+	v->phase = REACH_PHASE_KNOWN;
+	v->kind = kind;
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_measured family=%u kind=%s reflexive=%s witnesses=%u took_ms=%u",
+		   v == &r->measure.view[0] ? 4u : 6u, nat_kind_name(kind),
+		   v->reflexive.family != ADIT_FAMILY_NONE ? adit_addr_format(&v->reflexive, a) : "none", v->witnesses,
+		   (unsigned)(adit_time_since(r->now, v->asked_at) / ADIT_MS(1)));
+}
+
+/* The address that most witnesses name; of several, what the first of them says. */
+static const struct reach_dest *best_dest(const struct reach *r, unsigned family)
+{
+	const struct reach_dest *best = NULL;
+	unsigned most = 0;
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+		unsigned n;
+
+		if (!is_of(d, family) || !d->has_answered)
+			continue;
+		n = 32 * named_by(r, family, &d->mapped, false) + named_by(r, family, &d->mapped, true);
+		if (n > most) {
+			best = d;
+			most = n;
+		}
+	}
+	return best;
+}
+
+static void judge_home(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+	const struct reach_dest *best = best_dest(r, family);
+
+	if (!best) {
+		v->witnesses = 0;
+		v->public = v->reflexive = (struct adit_addr){0};
+		known(r, v, NAT_KIND_UNKNOWN);
+		return;
+	}
+	v->reflexive = best->mapped;
+	v->public = adit_addr_with_port(best->mapped, 0);
+	v->witnesses = named_by(r, family, &best->mapped, false);
+	if (is_steady(r, family, &best->mapped)) {
+		v->ports = (struct nat_ports){.last = best->mapped.port};
+		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
+		return;
+	}
+	/* Learnt here in an earlier run: no burst is needed to know it again. */
+	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
+		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
+		v->ports_at = r->now;
+		known(r, v, NAT_KIND_RANDOM);
+		return;
+	}
+	burst_start(r, v, REACH_SAMPLES);
+}
+
+/* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
+static void judge_samples(struct reach *r, struct reach_view *v)
+{
+	struct nat_sample all[REACH_SAMPLES] = {0};
+	struct nat_sample sure[REACH_SAMPLES] = {0};
+	struct nat_ports ports;
+	size_t n_all = 0;
+	size_t n_sure = 0;
+
+	for (size_t i = 0; i < v->n_sent; i++) {
+		if (v->sample[i].outside == 0)
+			continue;
+		all[n_all++] = v->sample[i];
+		if (!v->sample_again[i])
+			sure[n_sure++] = v->sample[i];
+	}
+	nat_ports_read(sure, n_sure, &ports);
+	if (ports.kind != NAT_PORT_SEQUENTIAL)
+		nat_ports_read(all, n_all, &ports);
+	if (n_all > 0 && (ports.kind != NAT_PORT_UNKNOWN || v->ports.kind == NAT_PORT_UNKNOWN))
+		v->ports = ports;
+	else if (n_all > 0)
+		v->ports.last = ports.last;
+	v->ports_at = n_all > 0 ? all[n_all - 1].at : r->now;
+	samples_close(r, v);
+	switch (v->ports.kind) {
+	case NAT_PORT_KEPT:
+		known(r, v, NAT_KIND_STEADY);
+		break;
+	case NAT_PORT_SEQUENTIAL:
+		known(r, v, NAT_KIND_SEQUENTIAL);
+		break;
+	case NAT_PORT_BLOCK:
+		known(r, v, NAT_KIND_BLOCK);
+		break;
+	case NAT_PORT_UNKNOWN:
+	case NAT_PORT_RANDOM:
+		known(r, v, NAT_KIND_RANDOM);
+		break;
+	}
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
+		   "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
+		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,
+		   (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
+}
+
+/* ---- answers ---- */
+
+/* An address that a server on the other side of all our NATs cannot see. */
+static bool is_nonsense(const struct adit_addr *mapped, const struct adit_addr *server)
+{
+	if (mapped->family != server->family || mapped->port == 0 || adit_addr_is_any(mapped) ||
+	    adit_addr_is_multicast(mapped))
+		return true;
+	return adit_addr_is_loopback(mapped) && !adit_addr_is_loopback(server);
+}
+
+/* Other addresses of a server that has just answered, each asked too. */
+static void add_twins(struct reach *r, unsigned family, size_t dest, const struct adit_addr *other)
+{
+	struct adit_addr from = r->measure.dest[dest].addr;
+	struct adit_addr more[2] = {*other, adit_addr_with_port(from, other->port)};
+
+	if (other->family != from.family || other->port == 0)
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		int n = dest_add(r, &more[i], r->measure.dest[dest].witness);
+
+		if (n < 0)
+			continue;
+		adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_twin dest=%d of=%u", n, (unsigned)dest);
+		if (r->measure.view[family].phase == REACH_PHASE_ASK)
+			ask_home(r, family, (size_t)n);
+	}
+}
+
+static void home_answered(struct reach *r, unsigned family, size_t dest, const struct stun_result *res,
+			  const struct stun_binding *b)
+{
+	struct reach_view *v = &r->measure.view[family];
+	struct reach_dest *d = &r->measure.dest[dest];
+
+	d->has_answered = true;
+	d->mapped = b->mapped;
+	v->local = res->local;
+	if (v->first_at == ADIT_NEVER)
+		v->first_at = r->now;
+	else if (v->second_at == ADIT_NEVER)
+		for (size_t i = 0; i < r->measure.n_dests; i++)
+			if (is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered &&
+			    r->measure.dest[i].witness != d->witness)
+				v->second_at = r->now;
+	if (b->other.family != ADIT_FAMILY_NONE)
+		add_twins(r, family, dest, &b->other);
+}
+
+static void sample_answered(struct reach_view *v, unsigned index, const struct stun_result *res, uint16_t outside)
+{
+	v->sample[index].inside = res->local.port;
+	v->sample[index].outside = outside;
+	v->sample_again[index] = res->sends > 1;
+	v->n_ended++;
+}
+
+static void ended(struct reach *r, const struct stun_result *res)
+{
+	unsigned family = TAG_FAMILY(res->tag);
+	unsigned index = TAG_INDEX(res->tag);
+	struct reach_view *v = &r->measure.view[family];
+	struct stun_binding b;
+	bool good = res->end == STUN_END_ANSWER && stun_binding_read(&res->msg, &b) == 0 &&
+		    !is_nonsense(&b.mapped, &res->to);
+
+	switch (TAG_KIND(res->tag)) {
+	case REACH_TAG_HOME:
+		r->measure.dest[index].is_out = false;
+		r->measure.dest[index].is_dead = !good;
+		if (good)
+			home_answered(r, family, index, res, &b);
+		break;
+	case REACH_TAG_SAMPLE:
+		if (v->phase != REACH_PHASE_BURST)
+			break;
+		if (good)
+			sample_answered(v, index, res, b.mapped.port);
+		else
+			v->n_ended++;
+		break;
+	case REACH_TAG_WINDOW:
+		reach_window_answered(r, index, good ? b.mapped.port : 0);
+		break;
+	case REACH_TAG_TTL:
+		break;
+	}
+}
+
+int reach_measure_input(struct reach *r, const struct adit_dgram *d)
+{
+	struct stun_result res;
+	int err = stun_client_input(&r->measure.client, r->now, d, &res);
+
+	if (err == 1)
+		ended(r, &res);
+	return err < 0 ? err : 0;
+}
+
+bool reach_measure_icmp(struct reach *r, const struct adit_icmp *icmp)
+{
+	uint32_t tag;
+
+	if (stun_client_icmp(&r->measure.client, r->now, icmp, &tag) < 0)
+		return false;
+	if (TAG_KIND(tag) == REACH_TAG_TTL && nat_ttl_is_expiry(icmp))
+		nat_ttl_expired(&r->measure.view[TAG_FAMILY(tag)].ttl, (uint8_t)TAG_INDEX(tag), &icmp->offender);
+	return true;
+}
+
+void reach_measure_sock_failed(struct reach *r, uint16_t slot)
+{
+	for (unsigned f = 0; f < 2; f++) {
+		struct reach_view *v = &r->measure.view[f];
+
+		if (v->ttl_sock == slot)
+			v->ttl_sock = REACH_NO_SOCK;
+		for (size_t i = 0; i < REACH_SAMPLES; i++) {
+			if (v->sample_sock[i] != slot)
+				continue;
+			v->sample_sock[i] = REACH_NO_SOCK;
+			v->n_ended++;
+		}
+	}
+}
+
+/* ---- time ---- */
+
+static size_t dest_next(const struct reach *r, unsigned family, size_t after)
+{
+	for (size_t k = 1; k <= r->measure.n_dests; k++) {
+		size_t i = (after + k) % r->measure.n_dests;
+
+		if (is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered)
+			return i;
+	}
+	return REACH_DESTS_MAX;
+}
+
+bool reach_measure_question(struct reach *r, enum reach_tag tag, unsigned family, unsigned index, uint16_t slot)
+{
+	size_t dest = dest_next(r, family, 0);
+
+	return slot != REACH_NO_SOCK && dest != REACH_DESTS_MAX &&
+	       reach_measure_ask(r, tag, family, index, slot, &r->measure.dest[dest].addr);
+}
+
+static void sample_send(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+	size_t dest = dest_next(r, family, v->n_sent);
+	uint16_t slot = reach_sock_open(r, REACH_USE_SAMPLE, reach_family_of(family), 0);
+	unsigned i = v->n_sent++;
+
+	v->sample[i] = (struct nat_sample){.at = r->now};
+	v->sample_sock[i] = slot;
+	v->burst_at = i + 1 < v->n_wanted ? adit_time_add(r->now, REACH_SAMPLE_PACE) : ADIT_NEVER;
+	v->burst_until = adit_time_add(r->now, REACH_SAMPLE_MAX);
+	if (slot == REACH_NO_SOCK || dest == REACH_DESTS_MAX || !reach_flow_take(r, 1) ||
+	    !reach_measure_ask(r, REACH_TAG_SAMPLE, family, i, slot, &r->measure.dest[dest].addr))
+		v->n_ended++;
+}
+
+/* Enough words, or no time for more? */
+static bool is_heard_out(const struct reach *r, unsigned family)
+{
+	const struct reach_view *v = &r->measure.view[family];
+	size_t out;
+	size_t n = answers(r, family, &out);
+
+	if (out == 0)
+		return true;
+	if (n == 0)
+		return r->now >= adit_time_add(v->asked_at, REACH_ASK_MAX);
+	return r->now >=
+	       adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
+}
+
+static void tick_ttl(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+	uint8_t ttl;
+
+	nat_ttl_tick(&v->ttl, r->now);
+	if (v->ttl.state != NAT_TTL_ASK) {
+		if (v->ttl_sock != REACH_NO_SOCK) {
+			adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_ttl family=%u low=%u known=%d", family ? 6u : 4u,
+				   (unsigned)nat_ttl_low(&v->ttl), v->ttl.state == NAT_TTL_KNOWN);
+			reach_sock_close(r, v->ttl_sock);
+		}
+		v->ttl_sock = REACH_NO_SOCK;
+		return;
+	}
+	ttl = nat_ttl_question(&v->ttl);
+	if (ttl == 0)
+		return;
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!is_of(d, family) || adit_addr_is_loopback(&d->addr))
+			continue;
+		if (v->ttl_sock == REACH_NO_SOCK)
+			v->ttl_sock = reach_sock_open(r, REACH_USE_TTL, reach_family_of(family), 0);
+		if (v->ttl_sock != REACH_NO_SOCK &&
+		    reach_measure_ask(r, REACH_TAG_TTL, family, ttl, v->ttl_sock, &d->addr))
+			nat_ttl_asked(&v->ttl, r->now);
+		return;
+	}
+}
+
+/* What follows from the answers so far. */
+static void step_view(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
+		judge_home(r, family);
+	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
+	    (v->n_ended >= v->n_sent || r->now >= v->burst_until))
+		judge_samples(r, v);
+}
+
+void reach_measure_step(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->measure.view[f].phase != REACH_PHASE_REST && r->home[f] != REACH_NO_SOCK)
+			step_view(r, f);
+}
+
+static void tick_view(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
+		return;
+	tick_ttl(r, family);
+	while (v->phase == REACH_PHASE_BURST && r->now >= v->burst_at)
+		sample_send(r, family);
+}
+
+void reach_measure_tick(struct reach *r)
+{
+	struct stun_result res;
+
+	stun_client_tick(&r->measure.client, r->now);
+	while (stun_client_event(&r->measure.client, &res))
+		ended(r, &res);
+	for (unsigned f = 0; f < 2; f++)
+		tick_view(r, f);
+}
+
+static adit_time view_deadline(const struct reach *r, unsigned family)
+{
+	const struct reach_view *v = &r->measure.view[family];
+	adit_time at = nat_ttl_deadline(&v->ttl);
+
+	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
+		return ADIT_NEVER;
+	if (v->phase == REACH_PHASE_ASK && v->first_at == ADIT_NEVER)
+		at = adit_time_min(at, adit_time_add(v->asked_at, REACH_ASK_MAX));
+	else if (v->phase == REACH_PHASE_ASK)
+		at = adit_time_min(at, adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE),
+						     adit_time_add(v->second_at, REACH_ASK_TWO)));
+	if (v->phase == REACH_PHASE_BURST)
+		at = adit_time_min(at, adit_time_min(v->burst_at, v->burst_until));
+	return at;
+}
+
+adit_time reach_measure_deadline(const struct reach *r)
+{
+	return adit_time_min(stun_client_deadline(&r->measure.client),
+			     adit_time_min(view_deadline(r, 0), view_deadline(r, 1)));
+}
+
+int reach_measure_output(struct reach *r, struct adit_out *ret_out)
+{
+	return stun_client_output(&r->measure.client, r->now, ret_out);
+}

@@ -1,0 +1,76 @@
+/*
+ * What the own NATs do to the very sockets that will be punched with, asked of STUN servers: mediators, further
+ * servers, and the other addresses and ports that these tell (OTHER-ADDRESS; a mediator with one address tells its
+ * second port to who sends an ADIT_COOKIE). A part of struct reach, over its home sockets; not for others.
+ *
+ * First all are asked from home. Do they agree, the NAT is steady and all is known after one round trip. Do they
+ * differ, a burst of fresh sockets shows how ports are chosen (core/nat/nat_ports.h). In the background questions with
+ * TTL 1, 2, 3 ... find the low TTL (core/nat/nat_ttl.h). Words: dest      an address that is asked witness   a server,
+ * with its other addresses and all others at its address view      what is known of one address family
+ */
+#ifndef ADIT_REACH_MEASURE_H
+#define ADIT_REACH_MEASURE_H
+
+#include "core/nat/nat_ports.h"
+#include "core/nat/nat_ttl.h"
+#include "core/reach/reach_limits.h"
+#include "core/stun/stun_client.h"
+
+#define REACH_ASK_SLOTS 48u /* questions under way */
+
+struct reach_dest {
+	struct adit_addr addr;
+	uint8_t witness; /* the dest that speaks for it */
+	bool is_out;
+	bool has_answered;
+	bool is_dead; /* the last question was not answered */
+	struct adit_addr mapped;
+};
+
+/*
+ *   phase     left when
+ *   REST      somebody wants to know (ASK)
+ *   ASK       enough dests have answered, or have had their time (BURST, KNOWN)
+ *   BURST     the samples are there (KNOWN)
+ *   KNOWN     the network changes (ASK), new samples are wanted (BURST)
+ */
+enum reach_phase {
+	REACH_PHASE_REST,
+	REACH_PHASE_ASK,
+	REACH_PHASE_BURST,
+	REACH_PHASE_KNOWN,
+};
+
+struct reach_view {
+	enum reach_phase phase;
+	adit_time asked_at;
+	adit_time first_at; /* the first answer */
+	adit_time second_at; /* that of a second witness */
+	adit_time burst_at; /* BURST: the next sample leaves */
+	adit_time burst_until;
+	struct adit_addr local; /* own address on the way to the servers, with home's port */
+	struct adit_addr reflexive; /* home, as servers see it */
+	struct adit_addr public; /* no port */
+	unsigned witnesses;
+	enum nat_kind kind;
+	struct nat_ports ports;
+	adit_time ports_at; /* ports.last was seen */
+	struct nat_sample sample[REACH_SAMPLES];
+	uint16_t sample_sock[REACH_SAMPLES];
+	bool sample_again[REACH_SAMPLES]; /* its question was sent more than once: its place in the row is not sure */
+	unsigned n_wanted;
+	unsigned n_sent;
+	unsigned n_ended;
+	struct nat_ttl ttl;
+	uint16_t ttl_sock;
+};
+
+struct reach_measure {
+	struct stun_client client;
+	struct stun_tx slot[REACH_ASK_SLOTS];
+	struct reach_dest dest[REACH_DESTS_MAX];
+	size_t n_dests;
+	struct reach_view view[2]; /* v4, v6 */
+};
+
+#endif

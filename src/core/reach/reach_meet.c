@@ -1,0 +1,361 @@
+/* Offers and answers: what they say, when they go out, and what follows from those that come. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/reach/reach_int.h"
+
+/* ---- what they say ---- */
+
+static void cand_add(struct meet_offer *o, const struct ice_candidate *c)
+{
+	struct meet_cand *m = &o->cands[o->n_cands];
+
+	for (size_t i = 0; i < o->n_cands; i++)
+		if (adit_addr_eq(&o->cands[i].addr, &c->addr))
+			return;
+	if (o->n_cands == MEET_CANDS_MAX)
+		return;
+	*m = (struct meet_cand){
+		.type = (uint8_t)c->type, .foundation = o->n_cands, .priority = c->priority, .addr = c->addr};
+	m->addr.scope = 0; /* a zone means nothing to others */
+	o->n_cands++;
+}
+
+static void own_desc(struct reach *r)
+{
+	const struct reach_view *v = &r->measure.view[0];
+	bool has_home = r->home[0] != REACH_NO_SOCK;
+	adit_dur age = adit_time_since(r->now, v->ports_at) / ADIT_MS(1);
+
+	r->own = (struct reach_desc){
+		.instance = r->cfg.instance,
+		.attempt = r->attempt,
+		.round = r->round,
+		.kind = has_home ? v->kind : NAT_KIND_UNKNOWN,
+		.public = v->public,
+		.witnesses = (uint8_t)v->witnesses,
+		.ports = v->ports,
+		.age = (uint16_t)(age < UINT16_MAX ? age : UINT16_MAX),
+		.nats = v->ttl.inside,
+	};
+	if (r->window.is_open) {
+		r->own.window_to = r->window.to;
+		r->own.window_low = r->window.low;
+		r->own.window_high = r->window.high;
+	}
+}
+
+/* Host candidates are the agent's, reflexive ones ours. */
+static void own_offer(struct reach *r)
+{
+	struct meet_offer *o = &r->own_offer;
+	struct ice_event ev;
+
+	*o = (struct meet_offer){0};
+	memcpy(o->ufrag, ice_agent_cred(&r->agent)->ufrag, ICE_UFRAG_LEN); /* the agent's own have this length */
+	memcpy(o->pwd, ice_agent_cred(&r->agent)->pwd, ICE_PWD_LEN);
+	while (ice_agent_event(&r->agent, &ev))
+		if (ev.kind == ICE_EVENT_CANDIDATE)
+			cand_add(o, &ev.cand);
+	for (unsigned f = 0; f < 2; f++) {
+		struct ice_candidate c = {.type = ICE_SRFLX,
+					  .priority =
+						  ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - f)),
+					  .addr = r->measure.view[f].reflexive};
+
+		if (r->home[f] != REACH_NO_SOCK && c.addr.family != ADIT_FAMILY_NONE)
+			cand_add(o, &c);
+	}
+	own_desc(r);
+	o->extra_len = (uint8_t)reach_desc_encode(&r->own, o->extra);
+}
+
+/* ---- what comes ---- */
+
+static bool is_public_v4(const struct meet_cand *c)
+{
+	return adit_addr_is_v4(&c->addr) && c->type != ICE_RELAY &&
+	       ice_candidate_judge(&c->addr, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(&c->addr);
+}
+
+/* Its best address that packets from afar may get to. */
+static struct adit_addr reflexive_of(const struct meet_offer *o)
+{
+	const struct meet_cand *best = NULL;
+
+	for (size_t i = 0; i < o->n_cands; i++)
+		if (is_public_v4(&o->cands[i]) && (!best || o->cands[i].priority > best->priority))
+			best = &o->cands[i];
+	return best ? best->addr : (struct adit_addr){0};
+}
+
+static bool remote_of(const struct meet_offer *o, struct ice_remote_desc *ret_desc)
+{
+	*ret_desc = (struct ice_remote_desc){.has_ice2 = true, .pacing_ms = (uint32_t)(REACH_TA / ADIT_MS(1))};
+	snprintf(ret_desc->cred.ufrag, sizeof(ret_desc->cred.ufrag), "%s", o->ufrag);
+	snprintf(ret_desc->cred.pwd, sizeof(ret_desc->cred.pwd), "%s", o->pwd);
+	return ice_cred_is_valid(&ret_desc->cred);
+}
+
+/* False: malformed. What is missing is unknown. */
+static bool peer_read(const struct meet_offer *o, struct reach_desc *ret_peer)
+{
+	struct ice_remote_desc remote;
+
+	*ret_peer = (struct reach_desc){0};
+	return remote_of(o, &remote) && (o->extra_len == 0 || reach_desc_decode(o->extra, o->extra_len, ret_peer) == 0);
+}
+
+static void peer_keep(struct reach *r, const struct meet_offer *o, const struct reach_desc *peer)
+{
+	r->peer_offer = *o;
+	r->peer = *peer;
+	r->peer_reflexive = reflexive_of(o);
+	r->peer_at = r->now;
+	r->peer_stamp = o->stamp;
+	r->has_peer = true;
+}
+
+static bool remote_set(struct reach *r)
+{
+	struct ice_remote_desc remote;
+
+	return remote_of(&r->peer_offer, &remote) && ice_agent_set_remote(&r->agent, r->now, &remote) == 0;
+}
+
+/* ---- connect ---- */
+
+void reach_offer(struct reach *r)
+{
+	reach_agent_start(r);
+	own_offer(r);
+	if (meet_client_offer(&r->meet, r->now, &r->own_offer) < 0) {
+		reach_attempt_failed(r, REACH_VERDICT_NO_MEDIATOR);
+		return;
+	}
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d",
+		   r->attempt, (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands,
+		   r->window.is_open);
+	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
+}
+
+static void on_answer(struct reach *r, const struct meet_event *ev)
+{
+	struct reach_desc peer;
+	uint16_t home;
+
+	if (r->state != REACH_MEETING || r->cfg.role != MEET_CONNECT)
+		return;
+	if (!peer_read(ev->offer, &peer)) {
+		r->stats.other++;
+		return;
+	}
+	peer_keep(r, ev->offer, &peer);
+	if (!remote_set(r))
+		return;
+	r->mediator = ev->mediator;
+	home = r->home[reach_family_index(r->meet.entries[ev->mediator].addr.family)];
+	if (home != REACH_NO_SOCK)
+		r->offer_sock = reach_sock_number(r, home);
+	reach_fire_plan(r, ev->start_at);
+	reach_fire_load(r, ev->start_at);
+	reach_punch(r, ev->start_at);
+}
+
+/* ---- serve ---- */
+
+/* Tells of the same round as the present one? Or of one that is over? */
+enum news {
+	NEWS_ROUND, /* another attempt, or the next round */
+	NEWS_AGAIN, /* the present round, once more: through another mediator */
+	NEWS_OLD,
+};
+
+static enum news news_of(const struct reach *r, const struct meet_offer *o, const struct reach_desc *peer)
+{
+	if (!r->has_peer || peer->instance != r->peer.instance)
+		return NEWS_ROUND;
+	if (peer->attempt == r->attempt && peer->round == r->round && strcmp(o->ufrag, r->peer_offer.ufrag) == 0)
+		return NEWS_AGAIN;
+	return o->stamp > r->peer_stamp ? NEWS_ROUND : NEWS_OLD;
+}
+
+/* GCRA: so many at once, so many a minute. */
+static bool may_offer(struct reach *r)
+{
+	adit_dur each = ADIT_SEC(60) / REACH_OFFERS_MIN;
+
+	if (r->offers_paid > adit_time_add(r->now, (REACH_OFFERS_BURST - 1) * each)) {
+		r->stats.offers_refused++;
+		return false;
+	}
+	r->offers_paid = adit_time_add(r->offers_paid > r->now ? r->offers_paid : r->now, each);
+	return true;
+}
+
+/* A home that failed once is not used again, unless the peer's window is open toward just that one. */
+static void homes_for(struct reach *r)
+{
+	bool window =
+		adit_addr_is_v4(&r->peer.window_to) && adit_addr_eq(&r->peer.window_to, &r->measure.view[0].reflexive);
+
+	for (unsigned f = 0; f < 2; f++)
+		if (r->is_spent[f] && !(f == 0 && window))
+			reach_home_renew(r, f);
+	reach_homes_open(r);
+}
+
+static bool is_window_wanted(const struct reach *r)
+{
+	return r->measure.view[0].kind == NAT_KIND_SEQUENTIAL && r->peer_reflexive.family == ADIT_FAMILY_V4 &&
+	       (r->peer.kind == NAT_KIND_STEADY || r->peer.kind == NAT_KIND_OPEN);
+}
+
+static void on_offer(struct reach *r, const struct meet_event *ev)
+{
+	struct reach_desc peer;
+	adit_time start_at;
+
+	if (r->state == REACH_IDLE || !peer_read(ev->offer, &peer)) {
+		r->stats.other++;
+		return;
+	}
+	switch (news_of(r, ev->offer, &peer)) {
+	case NEWS_OLD:
+		r->stats.other++;
+		return;
+	case NEWS_AGAIN:
+		if (r->has_answered)
+			(void)!meet_client_answer(&r->meet, r->now, ev->ask, &r->own_offer, &start_at);
+		return;
+	case NEWS_ROUND:
+		break;
+	}
+	if (!may_offer(r))
+		return;
+	reach_round_stop(r);
+	if (!r->has_peer || peer.instance != r->peer.instance || peer.attempt != r->attempt)
+		reach_attempt_start(r);
+	r->attempt = peer.attempt;
+	r->round = peer.round;
+	r->stats.rounds++;
+	r->ask = ev->ask;
+	r->mediator = ev->mediator;
+	r->has_answered = false;
+	peer_keep(r, ev->offer, &peer);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offered attempt=%u round=%u kind=%s cands=%u window=%d",
+		   r->attempt, (unsigned)r->round, nat_kind_name(peer.kind), (unsigned)ev->offer->n_cands,
+		   peer.window_to.family != ADIT_FAMILY_NONE);
+	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
+	r->ask_by = adit_time_add(r->now, REACH_ANSWER_BY);
+	homes_for(r);
+	if (is_window_wanted(r))
+		return; /* its burst shows the ports, too */
+	reach_measure_again(r, 0);
+}
+
+static void answer(struct reach *r)
+{
+	adit_time start_at;
+
+	own_offer(r);
+	if (meet_client_answer(&r->meet, r->now, r->ask, &r->own_offer, &start_at) < 0) {
+		reach_set_state(r, REACH_WAITING, adit_time_add(r->now, REACH_NEXT_ROUND));
+		return;
+	}
+	r->has_answered = true;
+	reach_salvo_begin(&r->salvo, start_at);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_answer attempt=%u round=%u kind=%s start_in_ms=%u", r->attempt,
+		   (unsigned)r->round, nat_kind_name(r->own.kind),
+		   (unsigned)(adit_time_since(start_at, r->now) / ADIT_MS(1)));
+	reach_punch(r, start_at);
+}
+
+/* Half of both round trips from now: the answer will have arrived. */
+static adit_time start_guess(const struct reach *r)
+{
+	adit_dur rtt = ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+
+	return adit_time_add(r->now, rtt / 2 < ADIT_SEC(2) ? rtt / 2 : ADIT_SEC(2));
+}
+
+/* The own side is known well enough: openers at once, a window where one is called for, then the answer. */
+static void answer_when_ready(struct reach *r)
+{
+	bool is_late = r->now >= r->ask_by;
+
+	if (!reach_measure_is_known(r) && !is_late)
+		return;
+	if (!r->has_agent) {
+		reach_agent_start(r);
+		if (!remote_set(r)) {
+			reach_set_state(r, REACH_WAITING, ADIT_NEVER);
+			return;
+		}
+		own_desc(r);
+		if (is_window_wanted(r))
+			reach_window_open(r, &r->peer_reflexive);
+		else
+			reach_openers_start(r);
+		reach_fire_plan(r, start_guess(r));
+		reach_fire_load(r, ADIT_NEVER);
+	}
+	if (!r->window.is_out || is_late)
+		answer(r);
+}
+
+void reach_meet_tick(struct reach *r)
+{
+	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
+		answer_when_ready(r);
+	else if (r->state == REACH_MEASURING && !r->window.is_out && (reach_measure_is_known(r) || r->now >= r->ask_by))
+		reach_offer(r);
+}
+
+/* ---- events ---- */
+
+/* Another address than measured: the NAT was restarted, or the network is another one. */
+static void on_held(struct reach *r, const struct adit_addr *mapped)
+{
+	unsigned f = reach_family_index(mapped->family);
+	const struct reach_view *v = &r->measure.view[f];
+
+	if (v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
+	    (v->kind == NAT_KIND_STEADY || v->kind == NAT_KIND_OPEN || v->kind == NAT_KIND_UNKNOWN) &&
+	    !adit_addr_eq(mapped, &v->reflexive))
+		reach_measure_start(r, f);
+}
+
+void reach_meet_event(struct reach *r, const struct meet_event *ev)
+{
+	struct reach_event out = {.mediator = ev->mediator, .code = ev->code, .mapped = ev->mapped};
+
+	switch (ev->kind) {
+	case MEET_EVENT_HELD:
+		out.kind = REACH_EVENT_HELD;
+		reach_push(r, &out);
+		on_held(r, &ev->mapped);
+		break;
+	case MEET_EVENT_LOST:
+		out.kind = REACH_EVENT_LOST;
+		reach_push(r, &out);
+		break;
+	case MEET_EVENT_ABSENT:
+		out.code = MEET_CODE_ABSENT;
+		r->refused_by[ev->mediator] = MEET_CODE_ABSENT;
+		out.kind = REACH_EVENT_MEDIATOR;
+		reach_push(r, &out);
+		break;
+	case MEET_EVENT_SILENT:
+		r->refused_by[ev->mediator] = ev->code;
+		out.kind = REACH_EVENT_MEDIATOR;
+		reach_push(r, &out);
+		break;
+	case MEET_EVENT_OFFER:
+		on_offer(r, ev);
+		break;
+	case MEET_EVENT_ANSWER:
+		on_answer(r, ev);
+		break;
+	}
+}

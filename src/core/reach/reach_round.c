@@ -1,0 +1,412 @@
+/* A round from its start to its end, and attempts of several. */
+#include <string.h>
+
+#include "core/reach/reach_int.h"
+
+/* ---- before ---- */
+
+static uint32_t seconds(const struct reach *r)
+{
+	return (uint32_t)((r->utc + (r->now - r->utc_at)) / ADIT_SEC(1));
+}
+
+void reach_attempt_start(struct reach *r)
+{
+	r->began_at = r->now;
+	r->round = 0;
+	r->verdict = REACH_VERDICT_NONE;
+	r->has_peer = false;
+	r->stats.attempts++;
+	r->was_capped = r->was_refused = false;
+	r->n_past = 0;
+	memset(r->refused_by, 0, sizeof(r->refused_by));
+	if (r->cfg.role == MEET_SERVE)
+		return;
+	/* Larger than what an earlier run of this machine may have used. */
+	r->attempt = seconds(r) > r->attempt ? seconds(r) : r->attempt + 1;
+	reach_window_close(r);
+	reach_round_next(r);
+}
+
+void reach_round_next(struct reach *r)
+{
+	reach_round_stop(r);
+	r->round++;
+	r->stats.rounds++;
+	r->has_peer = false;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->is_spent[f])
+			reach_home_renew(r, f);
+	reach_homes_open(r);
+	if (!r->window.is_open)
+		reach_measure_again(r, 0);
+	meet_client_prepare(&r->meet, r->now);
+	r->ask_by = adit_time_add(r->now, REACH_ASK_MAX);
+	reach_set_state(r, REACH_MEASURING, ADIT_NEVER);
+}
+
+static void add_base(struct reach *r, uint16_t slot, const struct adit_addr *host, enum ice_iface iface)
+{
+	struct adit_addr addr = adit_addr_with_port(*host, r->socks[slot].port);
+
+	if (ice_agent_add_host(&r->agent, r->now, reach_sock_number(r, slot), &addr, iface) == 0)
+		r->socks[slot].is_base = true;
+}
+
+void reach_agent_start(struct reach *r)
+{
+	struct ice_config cfg = {
+		.role = r->cfg.role == MEET_CONNECT ? ICE_CONTROLLING : ICE_CONTROLLED,
+		.crypto = r->cfg.crypto,
+		.log = r->cfg.log,
+		.rng = r->cfg.rng,
+		.ta = REACH_TA,
+		.rto_min = REACH_RTO,
+		.allow_loopback = r->cfg.allow_loopback,
+		.no_consent = true,
+	};
+	size_t n = 0;
+
+	ice_agent_init(&r->agent, &cfg, r->now);
+	r->has_agent = true;
+	r->n_told = 0;
+	r->heard_any = false;
+	for (unsigned f = 0; f < 2; f++) {
+		const struct reach_view *v = &r->measure.view[f];
+		bool any = false;
+
+		if (r->home[f] == REACH_NO_SOCK)
+			continue;
+		for (size_t i = 0; i < r->n_hosts; i++) {
+			if (reach_family_index(r->hosts[i].addr.family) != f || n == REACH_BASES_HOST)
+				continue;
+			add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
+			any = true;
+			n++;
+		}
+		/* Nobody has said which addresses there are: the one that servers are talked to from. */
+		if (!any && v->local.family != ADIT_FAMILY_NONE)
+			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
+	}
+	ice_agent_gather(&r->agent, r->now, false);
+}
+
+static bool is_public(const struct meet_cand *c)
+{
+	return c->type != ICE_RELAY && ice_candidate_judge(&c->addr, false) == ICE_REFUSED_NOT &&
+	       !ice_candidate_is_private(&c->addr);
+}
+
+void reach_openers_start(struct reach *r)
+{
+	r->n_openers = 0;
+	/* Routers may be neighbours, and every opener arrives: in the second round the other side goes first. */
+	if (r->round == 2)
+		return;
+	for (size_t i = 0; i < r->peer_offer.n_cands && r->n_openers < REACH_OPENERS_MAX; i++) {
+		const struct meet_cand *c = &r->peer_offer.cands[i];
+
+		if (is_public(c) && r->home[reach_family_index(c->addr.family)] != REACH_NO_SOCK)
+			r->openers[r->n_openers++] =
+				(struct reach_opener){.to = c->addr, .left = REACH_OPENER_SENDS, .at = r->now};
+	}
+}
+
+/* ---- both are known ---- */
+
+static void meeting_tell(struct reach *r)
+{
+	reach_push(r, &(struct reach_event){
+			      .kind = REACH_EVENT_MEETING,
+			      .mediator = r->mediator,
+			      .instance = r->peer.instance,
+			      .own_kind = r->own.kind,
+			      .peer_kind = r->peer.kind,
+			      .way = r->plan.way,
+			      .round = r->round,
+		      });
+}
+
+/*
+ * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
+ * stays quiet until it hears us, for a while.
+ */
+static adit_time loud_at(const struct reach *r)
+{
+	if (r->cfg.role == MEET_CONNECT)
+		return r->start_at;
+	if (r->round == 2)
+		return adit_time_add(r->start_at, REACH_LATER);
+	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+		return adit_time_add(r->start_at, REACH_QUIET);
+	return r->start_at;
+}
+
+void reach_punch(struct reach *r, adit_time start_at)
+{
+	adit_dur lasts;
+
+	r->start_at = start_at;
+	r->loud_at = loud_at(r);
+	r->is_loud = false;
+	lasts = r->plan.lasts > REACH_ROUND_MAX ? r->plan.lasts : REACH_ROUND_MAX;
+	reach_set_state(r, REACH_PUNCHING, adit_time_add(start_at, lasts));
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_punch round=%u way=%s lasts_ms=%u quiet_ms=%u",
+		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
+		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
+	meeting_tell(r);
+	reach_window_fire(r, start_at);
+	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)
+		reach_window_open(r, &r->peer_reflexive);
+}
+
+/* Checks from home toward all that the peer has named. */
+static void be_loud(struct reach *r)
+{
+	r->is_loud = true;
+	/* Few, and what everything else is for: they are counted, whatever the budget says. */
+	(void)reach_flow_take(r, r->peer_offer.n_cands);
+	for (size_t i = 0; i < r->peer_offer.n_cands; i++) {
+		const struct meet_cand *m = &r->peer_offer.cands[i];
+		struct ice_candidate c = {.component = 1, .priority = m->priority, .addr = m->addr};
+
+		if (m->type > ICE_RELAY)
+			continue;
+		c.type = (enum ice_type)m->type;
+		/* Each its own: all are checked at once, as there are few. */
+		c.foundation[0] = (char)('A' + i % 26);
+		c.foundation[1] = (char)('a' + i / 26);
+		(void)!ice_agent_add_remote(&r->agent, r->now, &c);
+	}
+	ice_agent_end_remote(&r->agent, r->now);
+}
+
+/* What is worth keeping for the next run: told when it is new. */
+static void learn(struct reach *r, bool has_won)
+{
+	const struct reach_view *v = &r->measure.view[0];
+	struct reach_memory m = {
+		.network = v->public,
+		.kind = v->kind,
+		.low_ttl = reach_ttl_is_known(r, ADIT_FAMILY_V4) ? nat_ttl_low(&v->ttl) : 0,
+		.peer_network = r->peer.public,
+		.peer_kind = r->peer.kind,
+		.way = has_won ? r->plan.way : NAT_WAY_UNKNOWN,
+	};
+	struct reach_memory *old = &r->memory;
+
+	if (m.network.family == ADIT_FAMILY_NONE)
+		return;
+	if (v->ttl.state != NAT_TTL_KNOWN && adit_addr_eq_ip(&old->network, &m.network))
+		m.low_ttl = old->low_ttl;
+	if (adit_addr_eq_ip(&old->network, &m.network) && adit_addr_eq_ip(&old->peer_network, &m.peer_network) &&
+	    old->kind == m.kind && old->low_ttl == m.low_ttl && old->peer_kind == m.peer_kind &&
+	    (old->way == m.way || !has_won))
+		return;
+	m.at = r->utc + (r->now - r->utc_at);
+	*old = r->learnt = m;
+	reach_push(r, &(struct reach_event){.kind = REACH_EVENT_LEARNT, .memory = &r->learnt});
+}
+
+void reach_round_won(struct reach *r, const struct ice_account *a)
+{
+	if (r->state != REACH_PUNCHING && r->state != REACH_MEETING && r->state != REACH_WAITING)
+		return;
+	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_won round=%u way=%s sock=%u", (unsigned)r->round,
+		   nat_way_name(r->plan.way), (unsigned)a->sock);
+	r->pause = REACH_PAUSE;
+	learn(r, true);
+	r->n_openers = 0;
+	reach_fire_stop(r);
+	reach_window_hold(r);
+	for (unsigned f = 0; f < 2; f++)
+		r->is_spent[f] = false;
+	reach_set_state(r, REACH_DONE, adit_time_add(r->now, REACH_SETTLE));
+}
+
+/* ---- the end ---- */
+
+void reach_round_stop(struct reach *r)
+{
+	r->n_openers = 0;
+	if (r->has_agent) {
+		reach_account_keep(r);
+		ice_agent_done(&r->agent);
+	}
+	reach_fire_close(r);
+	r->has_agent = r->has_plan = false;
+	r->n_told = 0;
+	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++)
+		r->socks[i].is_base = false;
+	reach_socks_close(r, REACH_USE_OLD);
+	if (r->cfg.role == MEET_SERVE)
+		reach_window_close(r);
+}
+
+void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
+{
+	bool is_cheap = verdict == REACH_VERDICT_ABSENT || verdict == REACH_VERDICT_NO_MEDIATOR ||
+			verdict == REACH_VERDICT_UNANSWERED;
+	adit_dur pause = is_cheap ? REACH_PAUSE_ABSENT : r->pause;
+
+	r->verdict = verdict;
+	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u",
+		   reach_verdict_name(verdict), (unsigned)r->round,
+		   (unsigned)(adit_time_since(r->now, r->began_at) / ADIT_MS(1)));
+	if (r->has_peer)
+		learn(r, false);
+	reach_push(r, &(struct reach_event){
+			      .kind = REACH_EVENT_FAILED,
+			      .verdict = verdict,
+			      .instance = r->peer.instance,
+			      .own_kind = r->own.kind,
+			      .peer_kind = r->peer.kind,
+			      .way = r->plan.way,
+			      .round = r->round,
+			      .took = adit_time_since(r->now, r->began_at),
+		      });
+	if (r->cfg.role == MEET_SERVE) {
+		reach_round_stop(r);
+		reach_set_state(r, REACH_WAITING, ADIT_NEVER);
+		return;
+	}
+	reach_round_stop(r);
+	reach_window_close(r);
+	if (!is_cheap)
+		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
+	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
+}
+
+/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
+static void round_failed(struct reach *r)
+{
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
+		   r->heard_any);
+	for (unsigned f = 0; f < 2; f++) {
+		r->is_spent[f] = !r->plan.keep_home;
+		nat_ttl_failed(&r->measure.view[f].ttl);
+	}
+	reach_window_close(r);
+	if (r->round >= REACH_ROUNDS || r->plan.is_last) {
+		reach_attempt_failed(r, reach_verdict_of(r));
+		return;
+	}
+	if (r->cfg.role == MEET_CONNECT) {
+		reach_round_next(r);
+		return;
+	}
+	/* Ready for the next offer, and still listening where the peer may be late. */
+	for (unsigned f = 0; f < 2; f++)
+		if (r->is_spent[f])
+			reach_home_renew(r, f);
+	reach_fire_stop(r);
+	reach_set_state(r, REACH_WAITING, adit_time_add(r->now, REACH_NEXT_ROUND));
+}
+
+static void state_over(struct reach *r)
+{
+	switch (r->state) {
+	case REACH_PUNCHING:
+		round_failed(r);
+		break;
+	case REACH_MEETING:
+		if (r->cfg.role == MEET_CONNECT)
+			reach_attempt_failed(r, reach_verdict_of(r));
+		else
+			reach_set_state(r, REACH_WAITING, ADIT_NEVER);
+		break;
+	case REACH_WAITING: /* serve: no further round came */
+		reach_attempt_failed(r, reach_verdict_of(r));
+		break;
+	case REACH_DONE:
+		reach_settled(r);
+		break;
+	case REACH_RESTING:
+		reach_attempt_start(r);
+		break;
+	case REACH_IDLE:
+	case REACH_MEASURING:
+		break;
+	}
+}
+
+/* After a success nobody needs what was not taken. */
+void reach_settled(struct reach *r)
+{
+	reach_round_stop(r);
+	reach_window_close(r);
+	if (r->cfg.role == MEET_SERVE) {
+		reach_set_state(r, REACH_WAITING, ADIT_NEVER);
+		return;
+	}
+	reach_measure_stop(r);
+	for (unsigned f = 0; f < 2; f++)
+		reach_home_close(r, f);
+	reach_set_state(r, REACH_DONE, ADIT_NEVER);
+}
+
+/* The window that the next round's offer will tell of is open, or will not be. */
+static void window_tick(struct reach *r)
+{
+	if (r->state == REACH_PUNCHING && r->plan.again_at_once && r->cfg.role == MEET_CONNECT && !r->window.is_out &&
+	    r->round < REACH_ROUNDS)
+		reach_round_next(r);
+}
+
+void reach_round_tick(struct reach *r)
+{
+	if (r->state == REACH_PUNCHING && !r->is_loud && (r->now >= r->loud_at || r->heard_any))
+		be_loud(r);
+	window_tick(r);
+	if (r->now >= r->state_until) {
+		if (r->state == REACH_PUNCHING && r->heard_any && !r->was_extended) {
+			r->was_extended = true;
+			r->state_until = adit_time_add(r->now, REACH_ROUND_MORE);
+			return;
+		}
+		state_over(r);
+	}
+}
+
+adit_time reach_round_deadline(const struct reach *r)
+{
+	adit_time at = r->state_until;
+
+	if (r->state == REACH_PUNCHING && !r->is_loud)
+		at = adit_time_min(at, r->loud_at);
+	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
+		at = adit_time_min(at, r->ask_by);
+	for (size_t i = 0; i < r->n_openers; i++)
+		if (r->openers[i].left > 0)
+			at = adit_time_min(at, r->openers[i].at);
+	return at;
+}
+
+int reach_round_output(struct reach *r, struct adit_out *ret_out)
+{
+	for (size_t i = 0; i < r->n_openers; i++) {
+		struct reach_opener *o = &r->openers[i];
+		uint16_t home = r->home[reach_family_index(o->to.family)];
+
+		if (o->left == 0 || r->now < o->at)
+			continue;
+		o->left--;
+		o->at = adit_time_add(r->now, REACH_OPENER_STEP);
+		if (home == REACH_NO_SOCK || !r->has_agent)
+			continue;
+		if (o->left + 1 == REACH_OPENER_SENDS && !reach_flow_take(r, 1)) {
+			o->left = 0;
+			continue;
+		}
+		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
+					     .sock = reach_sock_number(r, home),
+					     .remote = o->to,
+					     .data = r->out,
+					     .len = ice_agent_check(&r->agent, r->out),
+					     .ttl = reach_low_ttl(r, o->to.family)};
+		r->stats.probes_sent++;
+		r->stats.low_ttl_sent += ret_out->ttl != 0;
+		return 1;
+	}
+	return 0;
+}

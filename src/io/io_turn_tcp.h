@@ -1,0 +1,34 @@
+/*
+ * A connection to a TURN server over TCP or TLS: frames in, bytes out. Start here: io_turn_tcp_open(), then the three
+ * calls of struct io_turn_tcp_ops. The certificate is checked against the system's trust store (or |ca_file|) and the
+ * server's name. What is sent goes out whole or not at all, and memory is bounded: a connection that is slower than
+ * what is sent drops datagrams.
+ */
+#ifndef ADIT_IO_TURN_TCP_H
+#define ADIT_IO_TURN_TCP_H
+
+#include <uv.h>
+
+#include "core/turn/turn.h"
+
+struct io_turn_tcp;
+
+/* None of them is called any more after io_turn_tcp_close(), which each of them may call. */
+struct io_turn_tcp_ops {
+	void (*up)(void *ctx); /* frames can be sent */
+	void (*frame)(void *ctx, const uint8_t *data, size_t len); /* good during the call */
+	void (*down)(void *ctx, const char *why); /* nothing comes or goes any more; to be closed */
+};
+
+/* |ops| and |ctx| are borrowed; |server| is not. ENOMEM, EINVAL (the CA file), ESYS with errno, or 0. */
+ADIT_MUST_CHECK int io_turn_tcp_open(uv_loop_t *loop, const struct turn_server *server, const char *ca_file,
+				     const struct io_turn_tcp_ops *ops, void *ctx, struct io_turn_tcp **ret_tcp);
+/*
+ * Whole frames. False: dropped, there is no room (or no connection). |is_data|: IO_TURN_RESERVE bytes are left free for
+ * requests, which are not sent twice.
+ */
+bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len, bool is_data);
+/* Sends what has been taken, as far as that goes at once. NULL is fine. */
+void io_turn_tcp_close(struct io_turn_tcp *s);
+
+#endif

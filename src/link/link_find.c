@@ -1,0 +1,414 @@
+#include "link/link_find.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "link/link_limits.h"
+
+static void punch_setup(struct link_find *f, adit_time now)
+{
+	const struct link_config *cfg = f->cfg;
+
+	f->punch_cfg = (struct punch_config){
+		.role = cfg->role,
+		.crypto = cfg->crypto,
+		.log = cfg->log,
+		.rng = cfg->rng,
+		.instance = cfg->instance,
+		.pinned_port = cfg->pinned_port,
+		.sock_base = LINK_PUNCH_SOCKS,
+		.low_ttl = true,
+		.replay = &f->replay,
+		.budget = cfg->budget,
+	};
+	memcpy(f->punch_cfg.k, cfg->k, sizeof(f->punch_cfg.k));
+	punch_replay_init(&f->replay);
+	punch_replay_set_horizon(&f->replay, cfg->horizon);
+	punch_init(&f->punch, &f->punch_cfg, now);
+	if (cfg->clock_diff)
+		punch_set_clock_diff(&f->punch, now, cfg->clock_diff);
+}
+
+static int reach_setup(struct link_find *f, adit_time now)
+{
+	const struct link_config *cfg = f->cfg;
+	struct reach_config rc = {
+		.role = cfg->role == PUNCH_SERVE ? MEET_SERVE : MEET_CONNECT,
+		.crypto = cfg->crypto,
+		.meet_crypto = cfg->meet_crypto,
+		.log = cfg->log,
+		.rng = cfg->rng,
+		.instance = cfg->instance,
+		.sock_base = LINK_REACH_SOCKS,
+		.port = cfg->pinned_port,
+		.budget = cfg->budget,
+		.low_ttl = true,
+	};
+
+	f->reach = calloc(1, sizeof(*f->reach));
+	if (!f->reach)
+		return ADIT_ENOMEM;
+	memcpy(rc.k, cfg->k, sizeof(rc.k));
+	memcpy(rc.key, cfg->role == PUNCH_SERVE ? cfg->own_key : cfg->peer_key, sizeof(rc.key));
+	memcpy(rc.seed, cfg->own_seed, sizeof(rc.seed));
+	reach_init(f->reach, &rc, now);
+	if (cfg->memory)
+		reach_set_memory(f->reach, cfg->memory);
+	adit_bytes_wipe(&rc, sizeof(rc));
+	return 0;
+}
+
+int link_find_init(struct link_find *f, const struct link_config *cfg, adit_time now)
+{
+	*f = (struct link_find){.cfg = cfg};
+	punch_setup(f, now);
+	return cfg->meets ? reach_setup(f, now) : 0;
+}
+
+void link_find_done(struct link_find *f)
+{
+	reach_done(f->reach);
+	free(f->reach);
+	f->reach = NULL;
+}
+
+void link_find_set_peers(struct link_find *f, adit_time now, const struct adit_addr *peers, size_t n)
+{
+	punch_set_peers(&f->punch, now, peers, n);
+	f->punch_busy = true;
+	if (f->reach)
+		reach_trust(f->reach, peers, n);
+}
+
+void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc)
+{
+	punch_set_utc(&f->punch, now, utc);
+	f->punch_busy = true;
+	if (f->reach)
+		reach_set_utc(f->reach, now, utc);
+	f->reach_busy = true;
+}
+
+/* --- mediators --- */
+
+static struct link_mediator *mediator_find(struct link_find *f, const char *name)
+{
+	for (size_t i = 0; i < f->n_mediators; i++)
+		if (strcmp(f->mediators[i].name, name) == 0)
+			return &f->mediators[i];
+	return NULL;
+}
+
+/* The search through mediators begins when there is one to ask: a name may take its time to be resolved. */
+static bool reach_may_start(const struct link_find *f)
+{
+	return f->reach && f->n_mediators > 0 &&
+	       (f->wish == LINK_FIND_PEER || (f->wish == LINK_FIND_CALM && f->cfg->role == PUNCH_SERVE));
+}
+
+void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr)
+{
+	struct link_mediator *m = mediator_find(f, name);
+
+	if (!f->reach || (!m && f->n_mediators == MEET_MEDIATORS_MAX) ||
+	    reach_add_mediator(f->reach, now, name, addr) < 0)
+		return;
+	f->reach_busy = true;
+	if (m) {
+		m->addr = *addr;
+		return;
+	}
+	m = &f->mediators[f->n_mediators++];
+	*m = (struct link_mediator){.addr = *addr, .since = now};
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	if (f->n_mediators == 1 && reach_may_start(f))
+		reach_start(f->reach, now);
+}
+
+void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr)
+{
+	char text[ADIT_ADDR_STRLEN];
+
+	if (f->reach && reach_add_server(f->reach, now, addr) < 0)
+		adit_trace(f->cfg->log, ADIT_LOG_DECIDE, "one-server-too-many addr=%s", adit_addr_format(addr, text));
+	f->reach_busy = true;
+}
+
+void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n)
+{
+	if (f->reach)
+		reach_set_hosts(f->reach, now, hosts, n);
+	f->reach_busy = true;
+}
+
+static void set_mediator(struct link_mediator *m, adit_time now, enum link_mediator_state state, unsigned code)
+{
+	if (m->state != state || m->code != code)
+		m->since = now;
+	m->state = state;
+	m->code = code;
+}
+
+/* What |e| says about its mediator. */
+static void note_mediator(struct link_find *f, adit_time now, const struct reach_event *e)
+{
+	struct link_mediator *m = e->mediator < f->n_mediators ? &f->mediators[e->mediator] : NULL;
+
+	if (!m)
+		return;
+	switch (e->kind) {
+	case REACH_EVENT_HELD:
+		m->mapped = e->mapped;
+		set_mediator(m, now, LINK_MEDIATOR_HELD, 0);
+		break;
+	case REACH_EVENT_MEETING:
+		if (f->cfg->role == PUNCH_CONNECT)
+			set_mediator(m, now, LINK_MEDIATOR_MET, 0);
+		break;
+	case REACH_EVENT_LOST:
+		set_mediator(m, now, LINK_MEDIATOR_ASKED, 0);
+		break;
+	case REACH_EVENT_MEDIATOR:
+		set_mediator(m, now,
+			     e->code == LINK_ABSENT ? LINK_MEDIATOR_ABSENT
+			     : e->code == 0         ? LINK_MEDIATOR_SILENT
+						    : LINK_MEDIATOR_REFUSED,
+			     e->code);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- verbs --- */
+
+void link_find_start(struct link_find *f, adit_time now)
+{
+	f->wish = LINK_FIND_PEER;
+	f->has_met = false;
+	punch_start(&f->punch, now);
+	f->punch_busy = true;
+	if (reach_may_start(f))
+		reach_start(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_wait(struct link_find *f, adit_time now)
+{
+	f->wish = LINK_FIND_CALM;
+	punch_wait(&f->punch, now);
+	f->punch_busy = true;
+	if (f->reach)
+		reach_rest(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_hold(struct link_find *f, adit_time now)
+{
+	punch_rest(&f->punch, now);
+	f->punch_busy = true;
+}
+
+static void report(struct link_find *f, adit_time now, enum meet_path path, adit_dur took)
+{
+	if (f->has_met)
+		reach_report(f->reach, now, path, took);
+	f->has_met = false;
+}
+
+void link_find_rest(struct link_find *f, adit_time now, const struct link_path_info *info)
+{
+	static const enum meet_path paths[] = {
+		[LINK_HOW_LAN] = MEET_PATH_HOST,
+		[LINK_HOW_IPV6] = MEET_PATH_IPV6,
+		[LINK_HOW_DIRECT] = MEET_PATH_MAPPED,
+		[LINK_HOW_PUNCHED] = MEET_PATH_PUNCHED,
+		[LINK_HOW_PREDICTED] = MEET_PATH_PREDICTED,
+		[LINK_HOW_BLOCK] = MEET_PATH_BIRTHDAY,
+		[LINK_HOW_BIRTHDAY] = MEET_PATH_BIRTHDAY,
+	};
+
+	f->wish = LINK_FIND_CALM;
+	punch_rest(&f->punch, now);
+	f->punch_busy = true;
+	if (!f->reach)
+		return;
+	if (!link_how_is_serverless(info->how))
+		report(f, now, paths[info->how], info->took);
+	reach_rest(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_stop(struct link_find *f, adit_time now)
+{
+	f->wish = LINK_FIND_NOTHING;
+	punch_stop(&f->punch, now);
+	f->punch_busy = true;
+	if (f->reach)
+		reach_stop(f->reach, now);
+	f->reach_busy = true;
+}
+
+/* --- sockets and datagrams --- */
+
+static bool is_reach(const struct link_find *f, uint32_t sock)
+{
+	return f->reach && sock >= LINK_REACH_SOCKS;
+}
+
+int link_find_take(struct link_find *f, adit_time now, uint32_t sock)
+{
+	if (!is_reach(f, sock))
+		return punch_take(&f->punch, sock);
+	f->reach_busy = true;
+	return reach_take(f->reach, now, sock);
+}
+
+void link_find_released(struct link_find *f, adit_time now, uint32_t sock)
+{
+	if (is_reach(f, sock)) {
+		reach_released(f->reach, now, sock);
+		f->reach_busy = true;
+	} else {
+		punch_released(&f->punch, now, sock);
+		f->punch_busy = true;
+	}
+}
+
+int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram *d)
+{
+	if (is_reach(f, d->sock)) {
+		f->reach_busy = true;
+		return reach_input(f->reach, now, d);
+	}
+	f->punch_busy = true;
+	return punch_input(&f->punch, now, d);
+}
+
+void link_find_icmp(struct link_find *f, adit_time now, const struct adit_icmp *icmp)
+{
+	if (is_reach(f, icmp->sock)) {
+		reach_icmp(f->reach, now, icmp);
+		f->reach_busy = true;
+	} else {
+		punch_icmp(&f->punch, now, icmp);
+		f->punch_busy = true;
+	}
+}
+
+void link_find_sock_failed(struct link_find *f, adit_time now, uint32_t sock)
+{
+	if (is_reach(f, sock)) {
+		reach_sock_failed(f->reach, now, sock);
+		f->reach_busy = true;
+	} else {
+		punch_sock_failed(&f->punch, now, sock);
+		f->punch_busy = true;
+	}
+}
+
+/* --- time --- */
+
+void link_find_tick(struct link_find *f, adit_time now)
+{
+	if (f->punch_busy || now >= f->punch_at) {
+		punch_tick(&f->punch, now);
+		f->punch_busy = true;
+	}
+	if (f->reach && (f->reach_busy || now >= f->reach_at)) {
+		reach_tick(f->reach, now);
+		f->reach_busy = true;
+	}
+}
+
+adit_time link_find_deadline(const struct link_find *f, adit_time past)
+{
+	adit_time t = f->punch_busy ? past : f->punch_at;
+
+	return f->reach ? adit_time_min(t, f->reach_busy ? past : f->reach_at) : t;
+}
+
+int link_find_output(struct link_find *f, adit_time now, struct adit_out *ret_out)
+{
+	if (f->punch_busy) {
+		if (punch_output(&f->punch, now, ret_out))
+			return 1;
+		f->punch_busy = false;
+		f->punch_at = punch_deadline(&f->punch);
+	}
+	if (f->reach && f->reach_busy) {
+		if (reach_output(f->reach, now, ret_out))
+			return 1;
+		f->reach_busy = false;
+		f->reach_at = reach_deadline(f->reach);
+	}
+	return 0;
+}
+
+/* --- events --- */
+
+static void take_punch(const struct punch_event *e, struct link_found *ret_found)
+{
+	static const enum link_found_kind kinds[] = {
+		[PUNCH_EVENT_HEARD] = LINK_FOUND_HEARD,
+		[PUNCH_EVENT_VALID] = LINK_FOUND_VALID,
+		[PUNCH_EVENT_STUCK] = LINK_FOUND_STUCK,
+	};
+
+	*ret_found = (struct link_found){
+		.kind = kinds[e->kind],
+		.sock = e->sock,
+		.instance = e->instance,
+		.info = {.how = (enum link_how)e->how,
+			 .local = e->local,
+			 .remote = e->remote,
+			 .mapped = e->mapped,
+			 .rtt = e->rtt,
+			 .clock_diff = e->clock_diff},
+	};
+}
+
+static void take_reach(struct link_find *f, adit_time now, const struct reach_event *e, struct link_found *ret_found)
+{
+	*ret_found = (struct link_found){
+		.kind = e->kind == REACH_EVENT_HEARD   ? LINK_FOUND_HEARD
+			: e->kind == REACH_EVENT_VALID ? LINK_FOUND_VALID
+						       : LINK_FOUND_NEWS,
+		.sock = e->sock,
+		.instance = e->instance,
+		.info = {.how = (enum link_how)(LINK_HOW_LAN + (int)e->how),
+			 .local = e->local,
+			 .remote = e->remote,
+			 .mapped = e->mapped,
+			 .rtt = e->rtt,
+			 .took = f->cfg->role == PUNCH_SERVE ? e->took : 0},
+		.news = *e,
+	};
+	note_mediator(f, now, e);
+	if (e->kind == REACH_EVENT_MEETING)
+		f->has_met = f->cfg->role == PUNCH_CONNECT;
+	if (e->kind == REACH_EVENT_FAILED)
+		report(f, now, MEET_PATH_NONE, e->took);
+	if (e->kind == REACH_EVENT_LEARNT) {
+		f->memory = *e->memory;
+		ret_found->news.memory = &f->memory;
+	}
+}
+
+int link_find_event(struct link_find *f, adit_time now, struct link_found *ret_found)
+{
+	struct punch_event pe;
+	struct reach_event re;
+
+	if (punch_event(&f->punch, &pe)) {
+		take_punch(&pe, ret_found);
+		return 1;
+	}
+	if (f->reach && reach_event(f->reach, &re)) {
+		take_reach(f, now, &re, ret_found);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,177 @@
+/* The session moves between paths: what the finders and the paths report, and what follows from it. */
+#include "link/link_int.h"
+
+static void connect_over(struct link *l, adit_time now, struct link_path *p)
+{
+	struct quic_config cfg;
+	struct quic *q;
+
+	link_quic_config(l, p, &cfg);
+	if (quic_connect(&cfg, now, p->gen, &q) < 0 || link_session_new(&l->cfg, now, q, &l->session) < 0) {
+		link_path_drop(l, now, p);
+		return;
+	}
+	l->session_path = p;
+	link_set_state(l, now, LINK_SECURING);
+	link_queue_path(l, LINK_EVENT_HOLE, p);
+	link_find_hold(&l->find, now);
+}
+
+void link_move_migrate(struct link *l, adit_time now)
+{
+	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
+		return;
+	l->migrate_at = quic_migrate(l->session->quic, now, l->session_path->gen) == ADIT_EAGAIN
+				? adit_time_add(now, LINK_MIGRATE_RETRY)
+				: ADIT_NEVER;
+}
+
+void link_move_to(struct link *l, adit_time now, struct link_path *p)
+{
+	struct link_path *old = l->session_path;
+	bool was_outage = l->state == LINK_OUTAGE;
+
+	l->session_path = p;
+	if (old != p)
+		link_path_drop(l, now, old);
+	link_move_migrate(l, now);
+	link_path_measure(l, now);
+	if (!was_outage)
+		return;
+	link_set_state(l, now, LINK_UP);
+	link_queue_path(l, LINK_EVENT_BACK, p);
+	link_find_rest(&l->find, now, &p->info);
+}
+
+static void outage(struct link *l, adit_time now)
+{
+	if (l->state == LINK_SECURING) {
+		link_end(l, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL);
+		return;
+	}
+	if (l->state != LINK_UP)
+		return;
+	link_set_state(l, now, LINK_OUTAGE);
+	l->search_at = now;
+	link_queue(l, LINK_EVENT_OUTAGE);
+	link_find_start(&l->find, now);
+}
+
+/* --- what was found --- */
+
+static void on_valid(struct link *l, adit_time now, const struct link_found *f)
+{
+	struct link_path *p;
+
+	link_known_add(l, now, f->sock, &f->info, f->instance);
+	if (l->cfg.role != PUNCH_CONNECT || (l->state != LINK_SEEKING && l->state != LINK_OUTAGE))
+		return;
+	if (l->session && l->session_path && l->session_path->instance != f->instance) {
+		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE); /* nobody knows it over there */
+		return;
+	}
+	p = link_path_new(l, now, f->sock, &f->info, f->instance);
+	if (!p)
+		return;
+	if (l->state == LINK_SEEKING)
+		connect_over(l, now, p);
+	else
+		link_move_to(l, now, p);
+}
+
+static void on_news(struct link *l, const struct link_found *f)
+{
+	struct link_event *e = link_queue(l, LINK_EVENT_MEET);
+
+	e->meet = f->news;
+	if (f->news.kind <= REACH_EVENT_MEETING && f->news.mediator < l->find.n_mediators)
+		e->mediator = l->find.mediators[f->news.mediator].name;
+}
+
+void link_move_found(struct link *l, adit_time now)
+{
+	struct link_found f;
+
+	while (link_find_event(&l->find, now, &f)) {
+		switch (f.kind) {
+		case LINK_FOUND_HEARD:
+			if (!link_known_find(l, now, f.sock, &f.info.remote))
+				link_known_add(l, now, f.sock, &f.info, f.instance);
+			break;
+		case LINK_FOUND_VALID:
+			on_valid(l, now, &f);
+			break;
+		case LINK_FOUND_STUCK:
+			link_queue(l, LINK_EVENT_STUCK);
+			break;
+		case LINK_FOUND_NEWS:
+			on_news(l, &f);
+			break;
+		}
+	}
+}
+
+/* --- what a path has to say --- */
+
+/* A session without a path stands still, and one that is not admitted yet has no time for that. */
+static void on_lost(struct link *l, adit_time now, struct link_path *p)
+{
+	p->lost = true;
+	if (p == l->session_path)
+		outage(l, now);
+	else if (p == l->incoming_path && l->incoming)
+		link_session_end(l->incoming, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, false);
+}
+
+/* The path in use was answered by a program that was started after the session began: the session is gone over there.
+ */
+static void on_restarted(struct link *l, adit_time now, struct link_path *p)
+{
+	if (p == l->session_path && l->session)
+		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE);
+}
+
+static void on_back(struct link *l, adit_time now, struct link_path *p)
+{
+	p->lost = false;
+	if (p != l->session_path)
+		return;
+	p->gen = ++l->last_gen;
+	link_move_to(l, now, p);
+}
+
+static void on_moved(struct link *l, adit_time now, struct link_path *p, const struct punch_path_event *e)
+{
+	p->info.remote = e->remote;
+	link_known_add(l, now, p->sock, &p->info, e->instance);
+	if (p == l->session_path)
+		link_queue_path(l, LINK_EVENT_MOVED, p);
+}
+
+void link_move_path_events(struct link *l, adit_time now, struct link_path *p)
+{
+	struct punch_path_event e;
+
+	while (p->used && punch_path_event(&p->keep, &e)) {
+		struct link_path_info info = p->info;
+
+		switch (e.kind) {
+		case PUNCH_PATH_EVENT_LOST:
+			on_lost(l, now, p);
+			break;
+		case PUNCH_PATH_EVENT_BACK:
+			on_back(l, now, p);
+			break;
+		case PUNCH_PATH_EVENT_MOVED:
+			on_moved(l, now, p, &e);
+			break;
+		case PUNCH_PATH_EVENT_HEARD:
+			info.remote = e.remote;
+			link_known_add(l, now, p->sock, &info, e.instance);
+			break;
+		case PUNCH_PATH_EVENT_RESTARTED:
+			on_restarted(l, now, p);
+			break;
+		}
+	}
+}

@@ -1,0 +1,380 @@
+"""Meeting through a mediator: the real programs behind the kernel's NAT, and the bad days of everybody involved."""
+
+import json
+import re
+import signal
+import socket
+import time
+
+import proc
+from check import check
+from lab import find_program, wait_until
+
+DONE, UNREACHED, REFUSED, SERVER = 0, 5, 6, 8
+FIRST, SECOND = "203.0.113.66", "203.0.113.67"
+PUBLIC_A, PUBLIC_B = "203.0.113.10", "203.0.113.20"
+
+
+def _lab(t, **kw):
+    lab = t.lab(stranger=True, **kw)
+    lab.pub.run(["ip", "addr", "add", SECOND + "/24", "dev", "wan"])
+    return lab
+
+
+def _mediator(lab, ip=FIRST):
+    p = proc.Proc(lab, lab.pub, "mediator-" + ip, [find_program("ADIT", "adit"), "mediator", "--listen", ip])
+    p.expect("ready", where="err")
+    return p
+
+
+def _serve(lab, *mediators, args=(), target=True):
+    if target:
+        proc.start_target(lab, lab.hb, "pump", "8000")
+    side = proc.Side(lab, "hb")
+    words = [w for m in mediators or (FIRST,) for w in ("--mediator", m)]
+    return side, side.serve("pump=8000", args=(*words, *args))
+
+
+def _registered(serve, ip=FIRST, timeout=20):
+    serve.expect(rf"registered with {re.escape(ip)} \(seen as {re.escape(PUBLIC_B)}\)", timeout, "err")
+
+
+def _lane(side, label="default"):
+    out = side.run("status", "--json")[1]
+    return next(lane for lane in json.loads(out)["lanes"] if lane["label"] == label)
+
+
+def _mediator_state(side, ip=FIRST):
+    return next((m["state"] for m in _lane(side)["mediators"] if m["name"] == ip), "")
+
+
+def _echo(sock, word=b"still here"):
+    sock.sendall(word)
+    assert sock.recv(len(word), socket.MSG_WAITALL) == word
+
+
+@check("two NATs, and the ticket alone: it names the mediator, both sides say what they do, no address without -v")
+def ticket_is_enough(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    begin = time.monotonic()
+    other = proc.Side(lab, "ha")
+    connect = other.connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.2f} s")
+    said = connect.err()
+    assert f"looking for the peer through {FIRST}; waiting for as long as it takes" in said, said
+    assert f"found the peer through {FIRST}; punching" in said, said
+    assert re.search(r"^a way is open after .*: punched, round trip ", said, re.M), said
+    assert re.search(r"^connected to [a-z2-7]{8}$", said, re.M), said
+    assert PUBLIC_B not in said and "192.168." not in said, f"addresses belong behind -v:\n{said}"
+    assert PUBLIC_A not in serve.err(), serve.err()
+    out = other.run("status")[1]
+    assert "opened: punched, round trip" in out and f"mediator {FIRST}: found the peer for" in out, out
+    assert "tried: " not in out and "tried: round 1: " in other.run("status", "-v")[1]
+    out = side.run("status")[1]
+    assert f"mediator {FIRST}: registered for" in out and "opened: punched" in out, out
+    assert other.ticket("show") != ticket and f"it leads to {FIRST}" in side.run("ticket")[2]
+    assert connect.stop() == DONE and serve.stop() == DONE
+
+
+@check("-v tells what was tried and how it went; --json tells it to programs")
+def explained(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab, args=("--json",))
+    ticket = json.loads(serve.expect(r'^\{"event":"ticket".*$', where="out").group(0))["ticket"]
+    held = json.loads(serve.expect(r'^\{"event":"mediator".*$', where="out").group(0))
+    assert held["state"] == "registered" and held["mediator"] == FIRST and held["mapped"].startswith(PUBLIC_B), held
+    other = proc.Side(lab, "ha")
+    connect = other.connect(ticket, "7100:pump", args=("-v", "--json"))
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    tried = re.findall(r"^\S+ tried: (.*)$", connect.err(), re.M)
+    assert tried and any(PUBLIC_B in line for line in tried), connect.err()
+    assert re.search(r"NAT here: usual: each socket has one public port$", connect.err(), re.M), connect.err()
+    events = [json.loads(line) for line in connect.out().splitlines()]
+    meeting = next(e for e in events if e["event"] == "meeting")
+    assert meeting["nat_here"] == meeting["nat_there"] == "steady" and meeting["way"] == "punch", meeting
+    assert next(e for e in events if e["event"] == "hole")["how"] == "punched", events
+    status = json.loads(other.run("status", "--json")[1])
+    assert status["how"] == "punched" and status["mediators"][0]["state"] == "met" and status["tried"], status
+    lane = _lane(side)
+    assert lane["mediators"][0]["state"] == "registered" and lane["how"] == "punched", lane
+
+
+@check("two mediators, the first one dead: met through the second, which the ticket names, too")
+def first_is_dead(t):
+    lab = _lab(t)
+    _mediator(lab, SECOND)
+    side, serve = _serve(lab, FIRST, SECOND)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve, SECOND)
+    begin = time.monotonic()
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    took = time.monotonic() - begin
+    t.note(f"{took:.1f} s")
+    assert took < 10, took
+    assert f"found the peer through {SECOND}" in connect.err(), connect.err()
+    serve.expect(f"the mediator {FIRST} does not answer", 30, "err")
+
+
+@check("the mediator is killed and comes back while serve waits: registered again within 20 s, and then met", limit=240)
+def mediator_restarts_while_waiting(t):
+    lab = _lab(t)
+    mediator = _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    mediator.kill()
+    time.sleep(1)
+    _mediator(lab)
+    begin = time.monotonic()
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 40, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    assert "is lost" not in serve.err(), serve.err()
+
+
+@check("the mediator is away for long while a session runs: not a byte is late, serve says so, and when it is back", limit=300)
+def mediator_away_during_session(t):
+    lab = _lab(t)
+    mediator = _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    s = proc.first_echo(lab.ha, 7100, 30, (connect, serve))
+    mediator.kill()
+    end = time.monotonic() + 60
+    while f"the mediator {FIRST} is lost: nobody new comes through it" not in serve.err():
+        assert time.monotonic() < end, serve.err()
+        begin = time.monotonic()
+        _echo(s)
+        assert time.monotonic() - begin < 1, "the session felt it"
+        time.sleep(0.2)
+    assert _mediator_state(side) != "registered"
+    _mediator(lab)
+    begin = time.monotonic()
+    serve.expect(f"again registered with {FIRST}", 60, "err")
+    t.note(f"back after {time.monotonic() - begin:.1f} s")
+    _echo(s)
+    assert "no answer from the peer" not in connect.err(), connect.err()
+
+
+@check("serve is killed and started anew: the waiting connect meets it again by itself", limit=240)
+def serve_restarts(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    serve.kill()
+    time.sleep(1)
+    begin = time.monotonic()
+    _, serve = _serve(lab, target=False)
+    _registered(serve)
+    proc.first_echo(lab.ha, 7100, 90, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.1f} s")
+
+
+@check("the peer is absent: connect says so once, waits, and meets it when it comes", limit=240)
+def absent_then_present(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side = proc.Side(lab, "hb")
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    ticket = side.ticket()
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump", args=("--mediator", FIRST))
+    connect.expect(f"the mediator {FIRST} does not know the peer", 20, "err")
+    time.sleep(12)
+    assert connect.err().count("does not know the peer") == 1, connect.err()
+    begin = time.monotonic()
+    serve = side.serve("pump=8000", args=("--mediator", FIRST))
+    proc.first_echo(lab.ha, 7100, 60, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.1f} s")
+
+
+@check("the path dies for good: the session goes on over a new one, met through the mediator; not a byte is lost", limit=240)
+def met_again(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    other = proc.Side(lab, "ha")
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump")
+    s = proc.first_echo(lab.ha, 7100, 30, (connect, serve))
+    port = json.loads(other.run("status", "--json")[1])["local"].rpartition(":")[2]
+    lab.ra.run(["nft", "-f", "-"], input=f"""
+        table inet cut {{
+            chain pre {{ type filter hook prerouting priority -400; iifname "lan" udp sport {port} drop; }}
+        }}""")
+    begin = time.monotonic()
+    s.sendall(b"on its way")
+    s.settimeout(90)
+    assert s.recv(10, socket.MSG_WAITALL) == b"on its way"
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    connect.expect("^back after .*: punched", 5, "err")
+    status = json.loads(other.run("status", "--json")[1])
+    assert status["local"].rpartition(":")[2] != port, status
+
+
+@check("both NATs random: told within 20 s why it cannot be, both kinds, and what would help; once, and 5 in the end")
+def not_crossed(t):
+    lab = _lab(t, nat=("fully-random", "fully-random"))
+    _mediator(lab)
+    _mediator(lab, SECOND)
+    side, serve = _serve(lab, FIRST, SECOND)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    other = proc.Side(lab, "ha")
+    begin = time.monotonic()
+    connect = other.connect(ticket, "7100:pump", args=("--timeout", "40", "--json"))
+    connect.expect("the peer was not reached yet; it is tried again", 20, "err")
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    status = json.loads(other.run("status", "--json")[1])
+    assert status["verdict"] == "random" and status["nat_here"] == status["nat_there"] == "random", status
+    out = side.run("status", "-v")[1]
+    assert "  not reached: " in out and "    tried: round 1: " in out, out
+    assert connect.wait(60) == UNREACHED, connect.last_words()
+    said = connect.err()
+    assert said.count("not reached yet") == 1, said
+    for here in ("here", "there"):
+        assert f"      NAT {here}: another port for each destination, at random" in said, said
+    assert "--port" in said, f"what would help is not said:\n{said}"
+    failed = next(e for e in map(json.loads, connect.out().splitlines()) if e["event"] == "failed")
+    assert failed["verdict"] == "random" and failed["took_ms"] < 20000, failed
+
+
+@check("a random NAT, one mediator: no long search; with --stun as second witness it is made, and finds", limit=240)
+def second_witness(t):
+    lab = _lab(t, nat=("random", "masquerade"))
+    _mediator(lab)
+    _mediator(lab, SECOND)
+    side, serve = _serve(lab, FIRST)
+    other = proc.Side(lab, "ha")
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--timeout", "12"))
+    assert connect.wait(30) == UNREACHED, connect.last_words()
+    assert "not reached yet" in connect.err(), connect.err()
+    assert serve.stop() == DONE
+    _, serve = _serve(lab, FIRST, args=("--stun", SECOND), target=False)
+    _registered(serve)
+    begin = time.monotonic()
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--stun", SECOND))
+    proc.first_echo(lab.ha, 7100, 60, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    connect.expect("a way is open after .*: found among all ports", 5, "err")
+
+
+@check("5 for a wrong ticket: its peer is not there; 8 where no mediator answers; a right one beside it goes on", limit=120)
+def not_reached(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    wrong = proc.Side(lab, "hb", "elsewhere").ticket()
+    third = proc.Side(lab, "ha", "third")
+    lost = third.connect(wrong, "7101:pump", args=("--mediator", FIRST, "--timeout", "8"))
+    alone = proc.Side(lab, "ha", "fourth").connect(ticket, "7102:pump", args=("--mediator", SECOND, "--timeout", "8"))
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    assert lost.wait(20) == UNREACHED, lost.last_words()
+    assert f"the mediator {FIRST} does not know the peer" in lost.err(), lost.err()
+    assert alone.wait(20) == SERVER, alone.last_words()
+    assert f"no mediator answered within 8.0 s: {SECOND}" in alone.err(), alone.err()
+    assert connect.is_running()
+
+
+@check("a ticket made later and one made for a key are met, too; a revoked one is not, and its session ends", limit=180)
+def later_and_revoked(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    proc.serve_ticket(serve)
+    _registered(serve)
+    later = side.ticket("new", "later")
+    one = proc.Side(lab, "ha", "one")
+    a = one.connect(later, "7101:pump", args=("--linger", "3"))
+    s = proc.first_echo(lab.ha, 7101, 30, (a, serve))
+    code, out, err = side.run("ticket", "revoke", "later")
+    assert code == 0, out + err
+    s.settimeout(10)
+    try:
+        assert s.recv(1) != b"", "it must be reset"
+    except ConnectionResetError:
+        pass
+    assert a.wait(20) == REFUSED, a.last_words()
+    late = proc.Side(lab, "ha", "late").connect(later, "7102:pump", args=("--timeout", "10"))
+    assert late.wait(30) == UNREACHED, late.last_words()
+    assert serve.stop() == DONE
+
+    keys = lab.path("keys")
+    guest = proc.Side(lab, "ha", "guest")
+    with open(keys, "w") as f:
+        f.write(guest.run("id")[1])
+    serve = side.serve("pump=8000", args=("--mediator", FIRST, "--allow", keys))
+    connect = guest.connect(proc.serve_ticket(serve), "7103:pump")
+    proc.first_echo(lab.ha, 7103, 60, (connect, serve)).close()
+
+
+@check("--peer and --mediator at once: whichever way opens is taken, also where the mediator is dead", limit=120)
+def both_ways(t):
+    lab = _lab(t)
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side = proc.Side(lab, "hb")
+    words = ("--mediator", FIRST)
+    serve = side.serve("pump=8000", peer=PUBLIC_A, args=words)
+    connect = proc.Side(lab, "ha").connect(proc.serve_ticket(serve), "7100:pump", peer=PUBLIC_B)
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    assert f"looking for the peer at {PUBLIC_B} and through {FIRST}" in connect.err(), connect.err()
+    assert "pair, round trip" in connect.err(), connect.err()
+    assert connect.stop() == DONE
+    _mediator(lab)
+    _registered(serve, timeout=60)
+
+
+@check("pipe over a mediator, from a saved name, as ssh would call it")
+def pipe_by_name(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    other = proc.Side(lab, "ha")
+    code, out, err = other.run("peer", "add", "home", ticket, "--mediator", FIRST)
+    assert code == 0, err
+    code, out, err = other.run("pipe", "home", "pump", input="echo\nhello", timeout=60)
+    assert code == 0 and out == "hello", (code, out, err)
+
+
+@check("two machines with one ticket: the second takes over, and the first is told why it ended", limit=120)
+def replaced(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    one = proc.Side(lab, "ha", "one").connect(ticket, "7101:pump")
+    proc.first_echo(lab.ha, 7101, 30, (one, serve)).close()
+    two = proc.Side(lab, "ha", "two").connect(ticket, "7102:pump")
+    proc.first_echo(lab.ha, 7102, 60, (two, serve)).close()
+    assert one.wait(20) == REFUSED and "another client" in one.err(), one.last_words()
+    assert "adit ticket new LABEL" in one.err(), one.err()
+
+
+@check("SIGTERM ends serve and connect in order while they are in the middle of meeting")
+def ended_in_the_middle(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    connect.expect("looking for the peer", where="err")
+    for p in (connect, serve):
+        p.signal(signal.SIGTERM)
+        assert p.wait(15) == DONE, p.last_words()
+    wait_until(lambda: True, 1, "nothing")
