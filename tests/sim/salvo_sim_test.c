@@ -422,8 +422,10 @@ static bool round_of(struct world *w)
 		if (wants_window(w, side))
 			open_window(w, side);
 	start_at = w->now + ADIT_MS(20) + adit_rng_below(&w->rng, ADIT_MS(180));
-	for (unsigned side = 0; side < 2; side++)
+	for (unsigned side = 0; side < 2; side++) {
 		plan(w, side, start_at);
+		send(w, side, HOME, w->host[!side].reflexive, true, false); /* the opener that goes before every plan */
+	}
 	play(w, start_at, start_at + w->host[0].plan.lasts);
 	for (unsigned side = 0; side < 2; side++) {
 		more &= !w->host[side].plan.is_last;

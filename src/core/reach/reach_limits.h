@@ -32,13 +32,16 @@
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR  16u
+#define REACH_BOTH_FIRST  2u /* after the last sample each side has sent one packet to the other: opener or check */
 #define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
- * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms
- * are added to what was seen. 35/s were the most that others could live with (Klinec, Matyas 2014).
+ * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that two flows and
+ * 200 ms are added to what was seen: up to 20/s stay within what both sides allow for. 35/s were the most that others
+ * could live with (Klinec, Matyas 2014).
  */
 #define REACH_FOREIGN_MAX  50u
 #define REACH_FOREIGN_TOOK 4u /* ms a sample */
+#define REACH_FOREIGN_SEEN 2u
 #define REACH_FOREIGN_MORE 200u /* ms */
 #define REACH_ONCE        240u /* flows of each side where two random choices must fit */
 

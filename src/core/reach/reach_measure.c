@@ -147,7 +147,7 @@ void reach_measure_again(struct reach *r, unsigned family)
 	struct reach_view *v = &r->measure.view[family];
 
 	if (v->phase == REACH_PHASE_KNOWN && v->kind == NAT_KIND_SEQUENTIAL)
-		burst_start(r, v, REACH_SAMPLES_AGAIN);
+		burst_start(r, v, v->ports.jumps ? REACH_SAMPLES : REACH_SAMPLES_AGAIN);
 }
 
 void reach_measure_stop(struct reach *r)

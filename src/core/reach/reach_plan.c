@@ -43,7 +43,7 @@ static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
 
 	if (p->jumps || ms > 60000)
 		return 0;
-	rate = (rate * took + 1000) / (took + REACH_FOREIGN_MORE);
+	rate = (rate * took + REACH_FOREIGN_SEEN * 1000) / (took + REACH_FOREIGN_MORE);
 	return (unsigned)((rate * ms + 500) / 1000);
 }
 
@@ -212,7 +212,7 @@ static void aim_both_step(const struct reach_plan_ask *ask, struct reach_salvo_s
 	const struct nat_ports *peer = &ask->peer->ports;
 	bool is_a = ask->role == MEET_CONNECT;
 	int stride = stride_of(peer);
-	int next = (int)foreign_in(peer, ask->since_peer) + 1 - (int)REACH_BOTH_ERROR;
+	int next = (int)(foreign_in(peer, ask->since_peer) + REACH_BOTH_FIRST) - (int)REACH_BOTH_ERROR;
 
 	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, is_a ? stride : 2 * stride,
 		  is_a ? 6 * REACH_BOTH_ERROR + 1 : 4 * REACH_BOTH_ERROR + 1);
@@ -230,7 +230,7 @@ static void aim_both_jump(const struct reach_plan_ask *ask, struct reach_plan *p
 {
 	const struct nat_ports *peer = &ask->peer->ports;
 	int stride = stride_of(peer);
-	int next = (int)foreign_in(peer, ask->since_peer) + 1;
+	int next = (int)(foreign_in(peer, ask->since_peer) + REACH_BOTH_FIRST);
 
 	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, stride, REACH_BOTH_JUMPS);
 	s->passes = 3;
