@@ -154,12 +154,13 @@
 #define PUNCH_AGREE_CALM      ADIT_MS(550) /* without a question: five of them */
 
 /* The size of what a path carries (punch_size.h). */
-#define PUNCH_SIZE_BASE          1200 /* bytes of UDP payload: RFC 9000 14 demands a path that carries it */
-#define PUNCH_SIZE_TRIES         3 /* volleys per tier: RFC 8899 5.1.2, MAX_PROBES */
-#define PUNCH_SIZE_MISSES        4 /* one more: at 10 % loss each way a false alarm comes once in twelve minutes */
-#define PUNCH_SIZE_STEP          ADIT_MS(100) /* beyond two round trips: an answer's time */
-#define PUNCH_SIZE_CONFIRM_EVERY ADIT_SEC(1) /* while full packets flow: what a black hole may cost, and little else \
-					      */
+#define PUNCH_SIZE_BASE   1200 /* bytes of UDP payload: RFC 9000 14 demands a path that carries it */
+#define PUNCH_SIZE_TRIES  3 /* volleys per tier: RFC 8899 5.1.2, MAX_PROBES */
+#define PUNCH_SIZE_MISSES 4 /* one more: at 10 % loss each way a false alarm comes once in twelve minutes */
+#define PUNCH_SIZE_STEP   ADIT_MS(100) /* beyond two round trips: an answer's time */
+#define PUNCH_SIZE_CONFIRM_EVERY                                                            \
+	ADIT_SEC(1) /* while full packets flow: what a black hole may cost, and little else \
+		     */
 #define PUNCH_SIZE_AGAIN ADIT_SEC(600) /* RFC 8899 5.1.1, PMTU_RAISE_TIMER */
 
 #endif
