@@ -249,6 +249,8 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 			verdict == REACH_VERDICT_UNANSWERED;
 	adit_dur pause = is_cheap ? REACH_PAUSE_ABSENT : r->pause;
 
+	if (!is_cheap && r->has_plan && r->plan.is_search && pause < REACH_PAUSE_SEARCH)
+		pause = REACH_PAUSE_SEARCH;
 	r->verdict = verdict;
 	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u",
 		   reach_verdict_name(verdict), (unsigned)r->round,
