@@ -46,11 +46,23 @@ static bool has_jumps(const struct nat_sample *s, size_t n, int step, unsigned s
 	return (steps - plain) * 3 > steps;
 }
 
+/*
+ * The mean step, in 1 / NAT_MEAN_UNIT ports. Lengths that are drawn evenly lie around the middle of the shortest and
+ * the longest, which few samples tell better than their mean does; but not where a foreign flow made the longest.
+ */
+static unsigned mean_of(unsigned sum, unsigned steps, unsigned shortest, unsigned longest, bool jumps)
+{
+	if (jumps && longest * steps <= 2 * sum)
+		return (shortest + longest) * NAT_MEAN_UNIT / 2;
+	return (sum * NAT_MEAN_UNIT + steps / 2) / steps;
+}
+
 /* Are most neighbours one or more steps apart, in one direction? */
 static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat_ports *p)
 {
 	unsigned steps = 0;
 	unsigned sum = 0;
+	unsigned shortest = NAT_STEP_REACH;
 	adit_dur took = 0;
 
 	p->spread = 0;
@@ -64,12 +76,14 @@ static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat
 		took += adit_time_since(s[i + 1].at, s[i].at);
 		if ((unsigned)d > p->spread)
 			p->spread = (unsigned)d;
+		if ((unsigned)d < shortest)
+			shortest = (unsigned)d;
 	}
 	if (steps < 2 || steps * 4 < (n - 1) * 3)
 		return false;
 	p->step = mode_of(s, n, sign);
-	p->mean = (sum * NAT_MEAN_UNIT + steps / 2) / steps;
 	p->jumps = has_jumps(s, n, p->step, steps);
+	p->mean = mean_of(sum, steps, shortest, p->spread, p->jumps);
 	sum /= (unsigned)(p->step * sign);
 	if (took > 0 && sum > steps)
 		p->foreign = (unsigned)((sum - steps) * ADIT_SEC(1) / took);

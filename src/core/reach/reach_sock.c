@@ -172,7 +172,8 @@ void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock)
 		if (r->home[f] != slot)
 			continue;
 		r->home[f] = REACH_NO_SOCK;
-		r->reopen_at = adit_time_add(now, REACH_REOPEN);
+		r->reopen_at = adit_time_add(now, r->reopen);
+		r->reopen = 2 * r->reopen < REACH_REOPEN_MAX ? 2 * r->reopen : REACH_REOPEN_MAX;
 	}
 	reach_step(r);
 }
