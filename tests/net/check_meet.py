@@ -355,12 +355,14 @@ def pipe_by_name(t):
 def replaced(t):
     lab = _lab(t)
     _mediator(lab)
-    side, serve = _serve(lab)
+    side, serve = _serve(lab, args=("-v",))
     ticket = proc.serve_ticket(serve)
     one = proc.Side(lab, "ha", "one").connect(ticket, "7101:pump")
     proc.first_echo(lab.ha, 7101, 30, (one, serve)).close()
-    two = proc.Side(lab, "ha", "two").connect(ticket, "7102:pump")
+    began = time.monotonic()
+    two = proc.Side(lab, "ha", "two").connect(ticket, "7102:pump", args=("-v",))
     proc.first_echo(lab.ha, 7102, 60, (two, serve)).close()
+    assert time.monotonic() - began < 15
     assert one.wait(20) == REFUSED and "another client" in one.err(), one.last_words()
     assert "adit ticket new LABEL" in one.err(), one.err()
 
@@ -369,7 +371,7 @@ def replaced(t):
 def ended_in_the_middle(t):
     lab = _lab(t)
     _mediator(lab)
-    side, serve = _serve(lab)
+    side, serve = _serve(lab, args=("-v",))
     ticket = proc.serve_ticket(serve)
     _registered(serve)
     connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
