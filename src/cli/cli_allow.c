@@ -6,7 +6,7 @@
 #include "io/io_file.h"
 
 #define ALLOW_FILE_MAX (1024 * 1024) /* bytes: thousands of keys */
-#define ALLOW_KEYS_MAX 256 /* each is a lane with sockets of its own */
+#define ALLOW_KEYS_MAX 1024 /* each is a lane with sockets of its own */
 
 void cli_allow_done(struct cli_allow *a)
 {

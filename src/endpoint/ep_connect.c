@@ -40,7 +40,7 @@ struct ep_connect {
 	void *ctx;
 	struct io_net *net;
 	struct io_lane *lane;
-	struct punch_budget budget; /* of both ways to look for the peer */
+	struct nat_budget budget; /* of both ways to look for the peer */
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
 	int open_timers;
@@ -393,7 +393,7 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 	adit_list_init(&c->doors);
 	adit_list_init(&c->conns);
 	adit_list_init(&c->waiting);
-	punch_budget_init(&c->budget);
+	nat_budget_init(&c->budget);
 	if (make_link(c, cfg, &link) < 0 || io_net_new(loop, cfg->log, &c->net) < 0) {
 		link_free(link);
 		free(c);

@@ -6,6 +6,7 @@
 
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
+#include "io/io_sock.h"
 #include "io/io_timer.h"
 #include "io/io_turn_limits.h"
 #include "io/io_turn_tcp.h"
@@ -34,7 +35,7 @@ struct io_turn {
 	bool is_running;
 	bool is_closed;
 	uint64_t dropped;
-	uint8_t out[IO_UDP_BATCH_MAX + TURN_BATCH_SEGS * TURN_OVERHEAD_MAX];
+	uint8_t out[IO_SOCK_BATCH_MAX + TURN_BATCH_SEGS * TURN_OVERHEAD_MAX];
 };
 
 static void run(struct io_turn *t);

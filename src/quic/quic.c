@@ -109,9 +109,8 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	q->pack.max_payload = cfg->max_payload ? cfg->max_payload : QUIC_PAYLOAD_USUAL;
 	assert(q->pack.max_payload >= QUIC_PAYLOAD_MIN && q->pack.max_payload <= QUIC_PAYLOAD_MAX);
 	q->pack.payload = QUIC_PAYLOAD_MIN;
-	/* One more packet than a batch, for the one that does not fit it. */
-	q->pack.buf = malloc(QUIC_BATCH_MAX + q->pack.max_payload);
-	if (!q->pack.buf || quic_tls_new(q, cfg->creds) < 0) {
+	q->pack.held = malloc(q->pack.max_payload);
+	if (!q->pack.held || quic_tls_new(q, cfg->creds) < 0) {
 		quic_free(q);
 		return NULL;
 	}
@@ -131,7 +130,7 @@ void quic_free(struct quic *q)
 	quic_dgrams_done(&q->tx_dgrams);
 	quic_dgrams_done(&q->rx_dgrams);
 	quic_pool_done(&q->pool);
-	free(q->pack.buf);
+	free(q->pack.held);
 	adit_bytes_wipe(q, sizeof(*q));
 	free(q);
 }
@@ -340,14 +339,14 @@ static int put_out_close(struct quic *q, struct quic_batch *ret_batch)
 	uint32_t path;
 
 	ngtcp2_path_storage_zero(&ps);
-	n = ngtcp2_conn_write_connection_close(q->conn, &ps.path, NULL, q->pack.buf, QUIC_INITIAL_MIN, &q->ccerr,
+	n = ngtcp2_conn_write_connection_close(q->conn, &ps.path, NULL, quic_pack_buf(), QUIC_INITIAL_MIN, &q->ccerr,
 					       q->clock);
 	quic_die(q, q->close.kind, q->close.code);
 	if (n <= 0 || !quic_paths_user(&q->paths, &ps.path, &path))
 		return 0;
 	q->stats.tx_packets++;
 	q->stats.tx_bytes += (uint64_t)n;
-	*ret_batch = (struct quic_batch){.path = path, .data = q->pack.buf, .len = (size_t)n};
+	*ret_batch = (struct quic_batch){.path = path, .data = quic_pack_buf(), .len = (size_t)n};
 	return 1;
 }
 

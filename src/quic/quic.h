@@ -85,7 +85,7 @@ adit_time quic_deadline(const struct quic *q);
 
 struct quic_batch {
 	uint32_t path;
-	const uint8_t *data; /* good until the next call on this connection */
+	const uint8_t *data; /* good until this thread's next call on any connection */
 	size_t len;
 	size_t seg_size; /* 0: one datagram */
 };

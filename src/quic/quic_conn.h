@@ -48,10 +48,9 @@ struct quic_cids {
 
 /* The batch under construction, and what the pacer knows. */
 struct quic_pack {
-	uint8_t *buf;
+	uint8_t *held; /* a packet that did not fit the last batch: |held_len| bytes, |max_payload| of room */
 	size_t max_payload; /* that |payload| may ever be */
 	size_t payload; /* bytes of a full packet */
-	size_t held_pos; /* a packet that did not fit the last batch is at |held_pos| */
 	size_t held_len;
 	uint32_t held_path;
 	size_t quantum; /* bytes put out since the pacer was told */
@@ -133,6 +132,12 @@ int quic_cb_read(struct quic *q, const uint8_t *data, size_t len);
 void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
 
 /* -- quic_pack.c -- */
+
+/*
+ * Where batches are built: QUIC_BATCH_MAX bytes and a packet. One for all connections of the thread, for a batch lives
+ * until the next call only.
+ */
+uint8_t *quic_pack_buf(void);
 
 /* Builds one batch; 1 or 0 as quic_output(). */
 int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch);

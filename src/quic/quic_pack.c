@@ -1,7 +1,6 @@
 /*
  * From queued bytes to batches of packets. A batch is for one GSO send: packets of one size back to back, the last one
- * may be shorter. A packet that does not fit (bigger, or for another path) waits in the buffer and begins the next
- * batch.
+ * may be shorter. A packet that does not fit (bigger, or for another path) is kept and begins the next batch.
  */
 #include <assert.h>
 #include <string.h>
@@ -201,18 +200,26 @@ static bool batch_is_open(const struct batch *b, size_t payload)
 	       (b->len == b->n * b->seg_size && b->n < QUIC_BATCH_PACKETS && b->len + payload <= QUIC_BATCH_MAX);
 }
 
+/* One more packet than a batch, for the one that does not fit it. */
+static _Thread_local uint8_t pack_buf[QUIC_BATCH_MAX + QUIC_PAYLOAD_MAX];
+
+uint8_t *quic_pack_buf(void)
+{
+	return pack_buf;
+}
+
 static void batch_take_held(struct quic_pack *k, struct batch *b)
 {
 	if (k->held_len == 0)
 		return;
-	memmove(k->buf, k->buf + k->held_pos, k->held_len);
+	memcpy(pack_buf, k->held, k->held_len);
 	batch_add(b, k->held_path, k->held_len);
 	k->held_len = 0;
 }
 
 static void batch_hold(struct quic_pack *k, const struct batch *b, uint32_t path, size_t n)
 {
-	k->held_pos = b->len;
+	memcpy(k->held, pack_buf + b->len, n);
 	k->held_len = n;
 	k->held_path = path;
 }
@@ -256,7 +263,7 @@ static bool pack_fill(struct quic *q, struct batch *b, size_t quantum, size_t pa
 		ngtcp2_ssize n;
 
 		ngtcp2_path_storage_zero(&ps);
-		n = pack_packet(q, &ps.path, k->buf + b->len, payload);
+		n = pack_packet(q, &ps.path, pack_buf + b->len, payload);
 		if (n == NGTCP2_ERR_NO_VIABLE_PATH) {
 			/* A lost path is not our death: wait for the peer, and meet it as on a new path. */
 			k->is_stuck = true;
@@ -312,7 +319,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	q->stats.tx_bytes += b.len;
 	*ret_batch = (struct quic_batch){
 		.path = b.path,
-		.data = k->buf,
+		.data = pack_buf,
 		.len = b.len,
 		.seg_size = b.n > 1 ? b.seg_size : 0,
 	};

@@ -48,6 +48,7 @@ static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = 
 #define SOCKS 4096
 
 struct world {
+	struct punch_replay replay;
 	struct punch p;
 	adit_time now;
 	adit_utc utc;
@@ -358,6 +359,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->utc = UINT64_C(1790000000) * ADIT_SEC(1);
 	w->stamp = w->utc;
 	w->remote = peer;
+	punch_replay_init(&w->replay);
+	cfg.replay = &w->replay;
 	punch_init(&w->p, &cfg, w->now);
 	punch_set_utc(&w->p, w->now, w->utc);
 	punch_set_peers(&w->p, w->now, &peer, flags & 8 ? 0 : 1);

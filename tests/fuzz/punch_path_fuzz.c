@@ -39,6 +39,7 @@ static void hkdf(const uint8_t *ikm, size_t ikm_len, const void *info, size_t in
 static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256, .hkdf_sha256 = hkdf};
 
 struct world {
+	struct punch_replay replay;
 	struct punch_path p;
 	adit_time now;
 	adit_utc stamp;
@@ -190,6 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(w);
 	w->stamp = UINT64_C(1790000000) * ADIT_SEC(1);
 	w->last_to = remote;
+	punch_replay_init(&w->replay);
+	cfg.replay = &w->replay;
 	punch_path_init(&w->p, &cfg, w->now, SOCK, &local, &remote, 6);
 	punch_path_set_utc(&w->p, w->now, w->stamp);
 	while (adit_rd_left(&r) > 0)

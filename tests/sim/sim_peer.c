@@ -286,6 +286,8 @@ void sim_peer_start(void *ctx)
 	p->cfg.instance = adit_rng_u64(&p->cfg.rng);
 	forget(p);
 	p->started_at = lab_sim_now(p->sim);
+	punch_replay_init(&p->replay);
+	p->cfg.replay = &p->replay;
 	p->engine->begin(p, now);
 	p->machine = lab_machine_new(p->host, &peer_ops, p, peer_events, p);
 	if (!p->machine)

@@ -57,6 +57,7 @@ struct sim_engine {
 struct sim_peer {
 	const struct sim_engine *engine;
 	struct punch_config cfg; /* of core/punch, and of the path whatever found it */
+	struct punch_replay replay;
 	struct punch *punch; /* on the heap, as it is large; NULL: another engine */
 	struct adit_rng_seeded rng_state;
 	struct lab_sim *sim;

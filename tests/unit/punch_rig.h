@@ -28,6 +28,7 @@ struct rig_out {
 struct rig {
 	struct punch p;
 	struct punch_config cfg;
+	struct punch_replay replay;
 	struct adit_rng_seeded rng;
 	adit_time now;
 	adit_utc utc;
@@ -66,6 +67,8 @@ static inline void rig_start(struct rig *r)
 {
 	struct adit_addr peer = rig_addr(punch_role_other(r->cfg.role));
 
+	punch_replay_init(&r->replay);
+	r->cfg.replay = &r->replay;
 	punch_init(&r->p, &r->cfg, r->now);
 	punch_set_utc(&r->p, r->now, r->utc);
 	punch_set_peers(&r->p, r->now, &peer, 1);

@@ -7,8 +7,6 @@ void fwd_reasm_init(struct fwd_reasm *r, struct fwd_reasm_slot *slots, size_t n_
 {
 	assert(n_slots > 0);
 	*r = (struct fwd_reasm){.slots = slots, .n_slots = n_slots};
-	for (size_t i = 0; i < n_slots; i++)
-		slots[i].used = false;
 }
 
 static bool is_of_flow(const struct fwd_reasm_slot *s, const struct fwd_dgram *d)
@@ -19,7 +17,7 @@ static bool is_of_flow(const struct fwd_reasm_slot *s, const struct fwd_dgram *d
 /* Linear scans throughout: tens of slots, and 64 KB are moved for each payload that ends up in one. */
 static struct fwd_reasm_slot *find(struct fwd_reasm *r, const struct fwd_dgram *d)
 {
-	for (size_t i = 0; i < r->n_slots; i++)
+	for (size_t i = 0; i < r->n_begun; i++)
 		if (is_of_flow(&r->slots[i], d) && r->slots[i].message == d->message)
 			return &r->slots[i];
 	return NULL;
@@ -27,7 +25,7 @@ static struct fwd_reasm_slot *find(struct fwd_reasm *r, const struct fwd_dgram *
 
 static void drop_overtaken(struct fwd_reasm *r, const struct fwd_dgram *d)
 {
-	for (size_t i = 0; i < r->n_slots; i++) {
+	for (size_t i = 0; i < r->n_begun; i++) {
 		struct fwd_reasm_slot *s = &r->slots[i];
 		uint16_t ahead = (uint16_t)(d->message - s->message);
 
@@ -42,12 +40,15 @@ static struct fwd_reasm_slot *take_slot(struct fwd_reasm *r)
 {
 	struct fwd_reasm_slot *oldest = &r->slots[0];
 
-	for (size_t i = 0; i < r->n_slots; i++) {
+	/* Another page only where those that were used before are not enough. */
+	for (size_t i = 0; i < r->n_begun; i++) {
 		if (!r->slots[i].used)
 			return &r->slots[i];
 		if (r->slots[i].expire_at < oldest->expire_at)
 			oldest = &r->slots[i];
 	}
+	if (r->n_begun < r->n_slots)
+		return &r->slots[r->n_begun++];
 	r->stats.evicted++;
 	return oldest;
 }
@@ -149,7 +150,7 @@ void fwd_reasm_tick(struct fwd_reasm *r, adit_time now)
 {
 	assert(now >= r->now);
 	r->now = now;
-	for (size_t i = 0; i < r->n_slots; i++) {
+	for (size_t i = 0; i < r->n_begun; i++) {
 		struct fwd_reasm_slot *s = &r->slots[i];
 
 		if (s->used && now >= s->expire_at) {
@@ -163,7 +164,7 @@ adit_time fwd_reasm_deadline(const struct fwd_reasm *r)
 {
 	adit_time at = ADIT_NEVER;
 
-	for (size_t i = 0; i < r->n_slots; i++)
+	for (size_t i = 0; i < r->n_begun; i++)
 		if (r->slots[i].used)
 			at = adit_time_min(at, r->slots[i].expire_at);
 	return at;

@@ -38,6 +38,7 @@ struct fwd_reasm_stats {
 struct fwd_reasm {
 	struct fwd_reasm_slot *slots; /* borrowed */
 	size_t n_slots;
+	size_t n_begun; /* those from here on were never used, nor written to */
 	adit_time now;
 	struct fwd_reasm_stats stats;
 };

@@ -54,6 +54,15 @@ enum meet_path {
 /* Is this a message of ours? For who tells datagrams apart. */
 bool meet_msg_is_ours(const struct stun_msg *m);
 
+/*
+ * By the first two bytes alone: 0x0c0 to 0x0cf with any class, as RFC 8489 5 weaves the two. Is it worth parsing? Most
+ * of what a mediator hears are Binding requests.
+ */
+static inline bool meet_msg_may_be_ours(const uint8_t *data, size_t len)
+{
+	return len >= STUN_HEADER_LEN && (data[0] & 0xfe) == 0x02 && (data[1] & 0xe0) == 0x80;
+}
+
 /* Exactly |len| bytes, or NULL. */
 const uint8_t *meet_msg_bytes(const struct stun_msg *m, uint16_t type, size_t len);
 

@@ -399,7 +399,7 @@ int meet_server_input(struct meet_server *s, adit_time now, const struct adit_dg
 {
 	struct work w = {.d = d, .buf = buf, .out = ret_out};
 
-	if (!stun_msg_is_stun(d->data, d->len) || stun_msg_parse(&w.msg, d->data, d->len) != 0 ||
+	if (!meet_msg_may_be_ours(d->data, d->len) || stun_msg_parse(&w.msg, d->data, d->len) != 0 ||
 	    !meet_msg_is_ours(&w.msg))
 		return ADIT_EIGNORED;
 	if (d->remote.port == 0 || adit_addr_is_multicast(&d->remote) || adit_addr_is_any(&d->remote))

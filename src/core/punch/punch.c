@@ -31,15 +31,13 @@ static void set_now(struct punch *p, adit_time now)
 
 void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 {
+	assert(cfg->replay);
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
 	p->decoy = p->keys;
 	adit_rng_fill(&cfg->rng, p->decoy.pwd, sizeof(p->decoy.pwd));
-	punch_replay_init(&p->own_replay);
 	nat_budget_init(&p->own_budget);
-	if (!p->cfg.replay)
-		p->cfg.replay = &p->own_replay;
 	if (!p->cfg.budget)
 		p->cfg.budget = &p->own_budget;
 	p->now = now;

@@ -52,9 +52,8 @@ struct punch_config {
 	uint32_t sock_base; /* numbers of sockets start here */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	/*
-	 * Borrowed. The lane's stamps, shared by this machine and the paths of the lane (a probe captured on one must
-	 * not be answered by another): where it is NULL the object has its own. The program's flow budget, shared by
-	 * all lanes: the same.
+	 * Borrowed. The lane's stamps, shared by this machine and the paths of the lane: a probe captured on one must
+	 * not be answered by another. The program's flow budget, shared by all lanes; NULL: the object has its own.
 	 */
 	struct punch_replay *replay;
 	struct nat_budget *budget;
@@ -246,7 +245,6 @@ struct punch {
 	struct punch_config cfg;
 	struct punch_keys keys;
 	struct punch_keys decoy; /* for probes with a low TTL: nobody is to answer them, so they prove nothing */
-	struct punch_replay own_replay;
 	struct nat_budget own_budget;
 	enum punch_state state;
 	adit_time now;

@@ -45,12 +45,10 @@ static adit_dur grace(const struct punch_path *p)
 void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_time now, uint32_t sock,
 		     const struct adit_addr *local, const struct adit_addr *remote, uint64_t peer_instance)
 {
+	assert(cfg->replay); /* of the whole lane */
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
-	punch_replay_init(&p->own_replay);
-	if (!p->cfg.replay)
-		p->cfg.replay = &p->own_replay;
 	p->now = p->heard_at = now;
 	p->sock = sock;
 	p->local = *local;

@@ -32,7 +32,8 @@ enum punch_path_state {
 
 struct punch_path; /* below: the caller hands the storage */
 
-/* |cfg| as for punch_init (k, role, instance, crypto, rng, log). Peer instance as seen in the VALID or HEARD event. */
+/* |cfg| as for punch_init (k, role, instance, crypto, rng, log), with |replay|. Peer instance as seen in the VALID or
+ * HEARD event. */
 void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_time now, uint32_t sock,
 		     const struct adit_addr *local, const struct adit_addr *remote, uint64_t peer_instance);
 
@@ -94,7 +95,6 @@ struct punch_path_sent {
 struct punch_path {
 	struct punch_config cfg;
 	struct punch_keys keys;
-	struct punch_replay own_replay;
 	enum punch_path_state state;
 	adit_time now;
 	adit_time utc_at; /* |utc| was the time then */

@@ -118,7 +118,7 @@ static void disconnect(struct turn *t)
 {
 	reset_allocation(t);
 	t->want_open = false;
-	t->want_close = t->is_open;
+	t->want_close |= t->is_open;
 	t->is_open = false;
 }
 
@@ -279,6 +279,7 @@ static void refresh(struct turn *t, uint32_t tag, uint32_t lifetime)
 		return;
 	}
 	t->is_refreshing = true;
+	t->keep_at = t->now + TURN_KEEPALIVE;
 	t->refresh_sent_at = t->now;
 	t->stats.refreshes += tag == TURN_TAG_REFRESH;
 }

@@ -41,7 +41,7 @@ def find_program(variable, name):
     build = os.path.join(root, "build")
     found = []
     for top in [build] + ([os.path.join(build, d) for d in os.listdir(build)] if os.path.isdir(build) else []):
-        for sub in ("", "src/lab", "src/cli", "tests/net"):
+        for sub in ("", "src/lab", "src/cli", "src/mediator", "tests/net", "bench"):
             p = os.path.join(top, sub, name)
             if os.path.isfile(p) and os.access(p, os.X_OK):
                 found.append(p)

@@ -1,0 +1,332 @@
+#include "test.h"
+
+#include "core/turn/turn_set.h"
+#include "turn_rig.h"
+
+#define SOCK 20
+#define N    3
+#define MAIL 64
+
+/* An answer on its way: servers differ in how far they are. */
+struct mail {
+	adit_time at;
+	uint32_t sock;
+	struct adit_addr from;
+	size_t len;
+	uint8_t data[600];
+};
+
+struct rig {
+	struct turn_set t;
+	struct rig_server s[N];
+	adit_dur rtt[N];
+	struct turn_set_config cfg;
+	struct adit_rng_seeded seed;
+	adit_time now;
+	unsigned opened[N];
+	bool open[N];
+	struct mail mail[MAIL];
+	size_t n_mail;
+	uint8_t out[TURN_OUT_MIN];
+};
+
+static void post(struct rig *r, const struct adit_out *o)
+{
+	size_t i = o->sock - SOCK;
+	struct mail *m = &r->mail[r->n_mail];
+
+	assert_true(r->n_mail < MAIL);
+	*m = (struct mail){.at = r->now + r->rtt[i], .sock = o->sock, .from = r->s[i].addr};
+	assert_true(adit_addr_eq(&o->remote, &r->s[i].addr));
+	m->len = rig_take(&r->s[i], o->data, o->len, m->data, sizeof(m->data));
+	r->n_mail += m->len > 0;
+}
+
+static void drain(struct rig *r)
+{
+	struct adit_out o;
+
+	while (turn_set_output(&r->t, r->now, &o)) {
+		size_t i = o.sock - SOCK;
+
+		assert_true(i < r->cfg.n);
+		if (o.kind == ADIT_OUT_OPEN) {
+			assert_false(r->open[i]);
+			r->open[i] = true;
+			r->opened[i]++;
+			if (r->cfg.servers[i].transport != TURN_UDP && !r->s[i].is_dead)
+				turn_set_stream_up(&r->t, r->now, o.sock);
+		} else if (o.kind == ADIT_OUT_CLOSE) {
+			r->open[i] = false;
+		} else {
+			assert_true(r->open[i]);
+			post(r, &o);
+		}
+	}
+}
+
+static adit_time next(const struct rig *r)
+{
+	adit_time at = turn_set_deadline(&r->t);
+
+	for (size_t i = 0; i < r->n_mail; i++)
+		at = adit_time_min(at, r->mail[i].at);
+	return at;
+}
+
+static void deliver(struct rig *r)
+{
+	for (size_t i = 0; i < r->n_mail;) {
+		struct mail m = r->mail[i];
+		struct adit_dgram d = {.sock = m.sock, .remote = m.from, .data = m.data, .len = m.len};
+
+		if (m.at > r->now) {
+			i++;
+			continue;
+		}
+		r->mail[i] = r->mail[--r->n_mail];
+		(void)!turn_set_input(&r->t, r->now, &d);
+		drain(r);
+	}
+}
+
+static void run_for(struct rig *r, adit_dur d)
+{
+	adit_time until = r->now + d;
+
+	drain(r);
+	while (next(r) <= until) {
+		r->now = next(r) > r->now ? next(r) : r->now;
+		deliver(r);
+		turn_set_tick(&r->t, r->now);
+		drain(r);
+	}
+	r->now = until;
+}
+
+static void prepare(struct rig *r, size_t n)
+{
+	static const char *const addrs[] = {"192.0.2.1:3478", "192.0.2.2:3478", "192.0.2.3:3478"};
+
+	memset(r, 0, sizeof(*r));
+	r->now = ADIT_SEC(1000);
+	r->cfg = (struct turn_set_config){.n = n,
+					  .sock = SOCK,
+					  .crypto = &crypto_gnutls,
+					  .rng = adit_rng_seeded_init(&r->seed, 1),
+					  .out = r->out,
+					  .out_cap = sizeof(r->out)};
+	for (size_t i = 0; i < n; i++) {
+		rig_server_init(&r->s[i], addrs[i]);
+		r->rtt[i] = ADIT_MS(40) * (n - i); /* the last one is the nearest */
+		r->cfg.servers[i] = (struct turn_server){.addr = r->s[i].addr, .user = "ann", .pass = "secret"};
+	}
+}
+
+static void begin(struct rig *r)
+{
+	assert_int_equal(turn_set_init(&r->t, &r->cfg), 0);
+	turn_set_start(&r->t, r->now);
+	run_for(r, ADIT_SEC(1));
+}
+
+static struct turn_set_event event(struct rig *r, enum turn_set_event_kind kind)
+{
+	struct turn_set_event e = {0};
+
+	assert_int_equal(turn_set_event(&r->t, &e), 1);
+	assert_int_equal(e.kind, kind);
+	return e;
+}
+
+static void no_event(struct rig *r)
+{
+	struct turn_set_event e;
+
+	assert_int_equal(turn_set_event(&r->t, &e), 0);
+}
+
+static void the_nearest_server_is_taken_and_the_others_keep_nothing(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	begin(&r);
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_true(adit_addr_eq(&e.server, &r.s[2].addr));
+	assert_true(r.s[2].has_allocation && !r.s[0].has_allocation && !r.s[1].has_allocation);
+	assert_int_equal(r.s[0].allocates + r.s[1].allocates, 0);
+	assert_true(r.open[2] && !r.open[0] && !r.open[1]);
+}
+
+static void when_the_server_in_use_dies_the_next_nearest_takes_over(void **state)
+{
+	struct adit_addr peer = rig_addr("198.51.100.77:7000");
+	struct turn_set_event e;
+	adit_time died;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	turn_set_permit(&r.t, r.now, &peer);
+	run_for(&r, ADIT_SEC(1));
+	r.s[2].is_dead = true;
+	died = r.now;
+	while (turn_set_active(&r.t) && r.now < died + ADIT_SEC(60)) {
+		(void)!turn_set_send(&r.t, r.now, &peer, "x", 1, 0);
+		run_for(&r, ADIT_MS(100));
+	}
+	e = event(&r, TURN_SET_EVENT_LOST);
+	assert_int_equal(e.why, TURN_WHY_SILENT);
+	run_for(&r, ADIT_SEC(1));
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_true(adit_addr_eq(&e.server, &r.s[1].addr));
+	assert_true(r.now - died < ADIT_SEC(11));
+	/* The peer is let in here too, without a word. */
+	assert_int_equal(r.s[1].permits, 1);
+	assert_int_equal(turn_set_send(&r.t, r.now, &peer, "y", 1, 0), 0);
+}
+
+static void what_the_nearest_refuses_the_next_is_asked_for(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	r.s[2].refuse_allocate = 486;
+	r.s[1].pass = "another";
+	begin(&r);
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_true(adit_addr_eq(&e.server, &r.s[0].addr));
+	no_event(&r);
+}
+
+static void when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+	unsigned asked;
+
+	(void)state;
+	prepare(&r, 3);
+	r.s[0].is_dead = true;
+	r.s[1].refuse_allocate = 486;
+	r.s[2].refuse_allocate = 508;
+	begin(&r);
+	run_for(&r, ADIT_SEC(15));
+	e = event(&r, TURN_SET_EVENT_FAILED);
+	assert_int_equal(e.why, TURN_WHY_QUOTA);
+	assert_int_equal(e.code, 486);
+	assert_true(adit_addr_eq(&e.server, &r.s[1].addr));
+	asked = r.s[1].allocates;
+	run_for(&r, ADIT_SEC(600));
+	no_event(&r);
+	assert_in_range(r.s[1].allocates - asked, 5, 20);
+	r.s[1].refuse_allocate = 0;
+	run_for(&r, ADIT_SEC(80));
+	event(&r, TURN_SET_EVENT_READY);
+}
+
+static void streams_begin_only_where_udp_does_not_answer(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 2);
+	r.cfg.servers[1].transport = TURN_TLS;
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	assert_int_equal(r.opened[1], 0);
+
+	prepare(&r, 2);
+	r.cfg.servers[1].transport = TURN_TLS;
+	r.s[0].is_dead = true;
+	begin(&r);
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_true(adit_addr_eq(&e.server, &r.s[1].addr));
+}
+
+static void new_credentials_are_used_from_the_next_allocation_on(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	assert_int_equal(turn_set_credentials(&r.t, 0, "ann", "newer"), 0);
+	run_for(&r, ADIT_SEC(600));
+	no_event(&r);
+	r.s[0].pass = "newer";
+	r.s[0].has_allocation = false;
+	run_for(&r, ADIT_SEC(200));
+	event(&r, TURN_SET_EVENT_LOST);
+	event(&r, TURN_SET_EVENT_READY);
+}
+
+static void the_end_releases_and_closes_everything(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	turn_set_end(&r.t, r.now);
+	run_for(&r, ADIT_SEC(2));
+	event(&r, TURN_SET_EVENT_ENDED);
+	no_event(&r);
+	assert_int_equal(r.s[2].releases, 1);
+	assert_false(r.open[0] || r.open[1] || r.open[2]);
+	assert_int_equal(turn_set_deadline(&r.t), ADIT_NEVER);
+}
+
+static void the_end_in_mid_race_is_an_end_too(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	assert_int_equal(turn_set_init(&r.t, &r.cfg), 0);
+	turn_set_start(&r.t, r.now);
+	drain(&r);
+	turn_set_end(&r.t, r.now);
+	run_for(&r, ADIT_SEC(2));
+	event(&r, TURN_SET_EVENT_ENDED);
+	assert_false(r.open[0] || r.open[1] || r.open[2]);
+}
+
+static void no_server_or_too_many_are_refused(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.cfg.n = 0;
+	assert_int_equal(turn_set_init(&r.t, &r.cfg), ADIT_EINVAL);
+	r.cfg.n = TURN_SERVERS_MAX + 1;
+	assert_int_equal(turn_set_init(&r.t, &r.cfg), ADIT_EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_nearest_server_is_taken_and_the_others_keep_nothing),
+		cmocka_unit_test(when_the_server_in_use_dies_the_next_nearest_takes_over),
+		cmocka_unit_test(what_the_nearest_refuses_the_next_is_asked_for),
+		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),
+		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
+		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),
+		cmocka_unit_test(the_end_releases_and_closes_everything),
+		cmocka_unit_test(the_end_in_mid_race_is_an_end_too),
+		cmocka_unit_test(no_server_or_too_many_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
