@@ -157,6 +157,31 @@ static void a_block_is_told_from_chance(void **state)
 	}
 }
 
+/* Nine ports of 64 rise or fall often enough to look like steps; one series in 360 has at most one that goes back. */
+static void few_ports_at_random_are_not_taken_for_steps(void **state)
+{
+	unsigned wrong = 0;
+
+	(void)state;
+	for (unsigned t = 0; t < 3000; t++) {
+		int port[9];
+
+		for (size_t i = 0; i < ARRAY_LEN(port); i++)
+			port[i] = draw(4096, 64);
+		read_these(port, 9);
+		wrong += p.kind != NAT_PORT_BLOCK;
+	}
+	assert_in_range(wrong, 0, 25);
+}
+
+static void packets_that_changed_places_hide_no_steps(void **state)
+{
+	(void)state;
+	read_these((const int[]){100, 101, 103, 102, 104, 105, 106, 107, 108}, 9);
+	assert_int_equal(p.kind, NAT_PORT_SEQUENTIAL);
+	assert_int_equal(p.step, 1);
+}
+
 static void random_ports_are_no_block(void **state)
 {
 	unsigned blocks = 0;
@@ -223,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup(random_steps_are_known_as_such, setup),
 		cmocka_unit_test_setup(foreign_flows_are_not_taken_for_random_steps, setup),
 		cmocka_unit_test_setup(a_block_is_told_from_chance, setup),
+		cmocka_unit_test_setup(few_ports_at_random_are_not_taken_for_steps, setup),
+		cmocka_unit_test_setup(packets_that_changed_places_hide_no_steps, setup),
 		cmocka_unit_test_setup(random_ports_are_no_block, setup),
 		cmocka_unit_test_setup(every_further_sample_makes_the_block_better_known, setup),
 		cmocka_unit_test_setup(of_two_blocks_the_one_that_more_ports_lie_in_is_told, setup),

@@ -133,7 +133,7 @@ static void a_steady_side_searches_among_the_ports_that_were_seen(void **state)
 	assert_int_equal(p.salvo[0].shots, REACH_PROBES_MAX);
 	assert_int_equal(p.salvo[0].low, 3000);
 	assert_int_equal(p.salvo[0].high, 64000);
-	assert_true(p.lasts >= REACH_PROBES_MAX * NAT_PROBE_PACE + ADIT_SEC(1));
+	assert_true(p.lasts >= REACH_PROBES_MAX * REACH_SEARCH_PACE + ADIT_SEC(1));
 
 	peer.ports.samples = REACH_RANGE_MIN - 1; /* too few to know */
 	reach_plan_make(&ask, &p);

@@ -23,8 +23,7 @@
 /* --- what the user's router is asked for (nat_budget.h) --- */
 
 #define NAT_FLOWS_PER_MIN 1400u /* new flows of the whole program in any 60 s (DESIGN 5.2) */
-#define NAT_PROBE_PACE    ADIT_MS(5) /* 200 probes a second (DESIGN 5.2) ... */
-#define NAT_PROBES_BURST  64u /* ... and after a rest so many at once: a window or a series of foretold ports */
+#define NAT_PROBES_PER_S  200u /* probes of the whole program in any second (DESIGN 5.2) */
 
 /* --- reading ports (nat_ports.h) --- */
 

@@ -61,6 +61,7 @@ static unsigned mean_of(unsigned sum, unsigned steps, unsigned longest, bool jum
 static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat_ports *p)
 {
 	unsigned steps = 0;
+	unsigned back = 0;
 	unsigned sum = 0;
 	adit_dur took = 0;
 
@@ -68,6 +69,7 @@ static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat
 	for (size_t i = 0; i + 1 < n; i++) {
 		int d = delta(s, i) * sign;
 
+		back += is_step(d, -1);
 		if (!is_step(d, 1))
 			continue;
 		steps++;
@@ -76,7 +78,8 @@ static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat
 		if ((unsigned)d > p->spread)
 			p->spread = (unsigned)d;
 	}
-	if (steps < 2 || steps * 4 < (n - 1) * 3)
+	/* Two packets may have changed places; more that goes back is chance, within a block of few ports. */
+	if (steps < 2 || steps * 4 < (n - 1) * 3 || back > n / 8)
 		return false;
 	p->step = mode_of(s, n, sign);
 	p->jumps = has_jumps(s, n, p->step, steps);

@@ -22,6 +22,8 @@
 #define REACH_RANGE_MIN    8u /* samples from which on a range is known */
 #define REACH_WINDOW_PORTS 64u /* of a window that are fired at: openers, their questions, foreign flows */
 #define REACH_OPEN_PACE    ADIT_US(500) /* between openers, as far as the budget lets them */
+#define REACH_SEARCH_PACE  ADIT_MS(5) /* of a search over all ports: 200 a second (DESIGN 5.2) ... */
+#define REACH_BLOCK_PACE   ADIT_MS(2) /* ... and of one in a block, which is over within a second */
 #define REACH_FIRE_PACE    ADIT_MS(1) /* of a series of foretold ports: few foreign flows come between */
 #define REACH_FIRE_AGAIN   ADIT_MS(150) /* between its passes: each packet may be lost */
 #define REACH_FIRE_PASSES  4u
@@ -29,7 +31,7 @@
  * Both foretell: whatever the two estimates are off by, up to this many flows, one pair fits: reach_plan.c has the
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
-#define REACH_BOTH_ERROR  10u
+#define REACH_BOTH_ERROR  16u
 #define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
  * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms

@@ -82,6 +82,7 @@ static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, un
 struct size {
 	unsigned socks;
 	unsigned shots;
+	adit_dur pace;
 	adit_dur takes;
 };
 
@@ -89,13 +90,15 @@ static struct size size_of(const struct reach_desc *searched)
 {
 	const struct nat_ports *p = &searched->ports;
 	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
-	struct size z = {.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times};
+	struct size z = {
+		.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times, .pace = REACH_BLOCK_PACE};
 
 	if (searched->kind == NAT_KIND_RANDOM)
-		z = (struct size){.socks = REACH_SOCKS_MAX, .shots = REACH_PROBES_MAX};
+		z = (struct size){.socks = REACH_SOCKS_MAX, .shots = REACH_PROBES_MAX, .pace = REACH_SEARCH_PACE};
 	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
 		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
-	z.takes = z.shots * NAT_PROBE_PACE + ADIT_MS(200);
+	/* Not quicker than the budget, whose second is a little longer than one. */
+	z.takes = z.shots * (z.shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z.pace) + ADIT_MS(200);
 	return z;
 }
 
@@ -158,7 +161,7 @@ static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
 	struct size size = size_of(ask->peer);
 
 	set_random(s, &ask->peer->ports, size.shots);
-	s->pace = NAT_PROBE_PACE;
+	s->pace = size.pace;
 	p->is_last = true;
 	p->lasts = size.takes + size.takes / 3 + REACH_LASTS;
 }
@@ -232,7 +235,7 @@ static void aim_both_jump(const struct reach_plan_ask *ask, struct reach_plan *p
 	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, stride, REACH_BOTH_JUMPS);
 	s->passes = 3;
 	s->socks = s->shots;
-	s->delay = REACH_BOTH_JUMPS * NAT_PROBE_PACE;
+	s->delay = REACH_BOTH_JUMPS * REACH_SEARCH_PACE;
 	p->lasts = REACH_LASTS + s->delay;
 }
 
@@ -264,11 +267,11 @@ static void plan_once(const struct reach_plan_ask *ask, struct reach_plan *p)
 		set_range(s, peer->last + peer->step, stride_of(peer), REACH_ONCE);
 	else
 		set_random(s, peer, REACH_ONCE);
-	s->pace = NAT_PROBE_PACE;
+	s->pace = REACH_SEARCH_PACE;
 	s->socks = s->shots;
 	s->low_passes = 1;
 	s->passes = 3;
-	s->delay = REACH_ONCE * NAT_PROBE_PACE + ADIT_MS(200);
+	s->delay = REACH_ONCE * REACH_SEARCH_PACE + ADIT_MS(200);
 	p->lasts = 3 * s->delay + ADIT_SEC(1);
 }
 
