@@ -99,6 +99,7 @@
 #define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */
 #define REACH_PAUSE        ADIT_SEC(30) /* between attempts, doubling ... */
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
+#define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */
