@@ -506,6 +506,7 @@ static void fill(const struct sim_meet *w, struct sim_meet_result *ret)
 		ret->socks[side] = w->count[side].socks;
 		ret->aimed[side] = w->count[side].aimed;
 	}
+	ret->bad_sends = lab_sim_stats(w->sim)->bad_sends;
 	ret->kind[MEET_CONNECT] = c->own_kind;
 	ret->kind[MEET_SERVE] = c->peer_kind;
 	for (unsigned i = 0; i < w->n_routers; i++)
