@@ -13,7 +13,8 @@
 #include "sim_ice.h"
 
 /* An empty text is a public host. */
-#define PUBLIC ""
+#define PUBLIC  ""
+#define PUBLIC6 "6"
 
 struct cell {
 	const char *nat[2];
@@ -40,10 +41,36 @@ static struct adit_addr wan_of(int side)
 	return adit_addr_v4(203, 0, 113, (uint8_t)(10 + 10 * side), 0);
 }
 
+static struct adit_addr addr6(uint8_t net, uint8_t host)
+{
+	uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8, 0, net, [15] = host};
+
+	return adit_addr_v6(ip, 0);
+}
+
+/* What a host behind |nat| has. */
+static bool is_v6(const char *nat)
+{
+	return strcmp(nat, PUBLIC6) == 0 || strncmp(nat, "ipv6", 4) == 0 || strncmp(nat, "nat64", 5) == 0;
+}
+
+static bool is_home(const char *nat)
+{
+	return strcmp(nat, PUBLIC) != 0 && strcmp(nat, PUBLIC6) != 0;
+}
+
+static struct adit_addr own_of(const char *nat, int side)
+{
+	if (is_v6(nat))
+		return is_home(nat) ? addr6((uint8_t)(0x10 + side), 2) : addr6(0x99, (uint8_t)(10 + 10 * side));
+	return is_home(nat) ? adit_addr_v4(192, 168, 1, (uint8_t)(2 + side), 0) : wan_of(side);
+}
+
 static struct lab_net *home_new(struct world *w, const char *nat, int side)
 {
-	struct adit_addr lan = adit_addr_v4(192, 168, 1, 1, 0);
-	struct adit_addr wan = wan_of(side);
+	struct adit_addr lan = is_v6(nat) ? addr6((uint8_t)(0x10 + side), 1) : adit_addr_v4(192, 168, 1, 1, 0);
+	struct adit_addr wan = strncmp(nat, "ipv6", 4) == 0 ? addr6(0x99, (uint8_t)(10 + 10 * side)) : wan_of(side);
+	struct lab_router *router;
 	struct lab_site site = {.lan = lan, .wan = {wan}, .wan_count = 1, .seed = lab_sim_seed(w->sim)};
 	struct lab_net *home = lab_net_new(w->sim, NULL);
 	struct lab_species_error err;
@@ -53,9 +80,19 @@ static struct lab_net *home_new(struct world *w, const char *nat, int side)
 		fprintf(stderr, "%s: %s\n", nat, err.text);
 		abort();
 	}
-	if (!home || !lab_router_new(w->sim, n, home, &lan, w->internet, &wan, NULL))
+	router = home ? lab_router_new(w->sim, n, home, &lan, w->internet, &wan, NULL) : NULL;
+	if (!router || (adit_addr_is_v6(&wan) && lab_net_add_route(w->internet, &lan, 64, router) < 0))
 		abort();
 	return home;
+}
+
+/* RFC 6052 2.1: the well-known prefix. */
+static struct adit_addr through(const struct adit_addr *v4)
+{
+	uint8_t ip[16] = {0, 0x64, 0xff, 0x9b};
+
+	memcpy(ip + 12, v4->ip, 4);
+	return adit_addr_v6(ip, v4->port);
 }
 
 static void world_init(struct world *w, const struct cell *c, uint64_t seed)
@@ -73,15 +110,22 @@ static void world_init(struct world *w, const struct cell *c, uint64_t seed)
 	assert_non_null(sim_stun_new(&w->stun, w->server));
 	server.port = SIM_ICE_STUN;
 	for (int i = 0; i < 2; i++) {
-		struct adit_addr own = c->nat[i][0] ? adit_addr_v4(192, 168, 1, (uint8_t)(2 + i), 0) : wan_of(i);
+		struct adit_addr own = own_of(c->nat[i], i), asked = server;
 
 		w->host[i] = lab_host_new(w->sim);
-		if (c->nat[i][0] && !(home && c->same_lan))
+		if (is_home(c->nat[i]) && !(home && c->same_lan))
 			home = home_new(w, c->nat[i], i);
-		w->iface[i] = lab_host_attach(w->host[i], c->nat[i][0] ? home : w->internet, &own, NULL);
+		w->iface[i] = lab_host_attach(w->host[i], is_home(c->nat[i]) ? home : w->internet, &own, NULL);
 		assert_non_null(w->iface[i]);
 		own.port = SIM_ICE_PORT;
-		assert_int_equal(sim_ice_init(&w->peer[i], w->sim, w->host[i], c->role[i], &own, &server), 0);
+		if (strncmp(c->nat[i], "nat64", 5) == 0)
+			asked = through(&server);
+		/* Global IPv6 addresses need nobody to name them. */
+		else if (is_v6(c->nat[i]))
+			asked.family = ADIT_FAMILY_NONE;
+		assert_int_equal(sim_ice_init(&w->peer[i], w->sim, w->host[i], c->role[i], &own, &asked), 0);
+		if (strncmp(c->nat[i], "nat64", 5) == 0)
+			w->peer[i].cfg.pref64 = asked;
 		w->peer[i].is_silent = c->is_silent[i];
 		w->peer[i].other = &w->peer[!i];
 		assert_int_equal(lab_sim_at(w->sim, i ? ADIT_MS(c->skew_ms) : 0, sim_ice_start, &w->peer[i]), 0);
@@ -167,6 +211,40 @@ static void endpoint_independent_nats_always_open_whatever_they_filter(void **st
 
 		if (count(c, n) < n)
 			fail_msg("%s x %s", c.nat[0], c.nat[1]);
+	}
+}
+
+static void ipv6_hosts_meet_through_their_firewalls(void **state)
+{
+	static const char *const six[] = {PUBLIC6, "ipv6-firewall", "ipv6-transparent"};
+	unsigned n = seeds(6);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(six) * ARRAY_LEN(six); i++) {
+		struct cell c = {.nat = {six[i / ARRAY_LEN(six)], six[i % ARRAY_LEN(six)]},
+				 .role = {ICE_CONTROLLING, ICE_CONTROLLED}};
+
+		if (count(c, n) < n)
+			fail_msg("%s x %s", c.nat[0], c.nat[1]);
+	}
+}
+
+/* An IPv6-only host and an IPv4 peer: the NAT64 maps endpoint-independently, so the server names what the peer may use.
+ */
+static void behind_a_nat64_ipv4_peers_are_reached(void **state)
+{
+	static const char *const four[] = {PUBLIC, "full-cone", "home", "port-restricted-cone", "linux"};
+	static const char *const nat64[] = {"nat64", "nat64-mobile"};
+	unsigned n = seeds(6);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(nat64) * ARRAY_LEN(four); i++) {
+		const char *a = nat64[i % ARRAY_LEN(nat64)], *b = four[i / ARRAY_LEN(nat64)];
+		struct cell c = {.nat = {a, b}, .role = {ICE_CONTROLLING, ICE_CONTROLLED}};
+		struct cell turned = {.nat = {b, a}, .role = {ICE_CONTROLLING, ICE_CONTROLLED}};
+
+		if (count(c, n) < n || count(turned, n) < n)
+			fail_msg("%s x %s", a, b);
 	}
 }
 
@@ -337,6 +415,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(endpoint_independent_nats_always_open_whatever_they_filter),
+		cmocka_unit_test(ipv6_hosts_meet_through_their_firewalls),
+		cmocka_unit_test(behind_a_nat64_ipv4_peers_are_reached),
 		cmocka_unit_test(a_random_port_is_learnt_where_the_other_side_lets_it_in),
 		cmocka_unit_test(who_signals_no_candidate_is_found_by_its_checks),
 		cmocka_unit_test(roles_in_conflict_are_settled_behind_nats),

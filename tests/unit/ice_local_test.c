@@ -35,6 +35,19 @@ static void begin(void)
 	rig_begin(&x);
 }
 
+/* One own address, |n| servers, and gathering has begun. */
+static void gathering(const char *own, unsigned n, bool more)
+{
+	static const char *const servers[] = {"192.0.2.50:3478", "192.0.2.51:3478"};
+
+	begin();
+	add(own, ICE_IFACE_NORMAL);
+	for (unsigned i = 0; i < n; i++)
+		add_server(servers[i]);
+	ice_agent_gather(&x.a, x.now, more);
+	rig_drain(&x);
+}
+
 /* The server's answer to packet |i| of the log. */
 static int answer(size_t i, const char *mapped_text)
 {
@@ -76,11 +89,7 @@ static void own_addresses_are_ranked(void **state)
 static void servers_tell_how_we_are_seen(void **state)
 {
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	ice_agent_gather(&x.a, x.now, false);
-	rig_drain(&x);
+	gathering("192.168.1.2:5000", 1, false);
 	assert_int_equal(x.n, 1);
 	assert_int_equal(x.events[ICE_EVENT_GATHERED], 0);
 	assert_int_equal(answer(0, "203.0.113.9:6000"), 0);
@@ -96,11 +105,7 @@ static void servers_tell_how_we_are_seen(void **state)
 static void what_is_no_news_is_no_candidate(void **state)
 {
 	(void)state;
-	begin();
-	add("192.0.2.1:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	add_server("192.0.2.51:3478");
-	ice_agent_gather(&x.a, x.now, false);
+	gathering("192.0.2.1:5000", 2, false);
 	rig_run(&x, ICE_TA);
 	assert_int_equal(x.n, 2);
 	assert_int_equal(answer(0, "192.0.2.1:5000"), 0);
@@ -140,11 +145,7 @@ static void a_server_that_lies_is_as_good_as_none(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
-		begin();
-		add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-		add_server("192.0.2.50:3478");
-		ice_agent_gather(&x.a, x.now, false);
-		rig_drain(&x);
+		gathering("192.168.1.2:5000", 1, false);
 		assert_int_equal(answer(0, lies[i]), 0);
 		assert_int_equal(x.n_cands, 1);
 		assert_int_equal(x.events[ICE_EVENT_GATHERED], 1);
@@ -154,11 +155,7 @@ static void a_server_that_lies_is_as_good_as_none(void **state)
 static void an_answer_from_elsewhere_is_none(void **state)
 {
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	ice_agent_gather(&x.a, x.now, false);
-	rig_drain(&x);
+	gathering("192.168.1.2:5000", 1, false);
 	x.log[0].remote.ip[3] = 66;
 	assert_int_equal(answer(0, "203.0.113.9:6000"), ADIT_EIGNORED);
 	assert_int_equal(x.n_cands, 1);
@@ -168,10 +165,7 @@ static void an_answer_from_elsewhere_is_none(void **state)
 static void a_dead_server_is_not_waited_for_long(void **state)
 {
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	ice_agent_gather(&x.a, x.now, false);
+	gathering("192.168.1.2:5000", 1, false);
 	rig_run(&x, ICE_GATHER_MAX - 1);
 	assert_int_equal(x.events[ICE_EVENT_GATHERED], 0);
 	rig_run(&x, 1);
@@ -185,11 +179,7 @@ static void nobody_listens_there_says_icmp(void **state)
 	struct adit_icmp icmp = {.type = 3, .code = 3};
 
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	ice_agent_gather(&x.a, x.now, false);
-	rig_drain(&x);
+	gathering("192.168.1.2:5000", 1, false);
 	icmp.remote = x.log[0].remote;
 	icmp.data = x.log[0].data;
 	icmp.len = x.log[0].len;
@@ -202,11 +192,7 @@ static void nobody_listens_there_says_icmp(void **state)
 static void what_was_gathered_is_kept_alive_until_it_is_used(void **state)
 {
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	add_server("192.0.2.50:3478");
-	ice_agent_gather(&x.a, x.now, false);
-	rig_drain(&x);
+	gathering("192.168.1.2:5000", 1, false);
 	assert_int_equal(answer(0, "203.0.113.9:6000"), 0);
 	for (size_t i = 1; i <= 10; i++) {
 		rig_run(&x, ICE_KEEPALIVE);
@@ -223,9 +209,7 @@ static void a_relayed_candidate_can_be_added_before_the_end(void **state)
 	struct adit_addr mapped = addr("203.0.113.9:6000");
 
 	(void)state;
-	begin();
-	add("192.168.1.2:5000", ICE_IFACE_NORMAL);
-	ice_agent_gather(&x.a, x.now, true);
+	gathering("192.168.1.2:5000", 0, true);
 	rig_run(&x, ADIT_SEC(10));
 	assert_int_equal(x.events[ICE_EVENT_GATHERED], 0);
 	assert_int_equal(ice_agent_add_relayed(&x.a, x.now, 77, &relayed, &server, &mapped), 0);

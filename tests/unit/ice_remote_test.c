@@ -18,9 +18,9 @@ static void described(void)
 	assert_int_equal(ice_agent_set_remote(&x.a, x.now, &desc), 0);
 }
 
-static int add(const char *text)
+static int add_with(const char *text, uint32_t priority)
 {
-	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = 100};
+	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = priority};
 	static unsigned foundation;
 
 	/* Alike ones would be held back until one of them is done (RFC 8445 6.1.2.6). */
@@ -32,6 +32,11 @@ static int add(const char *text)
 static unsigned refused(enum ice_refusal why)
 {
 	return (unsigned)x.a.stats.refused[why];
+}
+
+static int add(const char *text)
+{
+	return add_with(text, 100);
 }
 
 /* To how many addresses has x sent? */
@@ -120,6 +125,101 @@ static void a_neighbour_takes_the_place_of_a_stranger_not_yet_tried(void **state
 	assert_int_equal(add("192.168.7.10:5000"), ADIT_EIGNORED);
 }
 
+static bool is_target(const char *text)
+{
+	struct adit_addr a;
+	bool is = false;
+
+	assert_int_equal(adit_addr_parse(text, strlen(text), &a), 0);
+	for (size_t i = 0; i < x.n; i++)
+		is |= adit_addr_eq(&x.log[i].remote, &a);
+	return is;
+}
+
+/* Whatever order they come in: foreign agents name them as their system lists them. */
+static void bridges_to_the_peers_guests_do_not_eat_the_three(void **state)
+{
+	static const char *const bridges[] = {"172.17.0.1:5000", "172.18.0.1:5000", "192.168.122.1:5000",
+					      "10.0.3.1:5000"};
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		described();
+		if (first)
+			assert_int_equal(add_with("10.1.2.3:5000", 2000), 0);
+		for (size_t i = 0; i < ARRAY_LEN(bridges); i++)
+			(void)!add_with(bridges[i], 1000 - (uint32_t)i);
+		if (!first)
+			assert_int_equal(add_with("10.1.2.3:5000", 2000), 0);
+		rig_run(&x, ADIT_SEC(60));
+		assert_int_equal(targets(), 3);
+		assert_true(is_target("10.1.2.3:5000"));
+		assert_true(is_target(bridges[0]) && is_target(bridges[1]));
+	}
+}
+
+/* Both have docker: its 172.17.0.1 is theirs as well as ours, and no neighbour. */
+static void our_own_bridge_makes_no_neighbour_of_the_peers(void **state)
+{
+	struct adit_addr bridge = adit_addr_v4(172, 17, 0, 1, 5000);
+
+	(void)state;
+	described();
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &bridge, ICE_IFACE_VIRTUAL), 0);
+	assert_int_equal(add_with("10.1.2.3:5000", 500), 0);
+	assert_int_equal(add_with("10.1.2.4:5000", 400), 0);
+	assert_int_equal(add_with("10.1.2.5:5000", 300), 0);
+	assert_int_equal(add_with("172.17.0.1:6000", 200), ADIT_EIGNORED);
+	rig_run(&x, ADIT_SEC(60));
+	assert_true(is_target("10.1.2.5:5000") && !is_target("172.17.0.1:6000"));
+}
+
+/* Nor can a peer search: once three were tried no priority opens a fourth. */
+static void no_priority_opens_a_fourth_private_address(void **state)
+{
+	char text[64];
+
+	(void)state;
+	described();
+	for (uint32_t i = 1; i < 100; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u:80", i);
+		(void)!add_with(text, 1000 * i);
+		rig_run(&x, ADIT_MS(200));
+	}
+	rig_run(&x, ADIT_SEC(60));
+	assert_int_equal(targets(), ICE_PRIVATE_MAX);
+}
+
+/* RFC 6052 2.2, 3.1 */
+static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **state)
+{
+	struct adit_addr six, four = adit_addr_v4(192, 0, 2, 7, 5000);
+	struct ice_remote_desc desc;
+
+	(void)state;
+	described(); /* for y's credentials */
+	desc = (struct ice_remote_desc){.cred = *ice_agent_cred(&y.a)};
+	rig_init(&x, ICE_CONTROLLING, 11);
+	assert_int_equal(adit_addr_parse("64:ff9b::", 9, &x.cfg.pref64), 0);
+	rig_begin(&x);
+	assert_int_equal(adit_addr_parse("[2001:db8::7]:5000", 18, &six), 0);
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &six, ICE_IFACE_NORMAL), 0);
+	ice_agent_gather(&x.a, x.now, false);
+	assert_int_equal(ice_agent_set_remote(&x.a, x.now, &desc), 0);
+	assert_int_equal(add("203.0.113.9:80"), 0);
+	assert_int_equal(add("10.0.0.9:80"), 0); /* no NAT64 leads there */
+	rig_run(&x, ADIT_SEC(1));
+	assert_true(is_target("[64:ff9b::203.0.113.9]:80"));
+	assert_int_equal(targets(), 1);
+	/* Said again it is the same. */
+	assert_int_equal(add("203.0.113.9:80"), ADIT_EIGNORED);
+	/* With IPv4 of our own there is no need. */
+	assert_int_equal(ice_agent_add_host(&x.a, x.now, 2, &four, ICE_IFACE_NORMAL), 0);
+	assert_int_equal(add("203.0.113.10:80"), 0);
+	rig_run(&x, ADIT_SEC(1));
+	assert_true(is_target("203.0.113.10:80") && !is_target("[64:ff9b::203.0.113.10]:80"));
+}
+
 static void a_candidate_of_another_generation_or_component_is_not_used(void **state)
 {
 	struct ice_candidate c = {.type = ICE_HOST, .component = 1, .priority = 1, .foundation = "1"};
@@ -173,6 +273,10 @@ int main(void)
 		cmocka_unit_test(nothing_is_sent_to_loopback_multicast_any_or_port_0),
 		cmocka_unit_test(at_most_three_private_addresses_are_checked),
 		cmocka_unit_test(a_neighbour_takes_the_place_of_a_stranger_not_yet_tried),
+		cmocka_unit_test(bridges_to_the_peers_guests_do_not_eat_the_three),
+		cmocka_unit_test(our_own_bridge_makes_no_neighbour_of_the_peers),
+		cmocka_unit_test(no_priority_opens_a_fourth_private_address),
+		cmocka_unit_test(behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix),
 		cmocka_unit_test(a_candidate_of_another_generation_or_component_is_not_used),
 		cmocka_unit_test(a_signalled_candidate_that_was_learnt_keeps_its_priority),
 	};

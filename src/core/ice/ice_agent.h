@@ -51,6 +51,12 @@ struct ice_config {
 	unsigned private_max; /* 0: ICE_PRIVATE_MAX */
 	bool allow_loopback; /* for tests on one machine */
 	bool no_consent; /* keepalives alone: the caller has a better sign of life */
+	/*
+	 * The prefix (96 bits) of a NAT64 that we are behind, RFC 6052: what an IPv6-only host needs to reach IPv4
+	 * peers. Found by RFC 7050, or taken from a STUN server's address there that names IPv4. Family NONE: there is
+	 * none.
+	 */
+	struct adit_addr pref64;
 };
 
 struct ice_agent; /* below: the caller hands the storage */

@@ -409,6 +409,17 @@ adit_time ice_gather_deadline(const struct ice_agent *a)
 	return at;
 }
 
+/* Behind a NAT64 an IPv6 socket is an IPv4 address to servers that are reached through it. */
+static bool is_mine(const struct ice_agent *a, const struct ice_gather *g, const struct adit_addr *mapped)
+{
+	const struct adit_addr *prefix = &a->cfg.pref64;
+
+	if (mapped->family == a->bases[g->base].addr.family)
+		return true;
+	return adit_addr_is_v6(prefix) && adit_addr_is_v4(mapped) &&
+	       memcmp(prefix->ip, a->servers[g->server].ip, 12) == 0;
+}
+
 static void gather_answered(struct ice_agent *a, struct ice_gather *g, const struct ice_msg_response *resp)
 {
 	struct adit_addr mapped = resp->mapped;
@@ -418,7 +429,9 @@ static void gather_answered(struct ice_agent *a, struct ice_gather *g, const str
 	/* RFC 8445 5.1.3: the same address from the same base adds nothing; after the end nobody could be told. */
 	if (a->is_gathered || local_find(a, g->base, &mapped) < ICE_LOCALS_MAX || a->n_locals == ICE_LOCALS_MAX)
 		return;
-	local_add(a, ICE_SRFLX, g->base, &mapped, &a->bases[g->base].addr, &a->servers[g->server]);
+	local_add(a, ICE_SRFLX, g->base, &mapped,
+		  mapped.family == a->bases[g->base].addr.family ? &a->bases[g->base].addr : NULL,
+		  &a->servers[g->server]);
 }
 
 int ice_gather_input(struct ice_agent *a, const struct adit_dgram *d, const struct stun_msg *m)
@@ -435,7 +448,7 @@ int ice_gather_input(struct ice_agent *a, const struct adit_dgram *d, const stru
 		g->txn.is_out = false;
 		ice_txn_stop(&g->txn);
 		/* A server that errs or lies is as good as none. */
-		if (resp.is_bad || resp.error > 0 || resp.mapped.family != a->bases[g->base].addr.family ||
+		if (resp.is_bad || resp.error > 0 || !is_mine(a, g, &resp.mapped) ||
 		    ice_candidate_judge(&resp.mapped, a->cfg.allow_loopback) != ICE_REFUSED_NOT)
 			gather_fail(g);
 		else

@@ -35,7 +35,10 @@ static int refuse(struct ice_agent *a, enum ice_refusal why)
 	return ADIT_EIGNORED;
 }
 
-/* In the same subnet as one of ours, as far as that can be told without its mask. */
+/*
+ * In the same subnet as one of ours, as far as that can be told without its mask. Not on a bridge to guests: every
+ * machine with docker has the same one, and what the peer has there is not what we have there.
+ */
 static bool is_near(const struct ice_agent *a, const struct adit_addr *addr)
 {
 	size_t prefix = adit_addr_is_v4(addr) ? 3 : 8;
@@ -43,7 +46,7 @@ static bool is_near(const struct ice_agent *a, const struct adit_addr *addr)
 	for (size_t i = 0; i < ICE_BASES_MAX; i++) {
 		const struct ice_base *b = &a->bases[i];
 
-		if (b->is_used && !b->is_relayed && b->addr.family == addr->family &&
+		if (b->is_used && !b->is_relayed && b->iface != ICE_IFACE_VIRTUAL && b->addr.family == addr->family &&
 		    memcmp(b->addr.ip, addr->ip, prefix) == 0)
 			return true;
 	}
@@ -72,29 +75,52 @@ static void remote_drop(struct ice_agent *a, struct ice_remote *r)
 	r->is_used = false;
 }
 
-/*
- * May one more private address be checked? Three ever are, so that nobody searches the user's network through us; one
- * in our own subnet takes the place of one that was not tried yet.
+/* Of private addresses: those in our own subnets, then in the order of their owner, who has his guests' bridges last.
  */
-static bool private_admit(struct ice_agent *a, const struct adit_addr *addr)
+static uint64_t private_worth(const struct ice_agent *a, const struct adit_addr *addr, uint32_t priority)
 {
+	return (uint64_t)is_near(a, addr) << 32 | priority;
+}
+
+/* The least worth of those that were not tried yet. */
+static struct ice_remote *private_least(struct ice_agent *a, uint64_t *ret_worth)
+{
+	struct ice_remote *least = NULL;
+
+	for (size_t i = 0; i < ICE_REMOTES_MAX; i++) {
+		struct ice_remote *r = &a->remotes[i];
+		uint64_t worth;
+
+		if (!r->is_used || !ice_candidate_is_private(&r->cand.addr) || was_checked(a, r))
+			continue;
+		worth = private_worth(a, &r->cand.addr, r->cand.priority);
+		if (least && worth >= *ret_worth)
+			continue;
+		least = r;
+		*ret_worth = worth;
+	}
+	return least;
+}
+
+/*
+ * May one more private address be checked? Three ever are, so that nobody searches the user's network through us; a
+ * better one takes the place of one that was not tried yet.
+ */
+static bool private_admit(struct ice_agent *a, const struct adit_addr *addr, uint32_t priority)
+{
+	struct ice_remote *least;
+	uint64_t worth = 0;
+
 	if (a->n_private < a->cfg.private_max) {
 		a->n_private++;
 		return true;
 	}
-	if (!is_near(a, addr))
+	least = private_least(a, &worth);
+	if (!least || private_worth(a, addr, priority) <= worth)
 		return false;
-	for (size_t i = 0; i < ICE_REMOTES_MAX; i++) {
-		struct ice_remote *r = &a->remotes[i];
-
-		if (!r->is_used || !ice_candidate_is_private(&r->cand.addr) || is_near(a, &r->cand.addr) ||
-		    was_checked(a, r))
-			continue;
-		remote_drop(a, r);
-		a->stats.refused[ICE_REFUSED_PRIVATE]++;
-		return true;
-	}
-	return false;
+	remote_drop(a, least);
+	a->stats.refused[ICE_REFUSED_PRIVATE]++;
+	return true;
 }
 
 static int remote_check(struct ice_agent *a, const struct ice_candidate *c)
@@ -124,15 +150,31 @@ static void remote_confirm(struct ice_remote *r, const struct ice_candidate *c)
 	r->cand.ufrag = NULL;
 }
 
+/* The peer's IPv4 address as we reach it, where we have none of our own. RFC 6052 3.1: not for private ones. */
+static struct adit_addr through_nat64(const struct ice_agent *a, const struct adit_addr *addr)
+{
+	struct adit_addr via = adit_addr_with_port(a->cfg.pref64, addr->port);
+
+	if (!adit_addr_is_v6(&via) || !adit_addr_is_v4(addr) || ice_candidate_is_private(addr))
+		return *addr;
+	for (size_t i = 0; i < ICE_BASES_MAX; i++)
+		if (a->bases[i].is_used && !a->bases[i].is_relayed && adit_addr_is_v4(&a->bases[i].addr))
+			return *addr;
+	memcpy(via.ip + 12, addr->ip, 4);
+	return via;
+}
+
 int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c)
 {
+	struct ice_candidate via = *c;
 	struct ice_remote *r;
 
 	if (now > a->now)
 		a->now = now;
 	if (ice_is_over(a) || remote_check(a, c) < 0)
 		return ADIT_EIGNORED;
-	r = remote_find(a, &c->addr);
+	via.addr = through_nat64(a, &c->addr);
+	r = remote_find(a, &via.addr);
 	if (r && r->is_signalled)
 		return refuse(a, ICE_REFUSED_AGAIN);
 	if (a->n_signalled == ICE_SIGNALLED_MAX)
@@ -142,13 +184,13 @@ int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_ca
 		remote_confirm(r, c);
 		return 0;
 	}
-	if (ice_candidate_is_private(&c->addr) && !private_admit(a, &c->addr))
+	if (ice_candidate_is_private(&c->addr) && !private_admit(a, &c->addr, c->priority))
 		return refuse(a, ICE_REFUSED_PRIVATE);
 	r = remote_room(a);
 	if (!r)
 		return refuse(a, ICE_REFUSED_FULL);
 	a->n_signalled++;
-	*r = (struct ice_remote){.is_used = true, .is_signalled = true, .cand = *c};
+	*r = (struct ice_remote){.is_used = true, .is_signalled = true, .cand = via};
 	r->cand.ufrag = NULL;
 	ice_pairs_make(a);
 	return 0;
@@ -207,7 +249,7 @@ size_t ice_remote_learn(struct ice_agent *a, const struct adit_addr *addr, uint3
 
 	if (r)
 		return (size_t)(r - a->remotes);
-	if (why == ICE_REFUSED_NOT && ice_candidate_is_private(addr) && !private_admit(a, addr))
+	if (why == ICE_REFUSED_NOT && ice_candidate_is_private(addr) && !private_admit(a, addr, priority))
 		why = ICE_REFUSED_PRIVATE;
 	if (why == ICE_REFUSED_NOT) {
 		r = learnt_room(a);

@@ -12,14 +12,18 @@
 #include "base/time.h"
 #include "core/nat/nat_limits.h"
 
-/* 60 whole seconds and the one that is under way: so no 60 s, wherever they begin, hold more than the limit. */
-#define NAT_BUDGET_BUCKETS 61
+/* How many of something were taken in the last while, by buckets of time: the last ones and that which is under way. */
+#define NAT_BUDGET_BUCKETS 101
+
+struct nat_roll {
+	uint64_t newest; /* number of the newest bucket, from time 0 on */
+	unsigned taken; /* the buckets' sum */
+	uint16_t bucket[NAT_BUDGET_BUCKETS]; /* by number, modulo how many are used */
+};
 
 struct nat_budget {
-	uint64_t second; /* of the newest bucket */
-	unsigned taken; /* the buckets' sum */
-	uint16_t flows[NAT_BUDGET_BUCKETS]; /* by second, modulo their number */
-	adit_time paced_at; /* when the probes so far would have been sent at an even pace (GCRA, ITU-T I.371) */
+	struct nat_roll flows;
+	struct nat_roll probes;
 	const void *searcher; /* NULL: nobody searches */
 };
 
