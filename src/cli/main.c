@@ -1,6 +1,5 @@
 /* adit: the table of commands, and the way from argv to one of them. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "cli/cli_help.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
+#include "io/io_std.h"
 
 static const struct cli_row rows[] = {
 	{"serve", "offer services; prints the ticket", CLI_FOR_SERVE, cmd_serve, NULL},
@@ -136,26 +136,12 @@ static int run(struct cli *cli, int argc, char **argv)
 	return run_row(cli, row, argc - 1, argv + 1);
 }
 
-/* A socket that gets number 1 would receive our results. */
-static bool std_fds_open(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	static struct cli cli; /* large: tables of fixed size */
 	int rc;
 
-	if (!std_fds_open())
+	if (!io_std_open())
 		return CLI_EXIT_LOCAL;
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error code, for results and for forwarded streams */
 	cli_opts_init(&cli.opts);

@@ -72,7 +72,10 @@ void io_portmap_check(struct io_portmap *p);
 void io_portmap_set_seen(struct io_portmap *p, const struct adit_addr *seen);
 void io_portmap_proven(struct io_portmap *p);
 void io_portmap_suspect(struct io_portmap *p);
-/* Deletes the mapping; ENDED follows: within PORTMAP_DELETE_MAX, with UPnP as long as the router takes. */
+/*
+ * Deletes the mapping; ENDED follows: within PORTMAP_DELETE_MAX, with UPnP as long as the router takes, or a search for
+ * one that has begun (four seconds). Who cannot wait frees it; the mapping then ends with its lease.
+ */
 void io_portmap_end(struct io_portmap *p);
 /* No call comes any more. From anywhere, its own calls included; NULL is fine. */
 void io_portmap_free(struct io_portmap *p);

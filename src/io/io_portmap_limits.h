@@ -4,13 +4,19 @@
 
 #include "base/time.h"
 
-/* PCP and NAT-PMP answer within milliseconds where they are; after this much silence UPnP is asked as well. Ours. */
-#define IO_PORTMAP_UPNP_AFTER ADIT_SEC(1)
+/*
+ * Ours: where PCP is there it has answered after milliseconds, NAT-PMP after PORTMAP_PMP_AFTER and
+ * PORTMAP_PCP_LAST_CALL; after this much silence UPnP is asked as well.
+ */
+#define IO_PORTMAP_UPNP_AFTER ADIT_SEC(2)
 
-#define IO_UPNP_DISCOVER_MS \
-	2000 /* how long answers to M-SEARCH are waited for: UPnP DA 1.1 has MX up to 5 s, IGDs answer at once */
-#define IO_UPNP_TTL   2 /* of the multicast: UPnP DA 1.1, 1.3.2 */
-#define IO_UPNP_LEASE 3600u /* seconds asked for, as IGD:2 recommends (WANIPConnection:2, 2.5.16) */
+/*
+ * How long answers to one M-SEARCH are waited for. The library asks for four kinds of device in turn, so silence takes
+ * four times that. IGDs answer at once; a second is the least that may be asked for (MX, UPnP DA 1.1, 1.3.2).
+ */
+#define IO_UPNP_DISCOVER_MS 1000
+#define IO_UPNP_TTL         2 /* of the multicast: UPnP DA 1.1, 1.3.2 */
+#define IO_UPNP_LEASE       3600u /* seconds asked for, as IGD:2 recommends (WANIPConnection:2, 2.5.16) */
 /* A mapping is made again at half of its lease, and looked after at least so often: a router that restarts tells
  * nobody. */
 #define IO_UPNP_CHECK ADIT_SEC(120)

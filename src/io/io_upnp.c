@@ -1,5 +1,6 @@
 #include "io/io_upnp.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <miniupnpc/upnpcommands.h>
 #include <miniupnpc/upnperrors.h>
 
+#include "base/list.h"
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
 #include "io/io_timer.h"
@@ -54,6 +56,7 @@ struct io_upnp {
 	struct io_timer *timer;
 	bool is_busy;
 	bool is_closed;
+	atomic_bool is_unwanted; /* tells the worker: make no mapping any more */
 
 	/* The worker's. */
 	enum step step;
@@ -268,7 +271,7 @@ static bool map(struct io_upnp *u)
 {
 	bool was_known = u->has_igd;
 
-	if (!discover(u))
+	if (!discover(u) || u->is_unwanted)
 		return false;
 	if (find_external(u) && make(u))
 		return true;
@@ -281,7 +284,7 @@ static bool map(struct io_upnp *u)
 
 static void on_work(uv_work_t *work)
 {
-	struct io_upnp *u = (struct io_upnp *)(void *)((char *)work - offsetof(struct io_upnp, work));
+	struct io_upnp *u = adit_container(work, struct io_upnp, work);
 
 	if (u->step != STEP_MAP)
 		unmap(u);
@@ -358,6 +361,8 @@ static void failed(struct io_upnp *u)
 {
 	bool was_mapped = u->is_mapped;
 
+	if (u->want_end)
+		return; /* nobody waits for it any more */
 	io_timer_set(u->timer, io_clock_now() + u->backoff);
 	u->backoff = 2 * u->backoff > IO_UPNP_RETRY_MAX ? IO_UPNP_RETRY_MAX : 2 * u->backoff;
 	u->is_mapped = false;
@@ -405,7 +410,7 @@ static void go_on(struct io_upnp *u)
 
 static void on_done(uv_work_t *work, int status)
 {
-	struct io_upnp *u = (struct io_upnp *)(void *)((char *)work - offsetof(struct io_upnp, work));
+	struct io_upnp *u = adit_container(work, struct io_upnp, work);
 
 	(void)status;
 	u->is_busy = false;
@@ -490,6 +495,7 @@ void io_upnp_verify_failed(struct io_upnp *u)
 void io_upnp_end(struct io_upnp *u, bool keep)
 {
 	u->want_end = true;
+	u->is_unwanted = true;
 	u->keep = keep;
 	go_on(u);
 }
@@ -499,6 +505,7 @@ void io_upnp_free(struct io_upnp *u)
 	if (!u || u->is_closed)
 		return;
 	u->is_closed = true;
+	u->is_unwanted = true;
 	io_timer_close(u->timer);
 	if (!u->is_busy)
 		upnp_free(u);

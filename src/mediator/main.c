@@ -1,9 +1,7 @@
 /* adit-mediator: the introduction server and STUN server, started by `adit mediator`. Start at med_run.c. */
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "io/io_std.h"
 #include "mediator/med_opts.h"
 #include "mediator/med_run.h"
 #include "mediator/med_say.h"
@@ -29,26 +27,12 @@ static const char help_text[] = "Example: adit mediator\n"
 				"Counters are printed at the end and on SIGUSR1. SIGTERM ends it in order.\n"
 				"Manual: adit help mediator\n";
 
-/* A socket that gets number 1 would receive the counters. */
-static bool std_fds_open(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	struct med_opts opts;
 	struct med_fault f;
 
-	if (!std_fds_open())
+	if (!io_std_open())
 		return EXIT_LOCAL;
 	if (med_opts_read(&opts, argc, argv, &f) != 0) {
 		med_say_error(f.next, "%s", f.what);

@@ -3,7 +3,7 @@
  * Whatever comes: nothing is read or written beyond the frame and its headroom, what leaves is a packet again, and no
  * frame is kept for ever.
  *
- * covers: src/lab/lab_gate.c src/lab/lab_packet.c src/lab/lab_reply.c src/lab/lab_neigh.c
+ * covers: src/lab/lab_gate.c src/lab/lab_packet.c src/lab/lab_reply.c src/lab/lab_neigh.c src/lab/lab_xlat.c
  */
 #include "fuzz.h"
 

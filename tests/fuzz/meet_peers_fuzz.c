@@ -4,19 +4,7 @@
  * behind it is reached. No answer to an unproven source is longer than its question, and everything is sent to
  * somebody.
  *
- * covers: src/core/meet/meet_msg.c
- * covers: src/core/meet/meet_client.c: ask_slot begin build_register build_request dispatch give_up hold is_fresh
- * covers: src/core/meet/meet_client.c: is_repeated is_under_way jittered meet_client_add meet_client_deadline
- * covers: src/core/meet/meet_client.c: meet_client_done meet_client_event meet_client_init meet_client_input
- * covers: src/core/meet/meet_client.c: meet_client_offer meet_client_output meet_client_report meet_client_serve
- * covers: src/core/meet/meet_client.c: meet_client_set_utc meet_client_stop meet_client_tick note_rtt on_answer
- * covers: src/core/meet/meet_client.c: on_error on_gone on_offer on_success push_event put rest retry seal_offer
- * covers: src/core/meet/meet_client.c: set_state start_next utc_now wake
- * covers: src/core/meet/meet_server.c: begin find local_at local_index make_handle make_route make_route_mac
- * covers: src/core/meet/meet_server.c: malformed meet_server_drain meet_server_goodbye meet_server_init
- * covers: src/core/meet/meet_server.c: meet_server_input meet_server_tick on_answer on_introduce on_refresh
- * covers: src/core/meet/meet_server.c: on_register on_report on_request read_route reply reply_code reply_cookie
- * covers: src/core/meet/meet_server.c: seconds
+ * covers: src/core/meet/meet_msg.c src/core/meet/meet_client.c src/core/meet/meet_server.c src/core/meet/meet_table.c
  */
 #include "fuzz.h"
 
@@ -26,8 +14,9 @@
 #include "core/meet/meet_client.h"
 #include "core/meet/meet_server.h"
 
-#define WIRE  8
-#define SLOTS 16
+#define WIRE      8
+#define SLOTS     16
+#define SLOTS_MAX 200
 
 static void hash(const void *data, size_t len, uint8_t *out, size_t out_len)
 {
@@ -139,7 +128,7 @@ static void drain(struct world *w, unsigned i)
 		static const struct meet_offer answer = {.ufrag = "u", .pwd = "p"};
 		adit_time start_at;
 
-		if (ev.kind == MEET_EVENT_OFFER && (w->next & 3))
+		if (ev.kind == MEET_EVENT_OFFER && (w->next >> 4 & 3))
 			FUZZ_CHECK(meet_client_answer(&w->c[i], w->now, ev.ask, &answer, &start_at) != ADIT_EFULL);
 	}
 }
@@ -158,7 +147,7 @@ static void to_server(struct world *w, const struct dgram *in, const uint8_t *da
 		put(w, &w->server, &out.remote, buf, out.len);
 	}
 	free(buf);
-	FUZZ_CHECK(w->s->table.used < SLOTS);
+	FUZZ_CHECK(w->s->table.used < w->s->table.n_slots);
 }
 
 static void deliver(struct world *w, const struct dgram *d)
@@ -243,11 +232,57 @@ static void op_time(struct world *w, struct adit_rd *r)
 	adit_time at = meet_client_deadline(&w->c[how & 1]);
 
 	w->now = (how & 2) && at != ADIT_NEVER && at > w->now ? at : w->now + (ADIT_MS(1) << (how >> 2 & 15));
+	FUZZ_CHECK(meet_server_deadline(w->s) == ADIT_NEVER || w->s->table.used > 0);
 	meet_server_tick(w->s, w->now);
 	for (unsigned i = 0; i < 2; i++) {
 		meet_client_tick(&w->c[i], w->now);
 		drain(w, i);
 	}
+}
+
+/* One of many others registers, each with a key and an address of its own; then the table may want to grow. */
+static void op_crowd(struct world *w, struct adit_rd *r)
+{
+	uint8_t nr = adit_rd_u8(r);
+	bool may_grow = adit_rd_u8(r) & 64;
+	uint8_t key[MEET_KEY_LEN] = {nr}, salt[MEET_SALT_LEN] = {0}, sig[MEET_SIG_LEN] = {0};
+	uint8_t id[MEET_ID_LEN], cookie[STUN_COOKIE_LEN];
+	struct dgram d = {.from = adit_addr_v4(198, 51, nr, 1, 99), .to = w->server};
+	size_t wants;
+	struct stun_build b;
+
+	meet_id_make(&meet_crypto, key, salt, id);
+	stun_cookie_make(w->s->key, w->now, STUN_COOKIE_IP_PORT, &d.from, cookie);
+	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REGISTER, key);
+	stun_build_bytes(&b, MEET_ATTR_ID, id, sizeof(id));
+	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, sizeof(cookie));
+	stun_build_bytes(&b, MEET_ATTR_KEY, key, sizeof(key));
+	stun_build_bytes(&b, MEET_ATTR_SALT, salt, sizeof(salt));
+	stun_build_bytes(&b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
+	d.len = (size_t)stun_build_end(&b);
+	deliver(w, &d);
+	wants = meet_server_wants(w->s);
+	if (may_grow && wants > 0 && wants < SLOTS_MAX) {
+		struct meet_peer *slots = calloc(wants, sizeof(*slots));
+
+		FUZZ_CHECK(slots && wants > w->s->table.n_slots);
+		free(meet_server_grow(w->s, slots, wants));
+	}
+}
+
+/* What an owner does when its socket or its address changed, and what it looks at. */
+static void op_owner(struct world *w, struct adit_rd *r)
+{
+	uint8_t how = adit_rd_u8(r);
+	struct meet_client *c = &w->c[how & 1];
+
+	meet_client_moved(c, w->now, how & 8 ? ADIT_FAMILY_V6 : ADIT_FAMILY_V4);
+	if (how & 2)
+		meet_client_set_addr(c, w->now, 0, &w->server);
+	if (how & 4)
+		meet_client_prepare(c, w->now);
+	FUZZ_CHECK(meet_client_rtt(c, 0) == 0 || meet_client_is_alive(c, 0));
+	drain(w, how & 1);
 }
 
 static void op_command(struct world *w, struct adit_rd *r)
@@ -273,7 +308,7 @@ static void op_command(struct world *w, struct adit_rd *r)
 	default:
 		meet_server_drain(w->s);
 		for (int n = 0; meet_server_goodbye(w->s, buf, &out); n++) {
-			FUZZ_CHECK(n < SLOTS);
+			FUZZ_CHECK(n < SLOTS_MAX);
 			put(w, &w->server, &out.remote, buf, out.len);
 		}
 		w->s->draining = false;
@@ -317,7 +352,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->s = &server;
 	begin(w, slots);
 	while (adit_rd_left(&r) > 0) {
-		switch (adit_rd_u8(&r) % 8) {
+		uint8_t op = adit_rd_u8(&r) % 16;
+
+		switch (op > 9 ? op - 8 : op) {
 		case 0:
 			op_invent(w, &r);
 			break;
@@ -327,6 +364,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 2:
 			op_command(w, &r);
 			break;
+		case 8:
+			op_crowd(w, &r);
+			break;
+		case 9:
+			op_owner(w, &r);
+			break;
 		default:
 			op_deliver(w, &r);
 			break;
@@ -334,7 +377,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	meet_client_done(&w->c[0]);
 	meet_client_done(&w->c[1]);
+	free(server.table.slots);
 	free(w);
-	free(slots);
 	return 0;
 }

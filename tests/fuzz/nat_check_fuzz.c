@@ -3,7 +3,7 @@
  * right transaction id or a wrong one, from anywhere, to any socket; ICMP errors; time; sockets that fail. Whatever
  * comes, it ends, closes its sockets, and its report holds only what can be printed.
  *
- * covers: src/core/stun/stun_client.c src/core/nat/nat_check.c
+ * covers: src/core/stun/stun_client.c src/core/nat/nat_check.c src/core/nat/nat_check_plan.c
  */
 #include "fuzz.h"
 
@@ -99,6 +99,46 @@ static void answer(struct adit_rd *r, adit_time now)
 	nat_check_ops.input(&check, now, &d);
 }
 
+/*
+ * All that is out is answered by an honest server with a second place, and a NAT on the way that maps as |how| says;
+ * some of what is asked for from elsewhere it keeps out.
+ */
+static void honest(struct adit_rd *r, adit_time now)
+{
+	uint8_t how = adit_rd_u8(r);
+	size_t n = n_sent < SENT_MAX ? n_sent : SENT_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sent *s = &sent[i];
+		uint8_t buf[256], cookie[STUN_COOKIE_LEN] = {how};
+		struct adit_dgram d = {.sock = s->sock, .remote = s->to, .data = buf};
+		struct adit_addr other = s->to,
+				 mapped = adit_addr_v4(203, 0, 113, 9, (uint16_t)(2000 + (uint16_t)s->sock));
+		struct stun_attr a;
+		struct stun_build b;
+		struct stun_msg m;
+		uint32_t change = 0;
+
+		if (stun_msg_parse(&m, s->data, s->len) < 0)
+			continue;
+		if (stun_msg_find(&m, STUN_ATTR_CHANGE_REQUEST, &a) == 0 && stun_attr_read_u32(&a, &change) == 0 &&
+		    (how & change))
+			continue;
+		other.ip[3] ^= how & 8 ? 0 : 128;
+		other.port ^= 1;
+		if (how & 16)
+			mapped.port = (uint16_t)(mapped.port + s->to.ip[3] + 7 * s->to.port);
+		d.remote.port ^= change & STUN_CHANGE_PORT ? 1 : 0;
+		d.local = adit_addr_v4(192, 168, 1, 2, how & 32 ? mapped.port : 5000);
+		stun_build_begin(&b, buf, sizeof(buf), STUN_SUCCESS, STUN_BINDING, s->data + 8);
+		stun_build_xor_addr(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, &mapped);
+		stun_build_addr(&b, STUN_ATTR_OTHER_ADDRESS, &other);
+		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, how & 64 ? sizeof(cookie) : 5);
+		d.len = (size_t)stun_build_end(&b);
+		nat_check_ops.input(&check, now, &d);
+	}
+}
+
 static void icmp(struct adit_rd *r, adit_time now)
 {
 	const struct sent *s = &sent[adit_rd_u8(r) % SENT_MAX];
@@ -161,6 +201,10 @@ static void op(struct adit_rd *r, adit_time *now)
 		raw(r, *now);
 	else if (what < 195)
 		fail_sock(sent[what % SENT_MAX].sock, *now);
+	else if (what < 205)
+		honest(r, *now);
+	else if (what == 205)
+		nat_check_stop(&check);
 	else if (what < 225)
 		*now += ADIT_MS(adit_rd_u8(r));
 	else if (nat_check_ops.deadline(&check) != ADIT_NEVER && nat_check_ops.deadline(&check) > *now)

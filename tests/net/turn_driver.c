@@ -293,13 +293,11 @@ static void stop(void)
 
 static void on_command(char *text)
 {
-	char *word = strtok(text, " ");
-	char *to = strtok(NULL, " ");
-	char *what = strtok(NULL, "");
+	char *what = text;
+	char *word = strsep(&what, " ");
+	char *to = strsep(&what, " ");
 	struct adit_addr peer = {0};
 
-	if (!word)
-		return;
 	if (to && adit_addr_parse(to, strlen(to), &peer) < 0)
 		printf("BAD %s\n", to);
 	if (strcmp(word, "permit") == 0)

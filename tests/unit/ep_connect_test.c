@@ -52,7 +52,7 @@ static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refus
 static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 {
 	(void)ctx;
-	snprintf(buf, cap, form == EP_SHARE_LINES ? "up\n" : "{}");
+	snprintf(buf, cap, form != EP_SHARE_JSON ? "up\n" : "{}");
 }
 
 static void on_done(void *ctx)

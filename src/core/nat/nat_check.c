@@ -41,6 +41,10 @@ struct nat_probe *nat_scan_ask(struct nat_scan *s, enum nat_use use, unsigned so
 				.sock = (uint8_t)sock,
 				.to = *to,
 				.due_at = due_at};
+	if (s->sock[sock].failed) { /* it would wait for ever */
+		p->state = NAT_PROBE_FAILED;
+		p->end = STUN_END_TIMEOUT;
+	}
 	s->n_probes++;
 	return p;
 }

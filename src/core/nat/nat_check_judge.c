@@ -303,7 +303,7 @@ static const struct nat_probe *find_probe(const struct nat_scan *s, enum nat_use
 /* An error says that the server does not know how, and a question that was given up nothing: no filter's words. */
 static bool is_kept_out(const struct nat_probe *p)
 {
-	return p->state == NAT_PROBE_FAILED && p->end == STUN_END_TIMEOUT;
+	return p->state == NAT_PROBE_FAILED && p->end == STUN_END_TIMEOUT && p->sends > 0;
 }
 
 /*

@@ -391,6 +391,8 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
 
+		if (ret_out->sock > 0)
+			home = reach_sock_find(r, r->ask_sock[ret_out->sock - 1]);
 		/* A report goes where the mediator knows us from, whoever has that socket now. */
 		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
 			home = reach_sock_find(r, r->offer_sock);

@@ -344,6 +344,8 @@ struct reach {
 	bool heard_any; /* in this round */
 	adit_dur pause;
 	unsigned ask; /* serve: what is being answered */
+	uint32_t input_sock; /* the one that is being heard on */
+	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */

@@ -30,7 +30,7 @@
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR  10u
-#define REACH_BOTH_JUMPS  96u /* flows of each side where steps are random: simulated, 70 % a round; twice as many 78 % */
+#define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
  * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms
  * are added to what was seen. 35/s were the most that others could live with (Klinec, Matyas 2014).
@@ -38,7 +38,7 @@
 #define REACH_FOREIGN_MAX  50u
 #define REACH_FOREIGN_TOOK 4u /* ms a sample */
 #define REACH_FOREIGN_MORE 200u /* ms */
-#define REACH_ONCE        256u /* flows of each side where two random choices must fit */
+#define REACH_ONCE        240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
 #define REACH_HOSTS_MAX   16u /* own addresses */
@@ -106,6 +106,7 @@
 #define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */
 #define REACH_PAUSE        ADIT_SEC(30) /* between attempts, doubling ... */
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
+#define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */

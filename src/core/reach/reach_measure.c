@@ -507,7 +507,7 @@ static bool is_heard_out(const struct reach *r, unsigned family)
 	       adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
 }
 
-static void tick_ttl(struct reach *r, unsigned family)
+static void step_ttl(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
 	uint8_t ttl;
@@ -544,6 +544,7 @@ static void step_view(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
 
+	step_ttl(r, family);
 	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
 		judge_home(r, family);
 	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
@@ -564,7 +565,6 @@ static void tick_view(struct reach *r, unsigned family)
 
 	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
 		return;
-	tick_ttl(r, family);
 	while (v->phase == REACH_PHASE_BURST && r->now >= v->burst_at)
 		sample_send(r, family);
 }

@@ -352,6 +352,7 @@ void reach_meet_event(struct reach *r, const struct meet_event *ev)
 		reach_push(r, &out);
 		break;
 	case MEET_EVENT_OFFER:
+		r->ask_sock[ev->ask] = r->input_sock;
 		on_offer(r, ev);
 		break;
 	case MEET_EVENT_ANSWER:

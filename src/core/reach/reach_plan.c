@@ -34,15 +34,17 @@ static int stride_of(const struct nat_ports *p)
 	return p->step < 0 ? -mean : mean;
 }
 
-/* How many flows of others are expected in |since|. */
+/* How many flows of others are expected in |since|. Where steps are random, nobody can tell them from these. */
 static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
 {
 	uint64_t took = p->samples * REACH_FOREIGN_TOOK;
-	uint64_t rate = p->jumps ? 0 : p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
+	uint64_t rate = p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
 	uint64_t ms = since / ADIT_MS(1);
 
+	if (p->jumps || ms > 60000)
+		return 0;
 	rate = (rate * took + 1000) / (took + REACH_FOREIGN_MORE);
-	return ms > 60000 ? 0 : (unsigned)((rate * ms + 500) / 1000);
+	return (unsigned)((rate * ms + 500) / 1000);
 }
 
 /* The salvo goes over what is left within 1 to 65535 of |shots| ports from |first| on, by |stride|. */

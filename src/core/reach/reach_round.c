@@ -249,6 +249,8 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 			verdict == REACH_VERDICT_UNANSWERED;
 	adit_dur pause = is_cheap ? REACH_PAUSE_ABSENT : r->pause;
 
+	if (!is_cheap && r->has_plan && r->plan.is_search && pause < REACH_PAUSE_SEARCH)
+		pause = REACH_PAUSE_SEARCH;
 	r->verdict = verdict;
 	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u",
 		   reach_verdict_name(verdict), (unsigned)r->round,
@@ -280,6 +282,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 /* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
 static void round_failed(struct reach *r)
 {
+	reach_fire_stop(r);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
 		   r->heard_any);
 	for (unsigned f = 0; f < 2; f++) {
@@ -299,7 +302,6 @@ static void round_failed(struct reach *r)
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
 			reach_home_renew(r, f);
-	reach_fire_stop(r);
 	reach_set_state(r, REACH_WAITING, adit_time_add(r->now, REACH_NEXT_ROUND));
 }
 
