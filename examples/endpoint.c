@@ -1,11 +1,12 @@
 /*
  * libadit as a whole endpoint. What it meets may be itself, `adit serve` or `adit connect`.
  *
- *     example-endpoint new                                     prints an identity and a ticket, each as NAME=TEXT
+ *     example-endpoint new [MEDIATOR]...                       prints an identity and a ticket, each as NAME=TEXT
  *     example-endpoint serve IDENTITY TICKET [PEER[:PORT]]...  offers "echo" (streams) and "ping" (datagrams)
  *     example-endpoint connect TICKET SERVICE [PEER[:PORT]]... carries stdin to the service and its answer to stdout
  *
- * What happens is told on stderr. connect ends when both directions have.
+ * Where the ticket names mediators, nobody needs the other's address. What happens is told on stderr. connect ends when
+ * both directions have.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +16,8 @@
 #include <unistd.h>
 
 #include <adit/endpoint.h>
-#include <adit/ticket.h>
+
+#include "mediators.h"
 
 #define PEERS_MAX 8
 #define CHUNK     65536 /* bytes */
@@ -30,17 +32,18 @@ static void check(ssize_t err, const char *what)
 	exit(2);
 }
 
-static int print_new(void)
+/* The mediators of the ticket, of which those that cannot be resolved are left out. */
+static void add_mediators(const char *ticket)
 {
-	char identity[ADIT_IDENTITY_STRLEN], ticket[ADIT_TICKET_STRLEN];
+	struct sockaddr_storage addr;
+	char host[ADIT_HOST_STRLEN];
 
-	adit_identity_new(identity);
-	check(adit_ticket_new(identity, false, ticket), "ticket");
-	/* The two lines of an identity may stand on one. */
-	for (char *p = identity; (p = strchr(p, '\n')) != NULL;)
-		*p = ' ';
-	printf("identity=%s\nticket=%s\n", identity, ticket);
-	return 0;
+	for (size_t i = 0; adit_ticket_mediator(ticket, i, host) == 0; i++) {
+		socklen_t len = mediator_resolve(host, &addr);
+
+		if (len > 0)
+			check(adit_endpoint_add_mediator(ep, host, (struct sockaddr *)&addr, len), host);
+	}
 }
 
 static void tell(const struct adit_endpoint_event *e)
@@ -53,6 +56,9 @@ static void tell(const struct adit_endpoint_event *e)
 		break;
 	case ADIT_ENDPOINT_STUCK:
 		fprintf(stderr, "no answer yet; still trying\n");
+		break;
+	case ADIT_ENDPOINT_MEETING:
+		mediator_tell(&e->meeting);
 		break;
 	case ADIT_ENDPOINT_OUTAGE:
 		fprintf(stderr, "outage\n");
@@ -243,22 +249,25 @@ int main(int argc, char **argv)
 	size_t n = 0;
 	int code;
 
-	if (argc == 2 && strcmp(argv[1], "new") == 0)
-		return print_new();
+	if (argc >= 2 && strcmp(argv[1], "new") == 0)
+		return mediator_print_new(argv + 2, argc - 2);
 	if (argc < 4 || (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "connect") != 0)) {
-		fprintf(stderr, "usage: example-endpoint new | serve IDENTITY TICKET [PEER]... | "
+		fprintf(stderr, "usage: example-endpoint new [MEDIATOR]... | serve IDENTITY TICKET [PEER]... | "
 				"connect TICKET SERVICE [PEER]...\n");
 		return 2;
 	}
 	cfg.serve = strcmp(argv[1], "serve") == 0;
 	cfg.identity = cfg.serve ? argv[2] : NULL;
 	cfg.ticket = cfg.serve ? argv[3] : argv[2];
+	cfg.meets = mediator_is_named(cfg.ticket);
 	cfg.services = services;
 	cfg.n_services = 2;
 	for (int k = 4; k < argc && n < PEERS_MAX; k++)
 		check(adit_address_parse(argv[k], &peers[n++]), argv[k]);
 	check(adit_endpoint_new(&cfg, &ep), "adit_endpoint_new");
 	check(adit_endpoint_set_peers(ep, peers, n), "peers");
+	if (cfg.meets)
+		add_mediators(cfg.ticket);
 	adit_endpoint_start(ep);
 	code = cfg.serve ? serve() : connect_to(argv[3]);
 	adit_endpoint_free(ep);

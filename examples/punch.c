@@ -2,8 +2,11 @@
  * libadit as a hole puncher only: what comes out is a connected UDP socket, and from then on this is an ordinary
  * program with recv(2) and send(2). It says hello to the other side every 100 ms until both have heard it.
  *
- *     example-punch serve|connect --ticket TICKET|--secret WORD [--port N] [PEER[:PORT]]...
- *     example-punch ticket        prints a new ticket
+ *     example-punch new [MEDIATOR]...
+ *     example-punch serve|connect --ticket TICKET|--secret WORD [--identity IDENTITY] [--port N] [PEER[:PORT]]...
+ *
+ * new prints an identity and a ticket, each as NAME=TEXT. Where the ticket names mediators, the serve side needs the
+ * identity and nobody needs the other's address.
  *
  * Prints "open PEER MAPPED" and "data TEXT"; the exit status is 0 if data came.
  */
@@ -14,7 +17,8 @@
 #include <unistd.h>
 
 #include <adit/punch.h>
-#include <adit/ticket.h>
+
+#include "mediators.h"
 
 #define HELLO     "hello from "
 #define EVERY_MS  100
@@ -30,13 +34,18 @@ static void check(int err, const char *what)
 	exit(2);
 }
 
-static void print_ticket(void)
+/* The mediators of the ticket, of which those that cannot be resolved are left out. */
+static void add_mediators(struct adit_punch *p, const char *ticket)
 {
-	char identity[ADIT_IDENTITY_STRLEN], ticket[ADIT_TICKET_STRLEN];
+	struct sockaddr_storage addr;
+	char host[ADIT_HOST_STRLEN];
 
-	adit_identity_new(identity); /* who punches without a mediator needs none: forgotten at once */
-	check(adit_ticket_new(identity, false, ticket), "ticket");
-	printf("%s\n", ticket);
+	for (size_t i = 0; adit_ticket_mediator(ticket, i, host) == 0; i++) {
+		socklen_t len = mediator_resolve(host, &addr);
+
+		if (len > 0)
+			check(adit_punch_add_mediator(p, host, (struct sockaddr *)&addr, len), host);
+	}
 }
 
 /* The whole use of the library: returns the socket. */
@@ -48,6 +57,8 @@ static int punch(const struct adit_punch_config *cfg, const struct sockaddr_stor
 
 	check(adit_punch_new(cfg, &p), "adit_punch_new");
 	check(adit_punch_set_peers(p, peers, n), "peers");
+	if (cfg->meets)
+		add_mediators(p, cfg->ticket);
 	adit_punch_start(p);
 	while (fd < 0) {
 		struct pollfd wait = {.fd = adit_punch_fd(p), .events = POLLIN};
@@ -55,10 +66,12 @@ static int punch(const struct adit_punch_config *cfg, const struct sockaddr_stor
 
 		adit_punch_process(p);
 		while ((e = adit_punch_next_event(p)) != NULL) {
-			if (e->kind == ADIT_PUNCH_STUCK) {
+			if (e->kind == ADIT_PUNCH_STUCK)
 				fprintf(stderr, "no answer yet; still trying\n");
+			if (e->kind == ADIT_PUNCH_MEETING)
+				mediator_tell(&e->meeting);
+			if (e->kind != ADIT_PUNCH_OPEN)
 				continue;
-			}
 			fd = e->fd;
 			printf("open %s %s\n", adit_address_format(&e->peer, peer),
 			       adit_address_format(&e->mapped, mapped));
@@ -104,10 +117,8 @@ int main(int argc, char **argv)
 	size_t n = 0;
 	int fd;
 
-	if (argc == 2 && strcmp(argv[1], "ticket") == 0) {
-		print_ticket();
-		return 0;
-	}
+	if (argc >= 2 && strcmp(argv[1], "new") == 0)
+		return mediator_print_new(argv + 2, argc - 2);
 	if (argc < 3 || (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "connect") != 0)) {
 		fprintf(stderr,
 			"usage: example-punch serve|connect --ticket TICKET|--secret WORD [--port N] [PEER]...\n");
@@ -120,12 +131,15 @@ int main(int argc, char **argv)
 		} else if (strcmp(argv[k], "--secret") == 0 && k + 1 < argc) {
 			cfg.secret = argv[++k];
 			cfg.secret_len = strlen(cfg.secret);
+		} else if (strcmp(argv[k], "--identity") == 0 && k + 1 < argc) {
+			cfg.identity = argv[++k];
 		} else if (strcmp(argv[k], "--port") == 0 && k + 1 < argc) {
-			cfg.port = (uint16_t)strtoul(argv[++k], NULL, 10);
+			cfg.port = (unsigned)strtoul(argv[++k], NULL, 10);
 		} else if (n < PEERS_MAX) {
 			check(adit_address_parse(argv[k], &peers[n++]), argv[k]);
 		}
 	}
+	cfg.meets = mediator_is_named(cfg.ticket);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	fd = punch(&cfg, peers, n);
 	return talk(fd, argv[1]);

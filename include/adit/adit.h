@@ -84,6 +84,25 @@ struct adit_log_config {
 	int level; /* lines above it are not even made */
 };
 
+/*
+ * Meeting through mediators (`adit mediator`), for punch and endpoint, where config.meets says so: what goes on with
+ * them. Names are as in the ticket (adit_ticket_mediator()); an absent |mediator| is NULL.
+ */
+enum adit_meeting_kind {
+	ADIT_MEETING_HELD = 1, /* serve: registered with |mediator|: who has the ticket finds this side there */
+	ADIT_MEETING_LOST, /* serve: not any more; it goes on trying */
+	ADIT_MEETING_REFUSED, /* |mediator| does not answer, does not want us, or does not know the peer: |text| */
+	ADIT_MEETING_FOUND, /* the peer's answer has come; both begin to punch */
+	ADIT_MEETING_FAILED, /* no path: |text| says why and what would help. The next attempt comes by itself. */
+	ADIT_MEETING_LEARNT, /* |text|: a line worth keeping for the next run with this peer: config.memory */
+};
+
+struct adit_meeting {
+	enum adit_meeting_kind kind;
+	const char *mediator;
+	const char *text; /* never NULL */
+};
+
 #ifdef __cplusplus
 }
 #endif

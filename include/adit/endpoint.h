@@ -31,15 +31,17 @@ struct adit_service {
 struct adit_endpoint_config {
 	size_t size; /* sizeof(struct adit_endpoint_config) */
 	struct adit_log_config log;
-	bool serve;
 	const char *identity; /* <adit/ticket.h>. Connect: NULL is a new one, where the ticket has a secret */
 	const char *ticket; /* connect: the serve side's; serve: one of its own identity, unless |allow| */
 	const char *allow; /* serve: the public half of the one client that is admitted; then no ticket's secret */
+	const char *memory; /* |meets|: the last ADIT_MEETING_LEARNT of an earlier run; NULL: none */
 	const struct adit_service *services; /* serve: 1 to 256 */
 	size_t n_services;
+	bool serve;
+	bool meets; /* through mediators, too */
 	bool single; /* serve: the first client that is admitted stays the only one */
-	uint16_t port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
-	unsigned linger_s; /* how long a session waits for a new path, seconds; 0: 1800 */
+	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
+	uint64_t linger; /* how long a session waits for a new path; 0: 30 min */
 };
 
 /*
@@ -57,6 +59,16 @@ ADIT_API void adit_endpoint_free(struct adit_endpoint *ep);
  */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_set_peers(struct adit_endpoint *ep, const struct sockaddr_storage *addrs,
 						     size_t n);
+/*
+ * A mediator, 4 at most, before or after the start: |name| as adit_ticket_mediator() gives it, |addr| what it resolves
+ * to; the library resolves no names. Of several addresses both sides take the lowest. Again when it resolves to
+ * another. ADIT_EINVAL: no address, or not |meets|.
+ */
+ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_mediator(struct adit_endpoint *ep, const char *name,
+							const struct sockaddr *addr, socklen_t len);
+/* A further STUN server: a second witness of how the own NAT maps. Codes as above. */
+ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *addr,
+						      socklen_t len);
 /* Begins; it goes on for ever. After DOWN the serve side waits for the next session by itself. */
 ADIT_API void adit_endpoint_start(struct adit_endpoint *ep);
 /*
@@ -73,6 +85,7 @@ ADIT_API void adit_endpoint_process(struct adit_endpoint *ep);
 enum adit_endpoint_event_kind {
 	ADIT_ENDPOINT_UP = 1, /* both sides are sure of each other: |path|, |peer|; connect: |services| */
 	ADIT_ENDPOINT_STUCK, /* 30 s without a sign of the peer: comes once, waiting goes on */
+	ADIT_ENDPOINT_MEETING, /* |meeting| */
 	ADIT_ENDPOINT_OUTAGE, /* the path is lost, another is sought */
 	ADIT_ENDPOINT_BACK, /* the session goes on over |path| */
 	ADIT_ENDPOINT_MOVED, /* the peer's address changed: |path| */
@@ -114,6 +127,7 @@ struct adit_path {
 struct adit_endpoint_event {
 	enum adit_endpoint_event_kind kind;
 	struct adit_path path;
+	struct adit_meeting meeting;
 	const char *peer; /* UP: its public half, "ed25519 BASE32" */
 	const struct adit_service *services; /* UP, connect: what may be opened; good until DOWN */
 	size_t n_services;

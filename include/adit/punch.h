@@ -1,13 +1,13 @@
 /*
- * Punch only: two peers that share a secret and know each other's public address get a UDP socket each, connected to
- * the other's through both NATs. What they send over it is theirs: nothing is encrypted and nothing is kept alive.
+ * Punch only: two peers that share a secret get a UDP socket each, connected to the other's through both NATs. What
+ * they send over it is theirs: nothing is encrypted and nothing is kept alive.
  *
- * One side is "serve", the other "connect"; apart from that they are equal. Both need
- *   - the pair's secret: a ticket (<adit/ticket.h>), or bytes that both have;
- *   - where the other is: adit_punch_set_peers(). One side may know nothing, if its own NAT lets the other in.
- *
- * What is promised: NATs that keep the port, public and port-forwarded hosts, whatever the routers do with early
- * packets. The sockets come and go while it is tried (up to 200 at a time, for a second); most pairs need two.
+ * One side is "serve", the other "connect"; apart from that they are equal. Both need the pair's secret (a ticket of
+ * <adit/ticket.h>, or bytes that both have) and a way to meet:
+ *   - known addresses: adit_punch_set_peers(). One side may know nothing, if its own NAT lets the other in. This
+ *     promises NATs that keep the port, public and port-forwarded hosts, whatever routers do with early packets.
+ *   - mediators: config.meets and adit_punch_add_mediator(). This opens most other pairs of NATs, too.
+ * Both may be used together. Sockets come and go while it is tried (up to 256 at a time); most pairs need two.
  */
 #ifndef ADIT_PUBLIC_PUNCH_H
 #define ADIT_PUBLIC_PUNCH_H
@@ -23,11 +23,14 @@ struct adit_punch;
 struct adit_punch_config {
 	size_t size; /* sizeof(struct adit_punch_config) */
 	struct adit_log_config log;
-	bool serve;
 	const char *ticket; /* with a secret, the same on both sides; or */
 	const void *secret; /* 16 bytes or more that nobody else has: random, not a pass phrase */
 	size_t secret_len;
-	uint16_t port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
+	const char *identity; /* serve, |meets|: the ticket's own (<adit/ticket.h>) */
+	const char *memory; /* the last ADIT_MEETING_LEARNT of an earlier run; NULL: none */
+	bool serve;
+	bool meets; /* through mediators, too: there is a ticket then */
+	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
 };
 
 /* What the configuration points to is copied. ADIT_EINVAL and the codes of adit_ticket_check(); ADIT_ENOMEM, ADIT_ESYS.
@@ -42,6 +45,16 @@ ADIT_API void adit_punch_free(struct adit_punch *punch);
  */
 ADIT_API ADIT_MUST_CHECK int adit_punch_set_peers(struct adit_punch *punch, const struct sockaddr_storage *addrs,
 						  size_t n);
+/*
+ * A mediator, 4 at most, before or after the start: |name| as adit_ticket_mediator() gives it, |addr| what it resolves
+ * to; the library resolves no names. Of several addresses both sides take the lowest. Again when it resolves to
+ * another. ADIT_EINVAL: no address, or not |meets|.
+ */
+ADIT_API ADIT_MUST_CHECK int adit_punch_add_mediator(struct adit_punch *punch, const char *name,
+						     const struct sockaddr *addr, socklen_t len);
+/* A further STUN server: a second witness of how the own NAT maps. Codes as above. */
+ADIT_API ADIT_MUST_CHECK int adit_punch_add_server(struct adit_punch *punch, const struct sockaddr *addr,
+						   socklen_t len);
 /* Begins. It goes on until both sides have a socket. */
 ADIT_API void adit_punch_start(struct adit_punch *punch);
 
@@ -53,6 +66,7 @@ ADIT_API void adit_punch_process(struct adit_punch *punch);
 enum adit_punch_event_kind {
 	ADIT_PUNCH_OPEN = 1, /* |fd|: done; the object is of no further use */
 	ADIT_PUNCH_STUCK, /* 30 s without a sign of the peer: comes once, waiting goes on */
+	ADIT_PUNCH_MEETING, /* |meeting| */
 };
 
 struct adit_punch_event {
@@ -66,6 +80,7 @@ struct adit_punch_event {
 	struct sockaddr_storage peer;
 	struct sockaddr_storage mapped; /* as the peer sees this side; AF_UNSPEC: not known */
 	uint64_t rtt; /* 0: not known */
+	struct adit_meeting meeting;
 };
 
 /* NULL: none. Good until the next call on |punch|. */

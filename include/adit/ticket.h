@@ -34,8 +34,14 @@ ADIT_API ADIT_MUST_CHECK int adit_identity_public(const char *identity, char ret
  * adit_identity_public().
  */
 ADIT_API ADIT_MUST_CHECK int adit_ticket_new(const char *identity, bool by_key, char ret_ticket[ADIT_TICKET_STRLEN]);
-/* Writes a mediator's "host" or "host:port" into it. ADIT_EFULL: no room; else as adit_ticket_check(). */
+#define ADIT_HOST_STRLEN 256
+
+/*
+ * Writes a mediator's "host" or "host:port" into it (without a port it is 3478), in the one spelling that both sides
+ * use: lower case, no port that is 3478 anyway. ADIT_EFULL: no room; else as adit_ticket_check(). */
 ADIT_API ADIT_MUST_CHECK int adit_ticket_add_mediator(char ticket[ADIT_TICKET_STRLEN], const char *host);
+/* The |index|-th of its mediators, from 0. ADIT_ENOENT: it has no more; else as adit_ticket_check(). */
+ADIT_API ADIT_MUST_CHECK int adit_ticket_mediator(const char *ticket, size_t index, char ret_host[ADIT_HOST_STRLEN]);
 /*
  * Is it one? White space and upper case are fine. 0; ADIT_EINVAL: no ticket at all; ADIT_ECHECKSUM: damaged or cut on
  * its way; ADIT_EVERSION: undamaged, but newer than this library.

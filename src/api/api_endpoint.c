@@ -9,9 +9,11 @@
 #include "core/trust/trust_name.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_mb.h"
+#include "crypto/crypto_meet.h"
 #include "io/io_clock.h"
+#include "io/io_mtu.h"
 
-#define CONFIG_MIN  offsetof(struct adit_endpoint_config, single) /* what no caller does without */
+#define CONFIG_MIN  offsetof(struct adit_endpoint_config, port) /* what no caller does without */
 #define LINGER      ADIT_SEC(1800) /* DESIGN 2: 30 min at both ends */
 #define READS_MAX   16 /* batches of datagrams in one call, until the caller gets its turn */
 #define OUTPUTS_MAX 32 /* batches sent in one call, likewise */
@@ -46,7 +48,8 @@ static int copy_services(struct adit_endpoint *ep)
 	return 0;
 }
 
-static int make_link(struct adit_endpoint *ep, const struct api_keys *keys)
+/* |memory|: NULL, or what was learnt in an earlier run. */
+static int make_link(struct adit_endpoint *ep, const struct api_keys *keys, const struct reach_memory *memory)
 {
 	struct adit_rng rng = crypto_rng();
 	struct link_config lc = {
@@ -58,8 +61,12 @@ static int make_link(struct adit_endpoint *ep, const struct api_keys *keys)
 		.has_peer_key = keys->has_peer_key,
 		.single = ep->cfg.single,
 		.instance = adit_rng_u64(&rng),
-		.pinned_port = ep->cfg.port,
-		.linger = ep->cfg.linger_s ? ADIT_SEC(ep->cfg.linger_s) : LINGER,
+		.pinned_port = (uint16_t)ep->cfg.port,
+		.max_payload = io_mtu_payload(),
+		.meets = ep->cfg.meets,
+		.meet_crypto = &crypto_meet,
+		.memory = memory,
+		.linger = ep->cfg.linger ? ep->cfg.linger : LINGER,
 		.services = ep->names,
 		.n_services = ep->n_services,
 	};
@@ -68,6 +75,8 @@ static int make_link(struct adit_endpoint *ep, const struct api_keys *keys)
 	memcpy(lc.k, keys->k, sizeof(lc.k));
 	memcpy(lc.secret_id, keys->ticket.secret_id, sizeof(lc.secret_id));
 	memcpy(lc.peer_key, keys->peer_key, sizeof(lc.peer_key));
+	memcpy(lc.own_key, keys->id.public_key, sizeof(lc.own_key));
+	memcpy(lc.own_seed, keys->id.seed, sizeof(lc.own_seed));
 	err = link_new(&lc, io_clock_now(), &ep->link);
 	adit_bytes_wipe(&lc, sizeof(lc));
 	return err;
@@ -91,22 +100,26 @@ static int open_all(struct adit_endpoint *ep)
 		.ticket = ep->cfg.ticket,
 		.allow = ep->cfg.allow,
 	};
+	struct reach_memory memory;
 	struct api_keys keys;
-	int err = api_keys_read(&kc, &keys);
+	int known = api_meet_memory(ep->cfg.memory, &memory);
+	int err = known == ADIT_EINVAL || ep->cfg.port > UINT16_MAX ? ADIT_EINVAL : api_keys_read(&kc, &keys);
 
 	if (err < 0)
 		return err;
-	ep->cfg.identity = ep->cfg.ticket = ep->cfg.allow = NULL; /* the caller's: not kept */
+	ep->cfg.identity = ep->cfg.ticket = ep->cfg.allow = ep->cfg.memory = NULL; /* the caller's: not kept */
 	err = copy_services(ep);
 	if (err == 0)
 		err = io_wait_new(true, ep->log.write ? &ep->log : NULL, &ep->wait);
 	if (err == 0)
 		err = make_creds(ep, &keys);
 	if (err == 0)
-		err = make_link(ep, &keys);
+		err = make_link(ep, &keys, known == 0 ? &memory : NULL);
 	api_keys_done(&keys);
 	return err;
 }
+
+API_NO_TAIL(struct adit_endpoint_config, linger);
 
 int adit_endpoint_new(const struct adit_endpoint_config *cfg, struct adit_endpoint **ret_endpoint)
 {
@@ -190,12 +203,22 @@ uint64_t adit_endpoint_deadline(const struct adit_endpoint *ep)
 	return deadline(ep);
 }
 
+/* The clock, and the own addresses, as they are now. */
+static void look_around(struct adit_endpoint *ep)
+{
+	adit_time now = io_clock_now();
+
+	link_set_utc(ep->link, now, io_clock_utc());
+	if (ep->cfg.meets && api_meet_look(&ep->meet, now))
+		link_set_hosts(ep->link, now, ep->meet.hosts, ep->meet.n_hosts);
+}
+
 void adit_endpoint_process(struct adit_endpoint *ep)
 {
 	struct io_wait_news news;
 
 	io_wait_poll(ep->wait);
-	link_set_utc(ep->link, io_clock_now(), io_clock_utc());
+	look_around(ep);
 	for (int n = 0; n < READS_MAX; n++) {
 		io_wait_read(ep->wait, &news);
 		if (news.kind == IO_WAIT_NOTHING)
@@ -223,9 +246,32 @@ int adit_endpoint_set_peers(struct adit_endpoint *ep, const struct sockaddr_stor
 	return 0;
 }
 
+int adit_endpoint_add_mediator(struct adit_endpoint *ep, const char *name, const struct sockaddr *addr, socklen_t len)
+{
+	struct adit_addr a;
+
+	if (!ep->cfg.meets || api_address_from(addr, len, &a) < 0)
+		return ADIT_EINVAL;
+	look_around(ep);
+	link_add_mediator(ep->link, io_clock_now(), name, &a);
+	api_endpoint_touch(ep);
+	return 0;
+}
+
+int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *addr, socklen_t len)
+{
+	struct adit_addr a;
+
+	if (!ep->cfg.meets || api_address_from(addr, len, &a) < 0)
+		return ADIT_EINVAL;
+	link_add_server(ep->link, io_clock_now(), &a);
+	api_endpoint_touch(ep);
+	return 0;
+}
+
 void adit_endpoint_start(struct adit_endpoint *ep)
 {
-	link_set_utc(ep->link, io_clock_now(), io_clock_utc());
+	look_around(ep);
 	link_start(ep->link, io_clock_now());
 	api_endpoint_touch(ep);
 }
@@ -363,16 +409,19 @@ static bool on_dgram(struct adit_endpoint *ep, const struct link_event *in)
 static bool translate(struct adit_endpoint *ep, const struct link_event *in)
 {
 	static const enum adit_endpoint_event_kind kinds[] = {
-		[LINK_EVENT_STUCK] = ADIT_ENDPOINT_STUCK,    [LINK_EVENT_UP] = ADIT_ENDPOINT_UP,
-		[LINK_EVENT_OUTAGE] = ADIT_ENDPOINT_OUTAGE,  [LINK_EVENT_BACK] = ADIT_ENDPOINT_BACK,
-		[LINK_EVENT_MOVED] = ADIT_ENDPOINT_MOVED,    [LINK_EVENT_REQUEST] = ADIT_ENDPOINT_REQUEST,
-		[LINK_EVENT_STREAM] = ADIT_ENDPOINT_STREAM,  [LINK_EVENT_CREDIT] = ADIT_ENDPOINT_CREDIT,
-		[LINK_EVENT_DGRAM] = ADIT_ENDPOINT_DATAGRAM, [LINK_EVENT_DOWN] = ADIT_ENDPOINT_DOWN,
+		[LINK_EVENT_STUCK] = ADIT_ENDPOINT_STUCK,     [LINK_EVENT_MEET] = ADIT_ENDPOINT_MEETING,
+		[LINK_EVENT_UP] = ADIT_ENDPOINT_UP,           [LINK_EVENT_OUTAGE] = ADIT_ENDPOINT_OUTAGE,
+		[LINK_EVENT_BACK] = ADIT_ENDPOINT_BACK,       [LINK_EVENT_MOVED] = ADIT_ENDPOINT_MOVED,
+		[LINK_EVENT_REQUEST] = ADIT_ENDPOINT_REQUEST, [LINK_EVENT_STREAM] = ADIT_ENDPOINT_STREAM,
+		[LINK_EVENT_CREDIT] = ADIT_ENDPOINT_CREDIT,   [LINK_EVENT_DGRAM] = ADIT_ENDPOINT_DATAGRAM,
+		[LINK_EVENT_DOWN] = ADIT_ENDPOINT_DOWN,
 	};
 
 	ep->event = (struct adit_endpoint_event){.kind = kinds[in->kind]};
 	tell_path(&in->path, &ep->event.path);
 	switch (in->kind) {
+	case LINK_EVENT_MEET:
+		return api_meet_tell(&ep->meet, &in->meet, in->mediator, &ep->event.meeting);
 	case LINK_EVENT_UP:
 		on_up(ep, in);
 		return true;

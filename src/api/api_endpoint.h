@@ -5,6 +5,7 @@
 #include <adit/endpoint.h>
 
 #include "api/api_int.h"
+#include "api/api_meet.h"
 #include "base/list.h"
 #include "core/trust/trust_limits.h"
 #include "io/io_wait.h"
@@ -29,6 +30,7 @@ struct adit_endpoint {
 	struct quic_creds *creds;
 	struct fwd_service *offered; /* serve: cfg.n_services of them */
 	struct adit_list streams;
+	struct api_meet meet;
 	bool is_dirty; /* a command was given: its outputs are still to be fetched */
 	/* The services of the session, as they are told. */
 	struct adit_service *services;

@@ -56,6 +56,8 @@ struct adit_ice {
 
 #define CONFIG_MIN offsetof(struct adit_ice_config, allow_loopback) /* what no caller does without */
 
+API_NO_TAIL(struct adit_ice_config, pacing_ms);
+
 int adit_ice_new(const struct adit_ice_config *cfg, struct adit_ice **ret_ice)
 {
 	struct adit_ice *i = calloc(1, sizeof(*i));

@@ -14,8 +14,12 @@
 /*
  * Copies a caller's configuration, which begins with its size, into |dst|. An older caller's is smaller: what it does
  * not have is zero. A newer caller's is larger: it may not ask for what is not known here. |min| is the first
- * version's size. 0 or EINVAL.
+ * version's size. 0 or EINVAL. No field may lie where an older structure had padding, as that was never cleared: the
+ * structures have none at their ends (API_NO_TAIL).
  */
+#define API_NO_TAIL(type, last)                                                          \
+	_Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), \
+		       "a configuration ends with its last field")
 ADIT_MUST_CHECK int api_config_copy(void *dst, size_t dst_size, size_t min, const void *src);
 
 /* The caller's log as the machines know it; |to->write| NULL: none is wanted. */

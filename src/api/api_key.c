@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "core/trust/trust_idline.h"
+#include "core/trust/trust_name.h"
 #include "crypto/crypto.h"
 
 void adit_identity_new(char ret_identity[ADIT_IDENTITY_STRLEN])
@@ -71,15 +72,36 @@ static int ticket_read(const char *text, struct trust_ticket *ret_ticket)
 
 int adit_ticket_add_mediator(char ticket[ADIT_TICKET_STRLEN], const char *host)
 {
+	char spelled[TRUST_HINT_MAX + 1];
 	struct trust_ticket t;
 	int err = ticket_read(ticket, &t);
 
 	if (err < 0)
 		return err;
-	err = trust_ticket_add_mediator(&t, host);
+	trust_name_spell_host(host, spelled);
+	err = trust_ticket_add_mediator(&t, strlen(host) > TRUST_HINT_MAX ? host : spelled);
 	if (err == 0)
 		err = ticket_write(&t, ticket);
 	trust_ticket_done(&t);
+	return err;
+}
+
+int adit_ticket_mediator(const char *ticket, size_t index, char ret_host[ADIT_HOST_STRLEN])
+{
+	char host[TRUST_HINT_MAX + 1];
+	struct trust_ticket t;
+	size_t pos = 0;
+	int err = ticket_read(ticket, &t);
+
+	_Static_assert(ADIT_HOST_STRLEN >= TRUST_HINT_MAX + 1, "a host's name fits");
+	if (err < 0)
+		return err;
+	do {
+		err = trust_ticket_next_mediator(&t, &pos, host) ? 0 : ADIT_ENOENT;
+	} while (err == 0 && index-- > 0);
+	trust_ticket_done(&t);
+	if (err == 0)
+		strcpy(ret_host, host);
 	return err;
 }
 

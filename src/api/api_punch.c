@@ -6,95 +6,122 @@
 
 #include "api/api_int.h"
 #include "api/api_key.h"
+#include "api/api_meet.h"
 #include "base/bytes.h"
-#include "core/punch/punch.h"
 #include "core/punch/punch_agree.h"
 #include "crypto/crypto.h"
+#include "crypto/crypto_meet.h"
 #include "io/io_clock.h"
 #include "io/io_wait.h"
+#include "link/link_find.h"
 
 #define CONFIG_MIN offsetof(struct adit_punch_config, port) /* what no caller does without */
 #define SECRET_MIN 16 /* bytes: 128 bits */
 #define READS_MAX  64 /* datagrams in one call, until the caller gets its turn */
+#define PUNCH_NEWS 16 /* that wait for the caller; more at once are lost: they come again */
 
 struct adit_punch {
 	struct adit_punch_config cfg;
 	struct adit_log log;
 	struct io_wait *wait;
-	struct punch_replay replay;
-	struct punch punch;
+	struct link_config find_cfg;
+	struct link_find find;
 	struct punch_agree agree;
+	struct api_meet meet;
 	bool is_asking; /* the agreement was, when last looked at */
 	bool is_done;
 	bool tell_stuck;
 	adit_dur rtt; /* of the last pair that was found valid */
+	struct reach_event news[PUNCH_NEWS];
+	size_t n_news;
 	struct adit_punch_event event;
 };
 
 /* --- life --- */
 
-static int read_ticket(const char *text, uint8_t ret_k[TRUST_K_LEN])
+/* The ticket is the pair's, whichever side this is; a mediator wants to know whose it is. */
+static int read_ticket(const struct adit_punch_config *cfg, struct link_config *fc)
 {
+	struct crypto_identity id;
 	struct trust_ticket t;
-	int err = trust_ticket_decode(text, strlen(text), &crypto_gnutls, &t);
+	int err = trust_ticket_decode(cfg->ticket, strlen(cfg->ticket), &crypto_gnutls, &t);
 
 	if (err < 0)
 		return err;
 	if (trust_ticket_is_by_key(&t))
 		return ADIT_EINVAL;
-	trust_keys_from_ticket(&crypto_gnutls, &t, ret_k);
+	trust_keys_from_ticket(&crypto_gnutls, &t, fc->k);
+	memcpy(fc->peer_key, t.identity, sizeof(fc->peer_key));
 	trust_ticket_done(&t);
-	return 0;
+	if (!cfg->serve || !cfg->meets)
+		return 0;
+	err = cfg->identity ? crypto_identity_parse(cfg->identity, &id) : ADIT_EINVAL;
+	if (err < 0)
+		return err;
+	memcpy(fc->own_key, id.public_key, sizeof(fc->own_key));
+	memcpy(fc->own_seed, id.seed, sizeof(fc->own_seed));
+	crypto_identity_done(&id);
+	return memcmp(fc->own_key, fc->peer_key, sizeof(fc->own_key)) == 0 ? 0 : ADIT_EINVAL;
 }
 
-static int read_secret(const struct adit_punch_config *cfg, uint8_t ret_k[TRUST_K_LEN])
+static int read_secret(const struct adit_punch_config *cfg, struct link_config *fc)
 {
 	static const char label[] = "adit punch secret";
 
-	if ((cfg->ticket != NULL) == (cfg->secret != NULL))
+	if ((cfg->ticket != NULL) == (cfg->secret != NULL) || cfg->port > UINT16_MAX)
 		return ADIT_EINVAL;
 	if (cfg->ticket)
-		return read_ticket(cfg->ticket, ret_k);
-	if (cfg->secret_len < SECRET_MIN)
+		return read_ticket(cfg, fc);
+	if (cfg->secret_len < SECRET_MIN || cfg->meets)
 		return ADIT_EINVAL;
-	crypto_gnutls.hkdf_sha256(cfg->secret, cfg->secret_len, label, strlen(label), ret_k, TRUST_K_LEN);
+	crypto_gnutls.hkdf_sha256(cfg->secret, cfg->secret_len, label, strlen(label), fc->k, sizeof(fc->k));
 	return 0;
 }
 
-static void init_machines(struct adit_punch *p, const uint8_t k[TRUST_K_LEN])
+static void init_agree(struct adit_punch *p)
 {
-	struct adit_rng rng = crypto_rng();
-	struct punch_config pc = {
-		.role = p->cfg.serve ? PUNCH_SERVE : PUNCH_CONNECT,
-		.crypto = &crypto_gnutls,
-		.log = p->log.write ? &p->log : NULL,
-		.rng = rng,
-		.instance = adit_rng_u64(&rng),
-		.pinned_port = p->cfg.port,
-		.low_ttl = true,
-		.replay = &p->replay,
-	};
 	struct punch_agree_config ac = {
-		.role = pc.role,
-		.crypto = pc.crypto,
-		.log = pc.log,
-		.rng = rng,
-		.instance = pc.instance,
+		.role = p->find_cfg.role,
+		.crypto = p->find_cfg.crypto,
+		.log = p->find_cfg.log,
+		.rng = p->find_cfg.rng,
+		.instance = p->find_cfg.instance,
 	};
 
-	memcpy(pc.k, k, sizeof(pc.k));
-	memcpy(ac.k, k, sizeof(ac.k));
-	punch_replay_init(&p->replay);
-	punch_init(&p->punch, &pc, io_clock_now());
+	memcpy(ac.k, p->find_cfg.k, sizeof(ac.k));
 	punch_agree_init(&p->agree, &ac, io_clock_now());
-	adit_bytes_wipe(&pc, sizeof(pc));
 	adit_bytes_wipe(&ac, sizeof(ac));
 }
+
+static int init_machines(struct adit_punch *p)
+{
+	struct link_config *fc = &p->find_cfg;
+	struct reach_memory memory;
+	int err = api_meet_memory(p->cfg.memory, &memory);
+
+	if (err == ADIT_EINVAL)
+		return err;
+	fc->role = p->cfg.serve ? PUNCH_SERVE : PUNCH_CONNECT;
+	fc->crypto = &crypto_gnutls;
+	fc->meet_crypto = &crypto_meet;
+	fc->log = p->log.write ? &p->log : NULL;
+	fc->rng = crypto_rng();
+	fc->instance = adit_rng_u64(&fc->rng);
+	fc->pinned_port = (uint16_t)p->cfg.port;
+	fc->meets = p->cfg.meets;
+	fc->memory = err == 0 ? &memory : NULL;
+	err = link_find_init(&p->find, fc, io_clock_now());
+	fc->memory = NULL;
+	if (err == 0)
+		init_agree(p);
+	return err;
+}
+
+API_NO_TAIL(struct adit_punch_config, port);
 
 int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_punch)
 {
 	struct adit_punch *p = calloc(1, sizeof(*p));
-	uint8_t k[TRUST_K_LEN];
 	int err;
 
 	if (!p)
@@ -102,17 +129,17 @@ int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_
 	err = api_config_copy(&p->cfg, sizeof(p->cfg), CONFIG_MIN, cfg);
 	api_log_init(&p->log, &p->cfg.log);
 	if (err == 0)
-		err = read_secret(&p->cfg, k);
+		err = read_secret(&p->cfg, &p->find_cfg);
 	if (err == 0)
 		err = io_wait_new(false, p->log.write ? &p->log : NULL, &p->wait);
+	if (err == 0)
+		err = init_machines(p);
 	if (err < 0) {
-		free(p);
+		adit_punch_free(p);
 		return err;
 	}
-	p->cfg.ticket = NULL; /* the caller's: not kept */
+	p->cfg.ticket = p->cfg.identity = p->cfg.memory = NULL; /* the caller's: not kept */
 	p->cfg.secret = NULL;
-	init_machines(p, k);
-	adit_bytes_wipe(k, sizeof(k));
 	*ret_punch = p;
 	return 0;
 }
@@ -122,6 +149,7 @@ void adit_punch_free(struct adit_punch *p)
 	if (!p)
 		return;
 	io_wait_free(p->wait);
+	link_find_done(&p->find);
 	adit_bytes_wipe(p, sizeof(*p));
 	free(p);
 }
@@ -132,12 +160,12 @@ static adit_time deadline(const struct adit_punch *p)
 {
 	if (p->is_done)
 		return ADIT_NEVER;
-	return adit_time_min(punch_deadline(&p->punch), punch_agree_deadline(&p->agree));
+	return adit_time_min(link_find_deadline(&p->find, 0), punch_agree_deadline(&p->agree));
 }
 
 static bool next_output(struct adit_punch *p, adit_time now, struct adit_out *ret_out)
 {
-	return punch_agree_output(&p->agree, now, ret_out) || punch_output(&p->punch, now, ret_out);
+	return punch_agree_output(&p->agree, now, ret_out) || link_find_output(&p->find, now, ret_out);
 }
 
 static void send_outputs(struct adit_punch *p, adit_time now)
@@ -146,27 +174,36 @@ static void send_outputs(struct adit_punch *p, adit_time now)
 
 	while (!io_wait_is_blocked(p->wait) && next_output(p, now, &out))
 		if (io_wait_act(p->wait, &out) == ADIT_ESYS)
-			punch_sock_failed(&p->punch, now, out.sock);
+			link_find_sock_failed(&p->find, now, out.sock);
 }
 
 static void take_events(struct adit_punch *p, adit_time now)
 {
-	struct punch_event e;
+	struct link_found f;
 
-	while (punch_event(&p->punch, &e)) {
-		if (e.kind == PUNCH_EVENT_STUCK)
+	while (link_find_event(&p->find, now, &f)) {
+		switch (f.kind) {
+		case LINK_FOUND_HEARD:
+			break;
+		case LINK_FOUND_STUCK:
 			p->tell_stuck = true;
-		if (e.kind != PUNCH_EVENT_VALID)
-			continue;
-		p->rtt = e.rtt;
-		punch_agree_valid(&p->agree, now, e.sock, &e.local, &e.remote);
+			break;
+		case LINK_FOUND_VALID:
+			p->rtt = f.info.rtt;
+			punch_agree_valid(&p->agree, now, f.sock, &f.info.local, &f.info.remote);
+			break;
+		case LINK_FOUND_NEWS:
+			if (p->n_news < PUNCH_NEWS)
+				p->news[p->n_news++] = f.news;
+			break;
+		}
 	}
 }
 
 /* Closes all sockets but those that were taken. */
 static void stop(struct adit_punch *p, adit_time now)
 {
-	punch_stop(&p->punch, now);
+	link_find_stop(&p->find, now);
 	send_outputs(p, now);
 }
 
@@ -174,13 +211,13 @@ static void stop(struct adit_punch *p, adit_time now)
 static void begin_again(struct adit_punch *p, adit_time now)
 {
 	stop(p, now);
-	punch_start(&p->punch, now);
+	link_find_start(&p->find, now);
 }
 
 /* An ordinary socket, connected to the peer, or -1. */
-static int take_socket(struct adit_punch *p, const struct punch_agree_pair *pair)
+static int take_socket(struct adit_punch *p, adit_time now, const struct punch_agree_pair *pair)
 {
-	int fd = punch_take(&p->punch, pair->sock) < 0 ? -1 : io_wait_take(p->wait, pair->sock);
+	int fd = link_find_take(&p->find, now, pair->sock) < 0 ? -1 : io_wait_take(p->wait, pair->sock);
 
 	if (fd < 0 || io_sock_hand_over(fd, &pair->remote) == 0)
 		return fd;
@@ -192,7 +229,7 @@ static int take_socket(struct adit_punch *p, const struct punch_agree_pair *pair
 static bool hand_over(struct adit_punch *p, adit_time now)
 {
 	const struct punch_agree_pair *pair = punch_agree_pair(&p->agree);
-	int fd = take_socket(p, pair);
+	int fd = take_socket(p, now, pair);
 
 	if (fd < 0) {
 		punch_agree_reset(&p->agree, now);
@@ -230,9 +267,10 @@ static void settle(struct adit_punch *p)
 static void take_news(struct adit_punch *p, adit_time now, const struct io_wait_news *news)
 {
 	if (news->kind == IO_WAIT_ICMP) {
-		punch_icmp(&p->punch, now, &news->icmp);
-	} else if (punch_agree_input(&p->agree, now, &news->dgram) == ADIT_EIGNORED) {
-		(void)punch_input(&p->punch, now, &news->dgram);
+		link_find_icmp(&p->find, now, &news->icmp);
+	} else if (punch_agree_input(&p->agree, now, &news->dgram) != 0) {
+		/* What it could not read, a mediator's words among it, may be somebody else's. */
+		(void)link_find_input(&p->find, now, &news->dgram);
 		take_events(p, now);
 	}
 	send_outputs(p, now);
@@ -248,23 +286,32 @@ uint64_t adit_punch_deadline(const struct adit_punch *p)
 	return deadline(p);
 }
 
-void adit_punch_process(struct adit_punch *p)
+/* The clock, and the own addresses, as they are now. */
+static void look_around(struct adit_punch *p)
 {
 	adit_time now = io_clock_now();
+
+	link_find_set_utc(&p->find, now, io_clock_utc());
+	punch_agree_set_utc(&p->agree, now, io_clock_utc());
+	if (p->cfg.meets && api_meet_look(&p->meet, now))
+		link_find_set_hosts(&p->find, now, p->meet.hosts, p->meet.n_hosts);
+}
+
+void adit_punch_process(struct adit_punch *p)
+{
 	struct io_wait_news news;
 
 	if (p->is_done)
 		return;
 	io_wait_poll(p->wait);
-	punch_set_utc(&p->punch, now, io_clock_utc());
-	punch_agree_set_utc(&p->agree, now, io_clock_utc());
+	look_around(p);
 	for (int n = 0; n < READS_MAX; n++) {
 		io_wait_read(p->wait, &news);
 		if (news.kind == IO_WAIT_NOTHING)
 			break;
 		take_news(p, io_clock_now(), &news);
 	}
-	punch_tick(&p->punch, io_clock_now());
+	link_find_tick(&p->find, io_clock_now());
 	punch_agree_tick(&p->agree, io_clock_now());
 	settle(p);
 }
@@ -278,21 +325,61 @@ int adit_punch_set_peers(struct adit_punch *p, const struct sockaddr_storage *ad
 	for (size_t i = 0; i < n; i++)
 		if (api_address_from((const struct sockaddr *)&addrs[i], sizeof(addrs[i]), &peers[i]) < 0)
 			return ADIT_EINVAL;
-	punch_set_peers(&p->punch, io_clock_now(), peers, n);
+	link_find_set_peers(&p->find, io_clock_now(), peers, n);
+	settle(p);
+	return 0;
+}
+
+int adit_punch_add_mediator(struct adit_punch *p, const char *name, const struct sockaddr *addr, socklen_t len)
+{
+	struct adit_addr a;
+
+	if (!p->cfg.meets || api_address_from(addr, len, &a) < 0)
+		return ADIT_EINVAL;
+	look_around(p);
+	link_find_add_mediator(&p->find, io_clock_now(), name, &a);
+	settle(p);
+	return 0;
+}
+
+int adit_punch_add_server(struct adit_punch *p, const struct sockaddr *addr, socklen_t len)
+{
+	struct adit_addr a;
+
+	if (!p->cfg.meets || api_address_from(addr, len, &a) < 0)
+		return ADIT_EINVAL;
+	link_find_add_server(&p->find, io_clock_now(), &a);
 	settle(p);
 	return 0;
 }
 
 void adit_punch_start(struct adit_punch *p)
 {
-	adit_time now = io_clock_now();
-
 	if (p->is_done)
 		return;
-	punch_set_utc(&p->punch, now, io_clock_utc());
-	punch_agree_set_utc(&p->agree, now, io_clock_utc());
-	punch_start(&p->punch, now);
+	look_around(p);
+	link_find_start(&p->find, io_clock_now());
 	settle(p);
+}
+
+static const char *mediator_name(const struct adit_punch *p, unsigned i)
+{
+	return i < p->find.n_mediators ? p->find.mediators[i].name : NULL;
+}
+
+/* The oldest of the meeting's news that are for the caller. */
+static bool tell_news(struct adit_punch *p)
+{
+	while (p->n_news > 0) {
+		struct reach_event e = p->news[0];
+		const char *name = mediator_name(p, e.mediator);
+
+		memmove(&p->news[0], &p->news[1], --p->n_news * sizeof(p->news[0]));
+		p->event.kind = ADIT_PUNCH_MEETING;
+		if (api_meet_tell(&p->meet, &e, name, &p->event.meeting))
+			return true;
+	}
+	return false;
 }
 
 const struct adit_punch_event *adit_punch_next_event(struct adit_punch *p)
@@ -305,6 +392,8 @@ const struct adit_punch_event *adit_punch_next_event(struct adit_punch *p)
 		p->event.kind = ADIT_PUNCH_STUCK;
 		return &p->event;
 	}
+	if (tell_news(p))
+		return &p->event;
 	if (punch_agree_state(&p->agree) != PUNCH_AGREE_AGREED)
 		return NULL;
 	return hand_over(p, io_clock_now()) ? &p->event : NULL;

@@ -3,29 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/trust/trust_name.h"
 #include "io/io_memory.h"
 
 #define KEPT_AS "serve" /* the key in the store */
 
-/* The one spelling. RFC 4343: names do not differ by case. */
+/* As trust_name_spell_host(), of what was read already. */
 static void spell(const struct cli_host *h, char ret_name[TRUST_HINT_MAX + 1])
 {
-	bool has_port = h->port != 0 && h->port != CLI_STUN_PORT;
+	struct adit_addr a = adit_addr_with_port(h->addr, h->port);
+	char text[TRUST_HINT_MAX + 1];
+	char numeric[ADIT_ADDR_STRLEN];
 
-	if (h->addr.family != ADIT_FAMILY_NONE) {
-		struct adit_addr a = adit_addr_with_port(h->addr, has_port ? h->port : 0);
-		char text[ADIT_ADDR_STRLEN];
-
-		snprintf(ret_name, TRUST_HINT_MAX + 1, "%s", adit_addr_format(&a, text));
-		return;
-	}
-	if (has_port)
-		snprintf(ret_name, TRUST_HINT_MAX + 1, "%.*s:%u", TRUST_HINT_MAX - 6, h->name, h->port);
+	if (h->addr.family != ADIT_FAMILY_NONE)
+		snprintf(text, sizeof(text), "%s", adit_addr_format(&a, numeric));
+	else if (h->port != 0)
+		snprintf(text, sizeof(text), "%.*s:%u", TRUST_HINT_MAX - 6, h->name, h->port);
 	else
-		snprintf(ret_name, TRUST_HINT_MAX + 1, "%s", h->name);
-	for (char *p = ret_name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
+		snprintf(text, sizeof(text), "%s", h->name);
+	trust_name_spell_host(text, ret_name);
 }
 
 static void add(struct cli_mediators *m, const struct cli_host *h, const char *name)

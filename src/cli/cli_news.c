@@ -192,20 +192,25 @@ static void say_meeting(struct cli_news *n, const char *who, const struct link_e
 {
 	const struct reach_event *m = &e->meet;
 	struct cli_msg *msg = &n->run->cli->msg;
-	bool is_first = !n->has_met && !n->is_serve;
-	const char *through = e->mediator ? e->mediator : "the mediator";
-	char line[640];
+	const char *prefix = who ? who : "";
+	const char *colon = who ? ": " : "";
 
-	snprintf(line, sizeof(line), "%s%sfound the peer through %.255s; NAT here: %s; there: %s; %s, round %u",
-		 who ? who : "", who ? ": " : "", through, cli_check_kind(m->own_kind), cli_check_kind(m->peer_kind),
-		 way_doing(m->way), m->round);
-	if (is_first)
-		cli_info(msg, "%s", line);
-	else
-		cli_detail(msg, "%s", line);
+	if (!n->has_met && !n->is_serve)
+		cli_info(msg, "found the peer through %s; %s", e->mediator ? e->mediator : "a mediator",
+			 way_doing(m->way));
+	cli_detail(msg, "%s%sround %u, through %s: %s", prefix, colon, m->round, e->mediator ? e->mediator : "-",
+		   way_doing(m->way));
+	cli_detail(msg, "%s%sNAT here: %s", prefix, colon, cli_check_kind(m->own_kind));
+	cli_detail(msg, "%s%sNAT there: %s", prefix, colon, cli_check_kind(m->peer_kind));
 	n->has_met = true;
 	snprintf(n->doing, sizeof(n->doing), "found the peer; %s, round %u of %u", way_doing(m->way), m->round,
 		 REACH_ROUNDS);
+}
+
+static void hint_kinds(struct cli_news *n, enum nat_kind own, enum nat_kind peer)
+{
+	cli_hint(&n->run->cli->msg, "NAT here: %s", cli_check_kind(own));
+	cli_hint(&n->run->cli->msg, "NAT there: %s", cli_check_kind(peer));
 }
 
 static void say_failed(struct cli_news *n, const char *who, const struct link_event *e, const struct reach *reach)
@@ -213,16 +218,16 @@ static void say_failed(struct cli_news *n, const char *who, const struct link_ev
 	const struct reach_event *m = &e->meet;
 	struct cli_msg *msg = &n->run->cli->msg;
 	const char *text = reach_verdict_text(m->verdict);
+	/* What a mediator said is the reason, and was told. */
+	bool is_told = m->verdict == REACH_VERDICT_NO_MEDIATOR || m->verdict == REACH_VERDICT_ABSENT;
 
 	cli_news_account(n, reach);
-	if (n->is_serve || n->verdict == m->verdict) {
+	if (n->is_serve || n->verdict == m->verdict || is_told) {
 		cli_detail(msg, "%s%snot reached: %s", who ? who : "", who ? ": " : "", text);
 	} else {
-		cli_warn(msg, NULL, "not reached yet: %s", text);
+		cli_warn(msg, text, "the peer was not reached yet; it is tried again");
 		if (n->has_met)
-			cli_hint(msg, "NAT here: %s; there: %s", cli_check_kind(m->own_kind),
-				 cli_check_kind(m->peer_kind));
-		cli_hint(msg, "it is tried again by itself");
+			hint_kinds(n, m->own_kind, m->peer_kind);
 	}
 	n->verdict = m->verdict;
 	n->has_met = false;
@@ -292,7 +297,7 @@ void cli_news_hints(struct cli_news *n, const struct link_status *st)
 	reach_views(st->reach, &own, &peer);
 	if (n->verdict != REACH_VERDICT_NONE)
 		cli_hint(msg, "%s", reach_verdict_text(n->verdict));
-	cli_hint(msg, "NAT here: %s; there: %s", cli_check_kind(own.kind), cli_check_kind(peer.kind));
+	hint_kinds(n, own.kind, peer.kind);
 }
 
 /* --- status --- */
@@ -310,6 +315,17 @@ static size_t put(char *buf, size_t cap, size_t at, const char *fmt, ...)
 	return n < 0 || (size_t)n >= cap - at ? cap - 1 : at + (size_t)n;
 }
 
+static const char *state_words(enum link_mediator_state s)
+{
+	static const char *const words[] = {
+		[LINK_MEDIATOR_ASKED] = "nothing to say",   [LINK_MEDIATOR_HELD] = "registered",
+		[LINK_MEDIATOR_MET] = "found the peer",     [LINK_MEDIATOR_ABSENT] = "does not know the peer",
+		[LINK_MEDIATOR_SILENT] = "does not answer", [LINK_MEDIATOR_REFUSED] = "refuses",
+	};
+
+	return words[s];
+}
+
 size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st, bool with_account)
 {
 	enum reach_verdict verdict = st->reach ? reach_last_verdict(st->reach) : REACH_VERDICT_NONE;
@@ -322,11 +338,11 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 	for (size_t i = 0; i < st->n_mediators; i++) {
 		const struct link_mediator *m = &st->mediators[i];
 
-		at = put(buf, cap, at, "  mediator %s: %s for %s\n", m->name, link_mediator_state_name(m->state),
+		at = put(buf, cap, at, "  mediator %s: %s for %s\n", m->name, state_words(m->state),
 			 cli_run_dur(adit_time_since(io_clock_now(), m->since), since));
 	}
 	if (verdict != REACH_VERDICT_NONE)
-		at = put(buf, cap, at, "  last attempt: %s\n", reach_verdict_text(verdict));
+		at = put(buf, cap, at, "  not reached: %s\n", reach_verdict_text(verdict));
 	while (with_account && st->reach && reach_account(st->reach, &pos, &a))
 		at = put(buf, cap, at, "    tried: %s\n", reach_account_format(&a, text));
 	return at;

@@ -347,7 +347,7 @@ static void on_timeout(uv_timer_t *timer)
 	leave(c, CLI_EXIT_UNREACHED);
 }
 
-static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
+static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 {
 	struct connect *c = of_run(ctx);
 	struct link_status st;
@@ -356,13 +356,13 @@ static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
 	size_t at;
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
-	if (for_people) {
+	if (form != EP_SHARE_JSON) {
 		char what[96];
 
 		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
 			 (int)getpid());
 		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
-		cli_news_status_text(buf + at, cap - at, &st, false);
+		cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
 		return;
 	}
 	cli_json_init(&j);

@@ -15,6 +15,7 @@
 #include "endpoint/ep_ctl.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_serve.h"
+#include "endpoint/ep_share.h"
 #include "io/io_clock.h"
 #include "io/io_memory.h"
 #include "io/io_tickets.h"
@@ -329,6 +330,7 @@ static void status_lane(void *ctx, const char *label, struct link *link, size_t 
 struct lines {
 	char text[EP_CTL_TEXT_MAX];
 	size_t len;
+	bool more;
 };
 
 static void show_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
@@ -340,15 +342,17 @@ static void show_lane(void *ctx, const char *label, struct link *link, size_t n_
 	link_status_get(link, io_clock_now(), &st);
 	snprintf(what, sizeof(what), "serve %.60s (%d)", label, (int)getpid());
 	l->len += cli_run_status_text(l->text + l->len, sizeof(l->text) - l->len, what, &st, io_clock_now(), n_conns);
-	l->len += cli_news_status_text(l->text + l->len, sizeof(l->text) - l->len, &st, false);
+	l->len += cli_news_status_text(l->text + l->len, sizeof(l->text) - l->len, &st, l->more);
 }
 
-static void show(struct serve *s, struct ep_ctl_client *client)
+static void show(struct serve *s, struct ep_ctl_client *client, bool more)
 {
 	struct lines *l = calloc(1, sizeof(*l));
 
-	if (l)
+	if (l) {
+		l->more = more;
 		ep_serve_each(s->ep, show_lane, l);
+	}
 	ep_ctl_reply(client, l ? l->text : "");
 	free(l);
 }
@@ -356,13 +360,14 @@ static void show(struct serve *s, struct ep_ctl_client *client)
 static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, int fd)
 {
 	struct serve *s = of_run(ctx);
+	enum ep_share_form form;
 	struct cli_json j;
 	const char *answer;
 
 	if (fd >= 0)
 		close(fd);
-	if (strcmp(text, "show") == 0) {
-		show(s, client);
+	if (ep_share_form_of(text, &form) && form != EP_SHARE_JSON) {
+		show(s, client, form == EP_SHARE_MORE);
 		return;
 	}
 	cli_json_init(&j);

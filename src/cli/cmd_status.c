@@ -1,6 +1,6 @@
 /*
  * adit status: asks every running serve, connect and pipe of this user what it is doing: "status" is answered in JSON,
- * "show" in lines for people.
+ * "show" in lines for people; -v wants more of them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,11 @@ static int ask(struct cli *cli, const char *path)
 
 	if (fd < 0)
 		return 0;
-	r = ep_ctl_send(fd, cli->opts.common.json ? "status" : "show", -1);
+	r = ep_ctl_send(fd,
+			cli->opts.common.json            ? "status"
+			: cli_opts_level(&cli->opts) > 0 ? "show more"
+							 : "show",
+			-1);
 	if (r == 0)
 		r = ep_ctl_recv(fd, text, ANSWER_MS);
 	close(fd);

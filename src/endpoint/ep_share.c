@@ -114,11 +114,25 @@ static void start_pipe(struct borrower *b, const char *name, int fd)
 		pipe_ended(b, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 }
 
-static void send_status(struct ep_share *s, struct ep_ctl_client *client, bool for_people)
+bool ep_share_form_of(const char *text, enum ep_share_form *ret_form)
+{
+	static const char *const words[] = {
+		[EP_SHARE_JSON] = "status", [EP_SHARE_LINES] = "show", [EP_SHARE_MORE] = "show more"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, words[i]) != 0)
+			continue;
+		*ret_form = (enum ep_share_form)i;
+		return true;
+	}
+	return false;
+}
+
+static void send_status(struct ep_share *s, struct ep_ctl_client *client, enum ep_share_form form)
 {
 	static char text[EP_CTL_TEXT_MAX];
 
-	s->status(s->ctx, for_people, text, sizeof(text));
+	s->status(s->ctx, form, text, sizeof(text));
 	ep_ctl_reply(client, text);
 }
 
@@ -144,12 +158,13 @@ static void on_message(void *ctx, struct ep_ctl_client *client, const char *text
 	char verb[16] = "";
 	char name[FWD_NAME_MAX + 1] = "";
 	char kind[16] = "";
+	enum ep_share_form form;
 	struct borrower *b;
 
-	if (strcmp(text, "status") == 0 || strcmp(text, "show") == 0) {
+	if (ep_share_form_of(text, &form)) {
 		if (fd >= 0)
 			close(fd);
-		send_status(s, client, text[1] == 'h');
+		send_status(s, client, form);
 		return;
 	}
 	b = borrower_of(s, client);

@@ -7,6 +7,7 @@
  *	pipe NAME + connected socket               -> "ok" or "error TEXT", later "end clean|local|peer|session CODE"
  *	status                 -> one JSON object
  *	show                   -> the same as lines for people
+ *	show more              -> with what was tried, and addresses
  */
 #ifndef ADIT_EP_SHARE_H
 #define ADIT_EP_SHARE_H
@@ -16,8 +17,17 @@
 
 struct ep_share;
 
+enum ep_share_form {
+	EP_SHARE_JSON,
+	EP_SHARE_LINES,
+	EP_SHARE_MORE, /* lines, with what was tried */
+};
+
+/* Whether |text| asks for the status, and how. */
+bool ep_share_form_of(const char *text, enum ep_share_form *ret_form);
+
 /* Writes the answer to status or show. */
-typedef void ep_share_status(void *ctx, bool for_people, char *buf, size_t cap);
+typedef void ep_share_status(void *ctx, enum ep_share_form form, char *buf, size_t cap);
 
 /* As ep_ctl_new. */
 ADIT_MUST_CHECK int ep_share_new(uv_loop_t *loop, const char *path, struct ep_connect *connect, ep_share_status *status,

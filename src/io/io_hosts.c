@@ -24,14 +24,6 @@ struct io_hosts {
 	size_t n_last;
 };
 
-static bool is_same(const struct reach_host *a, const struct reach_host *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!adit_addr_eq(&a[i].addr, &b[i].addr) || a[i].iface != b[i].iface)
-			return false;
-	return true;
-}
-
 /* Where the system does not tell, there is none. */
 static size_t list(struct reach_host hosts[REACH_HOSTS_MAX])
 {
@@ -45,7 +37,7 @@ static void look(struct io_hosts *h)
 	struct reach_host now[REACH_HOSTS_MAX];
 	size_t n = list(now);
 
-	if (n == h->n_last && is_same(now, h->last, n))
+	if (io_ifaces_is_same(now, n, h->last, h->n_last))
 		return;
 	memcpy(h->last, now, n * sizeof(now[0]));
 	h->n_last = n;

@@ -100,3 +100,13 @@ int io_ifaces_get(struct reach_host *ret_hosts, size_t cap)
 		close(fd);
 	return (int)sort(all, n, ret_hosts, cap);
 }
+
+bool io_ifaces_is_same(const struct reach_host *a, size_t n_a, const struct reach_host *b, size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (!adit_addr_eq(&a[i].addr, &b[i].addr) || a[i].iface != b[i].iface)
+			return false;
+	return true;
+}

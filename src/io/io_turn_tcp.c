@@ -297,10 +297,10 @@ void io_turn_tcp_close(struct io_turn_tcp *s)
 {
 	if (!s || s->is_closed)
 		return;
+	s->is_closed = true; /* from here on nothing is told */
 	if (s->tls && s->is_up) {
 		crypto_tls_bye(s->tls);
 		flush(s);
 	}
-	s->is_closed = true;
 	uv_close((uv_handle_t *)&s->tcp, on_closed);
 }

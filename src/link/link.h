@@ -134,7 +134,7 @@ struct link_path_info {
 	struct adit_addr mapped; /* what the peer sees us as; family NONE where unknown */
 	adit_dur rtt;
 	int64_t clock_diff; /* serverless: the peer's UTC minus ours, nanoseconds */
-	adit_dur took; /* since the search began */
+	adit_dur took; /* since the search began; serve, after a meeting: since the offer came */
 };
 
 struct link_event {

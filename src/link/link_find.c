@@ -116,12 +116,13 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 	    reach_add_mediator(f->reach, now, name, addr) < 0)
 		return;
 	f->reach_busy = true;
-	if (!m) {
-		m = &f->mediators[f->n_mediators++];
-		*m = (struct link_mediator){.since = now};
-		snprintf(m->name, sizeof(m->name), "%s", name);
+	if (m) {
+		m->addr = *addr;
+		return;
 	}
-	m->addr = *addr;
+	m = &f->mediators[f->n_mediators++];
+	*m = (struct link_mediator){.addr = *addr, .since = now};
+	snprintf(m->name, sizeof(m->name), "%s", name);
 	if (f->n_mediators == 1 && reach_may_start(f))
 		reach_start(f->reach, now);
 }
@@ -381,7 +382,8 @@ static void take_reach(struct link_find *f, adit_time now, const struct reach_ev
 			 .local = e->local,
 			 .remote = e->remote,
 			 .mapped = e->mapped,
-			 .rtt = e->rtt},
+			 .rtt = e->rtt,
+			 .took = f->cfg->role == PUNCH_SERVE ? e->took : 0},
 		.news = *e,
 	};
 	note_mediator(f, now, e);

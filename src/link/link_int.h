@@ -16,6 +16,7 @@ struct link_path {
 	uint32_t sock;
 	struct punch_path keep;
 	struct link_path_info info;
+	uint64_t instance; /* of the peer's program */
 };
 
 /* Who may begin a QUIC handshake or go on with one from a new address. */

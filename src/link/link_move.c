@@ -66,6 +66,10 @@ static void on_valid(struct link *l, adit_time now, const struct link_found *f)
 	link_known_add(l, now, f->sock, &f->info, f->instance);
 	if (l->cfg.role != PUNCH_CONNECT || (l->state != LINK_SEEKING && l->state != LINK_OUTAGE))
 		return;
+	if (l->session && l->session_path && l->session_path->instance != f->instance) {
+		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE); /* nobody knows it over there */
+		return;
+	}
 	p = link_path_new(l, now, f->sock, &f->info, f->instance);
 	if (!p)
 		return;

@@ -40,8 +40,9 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 		return NULL;
 	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
 		return NULL;
-	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info};
-	p->info.took = adit_time_since(now, l->search_at);
+	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info, .instance = instance};
+	if (p->info.took == 0)
+		p->info.took = adit_time_since(now, l->search_at);
 	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
 	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,

@@ -48,8 +48,10 @@ def punch_both(t, lab, how, peer_a=PEER_A, peer_b=PEER_B):
     t.note(f"{ends[a].group(1)}, {ends[b].group(1)}")
 
 
-def new_ticket():
-    return subprocess.run([find_example("punch"), "ticket"], check=True, capture_output=True, text=True).stdout.strip()
+def new(kind, *mediators):
+    """A new identity and a ticket of it."""
+    out = subprocess.run([find_example(kind), "new", *mediators], check=True, capture_output=True, text=True).stdout
+    return re.search("^identity=(.*)$", out, re.M).group(1), re.search("^ticket=(.*)$", out, re.M).group(1)
 
 
 PUNCHES = {
@@ -60,7 +62,7 @@ PUNCHES = {
 }
 for _name, (_what, _lab) in PUNCHES.items():
     def _run(t, topology=_lab):
-        punch_both(t, t.lab(**topology), ("--ticket", new_ticket()))
+        punch_both(t, t.lab(**topology), ("--ticket", new("punch")[1]))
     check(f"punch only: both sides get the connected socket through {_what}", name=f"lib_punch_{_name}", limit=90)(_run)
 
 
@@ -78,8 +80,8 @@ def lib_punch_public(t):
 @check("punch only: another secret is not heard", limit=60)
 def lib_punch_stranger(t):
     lab = t.lab(hops=2)
-    b = punch(lab, "hb", "serve", "--ticket", new_ticket(), PEER_A)
-    a = punch(lab, "ha", "connect", "--ticket", new_ticket(), PEER_B)
+    b = punch(lab, "hb", "serve", "--ticket", new("punch")[1], PEER_A)
+    a = punch(lab, "ha", "connect", "--ticket", new("punch")[1], PEER_B)
     try:
         a.expect("^open", 6, "out")
         raise Unexpected("strangers met")
@@ -89,15 +91,44 @@ def lib_punch_stranger(t):
     assert a.is_running() and b.is_running()
 
 
+MEDIATOR, SECOND = "203.0.113.66", "203.0.113.67"
+
+
+def mediator(lab, ip=MEDIATOR):
+    """adit mediator on the public host."""
+    if ip != MEDIATOR:
+        lab.pub.run(["ip", "addr", "add", ip + "/24", "dev", "wan"])
+    Proc(lab, lab.pub, "mediator", [proc.adit_program(), "mediator", "--listen", ip]).expect("ready", where="err")
+
+
+def punch_met(t, lab, *mediators):
+    for m in mediators:
+        mediator(lab, m)
+    identity, ticket = new("punch", *mediators)
+    b = punch(lab, "hb", "serve", "--ticket", ticket, "--identity", identity)
+    b.expect(f"^meeting: registered {MEDIATOR}", 15, "err")
+    a = punch(lab, "ha", "connect", "--ticket", ticket)
+    for p in (a, b):
+        p.expect("^data hello from ", 70, "out")
+        assert p.wait(15) == 0, p.last_words()
+    a.expect("^meeting: the peer is found", 1, "err")
+    t.note(a.expect('^open .*', 1, 'out').group(0))
+
+
+@check("punch only, through a mediator that the ticket names: nobody knows the other's address", limit=90)
+def lib_punch_mediator(t):
+    punch_met(t, t.lab(stranger=True, delay=10), MEDIATOR)
+
+
+@check("punch only, with two mediators: a NAT that chooses its ports at random is searched, and both get the socket", limit=120)
+def lib_punch_random(t):
+    punch_met(t, t.lab(stranger=True, delay=10, nat=("fully-random", "masquerade")), MEDIATOR, SECOND)
+
+
 # -- (c) the whole endpoint
 
 def endpoint(lab, host, *words, **kw):
     return Proc(lab, lab.spaces[host], f"endpoint-{words[0]}", [find_example("endpoint"), *words], **kw)
-
-
-def new_endpoint():
-    out = subprocess.run([find_example("endpoint"), "new"], check=True, capture_output=True, text=True).stdout
-    return re.search("^identity=(.*)$", out, re.M).group(1), re.search("^ticket=(.*)$", out, re.M).group(1)
 
 
 def exactly(sock, size):
@@ -149,11 +180,11 @@ def lib_endpoint_refused(t):
 @check("adit connect reaches the endpoint example: TCP with half-close, and UDP")
 def lib_endpoint_connect(t):
     lab = t.lab(hops=2, delay=10)
-    identity, ticket = new_endpoint()
+    identity, ticket = new("endpoint")
     endpoint(lab, "hb", "serve", identity, ticket, PEER_A)
     c = proc.Side(lab, "ha").connect(ticket, "7100:echo", "7101:ping", peer=PEER_B)
     c.expect("echo", 30)
-    wait_until(lambda: "connected" in (c.out() + c.err()).lower(), 30, "adit connect")
+    c.expect("^connected to", 30, "err")
     blob = os.urandom(1 << 20)
     with lab.ha.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
         s.settimeout(30)
@@ -173,7 +204,7 @@ def lib_endpoint_connect(t):
 @check("two endpoint examples: the stream goes on where it was after both NATs have forgotten everything", limit=120)
 def lib_endpoint_outage(t):
     lab = t.lab(hops=2, delay=10)
-    identity, ticket = new_endpoint()
+    identity, ticket = new("endpoint")
     b = endpoint(lab, "hb", "serve", identity, ticket, PEER_A)
     a = endpoint(lab, "ha", "connect", ticket, "echo", PEER_B, stdin=subprocess.PIPE)
     sent(a, b"before\n")
@@ -184,3 +215,38 @@ def lib_endpoint_outage(t):
     a.popen.stdin.close()
     assert a.wait(20) == 0 and a.out() == "before\nafter\n", a.last_words()
     b.expect("^down the other side has ended the session$", 10, "err")
+
+
+@check("the endpoint example and the program meet through a mediator, each in each role", limit=90)
+def lib_endpoint_mediator(t):
+    lab = t.lab(stranger=True, delay=10)
+    mediator(lab)
+    identity, ticket = new("endpoint", MEDIATOR)
+    b = endpoint(lab, "hb", "serve", identity, ticket)
+    b.expect(f"^meeting: registered {MEDIATOR}", 15, "err")
+    c = proc.Side(lab, "ha").connect(ticket, "7100:echo")
+    c.expect("^connected to", 30, "err")
+    with lab.ha.socket() as s:
+        s.settimeout(20)
+        s.connect(("127.0.0.1", 7100))
+        s.sendall(b"through a mediator")
+        assert exactly(s, 18) == b"through a mediator"
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side = proc.Side(lab, "hb", "second")
+    serve = side.serve("pump=8000", args=("--mediator", MEDIATOR))
+    ticket = proc.serve_ticket(serve)
+    serve.expect(f"registered with {MEDIATOR}", 20, "err")
+    p = endpoint(lab, "ha", "connect", ticket, "pump", stdin=subprocess.PIPE)
+    sent(p, b"get 100000\n")
+    p.popen.stdin.close()
+    assert p.wait(40) == 0 and len(p.out()) > 50000, p.last_words()
+    p.expect("^meeting: the peer is found", 1, "err")
+
+
+@check("a ticket of which nobody is registered: the mediator says so, and the library passes it on", limit=60)
+def lib_endpoint_absent(t):
+    lab = t.lab(stranger=True)
+    mediator(lab)
+    p = endpoint(lab, "ha", "connect", new("endpoint", MEDIATOR)[1], "echo")
+    p.expect(f"^meeting: mediator {MEDIATOR} the mediator does not know the peer", 20, "err")
+    assert p.is_running()

@@ -67,13 +67,14 @@ def ticket_is_enough(t):
     t.note(f"{time.monotonic() - begin:.2f} s")
     said = connect.err()
     assert f"looking for the peer through {FIRST}; waiting for as long as it takes" in said, said
-    assert f"found the peer through {FIRST}; NAT here: usual: each socket has one public port; there: usual" in said, said
+    assert f"found the peer through {FIRST}; punching" in said, said
     assert re.search(r"^a way is open after .*: punched, round trip ", said, re.M), said
     assert re.search(r"^connected to [a-z2-7]{8}$", said, re.M), said
     assert PUBLIC_B not in said and "192.168." not in said, f"addresses belong behind -v:\n{said}"
     assert PUBLIC_A not in serve.err(), serve.err()
     out = other.run("status")[1]
-    assert "opened: punched, round trip" in out and f"mediator {FIRST}: met for" in out, out
+    assert "opened: punched, round trip" in out and f"mediator {FIRST}: found the peer for" in out, out
+    assert "tried: " not in out and "tried: round 1: " in other.run("status", "-v")[1]
     out = side.run("status")[1]
     assert f"mediator {FIRST}: registered for" in out and "opened: punched" in out, out
     assert other.ticket("show") != ticket and f"it leads to {FIRST}" in side.run("ticket")[2]
@@ -93,6 +94,7 @@ def explained(t):
     proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
     tried = re.findall(r"^\S+ tried: (.*)$", connect.err(), re.M)
     assert tried and any(PUBLIC_B in line for line in tried), connect.err()
+    assert re.search(r"NAT here: usual: each socket has one public port$", connect.err(), re.M), connect.err()
     events = [json.loads(line) for line in connect.out().splitlines()]
     meeting = next(e for e in events if e["event"] == "meeting")
     assert meeting["nat_here"] == meeting["nat_there"] == "steady" and meeting["way"] == "punch", meeting
@@ -220,6 +222,53 @@ def met_again(t):
     assert status["local"].rpartition(":")[2] != port, status
 
 
+@check("both NATs random: told within 20 s why it cannot be, both kinds, and what would help; once, and 5 in the end")
+def not_crossed(t):
+    lab = _lab(t, nat=("fully-random", "fully-random"))
+    _mediator(lab)
+    _mediator(lab, SECOND)
+    side, serve = _serve(lab, FIRST, SECOND)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    other = proc.Side(lab, "ha")
+    begin = time.monotonic()
+    connect = other.connect(ticket, "7100:pump", args=("--timeout", "40", "--json"))
+    connect.expect("the peer was not reached yet; it is tried again", 20, "err")
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    status = json.loads(other.run("status", "--json")[1])
+    assert status["verdict"] == "random" and status["nat_here"] == status["nat_there"] == "random", status
+    out = side.run("status", "-v")[1]
+    assert "  not reached: " in out and "    tried: round 1: " in out, out
+    assert connect.wait(60) == UNREACHED, connect.last_words()
+    said = connect.err()
+    assert said.count("not reached yet") == 1, said
+    for here in ("here", "there"):
+        assert f"      NAT {here}: another port for each destination, at random" in said, said
+    assert "--port" in said, f"what would help is not said:\n{said}"
+    failed = next(e for e in map(json.loads, connect.out().splitlines()) if e["event"] == "failed")
+    assert failed["verdict"] == "random" and failed["took_ms"] < 20000, failed
+
+
+@check("a random NAT, one mediator: no long search; with --stun as second witness it is made, and finds", limit=240)
+def second_witness(t):
+    lab = _lab(t, nat=("random", "masquerade"))
+    _mediator(lab)
+    _mediator(lab, SECOND)
+    side, serve = _serve(lab, FIRST)
+    other = proc.Side(lab, "ha")
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--timeout", "12"))
+    assert connect.wait(30) == UNREACHED, connect.last_words()
+    assert "not reached yet" in connect.err(), connect.err()
+    assert serve.stop() == DONE
+    _, serve = _serve(lab, FIRST, args=("--stun", SECOND), target=False)
+    _registered(serve)
+    begin = time.monotonic()
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--stun", SECOND))
+    proc.first_echo(lab.ha, 7100, 60, (connect, serve)).close()
+    t.note(f"{time.monotonic() - begin:.1f} s")
+    connect.expect("a way is open after .*: found among all ports", 5, "err")
+
+
 @check("5 for a wrong ticket: its peer is not there; 8 where no mediator answers; a right one beside it goes on", limit=120)
 def not_reached(t):
     lab = _lab(t)
@@ -306,12 +355,14 @@ def pipe_by_name(t):
 def replaced(t):
     lab = _lab(t)
     _mediator(lab)
-    side, serve = _serve(lab)
+    side, serve = _serve(lab, args=("-v",))
     ticket = proc.serve_ticket(serve)
     one = proc.Side(lab, "ha", "one").connect(ticket, "7101:pump")
     proc.first_echo(lab.ha, 7101, 30, (one, serve)).close()
-    two = proc.Side(lab, "ha", "two").connect(ticket, "7102:pump")
+    began = time.monotonic()
+    two = proc.Side(lab, "ha", "two").connect(ticket, "7102:pump", args=("-v",))
     proc.first_echo(lab.ha, 7102, 60, (two, serve)).close()
+    assert time.monotonic() - began < 15
     assert one.wait(20) == REFUSED and "another client" in one.err(), one.last_words()
     assert "adit ticket new LABEL" in one.err(), one.err()
 
@@ -320,7 +371,7 @@ def replaced(t):
 def ended_in_the_middle(t):
     lab = _lab(t)
     _mediator(lab)
-    side, serve = _serve(lab)
+    side, serve = _serve(lab, args=("-v",))
     ticket = proc.serve_ticket(serve)
     _registered(serve)
     connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")

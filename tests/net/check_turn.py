@@ -123,7 +123,7 @@ def move(t, c, p, relayed, size, timeout=60):
     for side in (c, p):
         m = side.next(r"^MOVED bytes=(\d+) wrong=(\d+) resent=(\d+) seconds=(\S+) MB/s=(\S+)", timeout)
         assert int(m.group(1)) >= size and m.group(2) == "0", m.group(0)
-        t.note(f"{'in at the client' if side is c else 'in at the peer'}: {int(m.group(1)) // MB} MB, {m.group(5)} MB/s")
+        t.note(f"{'in at the client' if side is c else 'in at the peer'}: {int(m.group(1)) // MB} MB, {m.group(5)} MB/s, {m.group(3)} sent again")
 
 
 def certificate(lab, name):

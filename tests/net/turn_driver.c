@@ -24,9 +24,9 @@
 
 #define SEGMENT  1200 /* bytes of a moved datagram */
 #define HEADER   8
-#define WINDOW   64 /* datagrams under way: what coturn's default socket buffers hold */
-#define BATCH    16 /* of them in one send */
-#define RESEND   ADIT_MS(60)
+#define WINDOW   32 /* datagrams under way: what coturn's default socket buffers hold */
+#define BATCH    8 /* of them in one send */
+#define RESEND   ADIT_MS(20)
 #define ACK_LEN  (HEADER + WINDOW / 8)
 #define TYPE_DAT 0xd0
 #define TYPE_ACK 0xd1
@@ -184,7 +184,7 @@ static void on_payload(const struct adit_addr *peer, const uint8_t *data, size_t
 
 	if (len == SEGMENT && type == TYPE_DAT) {
 		on_segment(seq, data);
-		if (++since_ack % 8 == 0 || move.in_base >= move.out_n)
+		if (++since_ack % 4 == 0 || move.in_base >= move.out_n)
 			acknowledge(peer);
 	} else if (len == ACK_LEN && type == TYPE_ACK) {
 		on_ack(seq, data + HEADER);
@@ -293,13 +293,11 @@ static void stop(void)
 
 static void on_command(char *text)
 {
-	char *word = strtok(text, " ");
-	char *to = strtok(NULL, " ");
-	char *what = strtok(NULL, "");
+	char *what = text;
+	char *word = strsep(&what, " ");
+	char *to = strsep(&what, " ");
 	struct adit_addr peer = {0};
 
-	if (!word)
-		return;
 	if (to && adit_addr_parse(to, strlen(to), &peer) < 0)
 		printf("BAD %s\n", to);
 	if (strcmp(word, "permit") == 0)
@@ -417,7 +415,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	loop = uv_default_loop();
 	uv_timer_init(loop, &timer);
-	uv_timer_start(&timer, on_tick, 10, 10);
+	uv_timer_start(&timer, on_tick, 5, 5);
 	uv_pipe_init(loop, &input, 0);
 	uv_pipe_open(&input, 0);
 	uv_read_start((uv_stream_t *)&input, on_alloc, on_input);

@@ -393,10 +393,27 @@ void sim_meet_done(struct sim_meet *w)
 		sim_reach_done(&w->peer[side]);
 }
 
+static void print_line(void *ctx, enum adit_log_level level, const char *line)
+{
+	const struct sim_meet_log *l = ctx;
+
+	(void)level;
+	fprintf(l->f, "%12.6f %s: %s\n", (double)lab_sim_now(l->sim) / 1e9, l->name, line);
+}
+
 bool sim_meet_trace(struct sim_meet *w, FILE *f)
 {
 	static const char *const server_names[SIM_MEET_SERVERS] = {"mediator", "mediator 2", "STUN server"};
+	static const char *const side_names[2] = {"serve", "connect"};
 
+	for (int side = 0; side < 2; side++) {
+		w->log[side] = (struct sim_meet_log){
+			.log = {.write = print_line, .ctx = &w->log[side], .level = ADIT_LOG_DECIDE},
+			.sim = w->sim,
+			.name = side_names[side],
+			.f = f};
+		w->peer[side].cfg.log = &w->log[side].log;
+	}
 	w->trace = malloc(sizeof(*w->trace));
 	if (!w->trace || !sim_trace_init(w->trace, w->sim, f))
 		return false;

@@ -79,12 +79,19 @@ struct sim_meet {
 	unsigned offer_server; /* through this one */
 	adit_time later_at; /* the later start */
 	struct sim_trace *trace; /* NULL: none */
+	struct sim_meet_log {
+		struct adit_log log; /* what the engine decides, between the packets */
+		const struct lab_sim *sim;
+		const char *name;
+		FILE *f;
+	} log[2];
 };
 
 /* 0, or ENOMEM, or EINVAL: a NAT's text is wrong; then _done is due all the same. */
 ADIT_MUST_CHECK int sim_meet_init(struct sim_meet *w, const struct sim_meet_cell *c, uint64_t seed);
 void sim_meet_done(struct sim_meet *w);
-/* Prints every step of every packet to |f|, and writes the files of sim_trace.h. False: it cannot. */
+/* Prints every step of every packet and what the engines decide to |f|, and writes the files of sim_trace.h. False: it
+ * cannot. */
 ADIT_MUST_CHECK bool sim_meet_trace(struct sim_meet *w, FILE *f);
 
 struct sim_meet_result {

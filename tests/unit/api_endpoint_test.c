@@ -34,7 +34,7 @@ static struct adit_endpoint *make(bool serve)
 					   .ticket = ticket,
 					   .services = services,
 					   .n_services = 2,
-					   .linger_s = 5};
+					   .linger = ADIT_SEC(5)};
 	struct sockaddr_storage addr = rig_loopback(0);
 	struct adit_endpoint *e;
 
@@ -438,8 +438,8 @@ static void a_smaller_configuration_of_an_older_caller_works(void **state)
 
 	(void)state;
 	memset(&cfg, 0xff, sizeof(cfg));
-	memset(&cfg, 0, offsetof(struct adit_endpoint_config, single));
-	cfg.size = offsetof(struct adit_endpoint_config, single);
+	memset(&cfg, 0, offsetof(struct adit_endpoint_config, port));
+	cfg.size = offsetof(struct adit_endpoint_config, port);
 	cfg.ticket = ticket;
 	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
 	adit_endpoint_free(e);
@@ -467,17 +467,15 @@ static void a_child_frees_and_the_parent_goes_on(void **state)
 
 static void every_descriptor_is_closed_by_exec_and_by_free(void **state)
 {
-	unsigned before;
-
 	(void)state;
 	free_both();
-	before = rig_fds();
+	rig_fds_mark();
 	ep[0] = make(true);
 	ep[1] = make(false);
 	connect_both();
-	assert_true(rig_is_cloexec(adit_endpoint_fd(ep[0])));
+	assert_true(rig_fds() >= 6);
 	free_both();
-	assert_int_equal(rig_fds(), before);
+	assert_int_equal(rig_fds(), 0);
 	ep[0] = ep[1] = NULL;
 }
 

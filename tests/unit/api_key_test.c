@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <adit/ticket.h>
@@ -80,6 +81,7 @@ static void a_ticket_says_whether_it_is_one(void **state)
 static void mediators_are_added_until_there_is_no_room(void **state)
 {
 	char t[ADIT_TICKET_STRLEN];
+	char host[ADIT_HOST_STRLEN];
 	int err = 0;
 	int n = 0;
 
@@ -87,13 +89,18 @@ static void mediators_are_added_until_there_is_no_room(void **state)
 	strcpy(t, ticket);
 	assert_int_equal(adit_ticket_add_mediator(t, "not a host"), ADIT_EINVAL);
 	assert_string_equal(t, ticket);
+	assert_int_equal(adit_ticket_mediator(t, 0, host), ADIT_ENOENT);
 	while (err == 0) {
-		err = adit_ticket_add_mediator(t, "mediator.example.net:3478");
+		snprintf(host, sizeof(host), "Mediator-%d.example.net:3478", n);
+		err = adit_ticket_add_mediator(t, host);
 		n += err == 0;
 	}
 	assert_int_equal(err, ADIT_EFULL);
 	assert_true(n >= 4);
 	assert_int_equal(adit_ticket_check(t), 0);
+	assert_int_equal(adit_ticket_mediator(t, 2, host), 0);
+	assert_string_equal(host, "mediator-2.example.net");
+	assert_int_equal(adit_ticket_mediator(t, (size_t)n, host), ADIT_ENOENT);
 	assert_int_equal(adit_ticket_add_mediator(strcpy(t, "nothing"), "a.example"), ADIT_EINVAL);
 }
 
@@ -143,7 +150,8 @@ static void what_does_not_fit_together_is_refused(void **state)
 	assert_int_equal(read_bad((struct api_key_config){0}), ADIT_EINVAL);
 	/* Who is admitted by key must have one. */
 	assert_int_equal(read_bad((struct api_key_config){.ticket = by_key}), ADIT_EINVAL);
-	assert_int_equal(read_bad((struct api_key_config){.ticket = "adit1"}), ADIT_ECHECKSUM);
+	by_key[30] = by_key[30] == 'b' ? 'c' : 'b';
+	assert_int_equal(read_bad((struct api_key_config){.identity = client_id, .ticket = by_key}), ADIT_ECHECKSUM);
 }
 
 int main(void)

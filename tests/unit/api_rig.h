@@ -56,30 +56,31 @@ static inline void rig_run(const int fd[2], void (*turn)(int side), bool (*is_do
 	}
 }
 
-/* How many descriptors are open, and are all but the standard ones closed by exec? */
+#define RIG_FDS 1024
+
+static bool rig_was_open[RIG_FDS];
+
+/* Who is open already: not ours. */
+static inline void rig_fds_mark(void)
+{
+	for (int fd = 0; fd < RIG_FDS; fd++)
+		rig_was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+/* How many are open that were not; each of them is closed by exec. */
 static inline unsigned rig_fds(void)
 {
 	unsigned n = 0;
 
-	for (int fd = 3; fd < 1024; fd++) {
+	for (int fd = 0; fd < RIG_FDS; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 
-		if (flags < 0)
+		if (flags < 0 || rig_was_open[fd])
 			continue;
+		assert_true(flags & FD_CLOEXEC);
 		n++;
 	}
 	return n;
-}
-
-static inline bool rig_is_cloexec(int from)
-{
-	for (int fd = from; fd < 1024; fd++) {
-		int flags = fcntl(fd, F_GETFD);
-
-		if (flags >= 0 && !(flags & FD_CLOEXEC))
-			return false;
-	}
-	return true;
 }
 
 /* Does |in_child| after a fork; its exit status must be 0. */

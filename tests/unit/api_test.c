@@ -8,6 +8,7 @@
 #include <adit/ticket.h>
 
 #include "api/api_int.h"
+#include "base/bytes.h"
 #include "io/io_clock.h"
 
 static void addresses_go_in_and_out_as_text(void **state)
@@ -52,13 +53,13 @@ static void stun_is_told_apart_from_data(void **state)
 
 struct small {
 	size_t size;
-	int one;
+	uint64_t one;
 };
 
 struct large {
 	size_t size;
-	int one;
-	int two;
+	uint64_t one;
+	uint64_t two;
 };
 
 static void an_older_callers_configuration_is_smaller_and_a_newer_ones_may_not_ask_for_more(void **state)

@@ -49,10 +49,10 @@ static void on_paused(void *ctx, int err)
 
 static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
 
-static void on_status(void *ctx, bool for_people, char *buf, size_t cap)
+static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 {
 	(void)ctx;
-	snprintf(buf, cap, for_people ? "up\n" : "{}");
+	snprintf(buf, cap, form != EP_SHARE_JSON ? "up\n" : "{}");
 }
 
 static void on_done(void *ctx)

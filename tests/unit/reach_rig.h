@@ -7,6 +7,7 @@
 #ifndef ADIT_TEST_REACH_RIG_H
 #define ADIT_TEST_REACH_RIG_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,9 +66,13 @@ struct rig_peer {
 	struct rig_flow *flows;
 	size_t n_flows;
 	unsigned sent; /* to other peers */
+	adit_time full_at; /* the first of them with the system's TTL */
+	adit_time low_at; /* the first of them with a low one */
+	uint16_t last_port; /* the socket that the last of them left from */
 	unsigned sent_low;
 	struct reach_event last[RIG_KINDS];
 	unsigned count[RIG_KINDS];
+	struct reach_memory memory; /* as last learnt */
 	adit_time valid_at; /* the first one */
 	unsigned bad_sends;
 	unsigned fail_opens; /* so many OPENs fail */
@@ -108,6 +113,8 @@ struct rig {
 	uint8_t k[MEET_K_LEN];
 	struct adit_log *log;
 	adit_time offer_at; /* the first Introduce with an offer left */
+	struct nat_budget *budget; /* NULL: each engine has its own */
+	struct rig_packet copy; /* the last packet of mediator 0 that carries an offer */
 };
 
 static inline void rig_mediator_start(struct rig *r, unsigned i)
@@ -170,6 +177,7 @@ static inline void rig_engine(struct rig *r, struct rig_peer *p, enum meet_role 
 		.log = r->log,
 		.instance = instance,
 		.sock_base = 1000,
+		.budget = r->budget,
 		.low_ttl = true,
 	};
 	struct reach_host host = {.addr = p->inside};
@@ -198,7 +206,7 @@ static inline struct rig_peer *rig_peer(struct rig *r, enum meet_role role, enum
 	p->router = nat == RIG_NAT_NONE ? adit_addr_v4(192, 0, 2, 1, 0) : adit_addr_v4(10, n, 0, 1, 0);
 	p->flows = calloc(RIG_FLOWS, sizeof(*p->flows));
 	p->reach = calloc(1, sizeof(*p->reach));
-	p->valid_at = ADIT_NEVER;
+	p->valid_at = p->full_at = p->low_at = ADIT_NEVER;
 	rig_engine(r, p, role, 100u + n);
 	return p;
 }
@@ -257,13 +265,14 @@ static inline uint16_t rig_in(const struct rig_peer *p, uint16_t outside, const 
 
 /* ---- wires ---- */
 
-static inline void rig_put(struct rig *r, adit_time at, const struct adit_addr *from, const struct adit_addr *to,
-			   unsigned ttl, const uint8_t *data, size_t len)
+/* NULL: it is lost. */
+static inline struct rig_packet *rig_put(struct rig *r, adit_time at, const struct adit_addr *from,
+					 const struct adit_addr *to, unsigned ttl, const uint8_t *data, size_t len)
 {
 	struct rig_packet *d;
 
 	if (r->loss > 0 && adit_rng_below(&r->rng, 100) < r->loss)
-		return;
+		return NULL;
 	if (r->n_wire == r->cap_wire) {
 		r->cap_wire = r->cap_wire ? 2 * r->cap_wire : 256;
 		r->wire = realloc(r->wire, r->cap_wire * sizeof(*r->wire));
@@ -277,6 +286,7 @@ static inline void rig_put(struct rig *r, adit_time at, const struct adit_addr *
 	d->len = len;
 	memcpy(d->data, data, len);
 	r->packets++;
+	return d;
 }
 
 static inline struct rig_sock *rig_sock_by(struct rig_peer *p, uint32_t number, uint16_t port)
@@ -339,8 +349,13 @@ static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit
 	for (unsigned k = 0; k < r->n_peers; k++)
 		if (adit_addr_eq_ip(&o->remote, &r->peers[k].outside) ||
 		    adit_addr_eq_ip(&o->remote, &r->peers[k].inside)) {
+			adit_time *first = o->ttl ? &p->low_at : &p->full_at;
+
 			p->sent++;
 			p->sent_low += o->ttl != 0;
+			p->last_port = s->port;
+			if (*first == ADIT_NEVER)
+				*first = r->now;
 		}
 	if (r->offer_at == ADIT_NEVER && stun_msg_parse(&m, o->data, o->len) == 0 && m.method == MEET_INTRODUCE &&
 	    stun_msg_find(&m, MEET_ATTR_SEALED, &sealed) == 0)
@@ -377,6 +392,8 @@ static inline void rig_drain(struct rig *r, struct rig_peer *p)
 	while (reach_event(p->reach, &ev)) {
 		p->last[ev.kind] = ev;
 		p->count[ev.kind]++;
+		if (ev.kind == REACH_EVENT_LEARNT)
+			p->memory = *ev.memory;
 		if (ev.kind == REACH_EVENT_VALID && p->valid_at == ADIT_NEVER)
 			p->valid_at = r->now;
 	}
@@ -388,6 +405,7 @@ static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const 
 	struct adit_dgram d = {.sock = 1, .local = in->to, .remote = in->from, .data = in->data, .len = in->len};
 	struct stun_server_answer answer;
 	struct meet_server_out out;
+	struct rig_packet *passed;
 	uint8_t buf[STUN_SERVER_PADDED_MAX + MEET_MSG_MAX];
 	adit_dur back = 0;
 
@@ -397,7 +415,9 @@ static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const 
 		for (unsigned k = 0; k < r->n_peers; k++)
 			if (adit_addr_eq_ip(&r->peers[k].outside, &out.remote))
 				back = r->peers[k].delay;
-		rig_put(r, r->now + back, &in->to, &out.remote, 62, buf, out.len);
+		passed = rig_put(r, r->now + back, &in->to, &out.remote, 62, buf, out.len);
+		if (passed && m == r->mediators && buf[0] == 2 && buf[1] == 0x83) /* an Introduce request */
+			r->copy = *passed;
 		return;
 	}
 	if (in->to.port != RIG_PORT)
@@ -496,6 +516,8 @@ static inline bool rig_step(struct rig *r, adit_time end)
 		rig_deliver(r, &d);
 	}
 	for (unsigned k = 0; k < r->n_peers; k++) {
+		if (reach_deadline(r->peers[k].reach) > r->now)
+			continue; /* no tick that was not asked for: what it would hide is found */
 		reach_tick(r->peers[k].reach, r->now);
 		rig_drain(r, &r->peers[k]);
 	}
@@ -528,5 +550,82 @@ static inline bool rig_until(struct rig *r, const struct rig_peer *p, enum reach
 		}
 	return true;
 }
+
+/* ---- for tests ---- */
+
+static inline void rig_print(void *ctx, enum adit_log_level level, const char *line)
+{
+	const struct rig *r = ctx;
+
+	(void)level;
+	printf("%9.3f %s\n", (double)(r->now - ADIT_SEC(1000)) / 1e9, line);
+}
+
+static inline int rig_setup(void **state, unsigned n_mediators)
+{
+	static struct adit_log verbose = {.write = rig_print, .level = ADIT_LOG_DECIDE};
+	struct rig *r = rig_new(n_mediators);
+
+	verbose.ctx = r;
+	r->log = getenv("ADIT_TEST_VERBOSE") ? &verbose : NULL;
+	*state = r;
+	return 0;
+}
+
+static inline int rig_one(void **state)
+{
+	return rig_setup(state, 1);
+}
+
+static inline int rig_two(void **state)
+{
+	return rig_setup(state, 2);
+}
+
+static inline int rig_teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+static inline struct rig_peer *rig_serving(struct rig *r, enum rig_nat nat, adit_dur delay)
+{
+	struct rig_peer *p = rig_peer(r, MEET_SERVE, nat, delay);
+
+	reach_start(p->reach, r->now);
+	rig_run(r, ADIT_SEC(5));
+	assert_int_equal(p->count[REACH_EVENT_HELD], r->n_mediators);
+	return p;
+}
+
+static inline struct rig_peer *rig_connecting(struct rig *r, enum rig_nat nat, adit_dur delay)
+{
+	struct rig_peer *p = rig_peer(r, MEET_CONNECT, nat, delay);
+
+	reach_start(p->reach, r->now);
+	return p;
+}
+
+static inline unsigned rig_open_socks(const struct rig_peer *p)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < RIG_SOCKS; i++)
+		n += p->socks[i].is_open;
+	return n;
+}
+
+/* A new run of the same program: all its sockets are gone. */
+static inline void rig_restart(struct rig *r, struct rig_peer *p, enum meet_role role, uint64_t instance)
+{
+	reach_done(p->reach);
+	memset(p->socks, 0, sizeof(p->socks));
+	memset(p->count, 0, sizeof(p->count));
+	p->valid_at = ADIT_NEVER;
+	rig_engine(r, p, role, instance);
+	reach_start(p->reach, r->now);
+}
+
+#define RIG_TEST(mediators, name) cmocka_unit_test_setup_teardown(name, rig_##mediators, rig_teardown)
 
 #endif

@@ -1,69 +1,12 @@
 #include "test.h"
 
-#include <stdio.h>
-
 #include "reach_rig.h"
-
-static void print_line(void *ctx, enum adit_log_level level, const char *line)
-{
-	const struct rig *r = ctx;
-
-	(void)level;
-	printf("%9.3f %s\n", (double)(r->now - ADIT_SEC(1000)) / 1e9, line);
-}
-
-static struct adit_log verbose = {.write = print_line, .level = ADIT_LOG_DECIDE};
-
-static struct rig *new_rig(unsigned n_mediators)
-{
-	struct rig *r = rig_new(n_mediators);
-
-	verbose.ctx = r;
-	r->log = getenv("ADIT_TEST_VERBOSE") ? &verbose : NULL;
-	return r;
-}
-
-static int teardown(void **state)
-{
-	rig_free(*state);
-	return 0;
-}
-
-static int one_mediator(void **state)
-{
-	*state = new_rig(1);
-	return 0;
-}
-
-static int two_mediators(void **state)
-{
-	*state = new_rig(2);
-	return 0;
-}
-
-static struct rig_peer *serving(struct rig *r, enum rig_nat nat, adit_dur delay)
-{
-	struct rig_peer *p = rig_peer(r, MEET_SERVE, nat, delay);
-
-	reach_start(p->reach, r->now);
-	rig_run(r, ADIT_SEC(5));
-	assert_int_equal(p->count[REACH_EVENT_HELD], r->n_mediators);
-	return p;
-}
-
-static struct rig_peer *connecting(struct rig *r, enum rig_nat nat, adit_dur delay)
-{
-	struct rig_peer *p = rig_peer(r, MEET_CONNECT, nat, delay);
-
-	reach_start(p->reach, r->now);
-	return p;
-}
 
 static void two_steady_nats_meet_within_the_round_trips(void **state)
 {
 	struct rig *r = *state;
-	struct rig_peer *b = serving(r, RIG_NAT_STEADY, ADIT_MS(35));
-	struct rig_peer *a = connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
 
 	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
 	assert_int_equal(a->last[REACH_EVENT_VALID].how, REACH_HOW_PUNCHED);
@@ -78,8 +21,8 @@ static void two_steady_nats_meet_within_the_round_trips(void **state)
 
 static void pair(struct rig *r, enum rig_nat serve, enum rig_nat connect, enum reach_how how, adit_dur within)
 {
-	struct rig_peer *b = serving(r, serve, ADIT_MS(25));
-	struct rig_peer *a = connecting(r, connect, ADIT_MS(15));
+	struct rig_peer *b = rig_serving(r, serve, ADIT_MS(25));
+	struct rig_peer *a = rig_connecting(r, connect, ADIT_MS(15));
 
 	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, within));
 	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
@@ -123,20 +66,149 @@ static void a_random_nat_that_asks_is_found_too(void **state)
 	pair(*state, RIG_NAT_STEADY, RIG_NAT_RANDOM, REACH_HOW_BIRTHDAY, ADIT_SEC(15));
 }
 
+static void many_pairs_meet_though_packets_are_lost(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b, *a;
+
+	r->loss = 10;
+	b = rig_peer(r, MEET_SERVE, RIG_NAT_STEADY, ADIT_MS(40));
+	reach_start(b->reach, r->now);
+	rig_run(r, ADIT_SEC(8));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(30));
+	for (unsigned i = 0; i < 12; i++) {
+		assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(40)));
+		rig_run(r, ADIT_SEC(20));
+		rig_restart(r, a, MEET_CONNECT, 200 + i);
+	}
+}
+
+static void a_public_host_is_reached_directly(void **state)
+{
+	pair(*state, RIG_NAT_NONE, RIG_NAT_RANDOM, REACH_HOW_DIRECT, ADIT_SEC(3));
+}
+
+static void rest_closes_what_nobody_took_and_serve_stays_registered(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_RANDOM, ADIT_MS(20));
+
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(15)));
+	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	assert_int_equal(reach_take(a->reach, r->now, a->last[REACH_EVENT_VALID].sock), 0);
+	reach_rest(a->reach, r->now);
+	reach_rest(b->reach, r->now);
+	rig_run(r, ADIT_SEC(60));
+	assert_int_equal(rig_open_socks(a), 1); /* the path's */
+	assert_int_equal(rig_open_socks(b), 1); /* home */
+	assert_int_equal(r->mediators[0].meet->table.used, 1);
+	assert_int_equal(b->count[REACH_EVENT_LOST], 0);
+	assert_int_equal(a->bad_sends + b->bad_sends, 0);
+}
+
+static void stop_closes_everything(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	rig_run(r, ADIT_MS(300));
+	assert_true(rig_open_socks(b) > 10);
+	reach_stop(a->reach, r->now);
+	reach_stop(b->reach, r->now);
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(rig_open_socks(a) + rig_open_socks(b), 0);
+	assert_true(reach_deadline(a->reach) == ADIT_NEVER);
+	assert_true(reach_deadline(b->reach) == ADIT_NEVER);
+	assert_int_equal(a->bad_sends + b->bad_sends, 0);
+	reach_start(b->reach, r->now);
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(15)));
+}
+
+static void how_it_ended_is_reported_from_where_the_mediator_knows_us(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	assert_int_equal(reach_take(a->reach, r->now, a->last[REACH_EVENT_VALID].sock), 0);
+	reach_report(a->reach, r->now, MEET_PATH_PUNCHED, a->last[REACH_EVENT_VALID].took);
+	reach_rest(a->reach, r->now);
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(r->mediators[0].meet->stats.paths[MEET_PATH_PUNCHED], 1);
+}
+
+static void what_was_learnt_is_told_once_and_used(void **state)
+{
+	struct rig *r = *state;
+	struct reach_stats stats;
+	struct rig_peer *a;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	a = rig_connecting(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_LEARNT, 1, ADIT_SEC(15)));
+	assert_int_equal(a->memory.kind, NAT_KIND_RANDOM);
+	assert_int_equal(a->memory.low_ttl, 2);
+	assert_int_equal(a->memory.peer_kind, NAT_KIND_STEADY);
+	assert_int_equal(a->memory.way, NAT_WAY_BIRTHDAY);
+	assert_true(adit_addr_eq_ip(&a->memory.network, &a->outside));
+	/* Another run: no burst of new flows, and the low TTL is known though no router tells. */
+	a->drops_low = true;
+	reach_stop(a->reach, r->now);
+	rig_run(r, ADIT_SEC(1));
+	rig_restart(r, a, MEET_CONNECT, 300);
+	reach_set_memory(a->reach, &a->memory);
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	assert_int_equal(a->last[REACH_EVENT_MEETING].own_kind, NAT_KIND_RANDOM);
+	reach_stats(a->reach, &stats);
+	assert_in_range(stats.questions_sent, 2, 8);
+	assert_true(stats.ttl_known);
+	assert_int_equal(stats.ttl, 2);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(15)));
+	assert_int_equal(a->count[REACH_EVENT_LEARNT], 0);
+}
+
+static void names_resolve_late_and_mediators_come_one_after_the_other(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b;
+	struct adit_addr late = adit_addr_v4(203, 0, 113, 77, RIG_PORT);
+
+	r->n_mediators = 1;
+	b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	r->n_mediators = 2;
+	assert_int_equal(reach_add_mediator(b->reach, r->now, "two.example", &late), 0);
+	rig_run(r, ADIT_SEC(2));
+	assert_int_equal(b->count[REACH_EVENT_HELD], 1);
+	assert_int_equal(reach_add_mediator(b->reach, r->now, "two.example", &r->mediators[1].addr), 0);
+	rig_run(r, ADIT_SEC(2));
+	assert_int_equal(b->count[REACH_EVENT_HELD], 2);
+	assert_int_equal(r->mediators[1].meet->table.used, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(two_steady_nats_meet_within_the_round_trips, one_mediator, teardown),
-		cmocka_unit_test_setup_teardown(two_steady_nats_meet_within_the_round_trips, two_mediators, teardown),
-		cmocka_unit_test_setup_teardown(a_counting_nat_opens_a_window_as_the_serve_side, two_mediators,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_counting_nat_opens_a_window_as_the_connect_side, two_mediators,
-						teardown),
-		cmocka_unit_test_setup_teardown(two_counting_nats_step_by_one_and_two, two_mediators, teardown),
-		cmocka_unit_test_setup_teardown(a_block_is_searched_from_both_sides, two_mediators, teardown),
-		cmocka_unit_test_setup_teardown(a_block_is_searched_from_the_connect_side, two_mediators, teardown),
-		cmocka_unit_test_setup_teardown(a_random_nat_is_found_by_a_birthday_search, two_mediators, teardown),
-		cmocka_unit_test_setup_teardown(a_random_nat_that_asks_is_found_too, two_mediators, teardown),
+		RIG_TEST(one, two_steady_nats_meet_within_the_round_trips),
+		RIG_TEST(two, two_steady_nats_meet_within_the_round_trips),
+		RIG_TEST(two, a_counting_nat_opens_a_window_as_the_serve_side),
+		RIG_TEST(two, a_counting_nat_opens_a_window_as_the_connect_side),
+		RIG_TEST(two, two_counting_nats_step_by_one_and_two),
+		RIG_TEST(two, a_block_is_searched_from_both_sides),
+		RIG_TEST(two, a_block_is_searched_from_the_connect_side),
+		RIG_TEST(two, a_random_nat_is_found_by_a_birthday_search),
+		RIG_TEST(two, a_random_nat_that_asks_is_found_too),
+		RIG_TEST(one, many_pairs_meet_though_packets_are_lost),
+		RIG_TEST(two, a_public_host_is_reached_directly),
+		RIG_TEST(two, rest_closes_what_nobody_took_and_serve_stays_registered),
+		RIG_TEST(two, stop_closes_everything),
+		RIG_TEST(one, how_it_ended_is_reported_from_where_the_mediator_knows_us),
+		RIG_TEST(two, what_was_learnt_is_told_once_and_used),
+		RIG_TEST(two, names_resolve_late_and_mediators_come_one_after_the_other),
 	};
 
 	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);

@@ -180,9 +180,33 @@ static void the_name_that_was_meant_is_found(void **state)
 	assert_null(trust_name_suggest("home", NULL, 0));
 }
 
+static void a_mediator_has_one_spelling(void **state)
+{
+	static const char *const same[][2] = {
+		{"Med.Example.NET", "med.example.net"},
+		{"med.example.net:3478", "med.example.net"},
+		{"med.example.net:3479", "med.example.net:3479"},
+		{"192.0.2.1:3478", "192.0.2.1"},
+		{"[2001:DB8::1]:3478", "2001:db8::1"},
+		{"2001:db8:0::3478", "2001:db8::3478"},
+		{"[2001:db8::1]:80", "[2001:db8::1]:80"},
+		{":3478", ":3478"},
+	};
+	char out[TRUST_HINT_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+		trust_name_spell_host(same[i][0], out);
+		assert_string_equal(out, same[i][1]);
+		trust_name_spell_host(same[i][1], out);
+		assert_string_equal(out, same[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mediator_has_one_spelling),
 		cmocka_unit_test(names_are_short_and_plain),
 		cmocka_unit_test(exactly_the_allowed_letters_are_allowed),
 		cmocka_unit_test(hosts_are_addresses_or_dns_names),

@@ -206,6 +206,7 @@ struct ice_txn {
 	unsigned sends;
 	adit_dur rto; /* the first */
 	adit_time sent_at; /* the first time */
+	adit_time last_at; /* the last time */
 	adit_time retry_at;
 };
 

@@ -82,7 +82,10 @@ static void heard(struct ice_agent *a, uint8_t base, const struct adit_addr *fro
 		return;
 	}
 	p->is_wanted |= use_candidate;
-	ice_pair_trigger(a, p);
+	if (p->txn.is_out)
+		ice_txn_hurry(a, &p->txn);
+	else
+		ice_pair_trigger(a, p);
 }
 
 static void early_keep(struct ice_agent *a, uint8_t base, const struct adit_addr *from,

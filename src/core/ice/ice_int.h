@@ -21,6 +21,12 @@ void ice_txn_stop(struct ice_txn *t);
 int ice_txn_tick(struct ice_txn *t, adit_time now);
 /* It goes out now. */
 void ice_txn_sent(struct ice_txn *t, adit_time now);
+/*
+ * The peer has just been heard on this pair: what is under way is repeated now, or soon, where it has just been sent.
+ * RFC 8445 7.3.1.4 wants a new transaction for each check that comes; where checks come faster than answers, as they do
+ * when many packets are fired at once, each would make the answer to the one before worth nothing.
+ */
+void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t);
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid);
 /* 0 where a repetition leaves open which one was answered (Karn). */
 adit_dur ice_txn_rtt(const struct ice_txn *t, adit_time now);

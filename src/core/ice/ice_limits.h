@@ -47,6 +47,7 @@
 #define ICE_RTO_MIN    ADIT_MS(500) /* RFC 8445 14.3 */
 #define ICE_RC         7u /* RFC 8489 6.2.1: sends of a request */
 #define ICE_RM         16u /* RFC 8489 6.2.1: the wait after the last one, in first RTOs */
+#define ICE_HURRY      ADIT_MS(20) /* between repetitions that the peer's own checks cause (own choice) */
 #define ICE_PATIENCE   ADIT_MS(39500) /* RFC 8863 4: a whole transaction at the smallest RTO */
 #define ICE_GRACE      ADIT_SEC(5) /* after the own checks failed, for those of the peer (own choice) */
 #define ICE_GATHER_MAX ADIT_SEC(5) /* a server that has not answered by then is left out (own choice) */

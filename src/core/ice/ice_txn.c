@@ -43,8 +43,19 @@ void ice_txn_sent(struct ice_txn *t, adit_time now)
 	if (t->sends == 0)
 		t->sent_at = now;
 	t->sends++;
+	t->last_at = now;
 	t->want_send = false;
 	t->retry_at = adit_time_add(now, wait);
+}
+
+void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t)
+{
+	adit_time at = adit_time_add(t->last_at, ICE_HURRY);
+
+	if (t->want_send || t->sends >= ICE_RC)
+		return;
+	at = at > a->now ? at : a->now;
+	t->retry_at = adit_time_min(t->retry_at, at);
 }
 
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid)

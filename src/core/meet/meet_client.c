@@ -638,7 +638,10 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 
 		if (a->used && a->want_send) {
 			a->want_send = false;
-			return put(c, &c->entries[a->mediator], build_answer(c, a), ret_out);
+			if (!put(c, &c->entries[a->mediator], build_answer(c, a), ret_out))
+				return 0;
+			ret_out->sock = (uint32_t)i + 1;
+			return 1;
 		}
 	}
 	for (size_t i = 0; i < c->n; i++) {

@@ -186,7 +186,10 @@ int meet_client_input(struct meet_client *c, adit_time now, const struct adit_ad
 		      size_t len);
 void meet_client_tick(struct meet_client *c, adit_time now);
 adit_time meet_client_deadline(const struct meet_client *c);
-/* 1: |ret_out| has |remote|, |data|, |len|; the socket is the owner's matter. */
+/*
+ * 1: |ret_out| has |remote|, |data|, |len|. The socket is the owner's matter: |sock| is 0, or, for an answer, 1 and the
+ * number of the ask; it has to leave from where the offer came in, or the mediator will not pass it on.
+ */
 int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *ret_out);
 int meet_client_event(struct meet_client *c, struct meet_event *ret_event);
 

@@ -32,8 +32,9 @@
 #define NAT_STEP_SAMPLES 4
 #define NAT_STEP_REACH \
 	64 /* ports; a larger difference is no step. 35 foreign flows/s (Klinec, Matyas 2014) are 4 a probe */
-#define NAT_MEAN_UNIT     16u /* parts of a port in which the mean step is told */
-#define NAT_BLOCK_SAMPLES 8 /* random ports fall into one block by chance in n * (4096 / 64512)^(n - 1): 3e-8 for 8 */
+#define NAT_MEAN_UNIT 16u /* parts of a port in which the mean step is told */
+/* Random ports fall into one block by chance in n * (4096 / 64512)^(n - 1), 3e-8 for 8, and into two in 1e-4. */
+#define NAT_BLOCK_SAMPLES 8
 #define NAT_BLOCK_SPAN    4096 /* ports; RFC 7422 and vendors give 64 to 2048, wider is as good as random */
 
 /* --- asking (nat_check.h) --- */

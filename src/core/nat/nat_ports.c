@@ -46,6 +46,17 @@ static bool has_jumps(const struct nat_sample *s, size_t n, int step, unsigned s
 	return (steps - plain) * 3 > steps;
 }
 
+/*
+ * The mean step, in 1 / NAT_MEAN_UNIT ports. A length that is drawn is from 1 to some largest one, so that the largest
+ * that was seen tells more than the mean of few samples does; but not where a foreign flow made it.
+ */
+static unsigned mean_of(unsigned sum, unsigned steps, unsigned longest, bool jumps)
+{
+	if (jumps && (longest - 1) * steps <= 2 * sum)
+		return (1 + longest) * NAT_MEAN_UNIT / 2;
+	return (sum * NAT_MEAN_UNIT + steps / 2) / steps;
+}
+
 /* Are most neighbours one or more steps apart, in one direction? */
 static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat_ports *p)
 {
@@ -68,8 +79,8 @@ static bool read_step(const struct nat_sample *s, size_t n, int sign, struct nat
 	if (steps < 2 || steps * 4 < (n - 1) * 3)
 		return false;
 	p->step = mode_of(s, n, sign);
-	p->mean = (sum * NAT_MEAN_UNIT + steps / 2) / steps;
 	p->jumps = has_jumps(s, n, p->step, steps);
+	p->mean = mean_of(sum, steps, p->spread, p->jumps);
 	sum /= (unsigned)(p->step * sign);
 	if (took > 0 && sum > steps)
 		p->foreign = (unsigned)((sum - steps) * ADIT_SEC(1) / took);
@@ -94,28 +105,67 @@ static unsigned block_of(uint16_t low, uint16_t high, size_t n)
 	return probable;
 }
 
+/* The samples from |from| to |to| alone. */
+static void read_range(const struct nat_sample *s, size_t n, uint16_t from, uint16_t to, struct nat_ports *p)
+{
+	p->low = UINT16_MAX;
+	p->high = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].outside < from || s[i].outside > to)
+			continue;
+		p->low = s[i].outside < p->low ? s[i].outside : p->low;
+		p->high = s[i].outside > p->high ? s[i].outside : p->high;
+		p->last = s[i].outside;
+	}
+}
+
+static size_t count_from(const struct nat_sample *s, size_t n, uint16_t port)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += s[i].outside >= port;
+	return count;
+}
+
+/*
+ * A subscriber may have two blocks (RFC 6888 4): then |p| tells of the one that more samples lie in. A search within it
+ * alone is as good as one within both, as half of the sockets lie among half of the ports.
+ */
+static bool read_block(const struct nat_sample *s, size_t n, struct nat_ports *p)
+{
+	struct nat_ports first = *p;
+	struct nat_ports second = *p;
+	size_t in_second;
+
+	if ((unsigned)p->high - p->low >= NAT_BLOCK_SPAN) {
+		read_range(s, n, p->low, (uint16_t)(p->low + NAT_BLOCK_SPAN - 1), &first);
+		read_range(s, n, (uint16_t)(p->low + NAT_BLOCK_SPAN), p->high, &second);
+		if ((unsigned)second.high - second.low >= NAT_BLOCK_SPAN)
+			return false;
+		in_second = count_from(s, n, second.low);
+		*p = in_second * 2 > n ? second : first;
+		n = in_second * 2 > n ? in_second : n - in_second;
+	}
+	p->kind = NAT_PORT_BLOCK;
+	p->block = block_of(p->low, p->high, n);
+	return true;
+}
+
 void nat_ports_read(const struct nat_sample *s, size_t n, struct nat_ports *ret_ports)
 {
-	struct nat_ports p = {.samples = (unsigned)n, .low = UINT16_MAX};
+	struct nat_ports p = {.samples = (unsigned)n};
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		p.kept += s[i].inside == s[i].outside;
-		p.low = s[i].outside < p.low ? s[i].outside : p.low;
-		p.high = s[i].outside > p.high ? s[i].outside : p.high;
-		p.last = s[i].outside;
-	}
-	if (n == 0)
-		p.low = 0;
+	if (n > 0)
+		read_range(s, n, 0, UINT16_MAX, &p);
 	if (n >= NAT_KEPT_SAMPLES && p.kept * 5 >= n * 4)
 		p.kind = NAT_PORT_KEPT;
 	else if (n >= NAT_STEP_SAMPLES && (read_step(s, n, 1, &p) || read_step(s, n, -1, &p)))
 		; /* said there */
-	else if (n >= NAT_BLOCK_SAMPLES && (unsigned)p.high - p.low < NAT_BLOCK_SPAN) {
-		p.kind = NAT_PORT_BLOCK;
-		p.block = block_of(p.low, p.high, n);
-	} else if (n >= NAT_BLOCK_SAMPLES) {
+	else if (n >= NAT_BLOCK_SAMPLES && !read_block(s, n, &p))
 		p.kind = NAT_PORT_RANDOM;
-	}
 	if (p.kind != NAT_PORT_SEQUENTIAL)
 		p.spread = 0;
 	*ret_ports = p;

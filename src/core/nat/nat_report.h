@@ -51,10 +51,10 @@ struct nat_ports {
 	bool jumps; /* SEQUENTIAL: they differ by themselves (step by 1 to 4, at random), not for others' flows */
 	unsigned
 		foreign; /* SEQUENTIAL: others' new flows a second, so far as they can be told from these differences */
-	uint16_t low; /* the smallest and the largest port that were seen */
+	uint16_t low; /* the smallest and the largest port that were seen; BLOCK: in the block that most lie in */
 	uint16_t high;
 	unsigned block; /* BLOCK: how many ports it probably has */
-	uint16_t last; /* the last one seen */
+	uint16_t last; /* the last one seen, of these */
 };
 
 /*

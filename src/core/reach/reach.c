@@ -63,6 +63,7 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
 	r->pause = REACH_PAUSE;
+	r->reopen = REACH_REOPEN;
 	nat_budget_init(&r->own_budget);
 	if (!r->cfg.budget)
 		r->cfg.budget = &r->own_budget;
@@ -150,8 +151,12 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
-	for (unsigned f = 0; f < 2; f++)
+	r->reopen = REACH_REOPEN;
+	for (unsigned f = 0; f < 2; f++) {
 		nat_ttl_init(&r->measure.view[f].ttl);
+		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	}
 	homes_refresh(r);
 	reach_step(r);
 }
@@ -182,6 +187,14 @@ static bool is_remembered(const struct reach *r)
 
 	return r->memory.low_ttl != 0 && v->public.family != ADIT_FAMILY_NONE &&
 	       adit_addr_eq_ip(&r->memory.network, &v->public);
+}
+
+bool reach_flow_take(struct reach *r, unsigned n)
+{
+	bool ok = nat_budget_take(r->cfg.budget, r->now, n, 0);
+
+	*(ok ? &r->stats.flows_opened : &r->stats.flows_refused) += n;
+	return ok;
 }
 
 bool reach_ttl_is_known(const struct reach *r, uint8_t family)
@@ -300,12 +313,17 @@ bool reach_has_sock(const struct reach *r, uint32_t sock)
 void reach_step(struct reach *r)
 {
 	struct meet_event ev;
+	enum reach_state was;
 
 	while (meet_client_event(&r->meet, &ev))
 		reach_meet_event(r, &ev);
+	reach_measure_step(r);
 	reach_told_scan(r);
-	reach_meet_tick(r);
-	reach_round_tick(r);
+	do {
+		was = r->state;
+		reach_meet_tick(r);
+		reach_round_tick(r);
+	} while (r->state != was);
 }
 
 int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
@@ -319,13 +337,24 @@ int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
 	return err;
 }
 
+/* An opener that has died inside has opened nothing: the low TTL has to be larger. */
+static void expired(struct reach *r, const struct adit_icmp *icmp)
+{
+	uint8_t ttl = reach_low_ttl(r, icmp->remote.family);
+
+	if (ttl != 0 && nat_ttl_is_expiry(icmp))
+		nat_ttl_expired(&r->measure.view[reach_family_index(icmp->remote.family)].ttl, ttl, &icmp->offender);
+}
+
 void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 {
 	set_now(r, now);
 	if (!reach_sock_is_live(r, icmp->sock))
 		return;
-	if (!reach_measure_icmp(r, icmp) && r->has_agent)
+	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
 		ice_agent_icmp(&r->agent, now, icmp);
+		expired(r, icmp);
+	}
 	reach_step(r);
 }
 
@@ -362,6 +391,8 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
 
+		if (ret_out->sock > 0)
+			home = reach_sock_find(r, r->ask_sock[ret_out->sock - 1]);
 		/* A report goes where the mediator knows us from, whoever has that socket now. */
 		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
 			home = reach_sock_find(r, r->offer_sock);

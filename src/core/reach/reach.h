@@ -323,6 +323,7 @@ struct reach {
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
 	adit_time reopen_at; /* a home could not be opened */
+	adit_dur reopen; /* how long after that */
 	struct meet_client meet;
 	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1];
 	unsigned n_mediators;
@@ -343,6 +344,8 @@ struct reach {
 	bool heard_any; /* in this round */
 	adit_dur pause;
 	unsigned ask; /* serve: what is being answered */
+	uint32_t input_sock; /* the one that is being heard on */
+	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */
@@ -354,6 +357,7 @@ struct reach {
 	struct reach_desc own;
 	struct reach_desc peer;
 	struct adit_addr peer_reflexive;
+	adit_utc peer_stamp; /* of its newest offer, by its own clock */
 	adit_time peer_at; /* when the peer's description came */
 	bool has_plan; /* |plan| is of this round */
 	bool is_loaded; /* |salvo| has it */

@@ -62,8 +62,14 @@ void reach_fire_load(struct reach *r, adit_time start_at)
 
 void reach_fire_stop(struct reach *r)
 {
-	for (unsigned i = 0; i < r->salvo.n && r->is_loaded; i++)
-		r->was_refused |= reach_salvo_counts(&r->salvo, i).refused > 0;
+	for (unsigned i = 0; i < r->salvo.n && r->is_loaded; i++) {
+		struct reach_salvo_count c = reach_salvo_counts(&r->salvo, i);
+		unsigned shots = r->salvo.run[i].spec.shots;
+
+		r->was_refused |= c.refused > 0;
+		r->stats.flows_refused += c.refused;
+		r->stats.flows_opened += c.socks > 0 ? c.socks : c.sent < shots ? c.sent : shots;
+	}
 	reach_salvo_stop(&r->salvo);
 	r->is_loaded = false;
 }

@@ -71,6 +71,7 @@ int reach_hear(struct reach *r, const struct adit_dgram *d)
 	size_t step = d->seg_size > 0 && d->seg_size < d->len ? d->seg_size : d->len;
 	int result = ADIT_EIGNORED;
 
+	r->input_sock = d->sock;
 	if (slot == REACH_NO_SOCK || d->remote.port == 0 || d->len == 0)
 		return ADIT_EIGNORED;
 	for (size_t at = 0; at < d->len; at += step) {

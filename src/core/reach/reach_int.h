@@ -24,6 +24,8 @@ void reach_set_state(struct reach *r, enum reach_state state, adit_time until);
 void reach_push(struct reach *r, const struct reach_event *ev);
 /* All that follows from what has just happened. */
 void reach_step(struct reach *r);
+/* Takes new flows from the budget. False: it has none left. */
+bool reach_flow_take(struct reach *r, unsigned n);
 /* The low TTL toward a family; 0: the system's. */
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family);
 bool reach_ttl_is_known(const struct reach *r, uint8_t family);
@@ -58,6 +60,8 @@ bool reach_measure_is_known(const struct reach *r);
 int reach_measure_input(struct reach *r, const struct adit_dgram *d);
 bool reach_measure_icmp(struct reach *r, const struct adit_icmp *icmp);
 void reach_measure_sock_failed(struct reach *r, uint16_t slot);
+/* What follows from the answers so far. */
+void reach_measure_step(struct reach *r);
 void reach_measure_tick(struct reach *r);
 adit_time reach_measure_deadline(const struct reach *r);
 int reach_measure_output(struct reach *r, struct adit_out *ret_out);

@@ -11,7 +11,7 @@
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
-#define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: 2048 99.7 %, 4096 91 % */
+#define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: of 4096 ports 99 % */
 #define REACH_BLOCK_USUAL   1024u /* ports */
 #define REACH_BLOCK_SMALL   224u /* ports: at most an eighth of them is taken for sockets */
 
@@ -30,8 +30,15 @@
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR  10u
-#define REACH_FOREIGN_MAX 50u /* foreign flows a second that are believed: 35 were the most (Klinec, Matyas 2014) */
-#define REACH_ONCE        256u /* flows of each side where two random choices must fit */
+#define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
+/*
+ * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms
+ * are added to what was seen. 35/s were the most that others could live with (Klinec, Matyas 2014).
+ */
+#define REACH_FOREIGN_MAX  50u
+#define REACH_FOREIGN_TOOK 4u /* ms a sample */
+#define REACH_FOREIGN_MORE 200u /* ms */
+#define REACH_ONCE        240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
 #define REACH_HOSTS_MAX   16u /* own addresses */
@@ -56,7 +63,8 @@
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u
 #define REACH_PORT_COUNT 16384u
-#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this */
+#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
+#define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
 
 /* Measuring (reach_measure.h). */
 #define REACH_DESTS_MAX     16u /* servers with their other addresses */
@@ -98,6 +106,7 @@
 #define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */
 #define REACH_PAUSE        ADIT_SEC(30) /* between attempts, doubling ... */
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
+#define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */

@@ -272,14 +272,21 @@ static void judge_home(struct reach *r, unsigned family)
 		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
 		return;
 	}
+	/* Learnt here in an earlier run: no burst is needed to know it again. */
+	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
+		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
+		v->ports_at = r->now;
+		known(r, v, NAT_KIND_RANDOM);
+		return;
+	}
 	burst_start(r, v, REACH_SAMPLES);
 }
 
 /* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
 static void judge_samples(struct reach *r, struct reach_view *v)
 {
-	struct nat_sample all[REACH_SAMPLES];
-	struct nat_sample sure[REACH_SAMPLES];
+	struct nat_sample all[REACH_SAMPLES] = {0};
+	struct nat_sample sure[REACH_SAMPLES] = {0};
 	struct nat_ports ports;
 	size_t n_all = 0;
 	size_t n_sure = 0;
@@ -480,11 +487,9 @@ static void sample_send(struct reach *r, unsigned family)
 	v->sample_sock[i] = slot;
 	v->burst_at = i + 1 < v->n_wanted ? adit_time_add(r->now, REACH_SAMPLE_PACE) : ADIT_NEVER;
 	v->burst_until = adit_time_add(r->now, REACH_SAMPLE_MAX);
-	if (slot == REACH_NO_SOCK || dest == REACH_DESTS_MAX ||
+	if (slot == REACH_NO_SOCK || dest == REACH_DESTS_MAX || !reach_flow_take(r, 1) ||
 	    !reach_measure_ask(r, REACH_TAG_SAMPLE, family, i, slot, &r->measure.dest[dest].addr))
 		v->n_ended++;
-	else
-		r->stats.flows_opened++;
 }
 
 /* Enough words, or no time for more? */
@@ -502,7 +507,7 @@ static bool is_heard_out(const struct reach *r, unsigned family)
 	       adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
 }
 
-static void tick_ttl(struct reach *r, unsigned family)
+static void step_ttl(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
 	uint8_t ttl;
@@ -534,21 +539,34 @@ static void tick_ttl(struct reach *r, unsigned family)
 	}
 }
 
+/* What follows from the answers so far. */
+static void step_view(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	step_ttl(r, family);
+	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
+		judge_home(r, family);
+	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
+	    (v->n_ended >= v->n_sent || r->now >= v->burst_until))
+		judge_samples(r, v);
+}
+
+void reach_measure_step(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->measure.view[f].phase != REACH_PHASE_REST && r->home[f] != REACH_NO_SOCK)
+			step_view(r, f);
+}
+
 static void tick_view(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
 
 	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
 		return;
-	tick_ttl(r, family);
-	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
-		judge_home(r, family);
-	if (v->phase != REACH_PHASE_BURST)
-		return;
-	while (r->now >= v->burst_at)
+	while (v->phase == REACH_PHASE_BURST && r->now >= v->burst_at)
 		sample_send(r, family);
-	if (v->burst_at == ADIT_NEVER && (v->n_ended >= v->n_sent || r->now >= v->burst_until))
-		judge_samples(r, v);
 }
 
 void reach_measure_tick(struct reach *r)

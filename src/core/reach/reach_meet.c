@@ -112,6 +112,7 @@ static void peer_keep(struct reach *r, const struct meet_offer *o, const struct 
 	r->peer = *peer;
 	r->peer_reflexive = reflexive_of(o);
 	r->peer_at = r->now;
+	r->peer_stamp = o->stamp;
 	r->has_peer = true;
 }
 
@@ -170,15 +171,13 @@ enum news {
 	NEWS_OLD,
 };
 
-static enum news news_of(const struct reach *r, const struct reach_desc *peer)
+static enum news news_of(const struct reach *r, const struct meet_offer *o, const struct reach_desc *peer)
 {
 	if (!r->has_peer || peer->instance != r->peer.instance)
 		return NEWS_ROUND;
-	if (peer->attempt != r->attempt)
-		return peer->attempt > r->attempt ? NEWS_ROUND : NEWS_OLD;
-	if (peer->round != r->round)
-		return peer->round > r->round ? NEWS_ROUND : NEWS_OLD;
-	return NEWS_AGAIN;
+	if (peer->attempt == r->attempt && peer->round == r->round && strcmp(o->ufrag, r->peer_offer.ufrag) == 0)
+		return NEWS_AGAIN;
+	return o->stamp > r->peer_stamp ? NEWS_ROUND : NEWS_OLD;
 }
 
 /* GCRA: so many at once, so many a minute. */
@@ -221,7 +220,7 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 		r->stats.other++;
 		return;
 	}
-	switch (news_of(r, &peer)) {
+	switch (news_of(r, ev->offer, &peer)) {
 	case NEWS_OLD:
 		r->stats.other++;
 		return;
@@ -353,6 +352,7 @@ void reach_meet_event(struct reach *r, const struct meet_event *ev)
 		reach_push(r, &out);
 		break;
 	case MEET_EVENT_OFFER:
+		r->ask_sock[ev->ask] = r->input_sock;
 		on_offer(r, ev);
 		break;
 	case MEET_EVENT_ANSWER:

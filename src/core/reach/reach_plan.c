@@ -34,14 +34,16 @@ static int stride_of(const struct nat_ports *p)
 	return p->step < 0 ? -mean : mean;
 }
 
-/* How many flows of others are expected in |since|. */
+/* How many flows of others are expected in |since|. Where steps are random, nobody can tell them from these. */
 static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
 {
+	uint64_t took = p->samples * REACH_FOREIGN_TOOK;
 	uint64_t rate = p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
 	uint64_t ms = since / ADIT_MS(1);
 
 	if (p->jumps || ms > 60000)
 		return 0;
+	rate = (rate * took + 1000) / (took + REACH_FOREIGN_MORE);
 	return (unsigned)((rate * ms + 500) / 1000);
 }
 
@@ -95,6 +97,16 @@ static struct size size_of(const struct reach_desc *searched)
 		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
 	z.takes = z.shots * NAT_PROBE_PACE + ADIT_MS(200);
 	return z;
+}
+
+unsigned reach_plan_ports(const struct reach_salvo_spec *s)
+{
+	unsigned span = (unsigned)s->high - s->low + 1;
+	unsigned stride = (unsigned)(s->stride < 0 ? -s->stride : s->stride);
+
+	if (s->target == REACH_TO_ONE)
+		return 1;
+	return s->target == REACH_TO_RANDOM ? span : (span - 1) * REACH_STRIDE_UNIT / stride + 1;
 }
 
 /* ---- the table ---- */
@@ -157,7 +169,7 @@ static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_p
 	const struct reach_desc *peer = ask->peer;
 	const struct nat_ports *ports = &peer->ports;
 	int stride = stride_of(ports);
-	bool is_ours = adit_addr_eq(&peer->window_to, &ask->own_reflexive);
+	bool is_ours = adit_addr_is_v4(&peer->window_to) && adit_addr_eq(&peer->window_to, &ask->own_reflexive);
 	struct reach_salvo_spec *s;
 
 	if (!is_ours && ask->role == MEET_SERVE) {
@@ -170,8 +182,11 @@ static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_p
 	s = add(p, ask);
 	s->passes = REACH_FIRE_PASSES;
 	if (!is_ours) {
-		set_range(s, ports->last + ports->step, stride,
-			  REACH_WINDOW_PORTS / 2 + foreign_in(ports, ask->since_peer));
+		unsigned foreign = foreign_in(ports, ask->since_peer);
+		unsigned skip = foreign > REACH_WINDOW_PORTS / 4 ? foreign - REACH_WINDOW_PORTS / 4 : 0;
+
+		set_range(s, ports->last + (int)(skip + 1) * stride / (int)REACH_STRIDE_UNIT, stride,
+			  REACH_WINDOW_PORTS);
 		return;
 	}
 	/* All ports of a window: where steps are regular, whatever lies between belongs to nobody. */
@@ -189,22 +204,52 @@ static void plan_fire_at_window(const struct reach_plan_ask *ask, struct reach_p
  * i = ea + 2 eb - 2 c - d: one pair, whatever ea and eb are. With c = d = -E all errors from -E to E are covered by
  * i from 0 to 6 E and j from 0 to 4 E. Connect is A.
  */
-static void plan_both_step(const struct reach_plan_ask *ask, struct reach_plan *p)
+static void aim_both_step(const struct reach_plan_ask *ask, struct reach_salvo_spec *s)
 {
 	const struct nat_ports *peer = &ask->peer->ports;
 	bool is_a = ask->role == MEET_CONNECT;
 	int stride = stride_of(peer);
 	int next = (int)foreign_in(peer, ask->since_peer) + 1 - (int)REACH_BOTH_ERROR;
-	struct reach_salvo_spec *s;
 
-	if (stride == 0 || ask->own->ports.step == 0)
-		return;
-	s = add(p, ask);
 	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, is_a ? stride : 2 * stride,
 		  is_a ? 6 * REACH_BOTH_ERROR + 1 : 4 * REACH_BOTH_ERROR + 1);
-	s->low_passes = 1;
 	s->passes = 1 + REACH_FIRE_PASSES;
 	s->delay = REACH_FIRE_AGAIN;
+	s->socks = s->shots;
+}
+
+/*
+ * A NAT that steps at random wanders off any line within a few flows, so each side follows the other's most probable
+ * ports: the chance of a pair of flows is that of two walks both being where they are expected, and the first flows
+ * have most of it.
+ */
+static void aim_both_jump(const struct reach_plan_ask *ask, struct reach_plan *p, struct reach_salvo_spec *s)
+{
+	const struct nat_ports *peer = &ask->peer->ports;
+	int stride = stride_of(peer);
+	int next = (int)foreign_in(peer, ask->since_peer) + 1;
+
+	set_range(s, peer->last + next * stride / (int)REACH_STRIDE_UNIT, stride, REACH_BOTH_JUMPS);
+	s->passes = 3;
+	s->socks = s->shots;
+	s->delay = REACH_BOTH_JUMPS * NAT_PROBE_PACE;
+	p->lasts = REACH_LASTS + s->delay;
+}
+
+static void plan_both_step(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	const struct nat_ports *own = &ask->own->ports;
+	const struct nat_ports *peer = &ask->peer->ports;
+	struct reach_salvo_spec *s;
+
+	if (stride_of(own) == 0 || stride_of(peer) == 0)
+		return;
+	s = add(p, ask);
+	s->low_passes = 1;
+	if (own->jumps || peer->jumps)
+		aim_both_jump(ask, p, s);
+	else
+		aim_both_step(ask, s);
 }
 
 /* Two random choices must fit, or one and a count: that is tried once, where the chance is not nil. */
@@ -220,6 +265,7 @@ static void plan_once(const struct reach_plan_ask *ask, struct reach_plan *p)
 	else
 		set_random(s, peer, REACH_ONCE);
 	s->pace = NAT_PROBE_PACE;
+	s->socks = s->shots;
 	s->low_passes = 1;
 	s->passes = 3;
 	s->delay = REACH_ONCE * NAT_PROBE_PACE + ADIT_MS(200);
@@ -232,7 +278,8 @@ static void cap(const struct reach_plan_ask *ask, struct reach_plan *p)
 	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) {
 		struct reach_salvo_spec *s = &p->salvo[i];
 		unsigned *n = s->target == REACH_TO_ONE ? &s->socks : &s->shots;
-		unsigned shots = *n > 0 ? *n : 1;
+		unsigned ports = reach_plan_ports(s);
+		unsigned shots = s->target == REACH_TO_ONE ? (*n > 0 ? *n : 1) : (*n < ports ? *n : ports);
 
 		if (shots * s->passes <= REACH_UNTRUSTED_MAX)
 			continue;

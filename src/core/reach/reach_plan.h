@@ -32,8 +32,9 @@ enum reach_target {
 #define REACH_STRIDE_UNIT NAT_MEAN_UNIT /* parts of a port in which a stride is told */
 
 /*
- * Packets by a rule. TO_ONE: each of |socks| sockets sends to |to|, |passes| times. Others: the one socket, home, sends
- * |shots| packets to different ports, and these again |passes| times. Within a pass they are |pace| apart.
+ * Packets by a rule. TO_ONE: each of |socks| sockets sends to |to|. Others: |shots| packets to different ports, from
+ * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on, too.
+ * This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
  *
  * The first |low_passes| passes have the low TTL and leave as soon as the plan is loaded (|early|) or at the start; the
  * others begin |delay| after the start. Passes of a kind begin |again| apart, or when the one before is over.
@@ -45,7 +46,7 @@ struct reach_salvo_spec {
 	uint16_t low;
 	uint16_t high;
 	int stride; /* in 1 / REACH_STRIDE_UNIT ports */
-	unsigned socks; /* fresh ones; 0: from the home socket */
+	unsigned socks; /* fresh ones, one for each shot; 0: all from the home socket */
 	unsigned shots; /* TO_ONE: as many as sockets */
 	unsigned passes;
 	unsigned low_passes;
@@ -79,6 +80,9 @@ struct reach_plan_ask {
 };
 
 void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_plan);
+
+/* How many different ports a salvo can aim at. */
+unsigned reach_plan_ports(const struct reach_salvo_spec *s);
 
 /* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);

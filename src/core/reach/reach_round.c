@@ -5,6 +5,11 @@
 
 /* ---- before ---- */
 
+static uint32_t seconds(const struct reach *r)
+{
+	return (uint32_t)((r->utc + (r->now - r->utc_at)) / ADIT_SEC(1));
+}
+
 void reach_attempt_start(struct reach *r)
 {
 	r->began_at = r->now;
@@ -17,7 +22,8 @@ void reach_attempt_start(struct reach *r)
 	memset(r->refused_by, 0, sizeof(r->refused_by));
 	if (r->cfg.role == MEET_SERVE)
 		return;
-	r->attempt++;
+	/* Larger than what an earlier run of this machine may have used. */
+	r->attempt = seconds(r) > r->attempt ? seconds(r) : r->attempt + 1;
 	reach_window_close(r);
 	reach_round_next(r);
 }
@@ -158,6 +164,8 @@ void reach_punch(struct reach *r, adit_time start_at)
 static void be_loud(struct reach *r)
 {
 	r->is_loud = true;
+	/* Few, and what everything else is for: they are counted, whatever the budget says. */
+	(void)reach_flow_take(r, r->peer_offer.n_cands);
 	for (size_t i = 0; i < r->peer_offer.n_cands; i++) {
 		const struct meet_cand *m = &r->peer_offer.cands[i];
 		struct ice_candidate c = {.component = 1, .priority = m->priority, .addr = m->addr};
@@ -173,12 +181,41 @@ static void be_loud(struct reach *r)
 	ice_agent_end_remote(&r->agent, r->now);
 }
 
+/* What is worth keeping for the next run: told when it is new. */
+static void learn(struct reach *r, bool has_won)
+{
+	const struct reach_view *v = &r->measure.view[0];
+	struct reach_memory m = {
+		.network = v->public,
+		.kind = v->kind,
+		.low_ttl = reach_ttl_is_known(r, ADIT_FAMILY_V4) ? nat_ttl_low(&v->ttl) : 0,
+		.peer_network = r->peer.public,
+		.peer_kind = r->peer.kind,
+		.way = has_won ? r->plan.way : NAT_WAY_UNKNOWN,
+	};
+	struct reach_memory *old = &r->memory;
+
+	if (m.network.family == ADIT_FAMILY_NONE)
+		return;
+	if (v->ttl.state != NAT_TTL_KNOWN && adit_addr_eq_ip(&old->network, &m.network))
+		m.low_ttl = old->low_ttl;
+	if (adit_addr_eq_ip(&old->network, &m.network) && adit_addr_eq_ip(&old->peer_network, &m.peer_network) &&
+	    old->kind == m.kind && old->low_ttl == m.low_ttl && old->peer_kind == m.peer_kind &&
+	    (old->way == m.way || !has_won))
+		return;
+	m.at = r->utc + (r->now - r->utc_at);
+	*old = r->learnt = m;
+	reach_push(r, &(struct reach_event){.kind = REACH_EVENT_LEARNT, .memory = &r->learnt});
+}
+
 void reach_round_won(struct reach *r, const struct ice_account *a)
 {
 	if (r->state != REACH_PUNCHING && r->state != REACH_MEETING && r->state != REACH_WAITING)
 		return;
-	(void)a;
+	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_won round=%u way=%s sock=%u", (unsigned)r->round,
+		   nat_way_name(r->plan.way), (unsigned)a->sock);
 	r->pause = REACH_PAUSE;
+	learn(r, true);
 	r->n_openers = 0;
 	reach_fire_stop(r);
 	reach_window_hold(r);
@@ -212,10 +249,14 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 			verdict == REACH_VERDICT_UNANSWERED;
 	adit_dur pause = is_cheap ? REACH_PAUSE_ABSENT : r->pause;
 
+	if (!is_cheap && r->has_plan && r->plan.is_search && pause < REACH_PAUSE_SEARCH)
+		pause = REACH_PAUSE_SEARCH;
 	r->verdict = verdict;
 	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_failed verdict=%s rounds=%u took_ms=%u",
 		   reach_verdict_name(verdict), (unsigned)r->round,
 		   (unsigned)(adit_time_since(r->now, r->began_at) / ADIT_MS(1)));
+	if (r->has_peer)
+		learn(r, false);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
 			      .verdict = verdict,
@@ -241,6 +282,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 /* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
 static void round_failed(struct reach *r)
 {
+	reach_fire_stop(r);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
 		   r->heard_any);
 	for (unsigned f = 0; f < 2; f++) {
@@ -260,7 +302,6 @@ static void round_failed(struct reach *r)
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
 			reach_home_renew(r, f);
-	reach_fire_stop(r);
 	reach_set_state(r, REACH_WAITING, adit_time_add(r->now, REACH_NEXT_ROUND));
 }
 
@@ -355,6 +396,10 @@ int reach_round_output(struct reach *r, struct adit_out *ret_out)
 		o->at = adit_time_add(r->now, REACH_OPENER_STEP);
 		if (home == REACH_NO_SOCK || !r->has_agent)
 			continue;
+		if (o->left + 1 == REACH_OPENER_SENDS && !reach_flow_take(r, 1)) {
+			o->left = 0;
+			continue;
+		}
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
 					     .sock = reach_sock_number(r, home),
 					     .remote = o->to,

@@ -42,15 +42,6 @@ static void run_shuffle(struct reach_salvo_run *run, const struct adit_rng *rng)
 		run->jump++;
 }
 
-/* How many ports a salvo has. */
-static unsigned ports_of(const struct reach_salvo_spec *spec)
-{
-	uint32_t span = span_of(spec);
-	unsigned stride = (unsigned)(spec->stride < 0 ? -spec->stride : spec->stride);
-
-	return spec->target == REACH_TO_RANDOM ? span : (span - 1) * REACH_STRIDE_UNIT / stride + 1;
-}
-
 static uint16_t port_of(const struct reach_salvo_run *run, unsigned k)
 {
 	const struct reach_salvo_spec *spec = &run->spec;
@@ -157,18 +148,20 @@ static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const s
 
 	memset(run, 0, sizeof(*run));
 	run->spec = *spec;
-	run->sock_base = *socks;
-	if (spec->target == REACH_TO_ONE) {
-		run->spec.socks = spec->socks < room ? spec->socks : room;
-		run->shots = spec->socks == 0 ? 1 : run->spec.socks;
-		*socks += run->spec.socks;
-	} else {
+	run->shots = spec->socks > 0 ? spec->socks : 1;
+	if (spec->target != REACH_TO_ONE) {
 		unsigned ports;
 
 		assert(spec->low > 0 && spec->low <= spec->high);
 		assert(spec->target == REACH_TO_RANDOM || spec->stride != 0);
-		ports = ports_of(spec);
+		ports = reach_plan_ports(spec);
 		run->shots = spec->shots < ports ? spec->shots : ports;
+	}
+	if (spec->socks > 0) {
+		run->shots = run->shots < room ? run->shots : room;
+		run->spec.socks = run->shots;
+		run->sock_base = *socks;
+		*socks += run->shots;
 	}
 	if (spec->target == REACH_TO_RANDOM)
 		run_shuffle(run, &s->rng);

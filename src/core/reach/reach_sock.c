@@ -105,10 +105,21 @@ static uint16_t random_port(const struct reach *r)
 	return (uint16_t)(REACH_PORT_MIN + adit_rng_below(&r->cfg.rng, REACH_PORT_COUNT));
 }
 
+/* The user's, while nobody else has it: a path may have taken it along. */
+static uint16_t home_port(const struct reach *r, unsigned family)
+{
+	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++) {
+		const struct reach_sock *s = &r->socks[i];
+
+		if (s->state == REACH_SOCK_TAKEN && s->port == r->cfg.port && reach_family_index(s->family) == family)
+			return random_port(r);
+	}
+	return r->cfg.port != 0 && r->reopen == REACH_REOPEN ? r->cfg.port : random_port(r);
+}
+
 static void home_open(struct reach *r, unsigned family)
 {
-	uint16_t slot = reach_sock_open(r, REACH_USE_HOME, reach_family_of(family),
-					r->cfg.port != 0 ? r->cfg.port : random_port(r));
+	uint16_t slot = reach_sock_open(r, REACH_USE_HOME, reach_family_of(family), home_port(r, family));
 
 	r->home[family] = slot;
 	r->is_spent[family] = false;
@@ -140,13 +151,10 @@ void reach_home_renew(struct reach *r, unsigned family)
 
 	if (slot == REACH_NO_SOCK)
 		return;
-	if (r->socks[slot].state == REACH_SOCK_OPEN) {
-		stun_client_cancel_sock(&r->measure.client, reach_sock_number(r, slot));
-		r->socks[slot].use = REACH_USE_OLD;
-		/* One port for all homes: the old one has to go first. */
-		if (r->cfg.port != 0 || !r->has_agent)
-			reach_sock_close(r, slot);
-	}
+	if (r->cfg.port != 0)
+		return; /* the user wants just this one */
+	stun_client_cancel_sock(&r->measure.client, reach_sock_number(r, slot));
+	r->socks[slot].use = REACH_USE_OLD;
 	r->home[family] = REACH_NO_SOCK;
 	if (is_family_used(r, family))
 		home_open(r, family);
@@ -172,7 +180,8 @@ void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock)
 		if (r->home[f] != slot)
 			continue;
 		r->home[f] = REACH_NO_SOCK;
-		r->reopen_at = adit_time_add(now, REACH_REOPEN);
+		r->reopen_at = adit_time_add(now, r->reopen);
+		r->reopen = 2 * r->reopen < REACH_REOPEN_MAX ? 2 * r->reopen : REACH_REOPEN_MAX;
 	}
 	reach_step(r);
 }

@@ -4,6 +4,19 @@
 
 #define NAME_OF(names, i) ((size_t)(i) < ARRAY_LEN(names) ? (names)[i] : "")
 
+/* Several servers of different places were asked, and none has answered: it is this network. */
+static bool is_cut_off(const struct reach *r)
+{
+	unsigned places = 0;
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		if (r->measure.dest[i].has_answered)
+			return false;
+		places += r->measure.dest[i].witness == i;
+	}
+	return places >= 2;
+}
+
 /* Nobody met: whose fault was it? */
 static enum reach_verdict unmet(const struct reach *r)
 {
@@ -18,7 +31,7 @@ static enum reach_verdict unmet(const struct reach *r)
 		return REACH_VERDICT_ABSENT;
 	if (any_alive)
 		return REACH_VERDICT_UNANSWERED;
-	return REACH_VERDICT_NO_MEDIATOR;
+	return is_cut_off(r) ? REACH_VERDICT_BLOCKED : REACH_VERDICT_NO_MEDIATOR;
 }
 
 enum reach_verdict reach_verdict_of(const struct reach *r)

@@ -54,6 +54,8 @@ void reach_window_open(struct reach *r, const struct adit_addr *to)
 static void finish(struct reach *r)
 {
 	struct reach_window *w = &r->window;
+	int step = r->measure.view[0].ports.step;
+	unsigned gap = (unsigned)(step < 0 ? -step : step);
 	unsigned low = w->port[0] < w->port[1] ? w->port[0] : w->port[1];
 	unsigned high = w->port[0] < w->port[1] ? w->port[1] : w->port[0];
 
@@ -61,15 +63,17 @@ static void finish(struct reach *r)
 	w->until = w->at = ADIT_NEVER;
 	for (size_t i = 0; i < 2; i++)
 		sock_close(r, &w->question[i]);
-	if (w->port[0] == 0 || w->port[1] == 0 || high - low < 2 || high - low - 1 > REACH_WINDOW_SPAN) {
+	/* The peer counts from the low end in steps of ours: it must be a port that one of the flows may have. */
+	gap = gap > 0 && !r->measure.view[0].ports.jumps ? gap : 1;
+	if (w->port[0] == 0 || w->port[1] == 0 || high - low < 2 * gap || high - low > gap * REACH_WINDOW_SPAN) {
 		adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_window_lost low=%u high=%u", low, high);
 		reach_window_close(r);
 		return;
 	}
 	w->is_open = true;
-	w->low = (uint16_t)(low + 1);
-	w->high = (uint16_t)(high - 1);
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_window_open low=%u high=%u", low + 1, high - 1);
+	w->low = (uint16_t)(low + gap);
+	w->high = (uint16_t)(high - gap);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_window_open low=%u high=%u", low + gap, high - gap);
 }
 
 void reach_window_answered(struct reach *r, unsigned index, uint16_t port)
@@ -145,7 +149,8 @@ int reach_window_output(struct reach *r, struct adit_out *ret_out)
 	slot = opens ? w->sock[w->sent - 1] : w->sock[w->next];
 	if (opens) {
 		burst_next(r);
-		r->stats.flows_opened++;
+		if (!reach_flow_take(r, 1))
+			return 0;
 	} else {
 		w->fired++;
 		w->next = (w->next + 1) % REACH_WINDOW_SOCKS;

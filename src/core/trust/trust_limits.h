@@ -23,6 +23,8 @@
 /* Characters of base32 without padding for |n| bytes, RFC 4648 6. */
 #define TRUST_BASE32_LEN(n) (((n)*8 + 4) / 5)
 
+#define TRUST_MEDIATOR_PORT 3478 /* where none is named: RFC 8489 18.6, it is a STUN server, too */
+
 #define TRUST_TICKET_PREFIX_LEN 5 /* "adit1" */
 /* Characters of the longest ticket, without NUL and white space. */
 #define TRUST_TICKET_TEXT_MAX (TRUST_TICKET_PREFIX_LEN + TRUST_BASE32_LEN(TRUST_TICKET_BYTES_MAX))

@@ -1,8 +1,10 @@
 #include "core/trust/trust_name.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/bytes.h"
 
 bool trust_name_is_valid(const char *name, size_t len)
@@ -30,6 +32,37 @@ bool trust_name_is_host(const char *host, size_t len)
 			return false;
 	}
 	return true;
+}
+
+/* "name:3478" is "name"; but "2001:db8::3478" is an address. */
+static bool is_named_with_port(const char *host, const char *suffix)
+{
+	size_t len = strlen(host);
+	size_t end = strlen(suffix);
+
+	return len > end && strcmp(host + len - end, suffix) == 0 && strchr(host, ':') == host + len - end;
+}
+
+void trust_name_spell_host(const char *host, char ret_host[TRUST_HINT_MAX + 1])
+{
+	char suffix[8];
+	struct adit_addr a;
+
+	snprintf(suffix, sizeof(suffix), ":%d", TRUST_MEDIATOR_PORT);
+	if (adit_addr_parse(host, strlen(host), &a) == 0) {
+		char text[ADIT_ADDR_STRLEN];
+
+		if (a.port == TRUST_MEDIATOR_PORT)
+			a.port = 0;
+		snprintf(ret_host, TRUST_HINT_MAX + 1, "%s", adit_addr_format(&a, text));
+		return;
+	}
+	snprintf(ret_host, TRUST_HINT_MAX + 1, "%s", host);
+	if (is_named_with_port(ret_host, suffix))
+		ret_host[strlen(ret_host) - strlen(suffix)] = '\0';
+	for (char *p = ret_host; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
 }
 
 /*

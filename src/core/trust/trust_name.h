@@ -16,6 +16,12 @@ bool trust_name_is_valid(const char *name, size_t len);
 bool trust_name_is_host(const char *host, size_t len);
 
 /*
+ * The one spelling of a mediator, which both sides derive the rendezvous id from: lower case (RFC 4343), numeric
+ * addresses as adit_addr_format() writes them, no port that is TRUST_MEDIATOR_PORT anyway.
+ */
+void trust_name_spell_host(const char *host, char ret_host[TRUST_HINT_MAX + 1]);
+
+/*
  * Makes |len| bytes from a peer safe to print: |dst| gets valid UTF-8 and a NUL, at most |cap| bytes, cut between
  * characters. Each byte that is not part of valid UTF-8 becomes a '?', and so does each character that moves the
  * cursor, starts an escape sequence, breaks the line, or reorders or hides what stands around it. Returns the length.

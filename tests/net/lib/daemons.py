@@ -112,8 +112,8 @@ def start_dns(lab, ns, port):
     return p
 
 
-def start_miniupnpd(lab, ns, address, tables=True):
-    """A home router's port mapping daemon (PCP, NAT-PMP); |address| is what it says the world sees. Its rules go to the
+def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra=""):
+    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees (None: what its own interface has). Its rules go to the
     table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
     program, env = find("miniupnpd", "usr/sbin/miniupnpd")
     if tables:
@@ -134,10 +134,11 @@ def start_miniupnpd(lab, ns, address, tables=True):
         f.write(f"""
 ext_ifname=wan
 ext_ifname6=wan
-ext_ip={address}
+{'ext_ip=' + address if address else ''}
 listening_ip=lan
-enable_natpmp=yes
-enable_upnp=no
+enable_natpmp={'yes' if pmp else 'no'}
+enable_upnp={'yes' if upnp else 'no'}
+{extra}
 min_lifetime=1
 max_lifetime=86400
 system_uptime=no
@@ -151,7 +152,8 @@ allow 1024-65535 0.0.0.0/0 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """)
     p = Proc(lab, ns, "miniupnpd", [program, "-d", "-f", config, "-P", lab.path("miniupnpd.pid")], env=env)
-    wait_until(lambda: p.is_running() and _is_listening(ns, 5351, udp=True), 10, "miniupnpd listens: " + p.err())
+    port = 5351 if pmp else 1900
+    wait_until(lambda: p.is_running() and _is_listening(ns, port, udp=True), 10, "miniupnpd listens: " + p.err())
     return p
 
 

@@ -1,0 +1,222 @@
+#include "test.h"
+
+#include "reach_rig.h"
+
+static void cookies_are_there_before_the_offer(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	uint64_t cookies;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	cookies = r->mediators[0].meet->stats.cookies;
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	/* From its first byte on: there, and the answer back. */
+	assert_true(r->now - r->offer_at <= ADIT_MS(30 + 70 + 1));
+	assert_int_equal(r->mediators[0].meet->stats.cookies, cookies + 1);
+	assert_int_equal(r->mediators[0].meet->stats.introduced, 1);
+}
+
+static void serve_answers_at_once_as_it_has_measured_before(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(35));
+	struct reach_stats before, after;
+	struct rig_peer *a;
+
+	reach_stats(b->reach, &before);
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	reach_stats(b->reach, &after);
+	assert_int_equal(before.questions_sent, after.questions_sent);
+	assert_true(r->now - r->offer_at <= ADIT_MS(30 + 70 + 1));
+}
+
+static void serve_sends_low_ttl_openers_first_and_nothing_louder_before_it_hears_the_peer(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
+	adit_time met_at;
+
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	met_at = r->now;
+	assert_int_equal(b->low_at, met_at);
+	assert_true(b->full_at == ADIT_NEVER);
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	assert_int_equal(a->full_at, r->now); /* it knows that the peer is there */
+	/* Both began within a millisecond, half of both round trips after the answer had left. */
+	assert_in_range(r->now - met_at, ADIT_MS(49), ADIT_MS(51));
+	assert_true(rig_until(r, b, REACH_EVENT_HEARD, 1, ADIT_SEC(1)));
+	assert_int_equal(b->full_at, r->now);
+	/* Its check toward the host address went first, then that toward the reflexive one. */
+	assert_in_range(r->now - a->full_at, ADIT_MS(50), ADIT_MS(50) + 2 * REACH_TA);
+}
+
+static void a_lost_answer_costs_no_port(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	a->is_off = true; /* the answer gets lost */
+	rig_run(r, ADIT_MS(60));
+	a->is_off = false;
+	rig_run(r, ADIT_MS(400));
+	assert_true(b->full_at == ADIT_NEVER);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(2)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 1);
+	assert_int_equal(b->count[REACH_EVENT_MEETING], 1);
+}
+
+static void a_replayed_offer_changes_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_packet copy;
+	struct reach_stats before, after;
+	unsigned events;
+
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	rig_run(r, ADIT_SEC(30));
+	copy = r->copy;
+	assert_true(copy.len > 0);
+	reach_stats(b->reach, &before);
+	events = b->count[REACH_EVENT_MEETING];
+	for (unsigned i = 0; i < 8; i++) {
+		/* As it was, and with another transaction: the seal does not fit then. */
+		copy.data[19] ^= i % 2;
+		rig_put(r, r->now, &copy.from, &copy.to, 60, copy.data, copy.len);
+		rig_run(r, ADIT_SEC(1));
+	}
+	reach_stats(b->reach, &after);
+	assert_int_equal(before.probes_sent, after.probes_sent);
+	assert_int_equal(before.rounds, after.rounds);
+	assert_int_equal(b->count[REACH_EVENT_MEETING], events);
+}
+
+static void a_peer_that_was_restarted_is_met_again_and_told_apart(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	assert_int_equal(b->last[REACH_EVENT_VALID].instance, 101);
+	assert_int_equal(reach_take(b->reach, r->now, b->last[REACH_EVENT_VALID].sock), 0);
+	b->count[REACH_EVENT_VALID] = 0;
+	rig_restart(r, a, MEET_CONNECT, 555);
+	assert_true(rig_until(r, b, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	assert_int_equal(b->last[REACH_EVENT_VALID].instance, 555);
+	/* And the other way round. */
+	a->count[REACH_EVENT_VALID] = 0;
+	rig_restart(r, b, MEET_SERVE, 777);
+	rig_run(r, ADIT_SEC(3));
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].instance, 777);
+}
+
+static void another_run_that_counts_its_attempts_from_the_beginning_is_heard(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+		rig_run(r, ADIT_SEC(5));
+		rig_restart(r, a, MEET_CONNECT, 101); /* the same instance */
+	}
+}
+
+static void the_second_mediator_helps_where_the_first_is_dead(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	r->mediators[0].is_dead = true;
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(6)));
+	assert_int_equal(r->mediators[1].meet->stats.introduced, 1);
+	assert_int_equal(a->last[REACH_EVENT_MEETING].mediator, 1);
+}
+
+static void a_mediator_that_dies_and_comes_back_is_told_of(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a;
+
+	r->mediators[0].is_dead = true;
+	assert_true(rig_until(r, b, REACH_EVENT_LOST, 1, ADIT_SEC(60)));
+	assert_int_equal(b->last[REACH_EVENT_LOST].mediator, 0);
+	assert_true(b->count[REACH_EVENT_MEDIATOR] >= 1);
+	r->mediators[0].is_dead = false;
+	rig_mediator_start(r, 0); /* with another key, and an empty table */
+	assert_true(rig_until(r, b, REACH_EVENT_HELD, 3, ADIT_SEC(150)));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+}
+
+static void only_so_many_offers_a_minute_are_looked_at(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(5));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(5));
+	struct reach_stats stats;
+
+	for (unsigned i = 0; i < 40; i++) {
+		rig_run(r, ADIT_MS(500));
+		reach_start(a->reach, r->now);
+	}
+	reach_stats(b->reach, &stats);
+	assert_true(stats.offers_refused > 0);
+	/* Six at once, and one each three seconds. */
+	assert_in_range(b->count[REACH_EVENT_MEETING], 6, 6 + 8);
+	rig_run(r, ADIT_SEC(60));
+	a->count[REACH_EVENT_VALID] = 0;
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+}
+
+static void an_address_that_changes_is_registered_and_measured_anew(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a;
+
+	/* The router was restarted: all is forgotten, and its ports are others. */
+	b->n_flows = 0;
+	b->next_port = 50000;
+	assert_true(rig_until(r, b, REACH_EVENT_HELD, 2, ADIT_SEC(20)));
+	assert_true(b->last[REACH_EVENT_HELD].mapped.port > 50000);
+	rig_run(r, ADIT_SEC(1));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(one, cookies_are_there_before_the_offer),
+		RIG_TEST(two, serve_answers_at_once_as_it_has_measured_before),
+		RIG_TEST(one, serve_sends_low_ttl_openers_first_and_nothing_louder_before_it_hears_the_peer),
+		RIG_TEST(one, a_lost_answer_costs_no_port),
+		RIG_TEST(one, a_replayed_offer_changes_nothing),
+		RIG_TEST(one, a_peer_that_was_restarted_is_met_again_and_told_apart),
+		RIG_TEST(one, another_run_that_counts_its_attempts_from_the_beginning_is_heard),
+		RIG_TEST(two, the_second_mediator_helps_where_the_first_is_dead),
+		RIG_TEST(two, a_mediator_that_dies_and_comes_back_is_told_of),
+		RIG_TEST(one, only_so_many_offers_a_minute_are_looked_at),
+		RIG_TEST(one, an_address_that_changes_is_registered_and_measured_anew),
+	};
+
+	return cmocka_run_group_tests_name("reach_meet", tests, NULL, NULL);
+}

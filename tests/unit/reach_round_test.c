@@ -1,0 +1,152 @@
+#include "test.h"
+
+#include "reach_rig.h"
+
+static void nothing_heard_brings_fresh_sockets_on_both_sides(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	uint16_t first[2];
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	rig_run(r, ADIT_SEC(1));
+	first[0] = a->last_port;
+	first[1] = b->last_port;
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 2, ADIT_SEC(5)));
+	a->is_deaf = b->is_deaf = false;
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(2)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 2);
+	assert_true(a->last[REACH_EVENT_VALID].local.port != first[0]);
+	assert_true(b->last_port != first[1]);
+}
+
+static void a_second_round_costs_no_answer_though_the_registration_moves_meanwhile(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(12)));
+	/* Three rounds of two seconds, and little between them. */
+	assert_true(a->last[REACH_EVENT_FAILED].took < 3 * REACH_ROUND_MAX + ADIT_MS(800));
+	assert_int_equal(a->count[REACH_EVENT_MEETING], REACH_ROUNDS);
+	assert_int_equal(b->count[REACH_EVENT_MEETING], REACH_ROUNDS);
+}
+
+static void in_the_second_round_serve_waits_for_the_peer_to_go_first(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 2, ADIT_SEC(6)));
+	b->low_at = b->full_at = ADIT_NEVER;
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 2, ADIT_SEC(1)));
+	rig_run(r, REACH_LATER - ADIT_MS(5));
+	assert_true(b->low_at == ADIT_NEVER && b->full_at == ADIT_NEVER);
+	rig_run(r, ADIT_MS(20));
+	assert_true(b->full_at != ADIT_NEVER);
+}
+
+static void a_late_answer_to_a_round_that_is_over_still_counts_on_the_serve_side(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	b->is_deaf = true;
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	rig_run(r, REACH_ROUND_MAX - ADIT_MS(60));
+	b->is_deaf = false;
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+}
+
+static void attempts_come_again_after_pauses_that_double(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	adit_time at[4];
+
+	a->is_deaf = b->is_deaf = true;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(rig_until(r, a, REACH_EVENT_FAILED, i + 1, ADIT_SEC(200)));
+		at[i] = r->now;
+	}
+	assert_in_range((at[1] - at[0]) / ADIT_SEC(1), 30, 40);
+	assert_in_range((at[2] - at[1]) / ADIT_SEC(1), 60, 70);
+	assert_in_range((at[3] - at[2]) / ADIT_SEC(1), 120, 130);
+}
+
+static void a_search_keeps_to_its_numbers(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct reach_stats sa, sb;
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(30)));
+	reach_stats(a->reach, &sa);
+	reach_stats(b->reach, &sb);
+	assert_true(a->sent <= 1100);
+	assert_true(sb.socks_max <= REACH_SOCKS_MAX + 4);
+	assert_true(sa.flows_opened <= 1100 && sb.flows_opened <= 300);
+	assert_int_equal(a->bad_sends + b->bad_sends, 0);
+}
+
+static void one_search_at_a_time_in_a_program(void **state)
+{
+	struct rig *r = *state;
+	struct nat_budget budget;
+	struct rig_peer *a;
+	int somebody;
+
+	nat_budget_init(&budget);
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	r->budget = &budget;
+	a = rig_connecting(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	assert_true(nat_budget_search(&budget, &somebody));
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(40)));
+	assert_int_equal(a->last[REACH_EVENT_FAILED].verdict, REACH_VERDICT_BUDGET);
+	assert_true(a->sent < 60);
+	nat_budget_search_end(&budget, &somebody);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(90)));
+	reach_rest(a->reach, r->now);
+	rig_run(r, ADIT_SEC(1));
+	assert_null(budget.searcher); /* given back */
+}
+
+static void low_ttl_off_is_the_labs_switch(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_peer(r, MEET_SERVE, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a;
+
+	b->reach->cfg.low_ttl = false;
+	reach_start(b->reach, r->now);
+	rig_run(r, ADIT_SEC(3));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(3)));
+	assert_true(b->low_at == ADIT_NEVER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(one, nothing_heard_brings_fresh_sockets_on_both_sides),
+		RIG_TEST(one, a_second_round_costs_no_answer_though_the_registration_moves_meanwhile),
+		RIG_TEST(one, in_the_second_round_serve_waits_for_the_peer_to_go_first),
+		RIG_TEST(one, a_late_answer_to_a_round_that_is_over_still_counts_on_the_serve_side),
+		RIG_TEST(one, attempts_come_again_after_pauses_that_double),
+		RIG_TEST(two, a_search_keeps_to_its_numbers),
+		RIG_TEST(two, one_search_at_a_time_in_a_program),
+		RIG_TEST(one, low_ttl_off_is_the_labs_switch),
+	};
+
+	return cmocka_run_group_tests_name("reach_round", tests, NULL, NULL);
+}
