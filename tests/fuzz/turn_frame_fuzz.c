@@ -10,7 +10,7 @@
 
 #include "core/turn/turn_frame.h"
 
-#define CAP 64
+#define CAP 63 /* odd: a frame may begin at its very end */
 
 /* A sum over all frames, for comparing. */
 static uint64_t run(const uint8_t *data, size_t size, size_t piece)
