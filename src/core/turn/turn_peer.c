@@ -1,4 +1,5 @@
 /* Permissions and channels: tables of what the server was asked for, renewed while they are wanted. */
+#include <assert.h>
 #include <string.h>
 
 #include "core/stun/stun_attr.h"
@@ -170,8 +171,10 @@ static uint16_t channel_number(struct turn *t)
 
 struct turn_channel *turn_channel_use(struct turn *t, const struct adit_addr *peer)
 {
-	struct turn_channel *c = turn_channel_find(t, peer);
+	struct turn_channel *c;
 
+	assert(t->state == TURN_READY);
+	c = turn_channel_find(t, peer);
 	if (!c) {
 		c = channel_slot(t);
 		*c = (struct turn_channel){.peer = *peer, .ask_at = ADIT_NEVER};
