@@ -34,6 +34,7 @@ struct ep_connect_config {
 	uint16_t port;
 	int64_t clock_diff; /* link.h */
 	adit_dur linger;
+	bool compress; /* link.h */
 };
 
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,

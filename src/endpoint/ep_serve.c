@@ -10,6 +10,7 @@
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
+#include "endpoint/ep_pack.h"
 #include "io/io_clock.h"
 #include "io/io_mtu.h"
 
@@ -47,6 +48,7 @@ struct ep_serve {
 	struct io_net *net;
 	struct punch_budget budget;
 	struct adit_list lanes;
+	struct ep_packer packer;
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
 	int open_timers;
@@ -129,7 +131,7 @@ static void dial_done(void *ctx, int fd, int err)
 	} else {
 		link_stream_accept(stream);
 		lane->n_conns++;
-		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, conn_ended, lane) < 0)
+		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, &s->packer, conn_ended, lane) < 0)
 			lane->n_conns--;
 	}
 	io_lane_touch(lane->io);
@@ -263,6 +265,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.horizon = cfg->horizon,
 		.max_payload = io_mtu_payload(),
 		.linger = s->cfg.linger,
+		.compress = s->cfg.compress,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
@@ -457,6 +460,7 @@ void ep_serve_free(struct ep_serve *s)
 	adit_list_each_safe (it, tmp, &s->lanes)
 		lane_free(adit_container(it, struct serve_lane, node));
 	io_net_close(s->net);
+	ep_packer_done(&s->packer);
 	free(s->offered);
 	free(s->failed);
 	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);

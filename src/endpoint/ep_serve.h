@@ -42,6 +42,7 @@ struct ep_serve_config {
 	uint64_t instance;
 	uint16_t port; /* --port, or 0 */
 	adit_dur linger;
+	bool compress; /* link.h */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };

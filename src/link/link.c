@@ -117,6 +117,11 @@ void link_start(struct link *l, adit_time now)
 	l->punch_busy = true;
 }
 
+bool link_compresses(const struct link *l)
+{
+	return l->session && l->session->compresses;
+}
+
 /* --- sessions --- */
 
 static bool stands_still(const struct link_path *p)
