@@ -3,6 +3,7 @@
  * same bytes are packed by us, and must come back.
  *
  * covers: src/zip/zip.c
+ * planted: src/zip/zip.c: memcpy(wire + ZIP_HEAD_LEN, raw, len) -> memcpy(wire + ZIP_HEAD_LEN, raw, len + 1)
  */
 #include "fuzz.h"
 
