@@ -143,7 +143,7 @@ static void tell(void)
 
 	while ((text = adit_ice_explain(ice, &pos)) != NULL)
 		printf("pair %s\n", text);
-	st = adit_ice_status(ice);
+	st = adit_ice_status_get(ice);
 	printf("stats consents=%llu keepalives=%llu bad_auth=%llu malformed=%llu role_switches=%llu role=%s\n",
 	       (unsigned long long)st->consents_sent, (unsigned long long)st->keepalives_sent,
 	       (unsigned long long)st->bad_auth, (unsigned long long)st->malformed,

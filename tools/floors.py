@@ -16,7 +16,7 @@ import sys
 
 CORE = ("stun", "nat", "ice", "turn", "portmap", "meet", "punch", "reach", "trust", "fwd")
 BELOW_2 = ("base", *(f"core/{r}" for r in CORE))
-FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp")
+FLOOR_2 = ("crypto", "quic", "link", "lab", "udphp", "zip")
 BELOW_4 = (*BELOW_2, *FLOOR_2, "io", "endpoint", "api")
 
 # room: the rooms it may include, besides itself.
@@ -37,6 +37,7 @@ MAY_USE = {
     "link": (*BELOW_2, "quic", "crypto"),
     "lab": ("base",),
     "udphp": BELOW_2,
+    "zip": BELOW_2,
     "io": (*BELOW_2, *FLOOR_2),
     "endpoint": (*BELOW_2, *FLOOR_2, "io"),
     "api": (*BELOW_2, *FLOOR_2, "io", "endpoint"),
@@ -51,7 +52,7 @@ LIBRARIES = {
     "gnutls/": ("quic", "crypto"),
     "sodium": ("crypto",),
     "zlib": ("udphp",),
-    "zstd": ("link",),
+    "zstd": ("zip",),
     "uv": ("io", "endpoint", "cli", "lab/box"),
     "miniupnpc/": ("io",),
     "microhttpd": ("mediator",),

@@ -218,7 +218,7 @@ struct adit_endpoint_status {
 };
 
 /* Good until the next call on |ep|. */
-ADIT_API const struct adit_endpoint_status *adit_endpoint_status(struct adit_endpoint *ep);
+ADIT_API const struct adit_endpoint_status *adit_endpoint_status_get(struct adit_endpoint *ep);
 
 #ifdef __cplusplus
 }

@@ -131,7 +131,7 @@ struct adit_ice_status {
 };
 
 /* Good until the next call on |ice|. */
-ADIT_API const struct adit_ice_status *adit_ice_status(struct adit_ice *ice);
+ADIT_API const struct adit_ice_status *adit_ice_status_get(struct adit_ice *ice);
 
 /*
  * What became of each pair, a line in plain words, with "* " before the selected one: |*pos| starts at 0. NULL at the

@@ -468,7 +468,7 @@ int adit_endpoint_send(struct adit_endpoint *ep, const char *service, uint32_t f
 	return err;
 }
 
-const struct adit_endpoint_status *adit_endpoint_status(struct adit_endpoint *ep)
+const struct adit_endpoint_status *adit_endpoint_status_get(struct adit_endpoint *ep)
 {
 	struct link_status st;
 

@@ -444,7 +444,7 @@ int adit_ice_send(struct adit_ice *i, const void *data, size_t len)
 
 /* --- what is known --- */
 
-const struct adit_ice_status *adit_ice_status(struct adit_ice *i)
+const struct adit_ice_status *adit_ice_status_get(struct adit_ice *i)
 {
 	struct ice_stats st;
 

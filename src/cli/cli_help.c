@@ -36,6 +36,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 				 "  --port N             use this UDP port instead of those the ticket implies\n"
 				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
 				 "  --no-ticket          print no ticket\n"
+				 "  --compress           compress streams; one side is enough\n"
 				 "  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 				 "  --json               results as JSON, one object per line\n"
 				 "  --log json           messages as JSON;  --color auto|always|never\n"
@@ -57,6 +58,7 @@ static const char connect_text[] =
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
 	"  --port N             use this UDP port instead of those the ticket implies\n"
 	"  --timeout TIME       give up after this long (else wait for ever)\n"
+	"  --compress           compress streams; one side is enough\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 	"  --json               results as JSON, one object per line\n"
 	"  --log json           messages as JSON;  --color auto|always|never\n"
@@ -77,6 +79,7 @@ static const char pipe_text[] = "Example: ssh -o ProxyCommand='adit pipe home ss
 				"  --ticket-file FILE   read the ticket there; PEER is left out\n"
 				"  --port N             use this UDP port instead of those the ticket implies\n"
 				"  --timeout TIME       give up after this long (60 s)\n"
+				"  --compress           compress streams; one side is enough\n"
 				"  --linger TIME        keep it this long when the path is lost (5m)\n" COMMON
 				"  --log json           messages as JSON;  --color auto|always|never\n"
 				"\n"

@@ -51,6 +51,7 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 		.instance = r->instance,
 		.port = r->cli->opts.meet.port,
 		.linger = r->cli->opts.meet.linger,
+		.compress = r->cli->opts.meet.compress,
 	};
 	memcpy(ret_cfg->secret_id, p->ticket.secret_id, sizeof(ret_cfg->secret_id));
 	memcpy(ret_cfg->peer_key, p->ticket.identity, sizeof(ret_cfg->peer_key));

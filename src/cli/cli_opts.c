@@ -43,6 +43,7 @@ static const struct row {
 	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
+	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
 	{"ticket-file", 0, CLI_OPT_TICKET_FILE, CLI_FOR_CONNECT | CLI_FOR_PIPE, "FILE", EVERYWHERE, false},
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
@@ -255,6 +256,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->common.verbose += o->common.verbose < CLI_VERBOSE_MAX;
 	else if (id == CLI_OPT_JSON)
 		o->common.json = true;
+	else if (id == CLI_OPT_COMPRESS)
+		o->meet.compress = true;
 	else if (id == CLI_OPT_NO_TICKET)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)

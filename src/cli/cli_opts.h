@@ -57,6 +57,7 @@ enum cli_opt_id {
 	CLI_OPT_LINGER,
 	CLI_OPT_TIMEOUT,
 	CLI_OPT_TICKET_FILE,
+	CLI_OPT_COMPRESS,
 	CLI_OPT_NO_TICKET,
 	CLI_OPT_ALLOW,
 	CLI_OPT_SINGLE,
@@ -96,6 +97,7 @@ struct cli_meet {
 	size_t n_stuns;
 	uint16_t port; /* own UDP port; 0: not pinned */
 	adit_dur linger;
+	bool compress; /* serve, connect, pipe */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */
 };
 

@@ -581,6 +581,7 @@ static int start_endpoint(struct serve *s)
 		.instance = s->run.instance,
 		.port = s->cli->opts.meet.port,
 		.linger = s->cli->opts.meet.linger,
+		.compress = s->cli->opts.meet.compress,
 		.services = s->services,
 		.n_services = s->cli->opts.serve.n_services,
 		.meets = s->news.mediators.n > 0,

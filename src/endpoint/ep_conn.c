@@ -12,10 +12,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "endpoint/ep_pack.h"
 
-#define READ_VECS 16 /* chunks filled by one call */
-#define READ_WANT \
-	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 #define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
 #define UNSENT_MAX                                                                                         \
 	(64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
@@ -27,6 +25,7 @@ struct ep_conn {
 	int fd;
 	struct io_lane *lane;
 	struct link_stream *stream;
+	struct ep_pack pack;
 	ep_conn_ended *ended;
 	void *ctx;
 	int armed; /* uv_poll events asked for */
@@ -110,18 +109,14 @@ static bool is_transient(int err)
 /* Local socket to stream. false: the connection is gone. */
 static bool read_local(struct ep_conn *c)
 {
-	struct quic_vec vec[READ_VECS];
-	size_t n = quic_stream_reserve(bytes_of(c), vec, READ_VECS, READ_WANT);
-	ssize_t got;
+	bool is_full;
+	ssize_t got = ep_pack_read(&c->pack, bytes_of(c), c->fd, &is_full);
 
-	if (n == 0) {
+	if (is_full) {
 		c->stream_full = true;
 		c->watch_gone = true;
 		return true;
 	}
-	/* struct quic_vec has the shape of struct iovec. */
-	got = readv(c->fd, (const struct iovec *)vec, (int)n);
-	quic_stream_commit(bytes_of(c), got > 0 ? (size_t)got : 0);
 	if (got < 0) {
 		if (is_transient(errno))
 			return true;
@@ -151,10 +146,11 @@ static bool is_slow_reader(const struct ep_conn *c)
 static bool write_local(struct ep_conn *c)
 {
 	struct quic_vec vec[WRITE_VECS];
-	size_t n;
+	int n = 0;
 
-	while (!c->local_full && (n = quic_stream_peek(bytes_of(c), vec, WRITE_VECS)) > 0) {
-		struct msghdr m = {.msg_iov = (struct iovec *)vec, .msg_iovlen = n};
+	while (!c->local_full && (n = ep_pack_front(&c->pack, bytes_of(c), vec, WRITE_VECS)) > 0) {
+		/* struct quic_vec has the shape of struct iovec. */
+		struct msghdr m = {.msg_iov = (struct iovec *)vec, .msg_iovlen = (size_t)n};
 		ssize_t put;
 
 		if (is_slow_reader(c)) {
@@ -169,7 +165,12 @@ static bool write_local(struct ep_conn *c)
 		if (put < 0)
 			c->local_full = true;
 		else
-			quic_stream_consume(bytes_of(c), (size_t)put);
+			ep_pack_took(&c->pack, bytes_of(c), (size_t)put);
+	}
+	if (n < 0) {
+		quic_stream_reset(bytes_of(c), FWD_STREAM_PROTOCOL);
+		end(c, EP_END_PEER, FWD_STREAM_PROTOCOL);
+		return false;
 	}
 	if (quic_stream_at_end(bytes_of(c)) && !c->eof_received) {
 		c->eof_received = true;
@@ -284,13 +285,14 @@ bool ep_conn_drain_all(struct adit_list *list)
 }
 
 int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream, struct adit_list *list,
-		ep_conn_ended *ended, void *ctx)
+		struct ep_packer *packer, ep_conn_ended *ended, void *ctx)
 {
 	struct ep_conn *c = calloc(1, sizeof(*c));
 	int on = 1;
 	int unsent = UNSENT_MAX;
 
-	if (!c || uv_poll_init(loop, &c->poll, fd) < 0) {
+	if (!c || (link_compresses(io_lane_link(lane)) && ep_pack_begin(&c->pack, packer) < 0) ||
+	    uv_poll_init(loop, &c->poll, fd) < 0) {
 		free(c);
 		close(fd);
 		quic_stream_reset(link_stream_bytes(stream), FWD_STREAM_OVERLOAD);

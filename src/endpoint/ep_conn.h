@@ -16,6 +16,7 @@
 #include "io/io_net.h"
 
 struct ep_conn;
+struct ep_packer;
 
 /* How it ended. */
 enum ep_end {
@@ -30,11 +31,12 @@ typedef void ep_conn_ended(void *ctx, enum ep_end end, uint64_t code);
 
 /*
  * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |list|: where to
- * keep it; the owner closes what is left there with ep_conn_close(). |ended| may be NULL. ENOMEM: |fd| is closed and
+ * keep it; the owner closes what is left there with ep_conn_close(). |packer|: of the loop, for sessions that compress.
+ * |ended| may be NULL. ENOMEM: |fd| is closed and
  * the stream reset.
  */
 ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream,
-				struct adit_list *list, ep_conn_ended *ended, void *ctx);
+				struct adit_list *list, struct ep_packer *packer, ep_conn_ended *ended, void *ctx);
 /* News of its stream (LINK_EVENT_STREAM). */
 void ep_conn_news(struct ep_conn *c, unsigned news);
 /* Closes with a reset, without a call of |ended|. |code| for the far end. */

@@ -8,6 +8,7 @@
 #include "crypto/crypto_meet.h"
 #include "endpoint/ep_flow.h"
 #include "endpoint/ep_listen.h"
+#include "endpoint/ep_pack.h"
 #include "io/io_clock.h"
 #include "io/io_mtu.h"
 
@@ -54,6 +55,7 @@ struct ep_connect {
 	struct adit_list waiting;
 	size_t n_waiting;
 	struct ep_flow_in *flows;
+	struct ep_packer packer;
 	adit_time drain_until;
 	void (*gone)(void *ctx);
 	void *gone_ctx;
@@ -117,7 +119,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 	r = link_stream_open(link_of(c), service->id, &stream);
 	if (r == ADIT_EAGAIN)
 		return r;
-	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, ended, ctx) < 0) {
+	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, &c->packer, ended, ctx) < 0) {
 		if (r < 0)
 			close(fd);
 		if (ended)
@@ -371,6 +373,7 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
 		.linger = cfg->linger,
+		.compress = cfg->compress,
 	};
 
 	memcpy(lc.k, cfg->k, sizeof(lc.k));
@@ -481,6 +484,7 @@ void ep_connect_free(struct ep_connect *c)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+	ep_packer_done(&c->packer);
 	ep_flow_in_free(c->flows);
 	io_net_close(c->net);
 	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);

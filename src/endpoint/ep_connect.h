@@ -37,6 +37,7 @@ struct ep_connect_config {
 	bool meets; /* through mediators: ep_connect_set_meeting() may be called */
 	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_connect_new() */
 	adit_dur linger;
+	bool compress; /* link.h */
 };
 
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,

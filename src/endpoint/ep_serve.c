@@ -11,6 +11,7 @@
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
+#include "endpoint/ep_pack.h"
 #include "io/io_clock.h"
 #include "io/io_mtu.h"
 
@@ -48,6 +49,7 @@ struct ep_serve {
 	struct io_net *net;
 	struct nat_budget budget;
 	struct adit_list lanes;
+	struct ep_packer packer;
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
 	int open_timers;
@@ -131,7 +133,7 @@ static void dial_done(void *ctx, int fd, int err)
 	} else {
 		link_stream_accept(stream);
 		lane->n_conns++;
-		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, conn_ended, lane) < 0)
+		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, &s->packer, conn_ended, lane) < 0)
 			lane->n_conns--;
 	}
 	io_lane_touch(lane->io);
@@ -268,6 +270,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
+		.compress = s->cfg.compress,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
@@ -488,6 +491,7 @@ void ep_serve_free(struct ep_serve *s)
 	adit_list_each_safe (it, tmp, &s->lanes)
 		lane_free(adit_container(it, struct serve_lane, node));
 	io_net_close(s->net);
+	ep_packer_done(&s->packer);
 	free(s->offered);
 	free(s->failed);
 	adit_bytes_wipe(s->cfg.seed, sizeof(s->cfg.seed));

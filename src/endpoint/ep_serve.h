@@ -47,6 +47,7 @@ struct ep_serve_config {
 	uint8_t key[32]; /* |meets|: the identity ... */
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
+	bool compress; /* link.h */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };

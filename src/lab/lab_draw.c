@@ -149,6 +149,7 @@ void lab_draw_packet(void *draw, const struct lab_tap_packet *p)
 		.dst = p->dst,
 		.offender = p->outer_src,
 		.len = p->len,
+		.name = d->name && !p->is_icmp ? d->name(p) : NULL,
 	};
 }
 
@@ -340,7 +341,10 @@ static void label_of(const struct lab_draw_mark *m, char *buf, size_t len)
 		snprintf(buf, len, "%s says %s: %s", src, dst, error_name(m));
 		return;
 	}
-	n = snprintf(buf, len, "%s \xe2\x86\x92 %s %zu B", src, dst, m->len);
+	if (m->name)
+		n = snprintf(buf, len, "%s: %s \xe2\x86\x92 %s", m->name, src, dst);
+	else
+		n = snprintf(buf, len, "%s \xe2\x86\x92 %s %zu B", src, dst, m->len);
 	if (m->fragment != LAB_WHOLE && n > 0 && (size_t)n < len)
 		n += snprintf(buf + n, len - (size_t)n, " fragment");
 	/* A system's TTL is 64 or more at first; what a person wants to see is a small one. */

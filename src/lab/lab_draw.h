@@ -36,6 +36,7 @@ struct lab_draw_mark {
 	struct adit_addr dst;
 	struct adit_addr offender;
 	size_t len;
+	const char *name; /* NULL: its length is shown */
 	/* For the drawing itself. */
 	size_t end; /* SENT: the mark where it ends, plus one; 0: not drawn */
 	double x;
@@ -44,6 +45,8 @@ struct lab_draw_mark {
 
 struct lab_draw {
 	const struct lab_sim *sim;
+	/* What a packet is called, static text; NULL, or returns NULL: nothing. May be set before the first packet. */
+	const char *(*name)(const struct lab_tap_packet *p);
 	unsigned lanes[LAB_DRAW_LANES]; /* nodes from left to right */
 	size_t lane_count;
 	struct lab_draw_mark *marks; /* the first half of LAB_DRAW_MAX, then the latest ones in a ring */

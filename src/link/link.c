@@ -126,6 +126,11 @@ void link_start(struct link *l, adit_time now)
 	link_find_start(&l->find, now);
 }
 
+bool link_compresses(const struct link *l)
+{
+	return l->session && l->session->compresses;
+}
+
 /* --- sessions --- */
 
 bool link_stands_still(const struct link_path *p)

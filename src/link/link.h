@@ -54,6 +54,7 @@ struct link_config {
 	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
 	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
+	bool compress; /* ask for it; one side is enough */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
 };
@@ -62,6 +63,9 @@ struct link_config {
 ADIT_MUST_CHECK int link_new(const struct link_config *cfg, adit_time now, struct link **ret_link);
 /* Says nothing to the peer: link_close() first where it should know. NULL is fine. */
 void link_free(struct link *l);
+
+/* Do the bytes of the session's streams go in blocks (zip/zip.h)? Good from UP on. */
+bool link_compresses(const struct link *l);
 
 /* As punch_set_peers (a search by reach may go there, too), punch_set_utc. */
 void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n);

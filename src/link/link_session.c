@@ -8,7 +8,18 @@
 #include "core/trust/trust_name.h"
 #include "link/link_limits.h"
 
-static const uint32_t features = 0; /* none defined yet; an unknown bit is ignored */
+static uint32_t features(const struct link_session *s)
+{
+	return FWD_FEATURE_CAN_UNPACK | (s->cfg->compress ? FWD_FEATURE_PACK : 0);
+}
+
+/* Serve: what the session has, out of what both can and one of them wants. */
+static uint32_t agree(const struct link_session *s, uint32_t theirs)
+{
+	uint32_t either = features(s) | theirs;
+
+	return theirs & FWD_FEATURE_CAN_UNPACK ? either & (FWD_FEATURE_CAN_UNPACK | FWD_FEATURE_PACK) : 0;
+}
 
 static void stream_free(struct link_stream *ls)
 {
@@ -77,7 +88,7 @@ static int exporter(struct link_session *s, uint8_t out[TRUST_EXPORTER_LEN])
 
 static bool write_hello(struct link_session *s)
 {
-	struct fwd_hello h = {.version_min = FWD_VERSION_MIN, .version_max = FWD_VERSION_MAX, .features = features};
+	struct fwd_hello h = {.version_min = FWD_VERSION_MIN, .version_max = FWD_VERSION_MAX, .features = features(s)};
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	uint8_t buf[FWD_HELLO_MAX];
 	int len;
@@ -102,7 +113,8 @@ static bool write_welcome(struct link_session *s, const struct fwd_hello *hello,
 		return false;
 	if (status == FWD_STATUS_OK) {
 		w.version = fwd_hello_version(hello);
-		w.features = features & hello->features;
+		w.features = agree(s, hello->features);
+		s->compresses = w.features & FWD_FEATURE_PACK;
 		memcpy(w.session_id, hello->session_id, sizeof(w.session_id));
 		trust_keys_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_SERVE, secret, w.proof);
 		w.services = s->cfg->services;
@@ -212,6 +224,7 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 		return 0;
 	}
 	s->n_services = w.n_services;
+	s->compresses = w.features & FWD_FEATURE_PACK;
 	come_up(s, ret_event);
 	return 1;
 }

@@ -210,6 +210,11 @@ void quic_stream_commit(struct quic_stream *s, size_t n)
 	quic_stream_wake(s);
 }
 
+void quic_stream_want_room(struct quic_stream *s)
+{
+	s->wants_room = true;
+}
+
 int quic_stream_write(struct quic_stream *s, const void *data, size_t len)
 {
 	struct quic_vec vec[QUIC_STREAM_UNSENT_MAX / QUIC_CHUNK_SIZE + 2];
@@ -351,6 +356,11 @@ size_t quic_stream_readable(const struct quic_stream *s)
 bool quic_stream_at_end(const struct quic_stream *s)
 {
 	return s->rx_fin && !s->rx_over && quic_buf_len(&s->rx) == 0;
+}
+
+bool quic_stream_has_end(const struct quic_stream *s)
+{
+	return s->rx_fin && !s->rx_over;
 }
 
 void quic_stream_was_reset(struct quic_stream *s, uint64_t code)

@@ -56,6 +56,8 @@ size_t quic_stream_reserve(struct quic_stream *s, struct quic_vec *vec, size_t m
  * gave any, at once, with no other call on the connection between.
  */
 void quic_stream_commit(struct quic_stream *s, size_t n);
+/* What reserve gave was too little to be of use: WRITABLE news will follow when there is more. */
+void quic_stream_want_room(struct quic_stream *s);
 /* Copies; all or nothing: 0 or EFULL. */
 ADIT_MUST_CHECK int quic_stream_write(struct quic_stream *s, const void *data, size_t len);
 /* No more bytes from us: FIN after the last one. */
@@ -67,6 +69,8 @@ void quic_stream_consume(struct quic_stream *s, size_t n);
 size_t quic_stream_readable(const struct quic_stream *s);
 /* The peer's FIN came and every byte before it was consumed. */
 bool quic_stream_at_end(const struct quic_stream *s);
+/* The peer's FIN came, and every byte before it; some may be unread. */
+bool quic_stream_has_end(const struct quic_stream *s);
 /* The code of RESET news; that of STOPPED is known with CLOSED only. */
 uint64_t quic_stream_error(const struct quic_stream *s);
 /* Bytes of ours that the peer has not acknowledged yet, sent or not. */

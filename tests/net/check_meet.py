@@ -1,9 +1,11 @@
 """Meeting through a mediator: the real programs behind the kernel's NAT, and the bad days of everybody involved."""
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import proc
@@ -380,3 +382,71 @@ def ended_in_the_middle(t):
         p.signal(signal.SIGTERM)
         assert p.wait(15) == DONE, p.last_words()
     wait_until(lambda: True, 1, "nothing")
+
+
+@check("what was learnt about the way is kept for the next start, on both sides; a damaged line does no harm")
+def remembered(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    other = proc.Side(lab, "ha")
+    for damage in (False, True):
+        connect = other.connect(ticket, "7100:pump")
+        proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+        key = re.search(r"^connected to ([a-z2-7]{8})$", connect.err(), re.M).group(1)
+        path = os.path.join(other.state, "ways")
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        assert re.search(rf"^key={key} value=\S*{re.escape(PUBLIC_A)}\S*{re.escape(PUBLIC_B)}", text, re.M), text
+        assert connect.stop() == DONE
+        if not damage:
+            with open(path, "a", encoding="utf-8") as f:
+                f.write("key=other value=what%20is%20this\n")
+    with open(os.path.join(side.state, "ways"), encoding="utf-8") as f:
+        assert "key=serve/default value=" in f.read()
+
+
+@check("the connect side moves to another address in mid-session: met again from there, the connection lives", limit=120)
+def roaming(t):
+    lab = _lab(t)
+    _mediator(lab)
+    side, serve = _serve(lab)
+    other = proc.Side(lab, "ha")
+    connect = other.connect(proc.serve_ticket(serve), "7100:pump")
+    s = proc.first_echo(lab.ha, 7100, 30, (connect, serve))
+    lab.ha.run(["ip", "addr", "del", "192.168.1.2/24", "dev", "lan"])
+    lab.ha.run(["ip", "addr", "add", "192.168.1.77/24", "dev", "lan"])
+    lab.ha.run(["ip", "route", "replace", "default", "via", "192.168.1.1"])
+    begin = time.monotonic()
+    s.sendall(b"on its way")
+    s.settimeout(60)
+    assert s.recv(10, socket.MSG_WAITALL) == b"on its way"
+    took = time.monotonic() - begin
+    t.note(f"{took:.1f} s")
+    assert took < 30, took
+    status = json.loads(other.run("status", "--json")[1])
+    assert status["local"].startswith("192.168.1.77:"), status
+
+
+@check("the line that lives on a terminal says what is going on")
+def living_line(t):
+    lab = _lab(t)
+    side = proc.Side(lab, "hb")
+    ticket = side.ticket()
+    other = proc.Side(lab, "ha")
+    master, slave = os.openpty()
+    argv = [other.program, "connect", "--ticket-file", other.ticket_file(ticket), "7100:pump", "--mediator", FIRST,
+            "--timeout", "6", "--state", other.state]
+    p = lab.ha.popen(argv, env=dict(os.environ, TERM="xterm"), stderr=slave, stdout=subprocess.DEVNULL)
+    os.close(slave)
+    seen = b""
+    try:
+        while True:
+            seen += os.read(master, 4096)
+    except OSError:
+        pass
+    assert p.wait(20) == SERVER, seen
+    os.close(master)
+    assert f"asking {FIRST}; looking for the peer since".encode() in seen, seen

@@ -170,7 +170,10 @@ def _until_quiet(p):
 
 @check("half-close passes, client first and server first, with the bytes that follow it")
 def half_close(t):
-    pair = proc.Pair(t.lab(delay=5))
+    ends_pass(proc.Pair(t.lab(delay=5)))
+
+
+def ends_pass(pair):
     pair.open("echo").close()
     # The client ends first: the answer that comes after its end still arrives, then the server's end.
     s = pair.dial("put")
@@ -207,7 +210,10 @@ def _how_it_ends(s):
 
 @check("a reset arrives as a reset, both ways, and disturbs no other connection")
 def resets(t):
-    pair = proc.Pair(t.lab(delay=5))
+    resets_pass(proc.Pair(t.lab(delay=5)))
+
+
+def resets_pass(pair):
     bystander = pair.open("echo")
     s = pair.dial("reset")
     assert target.read_line(s) == "bye"

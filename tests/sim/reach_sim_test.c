@@ -294,6 +294,7 @@ struct figures {
 	unsigned socks; /* the most of any run */
 	unsigned probes; /* likewise, of the side that guesses */
 	unsigned aimed;
+	uint64_t bad_sends; /* no run may have any */
 	unsigned shown;
 	unsigned rounds[REACH_ROUNDS + 2]; /* how often the pair was found in which */
 };
@@ -343,6 +344,8 @@ static void add(struct figures *f, const struct cell *c, uint64_t seed, FILE *ou
 	f->met += r.met;
 	f->packets += r.packets[0] + r.packets[1];
 	f->mappings += r.mappings;
+	f->bad_sends += r.bad_sends;
+	kept &= r.bad_sends == 0;
 	f->rounds[r.valid && r.round <= REACH_ROUNDS ? r.round : REACH_ROUNDS + 1]++;
 	f->socks = most(r.socks) > f->socks ? most(r.socks) : f->socks;
 	f->probes = packets > f->probes ? packets : f->probes;
@@ -392,7 +395,7 @@ static bool is_promise_kept(const struct cell *c, const struct figures *f, unsig
 
 	if ((f->kept + slack) * 1000 < share * f->n)
 		return false;
-	if (p->aimed > 0 && f->aimed > p->aimed)
+	if (f->bad_sends > 0 || (p->aimed > 0 && f->aimed > p->aimed))
 		return false;
 	if (!p->timed)
 		return true;
@@ -612,6 +615,8 @@ static int replay(const char *text)
 		printf("  %s: %llu packets to the peer's address, from %u ports to %u ports, %u sockets at once\n",
 		       side == MEET_SERVE ? "serve" : "connect", (unsigned long long)r.packets[side], r.socks[side],
 		       r.aimed[side], r.socks_max[side]);
+	if (r.bad_sends > 0)
+		printf("  %llu packets over sockets that are not open\n", (unsigned long long)r.bad_sends);
 	if (r.offer_to_valid != ADIT_NEVER)
 		printf("  from the offer to a pair %.3f s, %+.3f s beyond what is allowed\n",
 		       (double)r.offer_to_valid / 1e9, (double)r.excess / 1e9);

@@ -65,10 +65,10 @@ static struct lab_nat *forwarding(struct sim_meet *w, const struct adit_addr *la
 	return lab_linux_new(&cfg);
 }
 
-/* A router between |inside| and |outside|. EINVAL: |text| is no NAT. */
-static int add_router(struct sim_meet *w, const char *text, struct lab_net *inside, const struct adit_addr *lan,
-		      const struct adit_addr *own, struct lab_net *outside, const struct adit_addr *wan,
-		      const struct lab_link_config *access)
+/* A router of |side|'s (-1: of both) between |inside| and |outside|. EINVAL: |text| is no NAT. */
+static int add_router(struct sim_meet *w, int side, const char *text, struct lab_net *inside,
+		      const struct adit_addr *lan, const struct adit_addr *own, struct lab_net *outside,
+		      const struct adit_addr *wan, const struct lab_link_config *access)
 {
 	struct lab_site site = {.lan = *lan, .wan = {*wan}, .wan_count = 1, .seed = lab_sim_seed(w->sim)};
 	struct lab_species_error err;
@@ -84,6 +84,7 @@ static int add_router(struct sim_meet *w, const char *text, struct lab_net *insi
 	r = lab_router_new(w->sim, nat, inside, lan, outside, wan, access);
 	if (!r)
 		return ADIT_ENOMEM;
+	w->router_side[w->n_routers] = side;
 	w->routers[w->n_routers++] = r;
 	return 0;
 }
@@ -147,7 +148,8 @@ static int side_init(struct sim_meet *w, int side, struct adit_addr *ret_own)
 	for (unsigned i = n; i-- > 0;) {
 		struct adit_addr lan = i > 0 ? adit_addr_v4(10, third, 0, 1, 0) : adit_addr_v4(192, 168, third, 1, 0);
 		struct adit_addr wan = i + 1 < n ? adit_addr_v4(10, third, 0, 2, 0) : up;
-		int r = add_router(w, levels[i], nets[i], &lan, &own, nets[i + 1], &wan, i + 1 < n ? NULL : &access);
+		int r = add_router(w, side, levels[i], nets[i], &lan, &own, nets[i + 1], &wan,
+				   i + 1 < n ? NULL : &access);
 
 		if (r < 0)
 			return r;
@@ -166,7 +168,7 @@ static int share_init(struct sim_meet *w, const struct lab_link_config *core)
 	w->shared = lab_net_new(w->sim, &inner);
 	if (!w->shared)
 		return ADIT_ENOMEM;
-	return add_router(w, w->cell.share, w->shared, &lan, &lan, w->internet, &wan, &access);
+	return add_router(w, -1, w->cell.share, w->shared, &lan, &lan, w->internet, &wan, &access);
 }
 
 static struct adit_addr server_ip(unsigned i, unsigned k)
@@ -262,6 +264,14 @@ static bool is_offer(const struct lab_tap_packet *p, struct stun_msg *m)
 	return !p->is_icmp && stun_msg_parse(m, p->data, p->len) == 0 && m->method == MEET_INTRODUCE;
 }
 
+/* A cookie is fetched before there is anything to offer. */
+static bool has_offer(const struct stun_msg *m)
+{
+	struct stun_attr a;
+
+	return m->class == STUN_REQUEST && stun_msg_find(m, MEET_ATTR_SEALED, &a) == 0;
+}
+
 /* An offer begins with its first byte to any mediator, and anew after the news that the peer is not there. */
 static void follow_offer(struct sim_meet *w, const struct lab_tap_packet *p)
 {
@@ -271,7 +281,7 @@ static void follow_offer(struct sim_meet *w, const struct lab_tap_packet *p)
 
 	if (w->offer_at != ADIT_NEVER || (to < 0 && from < 0) || !is_offer(p, &m))
 		return;
-	if (p->step == LAB_STEP_SENT && p->from == w->host_id[MEET_CONNECT] && m.class == STUN_REQUEST) {
+	if (p->step == LAB_STEP_SENT && p->from == w->host_id[MEET_CONNECT] && has_offer(&m)) {
 		w->series_at = w->in_series ? w->series_at : p->at;
 		w->in_series = true;
 	}
@@ -401,6 +411,39 @@ static void print_line(void *ctx, enum adit_log_level level, const char *line)
 	fprintf(l->f, "%12.6f %s: %s\n", (double)lab_sim_now(l->sim) / 1e9, l->name, line);
 }
 
+/* Words for the picture. */
+static const char *name_of(const struct lab_tap_packet *p)
+{
+	static const char *const words[][4] = {
+		[0] = {"question", NULL, "reply", "error"},
+		[1] = {"register", NULL, "registered", "cookie"},
+		[2] = {"refresh", NULL, "refreshed", "register anew"},
+		[3] = {"offer", NULL, "answer", "cookie, or absent"},
+	};
+	bool is_direct = p->src.port > SIM_MEDIATOR_PORT + 1 && p->dst.port > SIM_MEDIATOR_PORT + 1;
+	struct stun_msg m;
+
+	if (stun_msg_parse(&m, p->data, p->len) < 0)
+		return "data";
+	if (m.method == STUN_BINDING && is_direct)
+		return m.class == STUN_SUCCESS ? "valid" : p->ttl < SIM_MEET_LOW_TTL ? "opener" : "check";
+	if (m.method == STUN_BINDING)
+		return words[0][m.class];
+	if (m.method == MEET_INTRODUCE && m.class == STUN_REQUEST && !has_offer(&m))
+		return "cookie?";
+	return m.method >= MEET_REGISTER && m.method <= MEET_INTRODUCE ? words[m.method - MEET_REGISTER + 1][m.class]
+								       : NULL;
+}
+
+static void name_routers(struct sim_meet *w, int side)
+{
+	static const char *const names[3] = {"router of both", "serve's router", "connect's router"};
+
+	for (unsigned i = 0; i < w->n_routers; i++)
+		if (w->router_side[i] == side)
+			sim_trace_node(w->trace, lab_router_id(w->routers[i]), names[side + 1]);
+}
+
 bool sim_meet_trace(struct sim_meet *w, FILE *f)
 {
 	static const char *const server_names[SIM_MEET_SERVERS] = {"mediator", "mediator 2", "STUN server"};
@@ -417,13 +460,15 @@ bool sim_meet_trace(struct sim_meet *w, FILE *f)
 	w->trace = malloc(sizeof(*w->trace));
 	if (!w->trace || !sim_trace_init(w->trace, w->sim, f))
 		return false;
+	w->trace->draw.name = name_of;
 	lab_sim_set_tap(w->sim, on_packet, w);
 	sim_trace_node(w->trace, w->host_id[MEET_SERVE], "serve");
-	for (unsigned i = 0; i < w->n_routers; i++)
-		sim_trace_node(w->trace, lab_router_id(w->routers[i]), "router");
+	name_routers(w, MEET_SERVE);
+	name_routers(w, -1);
 	for (unsigned i = 0; i < SIM_MEET_SERVERS; i++)
 		if (w->server_host[i])
 			sim_trace_node(w->trace, lab_host_id(w->server_host[i]), server_names[i]);
+	name_routers(w, MEET_CONNECT);
 	sim_trace_node(w->trace, w->host_id[MEET_CONNECT], "connect");
 	return true;
 }
@@ -461,6 +506,7 @@ static void fill(const struct sim_meet *w, struct sim_meet_result *ret)
 		ret->socks[side] = w->count[side].socks;
 		ret->aimed[side] = w->count[side].aimed;
 	}
+	ret->bad_sends = lab_sim_stats(w->sim)->bad_sends;
 	ret->kind[MEET_CONNECT] = c->own_kind;
 	ret->kind[MEET_SERVE] = c->peer_kind;
 	for (unsigned i = 0; i < w->n_routers; i++)

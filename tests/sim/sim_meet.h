@@ -27,6 +27,7 @@
 #define SIM_MEET_SPECLEN 160u
 #define SIM_MEET_LEVELS  2u
 #define SIM_MEET_SERVERS (SIM_REACH_MEDIATORS + 1u) /* the last one: plain STUN */
+#define SIM_MEET_LOW_TTL 33u /* what is sent with less is meant to die on its way */
 #define SIM_MEET_PORTS   65536u
 #define SIM_MEET_STRLEN  (3 * SIM_MEET_SPECLEN + 160)
 
@@ -61,6 +62,7 @@ struct sim_meet {
 	struct lab_net *internet;
 	struct lab_net *shared; /* NULL: none */
 	struct lab_router *routers[2 * SIM_MEET_LEVELS + 1];
+	int router_side[2 * SIM_MEET_LEVELS + 1]; /* whose; -1: it is shared */
 	unsigned n_routers;
 	struct lab_host *host[2];
 	unsigned host_id[2];
@@ -111,6 +113,7 @@ struct sim_meet_result {
 	unsigned aimed[2];
 	unsigned socks_max[2]; /* open at once, as the engine says */
 	uint64_t mappings; /* that all NATs have made */
+	uint64_t bad_sends; /* over sockets that are not open: the engine's fault */
 	uint64_t hash;
 };
 

@@ -23,7 +23,7 @@ void sim_trace_packet(void *trace, const struct lab_tap_packet *p)
 		print_packet(t->text, p);
 	if (t->pcap)
 		lab_trace_packet(&t->trace, p);
-	if (t->svg)
+	if (t->svg && p->at >= t->svg_from)
 		lab_draw_packet(&t->draw, p);
 }
 
@@ -47,7 +47,10 @@ static bool open_named(const char *variable, FILE **ret_file)
 
 bool sim_trace_init(struct sim_trace *t, struct lab_sim *s, FILE *text)
 {
+	const char *from = getenv("ADIT_SIM_FROM");
+
 	*t = (struct sim_trace){.sim = s, .text = text};
+	t->svg_from = from ? (adit_time)(strtod(from, NULL) * 1e9) : 0;
 	if (!open_named("ADIT_SIM_PCAP", &t->pcap) || !open_named("ADIT_SIM_SVG", &t->svg))
 		return false;
 	if (t->pcap)

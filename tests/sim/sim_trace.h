@@ -1,7 +1,7 @@
 /*
  * What a replayed run leaves behind: its packets as text, and where the environment asks for it as files,
  *   ADIT_SIM_PCAP=run.pcapng   for tshark and Wireshark
- *   ADIT_SIM_SVG=run.svg       the drawn sequence
+ *   ADIT_SIM_SVG=run.svg       the drawn sequence; ADIT_SIM_FROM=2.5: from there on, in seconds
  */
 #ifndef SIM_TRACE_H
 #define SIM_TRACE_H
@@ -17,6 +17,7 @@ struct sim_trace {
 	FILE *text; /* NULL: none */
 	FILE *pcap;
 	FILE *svg;
+	adit_time svg_from;
 	struct lab_trace trace;
 	struct lab_draw draw;
 };

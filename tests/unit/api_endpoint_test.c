@@ -263,7 +263,7 @@ static void a_session_tells_who_is_there_and_what_is_offered(void **state)
 	assert_int_equal(seen[0].port, 7);
 	assert_false(seen[0].datagrams);
 	assert_true(seen[1].datagrams);
-	st = adit_endpoint_status(ep[1]);
+	st = adit_endpoint_status_get(ep[1]);
 	assert_int_equal(st->state, ADIT_ENDPOINT_STATE_UP);
 	assert_true(st->rx_bytes > 0 && st->rx_packets > 0);
 	assert_int_equal(st->paths, 1);
@@ -351,7 +351,7 @@ static void a_session_ends_in_order_and_its_streams_are_shells(void **state)
 		adit_stream_free(stream[i]);
 		stream[i] = NULL;
 	}
-	assert_int_equal(adit_endpoint_status(ep[1])->state, ADIT_ENDPOINT_STATE_OVER);
+	assert_int_equal(adit_endpoint_status_get(ep[1])->state, ADIT_ENDPOINT_STATE_OVER);
 }
 
 /* The serve side goes on after a session; another client comes with the same ticket. */
@@ -462,7 +462,7 @@ static void a_child_frees_and_the_parent_goes_on(void **state)
 	rig_fork(free_both);
 	run(turn_and_pump, is_all_back);
 	assert_int_equal(wrong, 0);
-	assert_int_equal(adit_endpoint_status(ep[1])->paths, 1);
+	assert_int_equal(adit_endpoint_status_get(ep[1])->paths, 1);
 }
 
 static void every_descriptor_is_closed_by_exec_and_by_free(void **state)

@@ -128,13 +128,13 @@ static void two_agents_meet_over_lines_and_carry_data(void **state)
 	assert_true(has_pacing[0] && !has_pacing[1]);
 	assert_string_equal(last_line[0], "end-of-candidates");
 	talk();
-	st = adit_ice_status(ice[0]);
+	st = adit_ice_status_get(ice[0]);
 	assert_int_equal(st->state, ADIT_ICE_STATE_COMPLETED);
 	assert_true(st->controlling);
 	assert_int_equal(st->bad_auth + st->malformed + st->strange_data, 0);
 	assert_memory_equal(adit_ice_explain(ice[0], &pos), "* host 127.0.0.1:", 17);
 	assert_null(adit_ice_explain(ice[0], &pos));
-	assert_false(adit_ice_status(ice[1])->controlling);
+	assert_false(adit_ice_status_get(ice[1])->controlling);
 }
 
 static void a_restart_begins_with_new_lines_while_data_goes_on(void **state)
@@ -188,8 +188,8 @@ static void lines_are_judged_one_by_one(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		if (adit_ice_line(ice[1], lines[i].line, strlen(lines[i].line)) != lines[i].code)
 			fail_msg("%s", lines[i].line);
-	assert_true(adit_ice_status(ice[1])->controlling); /* toward a lite one */
-	assert_int_equal(adit_ice_status(ice[1])->candidates_refused, 2);
+	assert_true(adit_ice_status_get(ice[1])->controlling); /* toward a lite one */
+	assert_int_equal(adit_ice_status_get(ice[1])->candidates_refused, 2);
 }
 
 static void what_cannot_be_is_refused(void **state)
@@ -238,7 +238,7 @@ static void data_of_strangers_does_not_come_through(void **state)
 	got[0][0] = '\0';
 	assert_int_equal(sendto(fd, "evil", 4, 0, (struct sockaddr *)&local[0], sizeof(struct sockaddr_in)), 4);
 	close(fd);
-	while (adit_ice_status(ice[0])->strange_data == 0)
+	while (adit_ice_status_get(ice[0])->strange_data == 0)
 		turn(0);
 	assert_string_equal(got[0], "");
 	talk();

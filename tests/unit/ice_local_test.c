@@ -141,7 +141,9 @@ static void foundations_tell_servers_apart(void **state)
 
 static void a_server_that_lies_is_as_good_as_none(void **state)
 {
-	static const char *const lies[] = {"127.0.0.1:1", "224.0.0.1:1", "0.0.0.0:1", "203.0.113.9", "[2001:db8::9]:1"};
+	static const char *const lies[] = {"127.0.0.1:1",    "224.0.0.1:1",     "0.0.0.0:1",
+					   "203.0.113.9",    "[2001:db8::9]:1", "10.0.0.1:1",
+					   "192.168.1.1:53", "100.64.0.1:1",    "169.254.0.1:1"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {

@@ -277,6 +277,43 @@ static void an_offer_replayed_later_is_nothing_but_counted(void **state)
 	assert_int_equal(b->count[MEET_EVENT_OFFER], 1);
 }
 
+/* A mediator that changes or makes up offers: none is believed, nothing is said, and the right one still counts. */
+static void a_forged_offer_is_nothing_but_counted(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20));
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct stun_attr sealed;
+	struct adit_out said;
+	struct stun_msg m;
+	size_t at, len;
+
+	r->copy_method = MEET_INTRODUCE;
+	asking(r, ADIT_MS(20), NULL);
+	rig_run(r, ADIT_MS(75)); /* the offer is on its way to the mediator, or just there */
+	r->dead[0] = r->dead[1] = true;
+	r->n_wire = 0;
+	assert_int_equal(rig_at_server(r, 0, &r->copy, &out, buf), 1);
+	assert_int_equal(stun_msg_parse(&m, buf, out.len), 0);
+	assert_int_equal(stun_msg_find(&m, MEET_ATTR_SEALED, &sealed), 0);
+	at = (size_t)(sealed.value - m.data);
+	len = sealed.len;
+	for (size_t i = 0; i < len + STUN_TXID_LEN; i++) {
+		/* Each byte of it, and of the transaction that it is for. */
+		size_t byte = i < len ? at + i : STUN_HEADER_LEN - STUN_TXID_LEN + i - len;
+
+		buf[byte] ^= 4;
+		assert_int_equal(meet_client_input(&b->c, r->now, &r->server_addr[0], buf, out.len), ADIT_EAUTH);
+		buf[byte] ^= 4;
+	}
+	assert_int_equal(b->c.stats.forged, len + STUN_TXID_LEN);
+	assert_false(meet_client_output(&b->c, r->now, &said));
+	assert_int_equal(meet_client_input(&b->c, r->now, &r->server_addr[0], buf, out.len), 0);
+	rig_drain(r, b);
+	assert_int_equal(b->count[MEET_EVENT_OFFER], 1);
+}
+
 static void a_forged_answer_changes_nothing_and_the_right_one_still_counts(void **state)
 {
 	struct rig *r = *state;
@@ -343,6 +380,7 @@ int main(void)
 		T(outcomes_are_counted_without_a_name),
 		T(an_offer_that_comes_again_is_answered_again_without_an_event),
 		T(an_offer_replayed_later_is_nothing_but_counted),
+		T(a_forged_offer_is_nothing_but_counted),
 		T(a_forged_answer_changes_nothing_and_the_right_one_still_counts),
 		T(a_mediator_that_hands_out_cookies_for_ever_is_given_up),
 	};

@@ -52,4 +52,8 @@
 /* Flow ids stay below, so that they are varints of at most 4 bytes. */
 #define FWD_FLOW_ID_END (UINT32_C(1) << 30)
 
+/* Feature bits of hello and welcome. An unknown one is ignored. */
+#define FWD_FEATURE_CAN_UNPACK UINT32_C(1) /* knows the blocks of zip/zip.h */
+#define FWD_FEATURE_PACK       UINT32_C(2) /* hello: asks for them; welcome: every stream of the session has them */
+
 #endif

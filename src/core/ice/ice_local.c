@@ -409,11 +409,17 @@ adit_time ice_gather_deadline(const struct ice_agent *a)
 	return at;
 }
 
-/* Behind a NAT64 an IPv6 socket is an IPv4 address to servers that are reached through it. */
+/*
+ * Can this be how a server sees us? A public one sees nobody's private address: who says so wants the peer to look for
+ * us in its own network. Behind a NAT64 an IPv6 socket is an IPv4 address to servers that are reached through it.
+ */
 static bool is_mine(const struct ice_agent *a, const struct ice_gather *g, const struct adit_addr *mapped)
 {
 	const struct adit_addr *prefix = &a->cfg.pref64;
 
+	if (ice_candidate_judge(mapped, a->cfg.allow_loopback) != ICE_REFUSED_NOT ||
+	    (ice_candidate_is_private(mapped) && !ice_candidate_is_private(&a->servers[g->server])))
+		return false;
 	if (mapped->family == a->bases[g->base].addr.family)
 		return true;
 	return adit_addr_is_v6(prefix) && adit_addr_is_v4(mapped) &&
@@ -448,8 +454,7 @@ int ice_gather_input(struct ice_agent *a, const struct adit_dgram *d, const stru
 		g->txn.is_out = false;
 		ice_txn_stop(&g->txn);
 		/* A server that errs or lies is as good as none. */
-		if (resp.is_bad || resp.error > 0 || !is_mine(a, g, &resp.mapped) ||
-		    ice_candidate_judge(&resp.mapped, a->cfg.allow_loopback) != ICE_REFUSED_NOT)
+		if (resp.is_bad || resp.error > 0 || !is_mine(a, g, &resp.mapped))
 			gather_fail(g);
 		else
 			gather_answered(a, g, &resp);

@@ -1,4 +1,5 @@
 /* Permissions and channels: tables of what the server was asked for, renewed while they are wanted. */
+#include <assert.h>
 #include <string.h>
 
 #include "core/stun/stun_attr.h"
@@ -33,14 +34,14 @@ bool turn_permit_is_open(const struct turn *t, const struct turn_permit *p)
 /* A free one, else the one not used for longest: it runs out at the server by itself. */
 static struct turn_permit *permit_slot(struct turn *t)
 {
-	struct turn_permit *oldest = NULL;
+	struct turn_permit *oldest = &t->permits[0];
 
 	for (size_t i = 0; i < TURN_PERMITS_MAX; i++) {
 		struct turn_permit *p = &t->permits[i];
 
 		if (p->ip.family == ADIT_FAMILY_NONE)
 			return p;
-		if (!oldest || p->used_at < oldest->used_at)
+		if (p->used_at < oldest->used_at)
 			oldest = p;
 	}
 	stun_client_cancel(&t->stun, TURN_TAG_PERMIT | (uint32_t)(oldest - t->permits));
@@ -142,14 +143,14 @@ struct turn_channel *turn_channel_of(struct turn *t, uint16_t number)
 
 static struct turn_channel *channel_slot(struct turn *t)
 {
-	struct turn_channel *oldest = NULL;
+	struct turn_channel *oldest = &t->channels[0];
 
 	for (size_t i = 0; i < TURN_CHANNELS_MAX; i++) {
 		struct turn_channel *c = &t->channels[i];
 
 		if (c->peer.family == ADIT_FAMILY_NONE)
 			return c;
-		if (!oldest || c->used_at < oldest->used_at)
+		if (c->used_at < oldest->used_at)
 			oldest = c;
 	}
 	stun_client_cancel(&t->stun, TURN_TAG_BIND | (uint32_t)(oldest - t->channels));
@@ -170,8 +171,10 @@ static uint16_t channel_number(struct turn *t)
 
 struct turn_channel *turn_channel_use(struct turn *t, const struct adit_addr *peer)
 {
-	struct turn_channel *c = turn_channel_find(t, peer);
+	struct turn_channel *c;
 
+	assert(t->state == TURN_READY);
+	c = turn_channel_find(t, peer);
 	if (!c) {
 		c = channel_slot(t);
 		*c = (struct turn_channel){.peer = *peer, .ask_at = ADIT_NEVER};

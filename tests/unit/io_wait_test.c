@@ -1,0 +1,249 @@
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "io/io_clock.h"
+#include "io/io_wait.h"
+
+static struct io_wait *w;
+static struct adit_addr local[2]; /* of sockets 1 and 2 */
+static unsigned refuse; /* so many sends find the kernel's buffer full */
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (refuse == 0)
+		return __real_sendmsg(fd, m, flags);
+	refuse--;
+	errno = EAGAIN;
+	return -1;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	refuse = 0;
+	assert_int_equal(io_wait_new(false, NULL, &w), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		local[i] = adit_addr_v4(127, 0, 0, 1, 0);
+		assert_int_equal(io_wait_open(w, i + 1, &local[i]), 0);
+		assert_int_not_equal(local[i].port, 0);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	io_wait_free(w);
+	return 0;
+}
+
+static bool is_readable(int ms)
+{
+	struct pollfd p = {.fd = io_wait_fd(w), .events = POLLIN};
+
+	return poll(&p, 1, ms) == 1;
+}
+
+static int send_to(uint32_t from, const struct adit_addr *to, const char *text)
+{
+	struct adit_out o = {
+		.kind = ADIT_OUT_SEND, .sock = from, .remote = *to, .data = (const uint8_t *)text, .len = strlen(text)};
+
+	return io_wait_act(w, &o);
+}
+
+static struct io_wait_news next(void)
+{
+	struct io_wait_news n;
+
+	io_wait_poll(w);
+	io_wait_read(w, &n);
+	return n;
+}
+
+static void datagrams_come_with_their_socket_and_both_addresses(void **state)
+{
+	struct io_wait_news n;
+
+	(void)state;
+	assert_false(is_readable(0));
+	assert_int_equal(send_to(1, &local[1], "hello"), 0);
+	assert_true(is_readable(1000));
+	n = next();
+	assert_int_equal(n.kind, IO_WAIT_DGRAM);
+	assert_int_equal(n.dgram.sock, 2);
+	assert_int_equal(n.dgram.len, 5);
+	assert_memory_equal(n.dgram.data, "hello", 5);
+	assert_true(adit_addr_eq(&n.dgram.remote, &local[0]));
+	assert_true(adit_addr_eq(&n.dgram.local, &local[1]));
+	assert_int_equal(next().kind, IO_WAIT_NOTHING);
+	assert_false(is_readable(0));
+}
+
+static void sockets_take_turns(void **state)
+{
+	uint32_t order[6];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send_to(1, &local[1], "to 2"), 0);
+		assert_int_equal(send_to(2, &local[0], "to 1"), 0);
+	}
+	for (size_t i = 0; i < 6; i++)
+		order[i] = next().dgram.sock;
+	for (size_t i = 1; i < 6; i++)
+		assert_int_not_equal(order[i], order[i - 1]);
+}
+
+static void it_is_readable_at_its_deadline_and_not_before(void **state)
+{
+	adit_time start = io_clock_now();
+
+	(void)state;
+	io_wait_arm(w, start + ADIT_MS(30));
+	assert_false(is_readable(0));
+	assert_true(is_readable(1000));
+	assert_true(io_clock_now() - start >= ADIT_MS(30));
+	assert_int_equal(next().kind, IO_WAIT_NOTHING);
+	assert_false(is_readable(0));
+	io_wait_arm(w, 0); /* long past */
+	assert_true(is_readable(1000));
+	io_wait_arm(w, ADIT_NEVER);
+	assert_false(is_readable(0));
+}
+
+static void what_icmp_says_comes_with_what_was_sent(void **state)
+{
+	struct adit_addr closed = local[1];
+	struct io_wait_news n;
+
+	(void)state;
+	io_wait_close(w, 2);
+	assert_int_equal(send_to(1, &closed, "is anybody there"), 0);
+	assert_true(is_readable(1000));
+	n = next();
+	assert_int_equal(n.kind, IO_WAIT_ICMP);
+	assert_int_equal(n.icmp.sock, 1);
+	assert_int_equal(n.icmp.type, 3); /* destination unreachable, RFC 792 */
+	assert_int_equal(n.icmp.code, 3); /* port */
+	assert_true(adit_addr_eq(&n.icmp.remote, &closed));
+	assert_memory_equal(n.icmp.data, "is anybody there", n.icmp.len);
+	assert_int_equal(next().kind, IO_WAIT_NOTHING);
+	assert_false(is_readable(0));
+	/* The error of the earlier packet does not lose the next one. */
+	local[1].port = 0;
+	assert_int_equal(io_wait_open(w, 2, &local[1]), 0);
+	assert_int_equal(send_to(1, &local[1], "now"), 0);
+	assert_true(is_readable(1000));
+	assert_int_equal(next().dgram.len, 3);
+}
+
+static void what_a_full_socket_does_not_take_is_kept_and_goes_first(void **state)
+{
+	struct io_wait_news n;
+
+	(void)state;
+	refuse = 1;
+	assert_int_equal(send_to(1, &local[1], "first"), ADIT_EAGAIN);
+	assert_true(io_wait_is_blocked(w));
+	io_wait_arm(w, 0); /* the machine's timers wait for it */
+	assert_true(is_readable(1000)); /* there is room */
+	io_wait_poll(w);
+	assert_false(io_wait_is_blocked(w));
+	n = next();
+	assert_int_equal(n.kind, IO_WAIT_DGRAM);
+	assert_memory_equal(n.dgram.data, "first", 5);
+	/* Full again when it is tried again. */
+	refuse = 2;
+	assert_int_equal(send_to(1, &local[1], "second"), ADIT_EAGAIN);
+	io_wait_poll(w);
+	assert_true(io_wait_is_blocked(w));
+	io_wait_poll(w);
+	assert_false(io_wait_is_blocked(w));
+	assert_memory_equal(next().dgram.data, "second", 6);
+	/* A socket that goes away takes along what waited for it. */
+	refuse = 1;
+	assert_int_equal(send_to(1, &local[1], "third"), ADIT_EAGAIN);
+	io_wait_close(w, 1);
+	assert_false(io_wait_is_blocked(w));
+}
+
+static void a_machine_opens_and_closes_by_number(void **state)
+{
+	struct adit_out o = {
+		.kind = ADIT_OUT_OPEN, .sock = 9, .local = {.family = ADIT_FAMILY_V4, .port = local[0].port}};
+
+	(void)state;
+	o.local = local[0];
+	assert_int_equal(io_wait_act(w, &o), ADIT_ESYS); /* taken */
+	o.local.port = 0;
+	assert_int_equal(io_wait_act(w, &o), 0);
+	assert_int_equal(send_to(9, &local[0], "x"), 0);
+	assert_true(is_readable(1000));
+	assert_int_equal(next().dgram.sock, 1);
+	o.kind = ADIT_OUT_CLOSE;
+	assert_int_equal(io_wait_act(w, &o), 0);
+	assert_int_equal(send_to(9, &local[0], "x"), 0); /* lost */
+	assert_false(is_readable(20));
+}
+
+static void a_taken_socket_is_in_no_set_any_more(void **state)
+{
+	int fd = io_wait_take(w, 2);
+	char buf[8];
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(io_wait_take(w, 2), ADIT_ENOENT);
+	assert_int_equal(send_to(1, &local[1], "mine"), 0);
+	assert_false(is_readable(20));
+	assert_int_equal(recv(fd, buf, sizeof(buf), 0), 4);
+	close(fd);
+}
+
+static void what_a_child_frees_the_parent_keeps(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	io_wait_arm(w, io_clock_now() + ADIT_MS(50));
+	pid = fork();
+	if (pid == 0) {
+		io_wait_free(w);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(send_to(1, &local[1], "still"), 0);
+	assert_true(is_readable(1000));
+	assert_int_equal(next().dgram.len, 5);
+	assert_true(is_readable(1000)); /* the timer */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(datagrams_come_with_their_socket_and_both_addresses, setup, teardown),
+		cmocka_unit_test_setup_teardown(sockets_take_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_is_readable_at_its_deadline_and_not_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_icmp_says_comes_with_what_was_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_full_socket_does_not_take_is_kept_and_goes_first, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_machine_opens_and_closes_by_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_taken_socket_is_in_no_set_any_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_child_frees_the_parent_keeps, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
