@@ -80,11 +80,14 @@ static int add_lane(struct serve *s, struct ep_lane_config *lane)
 {
 	struct reach_memory memory;
 	char key[80];
+	int r;
 
 	lane->horizon = horizon_of(s, lane->label);
 	if (s->news.mediators.n > 0 && cli_run_recall(&s->run, way_key(lane->label, key), &memory))
 		lane->memory = &memory;
-	return ep_serve_lane_add(s->ep, lane);
+	r = ep_serve_lane_add(s->ep, lane);
+	lane->memory = NULL; /* it was this function's */
+	return r;
 }
 
 static void add_ticket_lane(struct serve *s, const struct io_ticket *t)

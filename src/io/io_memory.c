@@ -71,7 +71,7 @@ static uint64_t number_of(const char *digits)
 int io_memory_find(const char *text, size_t len, enum io_memory which, const char *key, uint64_t *ret_value,
 		   struct io_damage *damage)
 {
-	char value[IO_MEMORY_TEXT_MAX + 1];
+	char value[IO_MEMORY_TEXT_MAX + 1] = "";
 	int err = find(text, len, which, key, value, damage);
 
 	if (err == 0)
@@ -112,7 +112,7 @@ int io_memory_get_text(const struct io_state *st, enum io_memory which, const ch
 int io_memory_get(const struct io_state *st, enum io_memory which, const char *key, uint64_t *ret_value,
 		  struct io_why *why)
 {
-	char value[IO_MEMORY_TEXT_MAX + 1];
+	char value[IO_MEMORY_TEXT_MAX + 1] = "";
 	int err = io_memory_get_text(st, which, key, value, why);
 
 	if (err == 0)
@@ -153,7 +153,7 @@ static int set_locked(struct io_state *st, enum io_memory which, const char *key
 {
 	struct io_record_out record = {0};
 	struct io_text text;
-	char old[IO_MEMORY_TEXT_MAX + 1];
+	char old[IO_MEMORY_TEXT_MAX + 1] = "";
 	int err = io_state_read(st, kinds[which].store, &text, why);
 
 	if (err != 0)

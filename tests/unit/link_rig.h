@@ -48,6 +48,7 @@ struct side {
 	struct lab_iface *iface;
 	struct lab_machine *machine;
 	struct adit_addr addr; /* as the other side sees it */
+	struct adit_addr own; /* as its host knows it */
 	struct link *link;
 	struct link_config cfg;
 	struct adit_rng_seeded rng_state;
@@ -87,6 +88,8 @@ struct rig {
 	struct side connect;
 	struct side second; /* another machine with the same ticket; has a host where a test says so */
 	struct adit_addr last_source; /* of what the serve side's socket got */
+	struct adit_addr
+		mediator; /* the two meet through it, instead of at their addresses; family NONE: they do not */
 };
 
 static inline uint8_t rig_pattern(uint64_t i)
@@ -286,7 +289,12 @@ static inline void rig_start(struct side *s)
 	assert_int_equal(link_new(&s->cfg, now, &s->link), 0);
 	s->machine = lab_machine_new(s->host, &rig_ops, s, rig_events, s);
 	assert_non_null(s->machine);
-	if (s->role == PUNCH_CONNECT)
+	if (s->rig->mediator.family != ADIT_FAMILY_NONE) {
+		struct reach_host own = {.addr = s->own};
+
+		link_set_hosts(s->link, now, &own, 1);
+		link_add_mediator(s->link, now, "meet.example.org", &s->rig->mediator);
+	} else if (s->role == PUNCH_CONNECT)
 		link_set_peers(s->link, now, &other->addr, 1);
 	link_start(s->link, now);
 	lab_machine_wake(s->machine);
@@ -341,6 +349,8 @@ static inline void rig_init(struct rig *r, uint64_t seed, bool with_nat)
 	rig_side_init(r, &r->connect, PUNCH_CONNECT);
 	r->serve.addr = adit_addr_v4(198, 51, 100, 10, 0);
 	r->connect.addr = wan;
+	r->serve.own = r->serve.addr;
+	r->connect.own = wan;
 	r->serve.host = lab_host_new(r->sim);
 	r->serve.iface = lab_host_attach(r->serve.host, r->internet, &r->serve.addr, NULL);
 	r->connect.host = lab_host_new(r->sim);
@@ -351,6 +361,7 @@ static inline void rig_init(struct rig *r, uint64_t seed, bool with_nat)
 		struct lab_linux_config cfg = {.wan = wan, .lan = lan, .random = true, .seed = seed};
 		struct lab_net *home = lab_net_new(r->sim, NULL);
 
+		r->connect.own = own;
 		r->connect.iface = lab_host_attach(r->connect.host, home, &own, NULL);
 		r->router = lab_router_new(r->sim, lab_linux_new(&cfg), home, &lan, r->internet, &wan, NULL);
 		assert_non_null(r->router);
