@@ -37,8 +37,10 @@ static inline socklen_t mediator_resolve(const char *name, struct sockaddr_stora
 		if (!least ||
 		    (a->ai_addrlen == least->ai_addrlen && memcmp(a->ai_addr, least->ai_addr, a->ai_addrlen) < 0))
 			least = a;
-	memcpy(ret_addr, least->ai_addr, least->ai_addrlen);
-	len = least->ai_addrlen;
+	if (least) {
+		memcpy(ret_addr, least->ai_addr, least->ai_addrlen);
+		len = least->ai_addrlen;
+	}
 	freeaddrinfo(found);
 	return len;
 }

@@ -38,7 +38,7 @@ const char *adit_address_format(const struct sockaddr_storage *addr, char buf[AD
 
 	_Static_assert(ADIT_ADDRESS_STRLEN >= ADIT_ADDR_STRLEN, "the public buffer is what adit_addr_format() wants");
 	if (a.family == ADIT_FAMILY_NONE)
-		return strcpy(buf, "-");
+		return memcpy(buf, "-", sizeof("-"));
 	return adit_addr_format(&a, buf);
 }
 

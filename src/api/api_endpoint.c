@@ -1,5 +1,6 @@
 #include "api/api_endpoint.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static int copy_services(struct adit_endpoint *ep)
 		ep->names[i].id = (uint16_t)(i + 1);
 		ep->names[i].kind = from[i].datagrams ? FWD_KIND_DGRAM : FWD_KIND_STREAM;
 		ep->names[i].port = from[i].port;
-		strcpy(ep->names[i].name, from[i].name);
+		snprintf(ep->names[i].name, sizeof(ep->names[i].name), "%s", from[i].name);
 		ep->n_services++;
 	}
 	return 0;

@@ -476,7 +476,11 @@ const char *adit_ice_explain(struct adit_ice *i, size_t *pos)
 
 	if (!ice_agent_account(&i->agent, pos, &acc))
 		return NULL;
-	strcpy(i->account, acc.is_selected ? "* " : "");
-	ice_account_format(&acc, i->account + strlen(i->account));
+	if (acc.is_selected) {
+		memcpy(i->account, "* ", 2);
+		ice_account_format(&acc, i->account + 2);
+	} else {
+		ice_account_format(&acc, i->account);
+	}
 	return i->account;
 }

@@ -2,6 +2,7 @@
 
 #include <adit/ticket.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -24,15 +25,17 @@ int adit_identity_public(const char *identity, char ret_public[ADIT_PUBLIC_STRLE
 	struct trust_idline line = {0};
 	char text[TRUST_IDLINE_TEXT_MAX + 1];
 	struct crypto_identity id;
+	size_t len;
 	int err = crypto_identity_parse(identity, &id);
 
 	if (err < 0)
 		return err;
 	memcpy(line.key, id.public_key, sizeof(line.key));
 	crypto_identity_done(&id);
-	if (trust_idline_format(&line, text) >= ADIT_PUBLIC_STRLEN)
+	len = trust_idline_format(&line, text);
+	if (len >= ADIT_PUBLIC_STRLEN)
 		return ADIT_EFULL;
-	strcpy(ret_public, text);
+	memcpy(ret_public, text, len + 1);
 	return 0;
 }
 
@@ -101,7 +104,7 @@ int adit_ticket_mediator(const char *ticket, size_t index, char ret_host[ADIT_HO
 	} while (err == 0 && index-- > 0);
 	trust_ticket_done(&t);
 	if (err == 0)
-		strcpy(ret_host, host);
+		snprintf(ret_host, ADIT_HOST_STRLEN, "%s", host);
 	return err;
 }
 
