@@ -269,7 +269,8 @@ void crowd_live(struct crowd *c, struct crowd_mediator *m, double seconds, doubl
 		struct crowd_live *ret_live)
 {
 	static struct live l;
-	double kill_at = restart ? seconds / 4 : 1e9, gone = 0, cpu = crowd_cpu(m), end, killed = 0;
+	uint64_t gone = 0;
+	double kill_at = restart ? seconds / 4 : 1e9, cpu = crowd_cpu(m), end, killed = 0;
 
 	l = (struct live){.c = c, .keepalive = keepalive, .r = ret_live};
 	*ret_live = (struct crowd_live){.half_back = -1, .all_back = -1};
@@ -286,7 +287,7 @@ void crowd_live(struct crowd *c, struct crowd_mediator *m, double seconds, doubl
 			end = killed + seconds;
 			cpu = 0;
 		}
-		for (double due = churn * c->n_peers * (now - l.began_at); gone < due; gone++)
+		for (uint64_t due = (uint64_t)(churn * c->n_peers * (now - l.began_at)); gone < due; gone++)
 			replace_one(&l, now);
 		run_wheel(&l, now);
 		hear_all(&l, 2);

@@ -71,10 +71,11 @@ static double stat_field(const struct crowd_mediator *m, int n)
 		at = strrchr(text, ')');
 	for (; at && n > 2; n--)
 		at = strchr(at + 1, ' ');
+	if (f)
+		fclose(f);
 	if (!at)
 		crowd_die(path);
-	fclose(f);
-	return strtod(at, NULL);
+	return at ? strtod(at, NULL) : 0;
 }
 
 double crowd_cpu(const struct crowd_mediator *m)
@@ -97,11 +98,12 @@ static double peak(void)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)mediator.pid);
 	f = fopen(path, "r");
-	if (!f)
-		crowd_die(path);
-	while (kb == 0 && fgets(line, sizeof(line), f))
+	while (f && kb == 0 && fgets(line, sizeof(line), f))
 		kb = strncmp(line, "VmHWM:", 6) == 0 ? strtod(line + 6, NULL) : 0;
-	fclose(f);
+	if (f)
+		fclose(f);
+	else
+		crowd_die(path);
 	return kb * 1024;
 }
 
