@@ -5,7 +5,8 @@
  * and no engine asks for its tick again and again at one instant.
  *
  * covers: src/core/reach/reach.c src/core/reach/reach_account.c src/core/reach/reach_fire.c src/core/reach/reach_hear.c
- * covers: src/core/reach/reach_measure.c src/core/reach/reach_meet.c src/core/reach/reach_round.c
+ * covers: src/core/reach/reach_judge.c src/core/reach/reach_measure.c src/core/reach/reach_meet.c
+ * covers: src/core/reach/reach_round.c
  * covers: src/core/reach/reach_sock.c src/core/reach/reach_verdict.c src/core/reach/reach_window.c
  * planted: src/core/reach/reach_hear.c: one.len = d->len - at < step ? d->len - at : step; -> one.len = step;
  */

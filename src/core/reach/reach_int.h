@@ -1,8 +1,8 @@
 /*
  * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
- * (asking servers), reach_meet.c (offers and answers), reach_round.c (a round from the start to its end),
- * reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in), reach_verdict.c,
- * reach_account.c. Not for others.
+ * (asking servers), reach_judge.c (what their answers mean), reach_meet.c (offers and answers), reach_round.c (a round
+ * from the start to its end), reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in),
+ * reach_verdict.c, reach_account.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H
@@ -76,6 +76,20 @@ bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, uns
 		       const struct adit_addr *to);
 /* The same, to a server that answers. */
 bool reach_measure_question(struct reach *r, enum reach_tag tag, unsigned family, unsigned index, uint16_t slot);
+
+static inline bool reach_dest_is_of(const struct reach_dest *d, unsigned family)
+{
+	return reach_family_index(d->addr.family) == family;
+}
+
+/* So many new flows, one after the other; their sockets are closed. */
+void reach_burst_start(struct reach *r, struct reach_view *v, unsigned n);
+void reach_burst_close(struct reach *r, struct reach_view *v);
+
+/* reach_judge.c */
+/* Home's questions are answered, as far as they will be: KNOWN, or BURST where the answers differ. */
+void reach_judge_home(struct reach *r, unsigned family);
+void reach_judge_samples(struct reach *r, struct reach_view *v);
 
 /* reach_meet.c */
 /* Connect: the offer of this round, as soon as what it says is known. */

@@ -31,8 +31,8 @@
  * Both foretell: whatever the two estimates are off by, up to this many flows, one pair fits: reach_plan.c has the
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
-#define REACH_BOTH_ERROR  16u
-#define REACH_BOTH_JUMPS  128u /* flows of each side where steps are random: simulated, 60 % a round */
+#define REACH_BOTH_ERROR 16u
+#define REACH_BOTH_JUMPS 128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
  * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that one flow and 200 ms
  * are added to what was seen. 35/s were the most that others could live with (Klinec, Matyas 2014).
@@ -40,7 +40,7 @@
 #define REACH_FOREIGN_MAX  50u
 #define REACH_FOREIGN_TOOK 4u /* ms a sample */
 #define REACH_FOREIGN_MORE 200u /* ms */
-#define REACH_ONCE        240u /* flows of each side where two random choices must fit */
+#define REACH_ONCE         240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
 #define REACH_HOSTS_MAX   16u /* own addresses */

@@ -85,11 +85,6 @@ bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, uns
 	return true;
 }
 
-static bool is_of(const struct reach_dest *d, unsigned family)
-{
-	return reach_family_index(d->addr.family) == family;
-}
-
 static void ask_home(struct reach *r, unsigned family, size_t dest)
 {
 	struct reach_dest *d = &r->measure.dest[dest];
@@ -108,7 +103,7 @@ void reach_measure_start(struct reach *r, unsigned family)
 		return;
 	stun_client_cancel_sock(&m->client, reach_sock_number(r, r->home[family]));
 	for (size_t i = 0; i < m->n_dests; i++) {
-		if (!is_of(&m->dest[i], family))
+		if (!reach_dest_is_of(&m->dest[i], family))
 			continue;
 		m->dest[i].has_answered = false;
 		ask_home(r, family, i);
@@ -122,7 +117,7 @@ void reach_measure_start(struct reach *r, unsigned family)
 		v->kind = NAT_KIND_UNKNOWN;
 }
 
-static void samples_close(struct reach *r, struct reach_view *v)
+void reach_burst_close(struct reach *r, struct reach_view *v)
 {
 	for (size_t i = 0; i < REACH_SAMPLES; i++) {
 		if (v->sample_sock[i] != REACH_NO_SOCK)
@@ -132,9 +127,9 @@ static void samples_close(struct reach *r, struct reach_view *v)
 	v->burst_at = v->burst_until = ADIT_NEVER;
 }
 
-static void burst_start(struct reach *r, struct reach_view *v, unsigned n)
+void reach_burst_start(struct reach *r, struct reach_view *v, unsigned n)
 {
-	samples_close(r, v);
+	reach_burst_close(r, v);
 	v->phase = REACH_PHASE_BURST;
 	v->n_wanted = n;
 	v->n_sent = v->n_ended = 0;
@@ -147,7 +142,7 @@ void reach_measure_again(struct reach *r, unsigned family)
 	struct reach_view *v = &r->measure.view[family];
 
 	if (v->phase == REACH_PHASE_KNOWN && v->kind == NAT_KIND_SEQUENTIAL)
-		burst_start(r, v, REACH_SAMPLES_AGAIN);
+		reach_burst_start(r, v, REACH_SAMPLES_AGAIN);
 }
 
 void reach_measure_stop(struct reach *r)
@@ -155,7 +150,7 @@ void reach_measure_stop(struct reach *r)
 	struct reach_measure *m = &r->measure;
 
 	for (unsigned f = 0; f < 2; f++) {
-		samples_close(r, &m->view[f]);
+		reach_burst_close(r, &m->view[f]);
 		m->view[f].phase = REACH_PHASE_REST;
 		m->view[f].ttl_sock = REACH_NO_SOCK;
 	}
@@ -171,161 +166,6 @@ bool reach_measure_is_known(const struct reach *r)
 		if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].phase != REACH_PHASE_KNOWN)
 			return false;
 	return true;
-}
-
-/* ---- judgement ---- */
-
-/* How many witnesses name this address (with the port, where |exact|) for home. */
-static unsigned named_by(const struct reach *r, unsigned family, const struct adit_addr *mapped, bool exact)
-{
-	uint32_t seen = 0;
-	unsigned n = 0;
-
-	for (size_t i = 0; i < r->measure.n_dests; i++) {
-		const struct reach_dest *d = &r->measure.dest[i];
-
-		if (!is_of(d, family) || !d->has_answered || (seen & 1u << d->witness))
-			continue;
-		if (exact ? !adit_addr_eq(&d->mapped, mapped) : !adit_addr_eq_ip(&d->mapped, mapped))
-			continue;
-		seen |= 1u << d->witness;
-		n++;
-	}
-	return n;
-}
-
-static size_t answers(const struct reach *r, unsigned family, size_t *ret_out)
-{
-	size_t n = 0;
-
-	*ret_out = 0;
-	for (size_t i = 0; i < r->measure.n_dests; i++) {
-		n += is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered;
-		*ret_out += is_of(&r->measure.dest[i], family) && r->measure.dest[i].is_out;
-	}
-	return n;
-}
-
-/* Do all name one address and port? One that stands alone against two others that agree is left out. */
-static bool is_steady(const struct reach *r, unsigned family, const struct adit_addr *best)
-{
-	for (size_t i = 0; i < r->measure.n_dests; i++) {
-		const struct reach_dest *d = &r->measure.dest[i];
-
-		if (!is_of(d, family) || !d->has_answered || adit_addr_eq(&d->mapped, best))
-			continue;
-		if (named_by(r, family, best, true) < 2 || named_by(r, family, &d->mapped, true) > 1)
-			return false;
-	}
-	return true;
-}
-
-static void known(struct reach *r, struct reach_view *v, enum nat_kind kind)
-{
-	char a[ADIT_ADDR_STRLEN];
-
-	v->phase = REACH_PHASE_KNOWN;
-	v->kind = kind;
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_measured family=%u kind=%s reflexive=%s witnesses=%u took_ms=%u",
-		   v == &r->measure.view[0] ? 4u : 6u, nat_kind_name(kind),
-		   v->reflexive.family != ADIT_FAMILY_NONE ? adit_addr_format(&v->reflexive, a) : "none", v->witnesses,
-		   (unsigned)(adit_time_since(r->now, v->asked_at) / ADIT_MS(1)));
-}
-
-/* The address that most witnesses name; of several, what the first of them says. */
-static const struct reach_dest *best_dest(const struct reach *r, unsigned family)
-{
-	const struct reach_dest *best = NULL;
-	unsigned most = 0;
-
-	for (size_t i = 0; i < r->measure.n_dests; i++) {
-		const struct reach_dest *d = &r->measure.dest[i];
-		unsigned n;
-
-		if (!is_of(d, family) || !d->has_answered)
-			continue;
-		n = 32 * named_by(r, family, &d->mapped, false) + named_by(r, family, &d->mapped, true);
-		if (n > most) {
-			best = d;
-			most = n;
-		}
-	}
-	return best;
-}
-
-static void judge_home(struct reach *r, unsigned family)
-{
-	struct reach_view *v = &r->measure.view[family];
-	const struct reach_dest *best = best_dest(r, family);
-
-	if (!best) {
-		v->witnesses = 0;
-		v->public = v->reflexive = (struct adit_addr){0};
-		known(r, v, NAT_KIND_UNKNOWN);
-		return;
-	}
-	v->reflexive = best->mapped;
-	v->public = adit_addr_with_port(best->mapped, 0);
-	v->witnesses = named_by(r, family, &best->mapped, false);
-	if (is_steady(r, family, &best->mapped)) {
-		v->ports = (struct nat_ports){.last = best->mapped.port};
-		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
-		return;
-	}
-	/* Learnt here in an earlier run: no burst is needed to know it again. */
-	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
-		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
-		v->ports_at = r->now;
-		known(r, v, NAT_KIND_RANDOM);
-		return;
-	}
-	burst_start(r, v, REACH_SAMPLES);
-}
-
-/* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
-static void judge_samples(struct reach *r, struct reach_view *v)
-{
-	struct nat_sample all[REACH_SAMPLES] = {0};
-	struct nat_sample sure[REACH_SAMPLES] = {0};
-	struct nat_ports ports;
-	size_t n_all = 0;
-	size_t n_sure = 0;
-
-	for (size_t i = 0; i < v->n_sent; i++) {
-		if (v->sample[i].outside == 0)
-			continue;
-		all[n_all++] = v->sample[i];
-		if (!v->sample_again[i])
-			sure[n_sure++] = v->sample[i];
-	}
-	nat_ports_read(sure, n_sure, &ports);
-	if (ports.kind != NAT_PORT_SEQUENTIAL)
-		nat_ports_read(all, n_all, &ports);
-	if (n_all > 0 && (ports.kind != NAT_PORT_UNKNOWN || v->ports.kind == NAT_PORT_UNKNOWN))
-		v->ports = ports;
-	else if (n_all > 0)
-		v->ports.last = ports.last;
-	v->ports_at = n_all > 0 ? all[n_all - 1].at : r->now;
-	samples_close(r, v);
-	switch (v->ports.kind) {
-	case NAT_PORT_KEPT:
-		known(r, v, NAT_KIND_STEADY);
-		break;
-	case NAT_PORT_SEQUENTIAL:
-		known(r, v, NAT_KIND_SEQUENTIAL);
-		break;
-	case NAT_PORT_BLOCK:
-		known(r, v, NAT_KIND_BLOCK);
-		break;
-	case NAT_PORT_UNKNOWN:
-	case NAT_PORT_RANDOM:
-		known(r, v, NAT_KIND_RANDOM);
-		break;
-	}
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
-		   "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
-		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,
-		   (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
 }
 
 /* ---- answers ---- */
@@ -371,7 +211,7 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 		v->first_at = r->now;
 	else if (v->second_at == ADIT_NEVER)
 		for (size_t i = 0; i < r->measure.n_dests; i++)
-			if (is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered &&
+			if (reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered &&
 			    r->measure.dest[i].witness != d->witness)
 				v->second_at = r->now;
 	if (b->other.family != ADIT_FAMILY_NONE)
@@ -457,12 +297,24 @@ void reach_measure_sock_failed(struct reach *r, uint16_t slot)
 
 /* ---- time ---- */
 
+static size_t answers(const struct reach *r, unsigned family, size_t *ret_out)
+{
+	size_t n = 0;
+
+	*ret_out = 0;
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		n += reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered;
+		*ret_out += reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].is_out;
+	}
+	return n;
+}
+
 static size_t dest_next(const struct reach *r, unsigned family, size_t after)
 {
 	for (size_t k = 1; k <= r->measure.n_dests; k++) {
 		size_t i = (after + k) % r->measure.n_dests;
 
-		if (is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered)
+		if (reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered)
 			return i;
 	}
 	return REACH_DESTS_MAX;
@@ -528,7 +380,7 @@ static void step_ttl(struct reach *r, unsigned family)
 	for (size_t i = 0; i < r->measure.n_dests; i++) {
 		const struct reach_dest *d = &r->measure.dest[i];
 
-		if (!is_of(d, family) || adit_addr_is_loopback(&d->addr))
+		if (!reach_dest_is_of(d, family) || adit_addr_is_loopback(&d->addr))
 			continue;
 		if (v->ttl_sock == REACH_NO_SOCK)
 			v->ttl_sock = reach_sock_open(r, REACH_USE_TTL, reach_family_of(family), 0);
@@ -546,10 +398,10 @@ static void step_view(struct reach *r, unsigned family)
 
 	step_ttl(r, family);
 	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
-		judge_home(r, family);
+		reach_judge_home(r, family);
 	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
 	    (v->n_ended >= v->n_sent || r->now >= v->burst_until))
-		judge_samples(r, v);
+		reach_judge_samples(r, v);
 }
 
 void reach_measure_step(struct reach *r)

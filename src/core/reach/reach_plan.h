@@ -33,8 +33,8 @@ enum reach_target {
 
 /*
  * Packets by a rule. TO_ONE: each of |socks| sockets sends to |to|. Others: |shots| packets to different ports, from
- * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on, too.
- * This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
+ * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on,
+ * too. This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
  *
  * The first |low_passes| passes have the low TTL and leave as soon as the plan is loaded (|early|) or at the start; the
  * others begin |delay| after the start. Passes of a kind begin |again| apart, or when the one before is over.

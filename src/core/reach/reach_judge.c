@@ -1,0 +1,143 @@
+/* What follows from the servers' answers about the own NATs. */
+#include "core/reach/reach_int.h"
+
+/* How many witnesses name this address (with the port, where |exact|) for home. */
+static unsigned named_by(const struct reach *r, unsigned family, const struct adit_addr *mapped, bool exact)
+{
+	uint32_t seen = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!reach_dest_is_of(d, family) || !d->has_answered || (seen & 1u << d->witness))
+			continue;
+		if (exact ? !adit_addr_eq(&d->mapped, mapped) : !adit_addr_eq_ip(&d->mapped, mapped))
+			continue;
+		seen |= 1u << d->witness;
+		n++;
+	}
+	return n;
+}
+
+/* Do all name one address and port? One that stands alone against two others that agree is left out. */
+static bool is_steady(const struct reach *r, unsigned family, const struct adit_addr *best)
+{
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!reach_dest_is_of(d, family) || !d->has_answered || adit_addr_eq(&d->mapped, best))
+			continue;
+		if (named_by(r, family, best, true) < 2 || named_by(r, family, &d->mapped, true) > 1)
+			return false;
+	}
+	return true;
+}
+
+static void known(struct reach *r, struct reach_view *v, enum nat_kind kind)
+{
+	char a[ADIT_ADDR_STRLEN];
+
+	v->phase = REACH_PHASE_KNOWN;
+	v->kind = kind;
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_measured family=%u kind=%s reflexive=%s witnesses=%u took_ms=%u",
+		   v == &r->measure.view[0] ? 4u : 6u, nat_kind_name(kind),
+		   v->reflexive.family != ADIT_FAMILY_NONE ? adit_addr_format(&v->reflexive, a) : "none", v->witnesses,
+		   (unsigned)(adit_time_since(r->now, v->asked_at) / ADIT_MS(1)));
+}
+
+/* The address that most witnesses name; of several, what the first of them says. */
+static const struct reach_dest *best_dest(const struct reach *r, unsigned family)
+{
+	const struct reach_dest *best = NULL;
+	unsigned most = 0;
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+		unsigned n;
+
+		if (!reach_dest_is_of(d, family) || !d->has_answered)
+			continue;
+		n = 32 * named_by(r, family, &d->mapped, false) + named_by(r, family, &d->mapped, true);
+		if (n > most) {
+			best = d;
+			most = n;
+		}
+	}
+	return best;
+}
+
+void reach_judge_home(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+	const struct reach_dest *best = best_dest(r, family);
+
+	if (!best) {
+		v->witnesses = 0;
+		v->public = v->reflexive = (struct adit_addr){0};
+		known(r, v, NAT_KIND_UNKNOWN);
+		return;
+	}
+	v->reflexive = best->mapped;
+	v->public = adit_addr_with_port(best->mapped, 0);
+	v->witnesses = named_by(r, family, &best->mapped, false);
+	if (is_steady(r, family, &best->mapped)) {
+		v->ports = (struct nat_ports){.last = best->mapped.port};
+		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
+		return;
+	}
+	/* Learnt here in an earlier run: no burst is needed to know it again. */
+	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
+		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
+		v->ports_at = r->now;
+		known(r, v, NAT_KIND_RANDOM);
+		return;
+	}
+	reach_burst_start(r, v, REACH_SAMPLES);
+}
+
+/* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
+void reach_judge_samples(struct reach *r, struct reach_view *v)
+{
+	struct nat_sample all[REACH_SAMPLES] = {0};
+	struct nat_sample sure[REACH_SAMPLES] = {0};
+	struct nat_ports ports;
+	size_t n_all = 0;
+	size_t n_sure = 0;
+
+	for (size_t i = 0; i < v->n_sent; i++) {
+		if (v->sample[i].outside == 0)
+			continue;
+		all[n_all++] = v->sample[i];
+		if (!v->sample_again[i])
+			sure[n_sure++] = v->sample[i];
+	}
+	nat_ports_read(sure, n_sure, &ports);
+	if (ports.kind != NAT_PORT_SEQUENTIAL)
+		nat_ports_read(all, n_all, &ports);
+	if (n_all > 0 && (ports.kind != NAT_PORT_UNKNOWN || v->ports.kind == NAT_PORT_UNKNOWN))
+		v->ports = ports;
+	else if (n_all > 0)
+		v->ports.last = ports.last;
+	v->ports_at = n_all > 0 ? all[n_all - 1].at : r->now;
+	reach_burst_close(r, v);
+	switch (v->ports.kind) {
+	case NAT_PORT_KEPT:
+		known(r, v, NAT_KIND_STEADY);
+		break;
+	case NAT_PORT_SEQUENTIAL:
+		known(r, v, NAT_KIND_SEQUENTIAL);
+		break;
+	case NAT_PORT_BLOCK:
+		known(r, v, NAT_KIND_BLOCK);
+		break;
+	case NAT_PORT_UNKNOWN:
+	case NAT_PORT_RANDOM:
+		known(r, v, NAT_KIND_RANDOM);
+		break;
+	}
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
+		   "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
+		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,
+		   (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
+}
