@@ -110,8 +110,8 @@ static const struct cell cells[] = {
 	{"carrier's block (EIM) x the same", {"cgn-block", "cgn-block"}, .promise = OPEN_PROMISE},
 	{"carrier (full cone) x home", {"cgn", "home"}, .promise = OPEN_PROMISE},
 	{"home that clashes x the same", {"home-clash", "home-clash"}, .promise = OPEN_PROMISE},
-	/* ICMP errors end its mappings, against RFC 4787 REQ-12: an opener's own time exceeded does. Reported. */
-	{"cheap home x Linux accept", {"home-cheap", "linux-accept"}},
+	/* ICMP errors end its mappings, against RFC 4787 REQ-12: an opener's own time exceeded does. */
+	{"cheap home x Linux accept", {"home-cheap", "linux-accept"}, .promise = OPEN_PROMISE},
 
 	/*
 	 * Between neighbours a low TTL does not die on its way. Where both routers accept, both sides have to send
