@@ -36,16 +36,31 @@ static void a_second_round_costs_no_answer_though_the_registration_moves_meanwhi
 	assert_int_equal(b->count[REACH_EVENT_MEETING], REACH_ROUNDS);
 }
 
-static void in_the_second_round_serve_waits_for_the_peer_to_go_first(void **state)
+static void in_the_second_round_both_send_at_one_moment_and_nothing_before(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 2, ADIT_SEC(6)));
+	a->full_at = b->low_at = b->full_at = ADIT_NEVER;
+	rig_run(r, ADIT_MS(80));
+	assert_true(b->low_at == ADIT_NEVER);
+	assert_true(a->full_at != ADIT_NEVER);
+	assert_in_range(b->full_at, a->full_at - ADIT_US(100), a->full_at + ADIT_US(100));
+}
+
+static void in_the_third_round_serve_waits_for_the_peer_to_go_first(void **state)
 {
 	struct rig *r = *state;
 	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
 	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
 
 	a->is_deaf = b->is_deaf = true;
-	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 2, ADIT_SEC(6)));
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 3, ADIT_SEC(9)));
 	b->low_at = b->full_at = ADIT_NEVER;
-	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 2, ADIT_SEC(1)));
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 3, ADIT_SEC(1)));
 	rig_run(r, REACH_LATER - ADIT_MS(5));
 	assert_true(b->low_at == ADIT_NEVER && b->full_at == ADIT_NEVER);
 	rig_run(r, ADIT_MS(20));
@@ -140,7 +155,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(one, nothing_heard_brings_fresh_sockets_on_both_sides),
 		RIG_TEST(one, a_second_round_costs_no_answer_though_the_registration_moves_meanwhile),
-		RIG_TEST(one, in_the_second_round_serve_waits_for_the_peer_to_go_first),
+		RIG_TEST(one, in_the_second_round_both_send_at_one_moment_and_nothing_before),
+		RIG_TEST(one, in_the_third_round_serve_waits_for_the_peer_to_go_first),
 		RIG_TEST(one, a_late_answer_to_a_round_that_is_over_still_counts_on_the_serve_side),
 		RIG_TEST(one, attempts_come_again_after_pauses_that_double),
 		RIG_TEST(two, a_search_keeps_to_its_numbers),

@@ -275,10 +275,11 @@ struct reach_sock {
 	bool is_base; /* the agent has it */
 };
 
-/* A low-TTL packet, some times. */
+/* A packet from home, some times. */
 struct reach_opener {
 	struct adit_addr to;
 	unsigned left;
+	bool is_low;
 	adit_time at;
 };
 

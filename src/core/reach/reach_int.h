@@ -38,7 +38,6 @@ uint32_t reach_sock_number(const struct reach *r, uint16_t slot);
 /* REACH_NO_SOCK: none of ours, or not open. */
 uint16_t reach_sock_find(const struct reach *r, uint32_t number);
 bool reach_sock_is_live(const struct reach *r, uint32_t number);
-void reach_socks_close(struct reach *r, enum reach_use use);
 int reach_socks_output(struct reach *r, struct adit_out *ret_out);
 adit_time reach_socks_deadline(const struct reach *r);
 void reach_socks_tick(struct reach *r);

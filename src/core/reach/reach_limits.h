@@ -98,7 +98,7 @@
  * after MEET_RTO, and a full packet before the peer has begun may cost it the port (DESIGN 5.1).
  */
 #define REACH_QUIET        ADIT_MS(600)
-#define REACH_LATER        ADIT_MS(200) /* second round: serve sends nothing before, as routers may be neighbours */
+#define REACH_LATER        ADIT_MS(200) /* third round: serve sends nothing before, as routers may be neighbours */
 #define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */

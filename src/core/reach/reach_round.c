@@ -97,19 +97,28 @@ static bool is_public(const struct meet_cand *c)
 	       !ice_candidate_is_private(&c->addr);
 }
 
-void reach_openers_start(struct reach *r)
+/* To each public candidate of the peer's, from |at| on. */
+static void openers_load(struct reach *r, adit_time at, bool is_low)
 {
 	r->n_openers = 0;
-	/* Routers may be neighbours, and every opener arrives: in the second round the other side goes first. */
-	if (r->round == 2)
-		return;
 	for (size_t i = 0; i < r->peer_offer.n_cands && r->n_openers < REACH_OPENERS_MAX; i++) {
 		const struct meet_cand *c = &r->peer_offer.cands[i];
 
 		if (is_public(c) && r->home[reach_family_index(c->addr.family)] != REACH_NO_SOCK)
-			r->openers[r->n_openers++] =
-				(struct reach_opener){.to = c->addr, .left = REACH_OPENER_SENDS, .at = r->now};
+			r->openers[r->n_openers++] = (struct reach_opener){
+				.to = c->addr, .left = REACH_OPENER_SENDS, .is_low = is_low, .at = at};
 	}
+}
+
+/*
+ * The first round's. Routers may be neighbours, so that every opener arrives: in the second round both sides send full
+ * packets at the very start instead, which cross on their way, and in the third one the peer goes first.
+ */
+void reach_openers_start(struct reach *r)
+{
+	r->n_openers = 0;
+	if (r->round == 1)
+		openers_load(r, r->now, true);
 }
 
 /* ---- both are known ---- */
@@ -135,7 +144,7 @@ static adit_time loud_at(const struct reach *r)
 {
 	if (r->cfg.role == MEET_CONNECT)
 		return r->start_at;
-	if (r->round == 2)
+	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
 	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
@@ -155,6 +164,8 @@ void reach_punch(struct reach *r, adit_time start_at)
 		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
+	if (r->round == 2)
+		openers_load(r, start_at, false);
 	reach_window_fire(r, start_at);
 	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)
 		reach_window_open(r, &r->peer_reflexive);
@@ -226,6 +237,14 @@ void reach_round_won(struct reach *r, const struct ice_account *a)
 
 /* ---- the end ---- */
 
+/* But for the one that an offer has just come in on: its answer has to leave from there. */
+static void old_homes_close(struct reach *r)
+{
+	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
+		if (r->socks[i].use == REACH_USE_OLD && reach_sock_number(r, i) != r->input_sock)
+			reach_sock_close(r, i);
+}
+
 void reach_round_stop(struct reach *r)
 {
 	r->n_openers = 0;
@@ -238,7 +257,7 @@ void reach_round_stop(struct reach *r)
 	r->n_told = 0;
 	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++)
 		r->socks[i].is_base = false;
-	reach_socks_close(r, REACH_USE_OLD);
+	old_homes_close(r);
 	if (r->cfg.role == MEET_SERVE)
 		reach_window_close(r);
 }
@@ -405,7 +424,7 @@ int reach_round_output(struct reach *r, struct adit_out *ret_out)
 					     .remote = o->to,
 					     .data = r->out,
 					     .len = ice_agent_check(&r->agent, r->out),
-					     .ttl = reach_low_ttl(r, o->to.family)};
+					     .ttl = o->is_low ? reach_low_ttl(r, o->to.family) : 0};
 		r->stats.probes_sent++;
 		r->stats.low_ttl_sent += ret_out->ttl != 0;
 		return 1;

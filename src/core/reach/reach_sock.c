@@ -39,13 +39,6 @@ void reach_sock_close(struct reach *r, uint16_t slot)
 	r->stats.socks_open--;
 }
 
-void reach_socks_close(struct reach *r, enum reach_use use)
-{
-	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
-		if (r->socks[i].use == use)
-			reach_sock_close(r, i);
-}
-
 uint16_t reach_sock_find(const struct reach *r, uint32_t number)
 {
 	uint32_t n = number - r->cfg.sock_base;
