@@ -110,34 +110,39 @@ static const struct cell cells[] = {
 	{"carrier's block (EIM) x the same", {"cgn-block", "cgn-block"}, .promise = OPEN_PROMISE},
 	{"carrier (full cone) x home", {"cgn", "home"}, .promise = OPEN_PROMISE},
 	{"home that clashes x the same", {"home-clash", "home-clash"}, .promise = OPEN_PROMISE},
+	/* ICMP errors end its mappings, against RFC 4787 REQ-12: an opener's own time exceeded does. */
 	{"cheap home x Linux accept", {"home-cheap", "linux-accept"}, .promise = OPEN_PROMISE},
 
+	/*
+	 * Between neighbours a low TTL does not die on its way. Where a router accepts, the second round has both sides
+	 * send within one way of each other.
+	 */
 	{"Linux drop x drop, neighbours", {"linux", "linux"}, .neighbours = true, .rtt_ms = 1, .promise = OPEN_PROMISE},
 	{"Linux drop x accept, neighbours",
 	 {"linux", "linux-accept"},
 	 .neighbours = true,
 	 .rtt_ms = 1,
-	 .promise = OPEN_PROMISE},
+	 .promise = EASY_PROMISE},
 	{"Linux reject x accept, neighbours",
 	 {"linux-reject", "linux-accept"},
 	 .neighbours = true,
 	 .rtt_ms = 1,
-	 .promise = OPEN_PROMISE},
+	 .promise = EASY_PROMISE},
 	{"Linux accept x accept, neighbours, 1 ms",
 	 {"linux-accept", "linux-accept"},
 	 .neighbours = true,
 	 .rtt_ms = 1,
-	 .promise = OPEN_PROMISE},
+	 .promise = EASY_PROMISE},
 	{"Linux accept x accept, neighbours, 4 ms",
 	 {"linux-accept", "linux-accept"},
 	 .neighbours = true,
 	 .rtt_ms = 4,
-	 .promise = OPEN_PROMISE},
+	 .promise = EASY_PROMISE},
 	{"Linux accept x accept, neighbours, 20 ms",
 	 {"linux-accept", "linux-accept"},
 	 .neighbours = true,
 	 .rtt_ms = 20,
-	 .promise = OPEN_PROMISE},
+	 .promise = EASY_PROMISE},
 
 	/* Show 2: random, and random in a block, against port-restricted. */
 	{"random x Linux drop", {RANDOM, "linux"}, .promise = RANDOM_PROMISE},
@@ -169,7 +174,8 @@ static const struct cell cells[] = {
 	{"step 1 x step 2", {STEPS, STEPS ",step=2"}, .promise = BOTH_PROMISE},
 	{"step 1 x step -1", {STEPS, STEPS ",step=-1"}, .promise = BOTH_PROMISE},
 	{"step 1, 20 foreign flows/s x the same", {STEPS ",foreign=20", STEPS ",foreign=20"}, .promise = BOTH_PROMISE},
-	{"step 1-4 x step 1-4", {STEPS ",spread=3", STEPS ",spread=3"}, .promise = BOTH_PROMISE},
+	/* Two random walks: reported, not promised. */
+	{"step 1-4 x step 1-4", {STEPS ",spread=3", STEPS ",spread=3"}},
 
 	/* Show 4: one side is open, and networks in networks. */
 	{"random x full cone", {RANDOM, "full-cone"}, .promise = EASY_PROMISE},
@@ -384,6 +390,11 @@ static void sort(struct figures *f)
 	qsort(f->all, f->n, sizeof(f->all[0]), by_value);
 }
 
+static bool is_promised(const struct cell *c)
+{
+	return c->promise.met > 0 || c->promise.verdict > 0;
+}
+
 /*
  * Is the promise kept? |slack|: of few seeds so many may fail beyond the promised share, and their percentiles say
  * nothing.
@@ -486,7 +497,9 @@ static void print_row(FILE *out, const struct cell *c, const struct figures *f)
 	print_time(out, f, f->all, 950);
 	fprintf(out, " %5u %6u %5u %7.1f %7.1f  %u/%u/%u  %s\n", f->socks, f->probes, f->aimed,
 		(double)f->packets / f->n, (double)f->mappings / f->n, f->rounds[1], f->rounds[2], f->rounds[3],
-		is_promise_kept(c, f, 0) ? "kept" : "BROKEN");
+		!is_promised(c)            ? "reported"
+		: is_promise_kept(c, f, 0) ? "kept"
+					   : "BROKEN");
 }
 
 static void print_head(unsigned seeds)

@@ -247,16 +247,18 @@ static void count_probe(struct sim_meet *w, int side, const struct lab_tap_packe
 	mark(c->to_seen, p->dst.port, &c->aimed);
 }
 
-/* "Nobody is registered under this id." */
-static bool is_absent(const struct stun_msg *m)
+/* 0: no error. */
+static unsigned error_of(const struct stun_msg *m)
 {
 	struct stun_attr a;
 	const uint8_t *text;
 	unsigned code;
 	size_t len;
 
-	return m->class == STUN_ERROR && stun_msg_find(m, STUN_ATTR_ERROR_CODE, &a) == 0 &&
-	       stun_attr_read_error(&a, &code, &text, &len) == 0 && code == MEET_CODE_ABSENT;
+	if (m->class != STUN_ERROR || stun_msg_find(m, STUN_ATTR_ERROR_CODE, &a) != 0 ||
+	    stun_attr_read_error(&a, &code, &text, &len) != 0)
+		return 0;
+	return code;
 }
 
 static bool is_offer(const struct lab_tap_packet *p, struct stun_msg *m)
@@ -285,7 +287,7 @@ static void follow_offer(struct sim_meet *w, const struct lab_tap_packet *p)
 		w->series_at = w->in_series ? w->series_at : p->at;
 		w->in_series = true;
 	}
-	if (p->step == LAB_STEP_DELIVERED && p->node == w->host_id[MEET_CONNECT] && is_absent(&m))
+	if (p->step == LAB_STEP_DELIVERED && p->node == w->host_id[MEET_CONNECT] && error_of(&m) == MEET_CODE_ABSENT)
 		w->in_series = false;
 	if (p->step == LAB_STEP_DELIVERED && p->node == w->host_id[MEET_SERVE] && m.class == STUN_REQUEST) {
 		w->offer_at = w->series_at;
@@ -414,11 +416,11 @@ static void print_line(void *ctx, enum adit_log_level level, const char *line)
 /* Words for the picture. */
 static const char *name_of(const struct lab_tap_packet *p)
 {
-	static const char *const words[][4] = {
-		[0] = {"question", NULL, "reply", "error"},
-		[1] = {"register", NULL, "registered", "cookie"},
-		[2] = {"refresh", NULL, "refreshed", "register anew"},
-		[3] = {"offer", NULL, "answer", "cookie, or absent"},
+	static const char *const words[][3] = {
+		[0] = {"question", NULL, "reply"},
+		[1] = {"register", NULL, "registered"},
+		[2] = {"refresh", NULL, "refreshed"},
+		[3] = {"offer", NULL, "answer"},
 	};
 	bool is_direct = p->src.port > SIM_MEDIATOR_PORT + 1 && p->dst.port > SIM_MEDIATOR_PORT + 1;
 	struct stun_msg m;
@@ -427,6 +429,10 @@ static const char *name_of(const struct lab_tap_packet *p)
 		return "data";
 	if (m.method == STUN_BINDING && is_direct)
 		return m.class == STUN_SUCCESS ? "valid" : p->ttl < SIM_MEET_LOW_TTL ? "opener" : "check";
+	if (m.class == STUN_ERROR)
+		return error_of(&m) == MEET_CODE_COOKIE   ? "cookie"
+		       : error_of(&m) == MEET_CODE_ABSENT ? "absent"
+							  : "refused";
 	if (m.method == STUN_BINDING)
 		return words[0][m.class];
 	if (m.method == MEET_INTRODUCE && m.class == STUN_REQUEST && !has_offer(&m))
