@@ -76,17 +76,18 @@ static const char *way_key(const char *label, char buf[80])
 	return buf;
 }
 
-static int add_lane(struct serve *s, struct ep_lane_config *lane)
+static int add_lane(struct serve *s, const struct ep_lane_config *lane)
 {
+	struct ep_lane_config with = *lane;
 	struct reach_memory memory;
 	char key[80];
 	int r;
 
-	lane->horizon = horizon_of(s, lane->label);
+	with.horizon = horizon_of(s, lane->label);
 	if (s->news.mediators.n > 0 && cli_run_recall(&s->run, way_key(lane->label, key), &memory))
-		lane->memory = &memory;
-	r = ep_serve_lane_add(s->ep, lane);
-	lane->memory = NULL; /* it was this function's */
+		with.memory = &memory;
+	r = ep_serve_lane_add(s->ep, &with);
+	adit_bytes_wipe(&with, sizeof(with));
 	return r;
 }
 
