@@ -60,8 +60,7 @@ static const char connect_text[] =
 	"  --timeout TIME       give up after this long (else wait for ever)\n"
 	"  --compress           compress streams; one side is enough\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
-	"  --json               results as JSON, one object per line\n"
-	"  --log json           messages as JSON;  --color auto|always|never\n"
+	"  --json, --log json   results, messages as JSON;  --color auto|always|never\n"
 	"\n"
 	"Times are seconds, or 5m, 2h, 1d. ADIT_TICKET in the environment works too.\n"
 	"Manual: adit help connect\n";
