@@ -84,9 +84,16 @@ static bool put(const char *path, const char *text)
 	return ok;
 }
 
-static int run(const char *cmd)
+static bool run(const char *cmd)
 {
-	return system(cmd) == 0;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static void turn(uv_loop_t *loop, const struct seen *seen, unsigned times)
