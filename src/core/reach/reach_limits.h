@@ -99,6 +99,7 @@
  */
 #define REACH_QUIET        ADIT_MS(600)
 #define REACH_LATER        ADIT_MS(200) /* third round: serve sends nothing before, as routers may be neighbours */
+#define REACH_ROUND_MIN    ADIT_MS(900) /* of the first round with checks alone; and twice the round trips */
 #define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */

@@ -151,6 +151,20 @@ static adit_time loud_at(const struct reach *r)
 	return r->start_at;
 }
 
+/*
+ * How long from the start. Where checks alone are tried, the first round is over soon: what it finds it finds within a
+ * few round trips, and the next one is for what it cannot.
+ */
+static adit_dur lasts_of(const struct reach *r)
+{
+	adit_dur rtts = ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+	adit_dur lasts = REACH_ROUND_MIN + 2 * rtts;
+
+	if (r->plan.n_salvos > 0 || r->window.is_open || r->plan.again_at_once || r->plan.keep_home || r->round > 1)
+		return r->plan.lasts > REACH_ROUND_MAX ? r->plan.lasts : REACH_ROUND_MAX;
+	return lasts < REACH_ROUND_MAX ? lasts : REACH_ROUND_MAX;
+}
+
 void reach_punch(struct reach *r, adit_time start_at)
 {
 	adit_dur lasts;
@@ -158,7 +172,7 @@ void reach_punch(struct reach *r, adit_time start_at)
 	r->start_at = start_at;
 	r->loud_at = loud_at(r);
 	r->is_loud = false;
-	lasts = r->plan.lasts > REACH_ROUND_MAX ? r->plan.lasts : REACH_ROUND_MAX;
+	lasts = lasts_of(r);
 	reach_set_state(r, REACH_PUNCHING, adit_time_add(start_at, lasts));
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_punch round=%u way=%s lasts_ms=%u quiet_ms=%u",
 		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
@@ -293,6 +307,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	}
 	reach_round_stop(r);
 	reach_window_close(r);
+	meet_client_stop(&r->meet); /* nobody is to answer an offer whose credentials are gone */
 	if (!is_cheap)
 		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
