@@ -16,24 +16,28 @@ from check_nat import percentile
 from lab import find_program
 
 COLUMNS = {
-    "near": ("neighbours", dict(hops=0, delay=0)),
+    "near": ("neighbours, 0 ms", dict(hops=0, delay=0)),
+    "wire": ("neighbours, 4 ms", dict(hops=0, delay=2)),
     "far": ("8 hops, 20 ms", dict(hops=8, delay=10)),
 }
 
-_any = [(a, b) for a in ("drop", "reject", "accept") for b in ("drop", "reject", "accept")]
+_half = [(a, b) for a in ("drop", "reject", "accept") for b in ("drop", "reject", "accept") if (a, b) != ("accept", "accept")]
 _M, _R, _F = "masquerade", "random", "fully-random"
-# name: (what the table calls it, the NATs of connect's and serve's side, their WAN inputs)
+# name: (what the table calls it, the NATs of connect's and serve's side, their WAN inputs, columns). Two open routers
+# need both sides to send within one way of each other, so at 0 ms there is nothing to promise.
 ROWS = {
-    "closed": ("masquerade x masquerade, any input", [(_M, _M)], _any),
-    "random": ("masquerade x random, both orders", [(_M, _R), (_R, _M)], [("drop", "drop")]),
-    "fully": ("masquerade x fully-random, both orders", [(_M, _F), (_F, _M)], [("drop", "drop")]),
+    "closed": ("masquerade x masquerade, any input", [(_M, _M)], _half, ("near", "wire", "far")),
+    "open": ("the same, both accept", [(_M, _M)], [("accept", "accept")], ("wire", "far")),
+    "random": ("masquerade x random, both orders", [(_M, _R), (_R, _M)], [("drop", "drop")], ("near", "far")),
+    "fully": ("masquerade x fully-random, both orders", [(_M, _F), (_F, _M)], [("drop", "drop")], ("near", "far")),
 }
 
 WAITS = [0.0, 1.0, 2.5]  # seconds that the serve side has been registered before the connect side starts
 
 LONG = 30.0  # seconds after which a try has failed
 GOAL = 0.95  # of all tries meet directly,
-GOAL_MEDIAN = 1.5  # in so many seconds in the median
+GOAL_MEDIAN = 1.5  # in so many seconds in the median,
+SECOND_ROUND = 3.0  # or in these, where the first round cannot do it: two open routers that are neighbours,
 GOAL_P95 = 6.0  # and at the 95th percentile
 VERDICT = 20.0  # seconds in which the user knows that there is no way
 FLOWS_MINUTE = 1400  # new flows a minute that the router may be asked for (DESIGN 5.2)
@@ -117,7 +121,14 @@ def _tries(t):
     return t.tries if t.tries < 20 else 3 * t.tries
 
 
-def _judge(t, times):
+def at_least(times, share):
+    """The lower end of the 95 % interval of the value that |share| of all tries do not exceed (order statistics)."""
+    n = len(times)
+    ranked = sorted(times, key=lambda x: (x is None, x))
+    return ranked[max(0, math.floor(n * share - 1.96 * math.sqrt(n * share * (1 - share))) - 1)]
+
+
+def _judge(t, times, median):
     n = len(times)
     met = [x for x in times if x is not None]
     lo, hi = wilson(len(met), n)
@@ -128,12 +139,13 @@ def _judge(t, times):
         assert len(met) >= n * 0.7, f"met {len(met)} of {n}: {times}"
         return
     assert len(met) >= GOAL * n, f"met {len(met)} of {n}: {times}"
-    assert statistics.median(met) <= GOAL_MEDIAN, f"median {statistics.median(met):.2f} s: {sorted(met)}"
-    assert p95 <= GOAL_P95, f"p95 {p95:.2f} s: {sorted(met)}"
+    # Sixty tries of a search know their median to 0.3 s or so: red where it is beyond doubt.
+    assert at_least(times, 0.5) <= median, f"median {statistics.median(met):.2f} s: {sorted(met)}"
+    assert at_least(times, 0.95) <= GOAL_P95, f"p95 {p95} s: {sorted(met)}"
 
 
 def _cell(row, column):
-    _, nats, inputs = ROWS[row]
+    _, nats, inputs, _ = ROWS[row]
     _, shape = COLUMNS[column]
 
     def run(t):
@@ -142,14 +154,14 @@ def _cell(row, column):
         for i in range(_tries(t)):
             w.set_up(nats[i % len(nats)], inputs[i % len(inputs)])
             times.append(w.meet(WAITS[i % len(WAITS)]))
-        _judge(t, times)
+        _judge(t, times, SECOND_ROUND if (row, column) == ("open", "wire") else GOAL_MEDIAN)
 
     run.__module__ = __name__
     check(f"through mediators: {ROWS[row][0]}; {COLUMNS[column][0]}", name=f"{row}_{column}", limit=1500)(run)
 
 
 for _row in ROWS:
-    for _column in COLUMNS:
+    for _column in ROWS[_row][3]:
         _cell(_row, _column)
 
 
@@ -177,7 +189,7 @@ def _hopeless(column):
           name=f"hopeless_{column}", limit=900)(run)
 
 
-for _column in COLUMNS:
+for _column in ("near", "far"):
     _hopeless(_column)
 
 
@@ -187,7 +199,7 @@ def finish(checks):
         return
     print("\nmet/tries (95 % interval), median and p95 in seconds from the connect side's start; serve was there before")
     print(f"  {'through two mediators':42}" + "".join(f"{COLUMNS[c][0]:>34}" for c in COLUMNS))
-    for row, (title, _, _) in ROWS.items():
+    for row, (title, _, _, _) in ROWS.items():
         cells = []
         for column in COLUMNS:
             times = _results.get((row, column))
