@@ -163,7 +163,7 @@ struct pipe {
 static void pipe_out(struct pipe *p)
 {
 	static char buf[CHUNK];
-	ssize_t n;
+	ssize_t n = 1;
 
 	while (p->s && (n = adit_stream_read(p->s, buf, sizeof(buf))) > 0)
 		for (ssize_t at = 0, put; at < n; at += put)
