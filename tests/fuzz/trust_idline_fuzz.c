@@ -1,6 +1,6 @@
 /*
- * Any text as an identity line, and as text for a terminal. What is read is written again, and that must read the same;
- * what is refused has a reason.
+ * Any text as an identity line, as text for a terminal, and as a mediator's name. What is read is written again, and
+ * that must read the same; what is refused has a reason.
  *
  * covers: src/core/trust/trust_idline.c src/core/trust/trust_name.c
  * planted: src/core/trust/trust_idline.c: while (line->len > 0 && is_between( -> while (is_between(
@@ -63,6 +63,23 @@ static void check_suggestion(const char *src, size_t len)
 	FUZZ_CHECK(trust_name_is_host(src, len) <= (len <= TRUST_HINT_MAX));
 }
 
+/* One spelling stays as it is. */
+static void check_spelling(const char *src, size_t len)
+{
+	char host[TRUST_HINT_MAX + 1];
+	char once[TRUST_HINT_MAX + 1];
+	char twice[TRUST_HINT_MAX + 1];
+
+	if (!trust_name_is_host(src, len))
+		return;
+	memcpy(host, src, len);
+	host[len] = '\0';
+	trust_name_spell_host(host, once);
+	FUZZ_CHECK(strlen(once) <= TRUST_HINT_MAX);
+	trust_name_spell_host(once, twice);
+	FUZZ_CHECK(strcmp(once, twice) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
@@ -72,5 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_safe(text, size, 7);
 	check_safe(text, size, size + 1);
 	check_suggestion(text, size);
+	check_spelling(text, size);
 	return 0;
 }
