@@ -30,7 +30,7 @@ static bool write_all(int fd, const char *buf, size_t len)
 /* false: writing failed. */
 static bool copy(int from, int to)
 {
-	static _Thread_local char buf[COPY_SIZE];
+	char buf[COPY_SIZE];
 	ssize_t n;
 
 	while ((n = read(from, buf, sizeof(buf))) != 0) {

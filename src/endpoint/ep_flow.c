@@ -33,9 +33,6 @@ static int flows_need(struct flows *f)
 	return 0;
 }
 
-/* One buffer for all of a thread: a payload is handed on before the next one is read. */
-static _Thread_local uint8_t payload[FWD_PAYLOAD_MAX + 1];
-
 /* --- serve side --- */
 
 struct ep_flow_out {
@@ -71,6 +68,7 @@ static void out_readable(uv_poll_t *poll, int status, int events)
 {
 	struct out_sock *s = (struct out_sock *)poll;
 	struct link *link = io_lane_link(s->owner->lane);
+	uint8_t payload[FWD_PAYLOAD_MAX + 1];
 
 	(void)events;
 	for (int i = 0; i < READS_PER_TURN; i++) {
@@ -233,6 +231,7 @@ static void door_readable(uv_poll_t *poll, int status, int events)
 {
 	struct ep_flow_door *d = (struct ep_flow_door *)poll;
 	struct link *link = io_lane_link(d->owner->lane);
+	uint8_t payload[FWD_PAYLOAD_MAX + 1];
 	uint16_t service;
 
 	(void)events;

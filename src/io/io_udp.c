@@ -15,9 +15,6 @@ struct io_udp {
 	void *ctx;
 };
 
-/* One buffer for all sockets of a thread: a datagram is used up before the next one is read. */
-static _Thread_local uint8_t rx_buf[IO_SOCK_BATCH_MAX];
-
 static void poll_arm(struct io_udp *u);
 
 int io_udp_send(struct io_udp *u, const struct adit_out *out)
@@ -32,8 +29,9 @@ int io_udp_send(struct io_udp *u, const struct adit_out *out)
 /* false: nothing more now. */
 static bool read_one(struct io_udp *u)
 {
+	uint8_t buf[IO_SOCK_BATCH_MAX]; /* used up before the next one is read; each thread pays for it that reads */
 	struct adit_dgram d;
-	int r = io_sock_read(&u->sock, rx_buf, sizeof(rx_buf), &d);
+	int r = io_sock_read(&u->sock, buf, sizeof(buf), &d);
 
 	if (r > 0)
 		u->ops->dgram(u->ctx, &d);
