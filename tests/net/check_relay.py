@@ -7,9 +7,12 @@ import json
 import os
 import re
 
+import time
+
 import daemons
 import proc
 from check import check
+from check_turn import certificate
 from lab import find_program, wait_until
 
 MEDIATOR, TURN = "203.0.113.66", "203.0.113.67"
@@ -21,13 +24,14 @@ MB = 1 << 20
 class World:
     """Two homes that cannot meet directly, a mediator, and coturn."""
 
-    def __init__(self, t, nat=RANDOM, turn=True, tls=None, options=(), **kw):
+    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), **kw):
         self.t, self.lab = t, t.lab(stranger=True, nat=nat, **kw)
         lab = self.lab
+        self.ca, pair = certificate(lab, "turn.test", TURN) if tls else (None, None)
         lab.pub.run(["ip", "addr", "add", TURN + "/24", "dev", "wan"])
         self.mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR])
         self.mediator.expect("ready", where="err")
-        self.options, self.tls = options, tls
+        self.options, self.tls = options, pair
         self.turn = self.start_turn() if turn else None
         self.target = proc.start_target(lab, lab.hb, "pump", "8000")
         self.sides = {"serve": proc.Side(lab, "hb"), "connect": proc.Side(lab, "ha")}
@@ -44,7 +48,20 @@ class World:
         return path
 
     def args(self, *uris, user="ann", password="secret"):
-        return ("--relay-file", self.relay_file(*(f"{uri} {user} {password}" for uri in uris))) if uris else ()
+        words = ("--relay-file", self.relay_file(*(f"{uri} {user} {password}" for uri in uris))) if uris else ()
+        return (*words, "--relay-ca", self.ca) if self.ca else words
+
+    def block_udp(self, *routers):
+        """Networks that let nothing out but TCP."""
+        for r in routers:
+            self.lab.spaces[r].run(["nft", "-f", "-"], input="""
+                table inet noudp {
+                    chain f { type filter hook forward priority -10; meta l4proto udp drop; }
+                }""")
+
+    def mend_udp(self, *routers):
+        for r in routers:
+            self.lab.spaces[r].run(["nft", "delete", "table", "inet", "noudp"])
 
     def start(self, serve=(), connect=()):
         """Both sides, each with the options given."""
@@ -89,3 +106,23 @@ for _name, _serve, _connect in (("both", True, True), ("serve", True, False), ("
         t.note(f"{down:.0f} and {up:.0f} MB/s")
     check(f"two NATs that choose every port at random, coturn over UDP, a relay at {'either side' if _name == 'both' else _name + ' alone'}: "
           "connected, relayed, every byte right", name=f"relay_{_name}")(_run)
+
+
+@check("UDP blocked at the connect side, then at both: the mediator, the meeting and the data go through TURN over TLS, within 5 s", limit=120)
+def udp_blocked(t):
+    w = World(t, nat=("masquerade", "masquerade"), tls=True)
+    for blocked in (("ra",), ("rb",), ("ra", "rb")):
+        w.block_udp(*blocked)
+        w.lab.forget()
+        args = w.args(uri("tls"))
+        w.start(serve=args, connect=args)
+        w.open().close()
+        took = time.monotonic() - w.connect.started_at
+        st = w.status()
+        assert st["how"] == "relayed", st
+        assert took < 5, f"{took:.1f} s with UDP blocked at {blocked}"
+        w.both_ways(MB)
+        t.note(f"{'+'.join(blocked)}: {took:.1f} s")
+        for p in (w.connect, w.serve):
+            p.stop()
+        w.mend_udp(*blocked)
