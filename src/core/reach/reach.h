@@ -42,6 +42,7 @@
 #include "base/rng.h"
 #include "core/ice/ice_agent.h"
 #include "core/meet/meet_client.h"
+#include "core/meet/meet_relay.h"
 #include "core/nat/nat_report.h"
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
@@ -152,6 +153,7 @@ enum reach_event_kind {
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
 	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
 
 /* What opened a pair. */
@@ -184,6 +186,7 @@ struct reach_event {
 	unsigned round;
 	enum reach_verdict verdict;
 	const struct reach_memory *memory; /* good until the next call */
+	const struct meet_relay *relay; /* the same */
 };
 
 /* 1: filled; 0: none. */
