@@ -129,6 +129,7 @@ enum link_how {
 	LINK_HOW_PREDICTED,
 	LINK_HOW_BLOCK,
 	LINK_HOW_BIRTHDAY,
+	LINK_HOW_RELAYED, /* through a TURN server, at either end */
 };
 
 struct link_path_info {

@@ -66,7 +66,10 @@ void link_find_start(struct link_find *f, adit_time now);
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */
 void link_find_hold(struct link_find *f, adit_time now);
-/* The session has its path, |info|, which the mediator that helped is told; no others are looked for. */
+/*
+ * The session has its path, |info|, which the mediator that helped is told; no others are looked for, unless it is a
+ * relayed one: then core/reach goes on.
+ */
 void link_find_rest(struct link_find *f, adit_time now, const struct link_path_info *info);
 void link_find_stop(struct link_find *f, adit_time now);
 

@@ -42,6 +42,7 @@
 #include "base/rng.h"
 #include "core/ice/ice_agent.h"
 #include "core/meet/meet_client.h"
+#include "core/meet/meet_relay.h"
 #include "core/nat/nat_report.h"
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
@@ -86,6 +87,18 @@ struct reach_host {
 	enum ice_iface iface;
 };
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n);
+/*
+ * What a TURN server relays for us: whatever is sent from |sock|, a number of the caller's that is none of reach's own,
+ * leaves from |relayed|, and what comes there is input on |sock|. Taking and releasing it changes nothing: it stays
+ * open to all. NULL: there is none (any more). Whenever it changes.
+ */
+struct reach_relay {
+	uint32_t sock;
+	struct adit_addr relayed[2]; /* v4, v6; family NONE: none */
+	struct adit_addr server;
+	struct adit_addr mapped; /* our own address as the server sees it */
+};
+void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *relay);
 /* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
@@ -140,6 +153,7 @@ enum reach_event_kind {
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
 	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
 
 /* What opened a pair. */
@@ -151,6 +165,7 @@ enum reach_how {
 	REACH_HOW_PREDICTED, /* a port that was measured or foretold */
 	REACH_HOW_BLOCK, /* found by a search within a port block */
 	REACH_HOW_BIRTHDAY, /* found by a search over all ports */
+	REACH_HOW_RELAYED, /* through a TURN server, at either end: the attempt goes on, for something better */
 };
 
 struct reach_event {
@@ -171,6 +186,7 @@ struct reach_event {
 	unsigned round;
 	enum reach_verdict verdict;
 	const struct reach_memory *memory; /* good until the next call */
+	const struct meet_relay *relay; /* the same */
 };
 
 /* 1: filled; 0: none. */
@@ -319,6 +335,8 @@ struct reach {
 	size_t n_hosts;
 	struct adit_addr trusted[REACH_TRUSTED_MAX];
 	size_t n_trusted;
+	struct reach_relay relay;
+	bool has_relay;
 	struct reach_memory memory;
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */

@@ -89,6 +89,7 @@ void reach_agent_start(struct reach *r)
 			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
 	}
 	ice_agent_gather(&r->agent, r->now, false);
+	reach_relay_add(r);
 }
 
 static bool is_public(const struct meet_cand *c)
