@@ -156,7 +156,8 @@ enum reach_event_kind {
 			      */
 	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
-	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
+	/* The attempt is over: |verdict|, |how| RELAYED: but for a relayed pair; connect tries again after a pause. */
+	REACH_EVENT_FAILED,
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
 	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };

@@ -299,6 +299,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 		learn(r, false);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
+			      .how = r->is_relay_valid ? REACH_HOW_RELAYED : REACH_HOW_DIRECT,
 			      .verdict = verdict,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
