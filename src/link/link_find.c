@@ -195,6 +195,13 @@ void link_find_start(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_again(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_again(f->reach, now);
+	f->reach_busy = true;
+}
+
 void link_find_wait(struct link_find *f, adit_time now)
 {
 	f->wish = LINK_FIND_CALM;
@@ -228,13 +235,14 @@ void link_find_rest(struct link_find *f, adit_time now, const struct link_path_i
 		[LINK_HOW_PREDICTED] = MEET_PATH_PREDICTED,
 		[LINK_HOW_BLOCK] = MEET_PATH_BIRTHDAY,
 		[LINK_HOW_BIRTHDAY] = MEET_PATH_BIRTHDAY,
+		[LINK_HOW_RELAYED] = MEET_PATH_RELAY,
 	};
 
 	f->wish = LINK_FIND_CALM;
 	punch_rest(&f->punch, now);
 	f->punch_busy = true;
-	if (!f->reach)
-		return;
+	if (!f->reach || info->how == LINK_HOW_RELAYED)
+		return; /* the attempt goes on, and others follow: for a better path */
 	if (!link_how_is_serverless(info->how))
 		report(f, now, paths[info->how], info->took);
 	reach_rest(f->reach, now);

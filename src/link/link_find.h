@@ -62,11 +62,16 @@ void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_
 
 /* Looks for the peer. */
 void link_find_start(struct link_find *f, adit_time now);
+/* The network may be back, or another one: whoever waits for servers asks them anew, now. */
+void link_find_again(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */
 void link_find_hold(struct link_find *f, adit_time now);
-/* The session has its path, |info|, which the mediator that helped is told; no others are looked for. */
+/*
+ * The session has its path, |info|, which the mediator that helped is told; no others are looked for, unless it is a
+ * relayed one: then core/reach goes on.
+ */
 void link_find_rest(struct link_find *f, adit_time now, const struct link_path_info *info);
 void link_find_stop(struct link_find *f, adit_time now);
 

@@ -23,7 +23,7 @@ void reach_set_state(struct reach *r, enum reach_state state, adit_time until)
 	r->was_extended = false;
 }
 
-static void set_now(struct reach *r, adit_time now)
+void reach_set_now(struct reach *r, adit_time now)
 {
 	assert(now >= r->now); /* the shell samples the clock once per wakeup */
 	r->now = now;
@@ -110,7 +110,7 @@ int reach_add_mediator(struct reach *r, adit_time now, const char *name, const s
 {
 	int n = strnlen(name, MEET_NAME_MAX + 1) > MEET_NAME_MAX ? ADIT_EFULL : mediator_find(r, name);
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (n == ADIT_EFULL)
 		return n;
 	if (n >= 0) {
@@ -129,7 +129,7 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 {
 	int n;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	n = reach_measure_add(r, addr);
 	if (n == ADIT_EFULL)
 		return n;
@@ -142,7 +142,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 {
 	bool is_same;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	n = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
 	is_same = n == r->n_hosts;
 	for (size_t i = 0; i < n && is_same; i++)
@@ -169,7 +169,7 @@ void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n)
 
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	meet_client_set_utc(&r->meet, now, utc);
 	r->utc = utc;
 	r->utc_at = now;
@@ -219,7 +219,7 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 
 void reach_start(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	reach_round_stop(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
@@ -238,7 +238,7 @@ void reach_start(struct reach *r, adit_time now)
 
 void reach_rest(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (r->state == REACH_IDLE)
 		return;
 	if (r->cfg.role == MEET_CONNECT && r->state != REACH_DONE)
@@ -246,9 +246,34 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
+/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+static bool is_attempt_alive(const struct reach *r)
+{
+	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+}
+
+void reach_again(struct reach *r, adit_time now)
+{
+	reach_set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	if (r->cfg.role == MEET_CONNECT) {
+		if (!is_attempt_alive(r))
+			reach_start(r, now);
+		return;
+	}
+	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+		return;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	homes_refresh(r);
+	reach_step(r);
+}
+
 void reach_stop(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	reach_round_stop(r);
 	reach_window_close(r);
 	reach_measure_stop(r);
@@ -264,7 +289,7 @@ void reach_stop(struct reach *r, adit_time now)
 
 void reach_report(struct reach *r, adit_time now, enum meet_path path, adit_dur took)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	meet_client_report(&r->meet, now, path, (uint32_t)(took / ADIT_MS(1)));
 }
 
@@ -273,7 +298,9 @@ int reach_take(struct reach *r, adit_time now, uint32_t sock)
 	uint16_t slot = reach_sock_find(r, sock);
 	bool is_valid = false;
 
-	set_now(r, now);
+	reach_set_now(r, now);
+	if (reach_relay_is_sock(r, sock))
+		return 0;
 	for (size_t i = 0; i < r->n_told; i++)
 		is_valid |= r->told[i].sock == sock;
 	if (slot == REACH_NO_SOCK || r->socks[slot].state != REACH_SOCK_OPEN || !is_valid)
@@ -298,7 +325,7 @@ void reach_released(struct reach *r, adit_time now, uint32_t sock)
 {
 	uint16_t slot = reach_sock_find(r, sock);
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
 		r->socks[slot].state = REACH_SOCK_FREE;
 }
@@ -330,7 +357,7 @@ int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
 {
 	int err;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	err = reach_hear(r, d);
 	if (err == 0)
 		reach_step(r);
@@ -348,7 +375,7 @@ static void expired(struct reach *r, const struct adit_icmp *icmp)
 
 void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (!reach_sock_is_live(r, icmp->sock))
 		return;
 	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
@@ -360,7 +387,7 @@ void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 
 void reach_tick(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (r->state == REACH_IDLE)
 		return;
 	reach_socks_tick(r);
@@ -418,7 +445,7 @@ static int output_agent(struct reach *r, struct adit_out *ret_out)
 
 int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	*ret_out = (struct adit_out){0};
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))

@@ -86,6 +86,18 @@ struct reach_host {
 	enum ice_iface iface;
 };
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n);
+/*
+ * What a TURN server relays for us: whatever is sent from |sock|, a number of the caller's that is none of reach's own,
+ * leaves from |relayed|, and what comes there is input on |sock|. Taking and releasing it changes nothing: it stays
+ * open to all. NULL: there is none (any more). Whenever it changes.
+ */
+struct reach_relay {
+	uint32_t sock;
+	struct adit_addr relayed[2]; /* v4, v6; family NONE: none */
+	struct adit_addr server;
+	struct adit_addr mapped; /* our own address as the server sees it */
+};
+void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *relay);
 /* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
@@ -96,6 +108,11 @@ void reach_set_memory(struct reach *r, const struct reach_memory *m);
 void reach_start(struct reach *r, adit_time now);
 /* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
 void reach_rest(struct reach *r, adit_time now);
+/*
+ * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
+ * when its time comes. May be called every second.
+ */
+void reach_again(struct reach *r, adit_time now);
 /* Closes everything. */
 void reach_stop(struct reach *r, adit_time now);
 /* Connect: how it ended, told to the mediator that helped, for its statistics. */
@@ -151,6 +168,7 @@ enum reach_how {
 	REACH_HOW_PREDICTED, /* a port that was measured or foretold */
 	REACH_HOW_BLOCK, /* found by a search within a port block */
 	REACH_HOW_BIRTHDAY, /* found by a search over all ports */
+	REACH_HOW_RELAYED, /* through a TURN server, at either end: the attempt goes on, for something better */
 };
 
 struct reach_event {
@@ -319,6 +337,8 @@ struct reach {
 	size_t n_hosts;
 	struct adit_addr trusted[REACH_TRUSTED_MAX];
 	size_t n_trusted;
+	struct reach_relay relay;
+	bool has_relay;
 	struct reach_memory memory;
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
@@ -344,7 +364,9 @@ struct reach {
 	bool was_extended; /* this state's time */
 	bool heard_any; /* in this round */
 	adit_dur pause;
+	adit_time rest_at; /* RESTING: since */
 	unsigned ask; /* serve: what is being answered */
+	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
 	unsigned mediator; /* that brought the two together */

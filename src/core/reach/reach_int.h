@@ -2,7 +2,7 @@
  * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
  * (asking servers), reach_judge.c (what their answers mean), reach_meet.c (offers and answers), reach_round.c (a round
  * from the start to its end), reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in),
- * reach_verdict.c, reach_account.c. Not for others.
+ * reach_relay.c (TURN servers), reach_verdict.c, reach_account.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H
@@ -20,6 +20,7 @@ static inline uint8_t reach_family_of(unsigned index)
 }
 
 /* reach.c */
+void reach_set_now(struct reach *r, adit_time now);
 void reach_set_state(struct reach *r, enum reach_state state, adit_time until);
 void reach_push(struct reach *r, const struct reach_event *ev);
 /* All that follows from what has just happened. */
@@ -145,6 +146,13 @@ void reach_window_answered(struct reach *r, unsigned index, uint16_t port);
 void reach_window_tick(struct reach *r);
 adit_time reach_window_deadline(const struct reach *r);
 int reach_window_output(struct reach *r, struct adit_out *ret_out);
+
+/* reach_relay.c */
+bool reach_relay_is_sock(const struct reach *r, uint32_t sock);
+/* What is relayed for us becomes candidates of the agent's. */
+void reach_relay_add(struct reach *r);
+/* Does a relay carry this pair? */
+bool reach_relay_has(const struct reach *r, const struct ice_account *a);
 
 /* reach_verdict.c */
 /* Why it has come to nothing, from what is known now. */

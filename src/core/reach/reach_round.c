@@ -89,6 +89,7 @@ void reach_agent_start(struct reach *r)
 			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
 	}
 	ice_agent_gather(&r->agent, r->now, false);
+	reach_relay_add(r);
 }
 
 static bool is_public(const struct meet_cand *c)
@@ -310,6 +311,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	meet_client_stop(&r->meet); /* nobody is to answer an offer whose credentials are gone */
 	if (!is_cheap)
 		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
+	r->rest_at = r->now;
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 

@@ -52,7 +52,7 @@ uint16_t reach_sock_find(const struct reach *r, uint32_t number)
 
 bool reach_sock_is_live(const struct reach *r, uint32_t number)
 {
-	return reach_sock_find(r, number) != REACH_NO_SOCK;
+	return reach_relay_is_sock(r, number) || reach_sock_find(r, number) != REACH_NO_SOCK;
 }
 
 /* Closings first: their ports and entries may be wanted again. */

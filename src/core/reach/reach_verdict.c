@@ -58,7 +58,8 @@ enum reach_verdict reach_last_verdict(const struct reach *r)
 
 const char *reach_how_name(enum reach_how how)
 {
-	static const char *const names[] = {"lan", "ipv6", "direct", "punched", "predicted", "block", "birthday"};
+	static const char *const names[] = {"lan",       "ipv6",  "direct",   "punched",
+					    "predicted", "block", "birthday", "relayed"};
 
 	return NAME_OF(names, how);
 }
