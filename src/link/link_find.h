@@ -60,6 +60,10 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
 
+/* What the relays have come to, NULL: there is none now; one is on its way. */
+void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay);
+void link_find_await_relay(struct link_find *f, adit_time now);
+
 /* Looks for the peer. */
 void link_find_start(struct link_find *f, adit_time now);
 /* The network may be back, or another one: whoever waits for servers asks them anew, now. */

@@ -62,6 +62,15 @@
  * two each. */
 #define LINK_QUEUE_MAX 16
 
+/*
+ * Datagrams that wait for the server to let their peer in, one round trip: first checks and questions to mediators,
+ * small and sent again anyway; what is longer is QUIC's, which comes after them.
+ */
+#define LINK_RELAY_WAITS    8
+#define LINK_RELAY_WAIT_LEN 1500 /* bytes */
+#define LINK_RELAY_WAIT     ADIT_SEC(1)
+#define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
+
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u
 

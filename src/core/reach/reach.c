@@ -75,6 +75,7 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	adit_bytes_wipe(&meet, sizeof(meet));
 	reach_measure_init(r);
 	reach_window_init(r);
+	reach_relay_init(r);
 }
 
 void reach_done(struct reach *r)
@@ -152,6 +153,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
 	r->reopen = REACH_REOPEN;
+	reach_relay_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
 		nat_ttl_init(&r->measure.view[f].ttl);
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
@@ -346,6 +348,7 @@ void reach_step(struct reach *r)
 		reach_meet_event(r, &ev);
 	reach_measure_step(r);
 	reach_told_scan(r);
+	reach_relay_tick(r);
 	do {
 		was = r->state;
 		reach_meet_tick(r);
@@ -408,24 +411,37 @@ adit_time reach_deadline(const struct reach *r)
 	at = adit_time_min(at, reach_fire_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
+	at = adit_time_min(at, reach_relay_deadline(r));
 	if (r->has_agent)
 		at = adit_time_min(at, ice_agent_deadline(&r->agent));
 	return adit_time_min(at, reach_round_deadline(r));
 }
 
+/* The socket for what goes to a mediator; an answer, number |ask| from 1 on, leaves from where its offer came in. */
+static uint32_t meet_sock(const struct reach *r, unsigned family, uint32_t ask)
+{
+	if (ask > 0)
+		return r->ask_sock[ask - 1];
+	/* A report goes where the mediator knows us from, whoever has that socket now. */
+	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
+		return r->offer_sock;
+	if (reach_relay_is_via(r, family))
+		return r->relay.sock;
+	if (r->home[family] == REACH_NO_SOCK)
+		return r->cfg.sock_base - 1; /* nobody's: as if it were lost */
+	return reach_sock_number(r, r->home[family]);
+}
+
 static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
-		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
+		unsigned family = reach_family_index(ret_out->remote.family);
 
-		if (ret_out->sock > 0)
-			home = reach_sock_find(r, r->ask_sock[ret_out->sock - 1]);
-		/* A report goes where the mediator knows us from, whoever has that socket now. */
-		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
-			home = reach_sock_find(r, r->offer_sock);
-		if (home == REACH_NO_SOCK)
-			continue; /* as if it were lost */
-		ret_out->sock = reach_sock_number(r, home);
+		ret_out->sock = meet_sock(r, family, ret_out->sock);
+		if (!reach_sock_is_live(r, ret_out->sock))
+			continue;
+		if (!reach_relay_is_sock(r, ret_out->sock))
+			reach_relay_asked(r, family);
 		return 1;
 	}
 	return 0;
@@ -452,7 +468,7 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 		return 1;
 	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;
-	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
+	if (reach_relay_output(r, ret_out) || reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
 		return 1;
 	return output_agent(r, ret_out) || reach_fire_output(r, ret_out);
 }

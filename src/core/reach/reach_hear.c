@@ -54,14 +54,19 @@ static int hear_peer(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 
 static int hear_one(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 {
+	bool is_relay = slot == REACH_NO_SOCK;
 	int err;
 
-	if (slot == REACH_NO_SOCK || is_home_use(&r->socks[slot])) {
+	if (is_relay || is_home_use(&r->socks[slot])) {
 		err = meet_client_input(&r->meet, r->now, &d->remote, d->data, d->len);
+		if (err == 0 && !is_relay)
+			reach_relay_heard(r, reach_family_index(d->remote.family));
 		if (err != ADIT_EIGNORED)
 			return err;
 	}
-	err = reach_measure_input(r, d);
+	err = is_relay ? ADIT_EIGNORED : reach_measure_input(r, d);
+	if (err == 0)
+		reach_relay_heard(r, reach_family_index(d->remote.family));
 	return err != ADIT_EIGNORED ? err : hear_peer(r, slot, d);
 }
 
@@ -181,7 +186,7 @@ void reach_told_scan(struct reach *r)
 	while (r->has_agent && ice_agent_account(&r->agent, &pos, &a)) {
 		struct reach_told *t;
 
-		if (a.heard == 0 && !a.is_valid)
+		if ((a.heard == 0 && !a.is_valid) || reach_relay_is_refused(r, &a))
 			continue;
 		t = told_of(r, &a);
 		if (!t)
@@ -198,7 +203,9 @@ void reach_told_scan(struct reach *r)
 		if (!t->valid && a.is_valid) {
 			t->valid = true;
 			tell(r, &a, REACH_EVENT_VALID);
-			if (!reach_relay_has(r, &a))
+			if (reach_relay_has(r, &a))
+				r->is_relay_valid = true;
+			else
 				reach_round_won(r, &a);
 		}
 	}
