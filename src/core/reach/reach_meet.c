@@ -31,7 +31,9 @@ static void own_desc(struct reach *r)
 		.instance = r->cfg.instance,
 		.attempt = r->attempt,
 		.round = r->round,
-		.kind = has_home ? v->kind : NAT_KIND_UNKNOWN,
+		.kind = reach_mapped_is_open(r) ? NAT_KIND_OPEN
+			: has_home              ? v->kind
+						: NAT_KIND_UNKNOWN,
 		.public = v->public,
 		.witnesses = (uint8_t)v->witnesses,
 		.ports = v->ports,
@@ -64,6 +66,13 @@ static void own_offer(struct reach *r)
 					  .addr = r->measure.view[f].reflexive};
 
 		if (r->home[f] != REACH_NO_SOCK && c.addr.family != ADIT_FAMILY_NONE)
+			cand_add(o, &c);
+	}
+	for (unsigned f = 0; f < 2; f++) {
+		struct ice_candidate c = {.type = ICE_SRFLX, .addr = reach_mapped_external(r, f)};
+
+		c.priority = ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - REACH_MAPPED_PREF - f));
+		if (c.addr.family != ADIT_FAMILY_NONE)
 			cand_add(o, &c);
 	}
 	own_desc(r);
@@ -280,11 +289,16 @@ static adit_time start_guess(const struct reach *r)
 }
 
 /* The own side is known well enough: openers at once, a window where one is called for, then the answer. */
+static bool is_own_known(const struct reach *r)
+{
+	return reach_measure_is_known(r) && !reach_mapped_is_awaited(r);
+}
+
 static void answer_when_ready(struct reach *r)
 {
 	bool is_late = r->now >= r->ask_by;
 
-	if (!reach_measure_is_known(r) && !is_late)
+	if (!is_own_known(r) && !is_late)
 		return;
 	if (!r->has_agent) {
 		reach_agent_start(r);
@@ -308,7 +322,7 @@ void reach_meet_tick(struct reach *r)
 {
 	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
 		answer_when_ready(r);
-	else if (r->state == REACH_MEASURING && !r->window.is_out && (reach_measure_is_known(r) || r->now >= r->ask_by))
+	else if (r->state == REACH_MEASURING && !r->window.is_out && (is_own_known(r) || r->now >= r->ask_by))
 		reach_offer(r);
 }
 

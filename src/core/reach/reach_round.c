@@ -377,6 +377,7 @@ void reach_settled(struct reach *r)
 		return;
 	}
 	reach_measure_stop(r);
+	reach_mapped_close(r);
 	for (unsigned f = 0; f < 2; f++)
 		reach_home_close(r, f);
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);
