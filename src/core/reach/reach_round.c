@@ -139,7 +139,7 @@ static void meeting_tell(struct reach *r)
 
 /*
  * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
- * stays quiet until it hears us, for a while.
+ * stays quiet until it hears us, for a while; not toward a peer that is open to all, where nothing can be spoilt.
  */
 static adit_time loud_at(const struct reach *r)
 {
@@ -147,7 +147,7 @@ static adit_time loud_at(const struct reach *r)
 		return r->start_at;
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
-	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
