@@ -76,6 +76,7 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	reach_measure_init(r);
 	reach_window_init(r);
 	reach_relay_init(r);
+	reach_mapped_init(r);
 }
 
 void reach_done(struct reach *r)
@@ -160,6 +161,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}
 	homes_refresh(r);
+	reach_mapped_again(r);
 	reach_step(r);
 }
 
@@ -330,6 +332,8 @@ void reach_released(struct reach *r, adit_time now, uint32_t sock)
 	reach_set_now(r, now);
 	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
 		r->socks[slot].state = REACH_SOCK_FREE;
+	if (r->state != REACH_IDLE)
+		reach_mapped_open(r);
 }
 
 bool reach_has_sock(const struct reach *r, uint32_t sock)
@@ -396,6 +400,7 @@ void reach_tick(struct reach *r, adit_time now)
 	reach_socks_tick(r);
 	meet_client_tick(&r->meet, now);
 	reach_measure_tick(r);
+	reach_mapped_tick(r);
 	reach_window_tick(r);
 	if (r->has_agent)
 		ice_agent_tick(&r->agent, now);
@@ -409,6 +414,7 @@ adit_time reach_deadline(const struct reach *r)
 	if (r->state == REACH_IDLE)
 		return at;
 	at = adit_time_min(at, reach_fire_deadline(r));
+	at = adit_time_min(at, reach_mapped_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
 	at = adit_time_min(at, reach_relay_deadline(r));

@@ -86,6 +86,13 @@
 #define REACH_SAMPLE_MAX    ADIT_MS(1200) /* after the last one */
 #define REACH_ANSWER_BY     ADIT_MS(1500) /* serve: an offer is answered by then, with what is known */
 
+/* A port that the router forwards (reach_mapped.c). */
+#define REACH_MAPPED_AGAIN  ADIT_SEC(300) /* it is tried from outside this often */
+#define REACH_MAPPED_RETRY  ADIT_SEC(20) /* it could not be: no server was known, or none that can */
+#define REACH_MAPPED_WAIT   ADIT_MS(400) /* two round trips: an offer that says "open" saves a search */
+#define REACH_MAPPED_SILENT 2u /* answers that do not arrive, of REACH_ASK_SENDS questions each: it is dead */
+#define REACH_MAPPED_PREF   8u /* below home's reflexive address, which searches aim at */
+
 /* A window (reach_window.c). */
 #define REACH_WINDOW_SOCKS 6u /* one hit is enough, 10 % of the openers may be lost */
 #define REACH_WINDOW_PACE  ADIT_MS(1)

@@ -141,7 +141,7 @@ static void meeting_tell(struct reach *r)
 
 /*
  * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
- * stays quiet until it hears us, for a while.
+ * stays quiet until it hears us, for a while; not toward a peer that is open to all, where nothing can be spoilt.
  */
 static adit_time loud_at(const struct reach *r)
 {
@@ -149,7 +149,7 @@ static adit_time loud_at(const struct reach *r)
 		return r->start_at;
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
-	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
@@ -385,6 +385,7 @@ void reach_settled(struct reach *r)
 		return;
 	}
 	reach_measure_stop(r);
+	reach_mapped_close(r);
 	for (unsigned f = 0; f < 2; f++)
 		reach_home_close(r, f);
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);
