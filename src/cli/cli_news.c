@@ -331,6 +331,7 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 	enum reach_verdict verdict = st->reach ? reach_last_verdict(st->reach) : REACH_VERDICT_NONE;
 	struct reach_account a;
 	char text[REACH_ACCOUNT_STRLEN];
+	char prefix[ADIT_NAT64_STRLEN];
 	char since[24];
 	size_t at = 0;
 	size_t pos = 0;
@@ -341,6 +342,9 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 		at = put(buf, cap, at, "  mediator %s: %s for %s\n", m->name, state_words(m->state),
 			 cli_run_dur(adit_time_since(io_clock_now(), m->since), since));
 	}
+	if (st->nat64.len > 0)
+		at = put(buf, cap, at, "  IPv4 goes through this network's NAT64: %s\n",
+			 adit_nat64_format(&st->nat64, prefix));
 	if (verdict != REACH_VERDICT_NONE)
 		at = put(buf, cap, at, "  not reached: %s\n", reach_verdict_text(verdict));
 	while (with_account && st->reach && reach_account(st->reach, &pos, &a))
@@ -374,6 +378,8 @@ void cli_news_status_json(struct cli_json *j, const struct link_status *st)
 		cli_json_object_end(j);
 	}
 	cli_json_array_end(j);
+	if (st->nat64.len > 0)
+		cli_json_str(j, "nat64", adit_nat64_format(&st->nat64, text));
 	if (!st->reach)
 		return;
 	reach_views(st->reach, &own, &peer);

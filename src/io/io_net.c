@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_nat64.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
 #include "io/io_udp.h"
@@ -52,6 +53,7 @@ struct io_net {
 	const struct adit_log *log;
 	uv_loop_t *loop;
 	struct io_timer *timer;
+	struct io_nat64 *nat64;
 	struct adit_list lanes;
 	struct adit_list socks;
 	bool running;
@@ -166,6 +168,7 @@ static struct net_sock *net_open(struct io_net *net, enum adit_family family, ui
 		free(s);
 		return NULL;
 	}
+	io_udp_set_nat64(s->udp, io_nat64_get(net->nat64));
 	adit_list_push_back(&net->socks, &s->node);
 	return s;
 }
@@ -360,6 +363,22 @@ static void on_timer(void *ctx)
 	}
 }
 
+static void on_nat64(void *ctx, const struct adit_nat64 *n)
+{
+	struct io_net *net = ctx;
+	char text[ADIT_NAT64_STRLEN];
+
+	adit_trace(net->log, ADIT_LOG_INFO, "nat64 prefix=%s", n->len > 0 ? adit_nat64_format(n, text) : "none");
+	adit_list_each (it, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (lane->removed)
+			continue;
+		link_set_nat64(lane->link, io_clock_now(), n);
+		io_lane_touch(lane);
+	}
+}
+
 int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net)
 {
 	struct io_net *net = calloc(1, sizeof(*net));
@@ -373,6 +392,12 @@ int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_
 	adit_list_init(&net->socks);
 	r = io_timer_new(loop, on_timer, net, &net->timer);
 	if (r < 0) {
+		free(net);
+		return r;
+	}
+	r = io_nat64_new(loop, on_nat64, net, &net->nat64);
+	if (r < 0) {
+		io_timer_close(net->timer);
 		free(net);
 		return r;
 	}
@@ -407,6 +432,7 @@ void io_net_close(struct io_net *net)
 	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
 	io_timer_close(net->timer);
+	io_nat64_close(net->nat64);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
 	uv_close((uv_handle_t *)&net->idle, on_idle_closed);
 }
@@ -423,6 +449,7 @@ int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void
 	lane->ctx = ctx;
 	adit_list_init(&lane->socks);
 	adit_list_push_back(&net->lanes, &lane->node);
+	link_set_nat64(link, io_clock_now(), io_nat64_get(net->nat64));
 	io_lane_touch(lane);
 	*ret_lane = lane;
 	return 0;
