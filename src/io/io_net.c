@@ -203,10 +203,14 @@ static int conn_open(struct net_sock *s, const struct adit_out *out)
 {
 	const struct adit_nat64 *n = io_nat64_get(s->net->nat64);
 	struct adit_out through = *out;
+	char name[ADIT_ADDR_STRLEN];
+	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
 
 	s->remote = out->remote;
 	if (n->len > 0 && adit_addr_is_v4(&out->remote))
 		through.remote = adit_nat64_synthesize(n, &out->remote);
+	if (!through.host || !through.host[0])
+		through.host = adit_addr_format(&ip, name); /* whose certificate it has to be */
 	return io_turn_tcp_open(s->net->loop, &through, s->net->ca_file, &conn_ops, s, &s->tcp);
 }
 
