@@ -13,7 +13,8 @@ static void cand_add(struct meet_offer *o, const struct ice_candidate *c)
 	for (size_t i = 0; i < o->n_cands; i++)
 		if (adit_addr_eq(&o->cands[i].addr, &c->addr))
 			return;
-	if (o->n_cands == MEET_CANDS_MAX)
+	/* Of this machine alone, or of a carrier's translation: nobody else gets there. */
+	if (o->n_cands == MEET_CANDS_MAX || adit_nat64_is_own(&c->addr))
 		return;
 	*m = (struct meet_cand){
 		.type = (uint8_t)c->type, .foundation = o->n_cands, .priority = c->priority, .addr = c->addr};

@@ -68,28 +68,26 @@ void reach_agent_start(struct reach *r)
 		.no_consent = true,
 	};
 	size_t n = 0;
+	bool any[2] = {false, false};
 
 	ice_agent_init(&r->agent, &cfg, r->now);
 	r->has_agent = true;
 	r->n_told = 0;
 	r->heard_any = false;
-	for (unsigned f = 0; f < 2; f++) {
-		const struct reach_view *v = &r->measure.view[f];
-		bool any = false;
+	/* The best ones come first, whatever their family. */
+	for (size_t i = 0; i < r->n_hosts && n < REACH_BASES_HOST; i++) {
+		unsigned f = reach_family_index(r->hosts[i].addr.family);
 
 		if (r->home[f] == REACH_NO_SOCK)
 			continue;
-		for (size_t i = 0; i < r->n_hosts; i++) {
-			if (reach_family_index(r->hosts[i].addr.family) != f || n == REACH_BASES_HOST)
-				continue;
-			add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
-			any = true;
-			n++;
-		}
-		/* Nobody has said which addresses there are: the one that servers are talked to from. */
-		if (!any && v->local.family != ADIT_FAMILY_NONE)
-			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
+		add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
+		any[f] = true;
+		n++;
 	}
+	/* Nobody has said which addresses there are: the one that servers are talked to from. */
+	for (unsigned f = 0; f < 2; f++)
+		if (!any[f] && r->home[f] != REACH_NO_SOCK && r->measure.view[f].local.family != ADIT_FAMILY_NONE)
+			add_base(r, r->home[f], &r->measure.view[f].local, ICE_IFACE_NORMAL);
 	ice_agent_gather(&r->agent, r->now, false);
 	reach_relay_add(r);
 }
