@@ -179,6 +179,18 @@ static void tell(struct reach *r, const struct ice_account *a, enum reach_event_
 		   (unsigned)(ev.took / ADIT_MS(1)));
 }
 
+static void heard(struct reach *r, const struct ice_account *a)
+{
+	reach_mapped_heard(r, a);
+	if (reach_relay_has(r, a))
+		return;
+	r->heard_any = true;
+	reach_salvo_hold(&r->salvo, adit_time_add(r->now, REACH_HOLD));
+	/* Somebody has answered what was fired from home. */
+	if (r->is_loaded && r->salvo.n > 0 && r->plan.salvo[0].socks == 0 && !is_signalled(r, &a->remote))
+		reach_salvo_heard(&r->salvo, 0);
+}
+
 void reach_told_scan(struct reach *r)
 {
 	struct ice_account a;
@@ -194,12 +206,7 @@ void reach_told_scan(struct reach *r)
 			continue;
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
-			r->heard_any |= !reach_relay_has(r, &a);
-			reach_mapped_heard(r, &a);
-			/* Somebody has answered what was fired from home. */
-			if (r->is_loaded && r->salvo.n > 0 && r->plan.salvo[0].socks == 0 &&
-			    !is_signalled(r, &a.remote))
-				reach_salvo_heard(&r->salvo, 0);
+			heard(r, &a);
 			tell(r, &a, REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {

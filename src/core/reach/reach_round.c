@@ -147,6 +147,9 @@ static adit_time loud_at(const struct reach *r)
 		return r->start_at;
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
+	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
+	if (r->plan.n_salvos > 0 && r->plan.salvo[0].target == REACH_TO_ONE)
+		return r->start_at;
 	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
