@@ -45,6 +45,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.port = cfg->pinned_port,
 		.budget = cfg->budget,
 		.low_ttl = true,
+		.borrow = true,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));

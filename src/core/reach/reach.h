@@ -66,6 +66,7 @@ struct reach_config {
 	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	bool allow_loopback; /* for tests on one machine */
+	bool borrow; /* connect: a relay that a mediator lends is welcome (REACH_EVENT_RELAY) */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -350,6 +351,7 @@ struct reach {
 	unsigned ask; /* serve: what is being answered */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
+	uint16_t last_home[2]; /* IDLE: what mediators knew us by, until it is closed; REACH_NO_SOCK */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */
