@@ -69,6 +69,7 @@ struct reach_config {
 	bool allow_loopback; /* for tests on one machine */
 	bool relay_only; /* no socket of its own is opened, no own address is told: all goes through the relay */
 	bool direct_only; /* nothing goes through the peer's relay either */
+	bool borrow; /* connect: a relay that a mediator lends is welcome (REACH_EVENT_RELAY) */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -403,6 +404,7 @@ struct reach {
 	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
+	uint16_t last_home[2]; /* IDLE: what mediators knew us by, until it is closed; REACH_NO_SOCK */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */

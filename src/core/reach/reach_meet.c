@@ -367,6 +367,11 @@ void reach_meet_event(struct reach *r, const struct meet_event *ev)
 		out.kind = REACH_EVENT_MEDIATOR;
 		reach_push(r, &out);
 		break;
+	case MEET_EVENT_RELAY:
+		out.kind = REACH_EVENT_RELAY;
+		out.relay = ev->relay;
+		reach_push(r, &out);
+		break;
 	case MEET_EVENT_OFFER:
 		r->ask_sock[ev->ask] = r->input_sock;
 		on_offer(r, ev);
