@@ -252,6 +252,7 @@ void cli_news_say(struct cli_news *n, const char *who, const struct link_event *
 	case REACH_EVENT_HEARD:
 	case REACH_EVENT_VALID:
 	case REACH_EVENT_LEARNT:
+	case REACH_EVENT_RELAY:
 		return;
 	}
 	if (n->run->cli->opts.common.json)

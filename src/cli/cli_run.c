@@ -341,6 +341,7 @@ static const char *how_words(enum link_how how)
 		[LINK_HOW_PREDICTED] = "punched at a foretold port",
 		[LINK_HOW_BLOCK] = "found within a block of ports",
 		[LINK_HOW_BIRTHDAY] = "found among all ports",
+		[LINK_HOW_RELAYED] = "through a relay",
 	};
 
 	return words[how];

@@ -373,6 +373,8 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
 		.linger = cfg->linger,
+		.relay_only = cfg->relay_only,
+		.direct_only = cfg->direct_only,
 		.compress = cfg->compress,
 	};
 
@@ -402,6 +404,7 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 		free(c);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(c->net, cfg->relay_ca);
 	if (io_net_add(c->net, link, lane_event, c, &c->lane) < 0) {
 		link_free(link);
 		io_net_close(c->net);
@@ -432,6 +435,12 @@ void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, s
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m)
 {
 	ep_meeting_tell(m, link_of(c), io_clock_now());
+	io_lane_touch(c->lane);
+}
+
+void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r)
+{
+	ep_relays_tell(r, link_of(c), io_clock_now());
 	io_lane_touch(c->lane);
 }
 

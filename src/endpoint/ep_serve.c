@@ -56,6 +56,7 @@ struct ep_serve {
 	struct adit_addr peers[EP_PEERS_MAX];
 	size_t n_peers;
 	struct ep_meeting meeting;
+	struct ep_relays relays;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
 	bool *failed; /* per service: its failure was told */
 	adit_time drain_until;
@@ -271,6 +272,8 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.compress = s->cfg.compress,
+		.relay_only = s->cfg.relay_only,
+		.direct_only = s->cfg.direct_only,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
@@ -325,6 +328,7 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	link_set_utc(link, io_clock_now(), io_clock_utc());
 	link_set_peers(link, io_clock_now(), s->peers, s->n_peers);
 	ep_meeting_tell(&s->meeting, link, io_clock_now());
+	ep_relays_tell(&s->relays, link, io_clock_now());
 	link_start(link, io_clock_now());
 	return 0;
 }
@@ -392,6 +396,17 @@ void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m)
 	}
 }
 
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r)
+{
+	s->relays = *r;
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		ep_relays_tell(r, io_lane_link(lane->io), io_clock_now());
+		io_lane_touch(lane->io);
+	}
+}
+
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),
 		   void *ctx)
 {
@@ -437,6 +452,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 		free(s);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(s->net, cfg->relay_ca);
 	offer(s);
 	uv_timer_init(loop, &s->utc_timer);
 	uv_timer_init(loop, &s->goodbye_timer);
@@ -497,6 +513,7 @@ void ep_serve_free(struct ep_serve *s)
 	free(s->offered);
 	free(s->failed);
 	adit_bytes_wipe(s->cfg.seed, sizeof(s->cfg.seed));
+	adit_bytes_wipe(&s->relays, sizeof(s->relays));
 	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&s->goodbye_timer, on_timer_closed);
 }

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "endpoint/ep_meet.h"
+#include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
 #include "endpoint/ep_target.h"
 #include "io/io_net.h"
@@ -48,6 +49,9 @@ struct ep_serve_config {
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	bool compress; /* link.h */
+	bool relay_only; /* link.h, likewise */
+	bool direct_only;
+	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };
@@ -64,6 +68,7 @@ const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
 /* For all lanes, and those to come. */
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r);
 
 /* For status: calls |each| for every lane. */
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),

@@ -8,16 +8,19 @@
 #include "io/io_clock.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
+#include "io/io_turn_tcp.h"
 #include "io/io_udp.h"
 
 #define BLOCKED_RETRY    ADIT_MS(10) /* a lane whose socket is full is not run for its timers more often than this */
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
 
-/* One of the system's sockets, used by one lane or more. */
+/* One of the system's sockets, used by one lane or more; a connection by just one. */
 struct net_sock {
 	struct adit_list node; /* in io_net.socks */
 	struct io_net *net;
-	struct io_udp *udp;
+	struct io_udp *udp; /* NULL: it is a connection ... */
+	struct io_turn_tcp *tcp; /* ... to |remote| */
+	struct adit_addr remote;
 	enum adit_family family;
 	struct adit_list users; /* of struct lane_sock, by_sock */
 };
@@ -50,6 +53,7 @@ struct io_net {
 	uv_idle_t idle;
 	int open_handles;
 	const struct adit_log *log;
+	const char *ca_file;
 	uv_loop_t *loop;
 	struct io_timer *timer;
 	struct adit_list lanes;
@@ -125,6 +129,50 @@ static const struct io_udp_ops sock_ops = {
 	.writable = sock_writable,
 };
 
+/* --- connections --- */
+
+/* The only one: a connection is not shared. */
+static struct lane_sock *user_of(const struct net_sock *s)
+{
+	return adit_container(s->users.next, struct lane_sock, by_sock);
+}
+
+static void conn_up(void *ctx)
+{
+	struct lane_sock *ls = user_of(ctx);
+
+	if (ls->lane->removed)
+		return;
+	link_sock_up(ls->lane->link, io_clock_now(), ls->nr);
+	io_lane_touch(ls->lane);
+}
+
+static void conn_frame(void *ctx, const uint8_t *data, size_t len)
+{
+	struct net_sock *s = ctx;
+	struct adit_dgram d = {.remote = s->remote, .data = data, .len = len};
+
+	sock_dgram(s, &d);
+}
+
+static void conn_down(void *ctx, const char *why)
+{
+	struct net_sock *s = ctx;
+	struct lane_sock *ls = user_of(s);
+	char text[ADIT_ADDR_STRLEN];
+
+	adit_trace(s->net->log, ADIT_LOG_DECIDE, "connection-down remote=%s why=\"%s\"",
+		   adit_addr_format(&s->remote, text), why);
+	if (ls->lane->removed)
+		return;
+	link_sock_down(ls->lane->link, io_clock_now(), ls->nr, why);
+	io_lane_touch(ls->lane);
+}
+
+static const struct io_turn_tcp_ops conn_ops = {.up = conn_up, .frame = conn_frame, .down = conn_down};
+
+/* --- sockets --- */
+
 static struct lane_sock *lane_find(struct io_lane *lane, uint32_t nr)
 {
 	adit_list_each (it, &lane->socks) {
@@ -143,15 +191,24 @@ static struct net_sock *net_find(struct io_net *net, enum adit_family family, ui
 	adit_list_each (it, &net->socks) {
 		struct net_sock *s = adit_container(it, struct net_sock, node);
 
-		if (s->family == family && io_udp_port(s->udp) == port)
+		if (s->udp && s->family == family && io_udp_port(s->udp) == port)
 			return s;
 	}
 	return NULL;
 }
 
-static struct net_sock *net_open(struct io_net *net, enum adit_family family, uint16_t port)
+static int conn_open(struct net_sock *s, const struct adit_out *out)
 {
-	struct net_sock *s = net_find(net, family, port);
+	s->remote = out->remote;
+	return io_turn_tcp_open(s->net->loop, out, s->net->ca_file, &conn_ops, s, &s->tcp);
+}
+
+static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
+{
+	bool is_udp = out->sock_kind == ADIT_SOCK_UDP;
+	enum adit_family family = (enum adit_family)out->local.family;
+	struct net_sock *s = is_udp ? net_find(net, family, out->local.port) : NULL;
+	int err;
 
 	if (s)
 		return s;
@@ -161,8 +218,10 @@ static struct net_sock *net_open(struct io_net *net, enum adit_family family, ui
 	s->net = net;
 	s->family = family;
 	adit_list_init(&s->users);
-	if (io_udp_open(net->loop, family, port, &sock_ops, s, &s->udp) < 0) {
-		adit_trace(net->log, ADIT_LOG_DECIDE, "udp-open-failed port=%u errno=%s", port, strerror(errno));
+	err = is_udp ? io_udp_open(net->loop, family, out->local.port, &sock_ops, s, &s->udp) : conn_open(s, out);
+	if (err < 0) {
+		adit_trace(net->log, ADIT_LOG_DECIDE, "open-failed kind=%d port=%u err=%s errno=%s",
+			   (int)out->sock_kind, (unsigned)out->local.port, adit_err_name(err), strerror(errno));
 		free(s);
 		return NULL;
 	}
@@ -175,7 +234,9 @@ static void net_sock_free_if_unused(struct net_sock *s)
 	if (!adit_list_is_empty(&s->users))
 		return;
 	adit_list_del(&s->node);
-	io_udp_close(s->udp);
+	if (s->udp)
+		io_udp_close(s->udp);
+	io_turn_tcp_close(s->tcp);
 	free(s);
 }
 
@@ -191,7 +252,7 @@ static void lane_sock_free(struct lane_sock *ls)
 
 static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_time now)
 {
-	struct net_sock *s = net_open(lane->net, (enum adit_family)out->local.family, out->local.port);
+	struct net_sock *s = net_open(lane->net, out);
 	struct lane_sock *ls = s ? calloc(1, sizeof(*ls)) : NULL;
 
 	if (!ls) {
@@ -224,7 +285,9 @@ static void lane_send(struct io_lane *lane, const struct adit_out *out)
 {
 	struct lane_sock *ls = lane_find(lane, out->sock);
 
-	if (ls && !io_udp_send(ls->sock->udp, out))
+	if (ls && ls->sock->tcp)
+		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len); /* slower than what is sent: lost */
+	else if (ls && !io_udp_send(ls->sock->udp, out))
 		lane_keep(lane, out);
 }
 
@@ -358,6 +421,11 @@ static void on_timer(void *ctx)
 		if (!lane->removed && link_deadline(lane->link) <= now)
 			io_lane_touch(lane);
 	}
+}
+
+void io_net_trust(struct io_net *net, const char *ca_file)
+{
+	net->ca_file = ca_file;
 }
 
 int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net)

@@ -28,6 +28,13 @@ const char *link_how_name(enum link_how how)
 	return how < LINK_HOW_LAN ? name[how] : reach_how_name((enum reach_how)(how - LINK_HOW_LAN));
 }
 
+const char *link_relay_state_name(enum link_relay_state s)
+{
+	static const char *const name[] = {"none", "asked", "ready", "lost", "failed"};
+
+	return name[s];
+}
+
 bool link_how_is_serverless(enum link_how how)
 {
 	return how < LINK_HOW_LAN;
@@ -67,6 +74,7 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->cfg = *cfg;
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
+	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
 		return ADIT_ENOMEM;
@@ -83,6 +91,7 @@ void link_free(struct link *l)
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
 	free(l->probe);
+	link_relay_done(&l->relay);
 	link_find_done(&l->find);
 	adit_bytes_wipe(l, sizeof(*l)); /* keys are in the paths, too */
 	free(l);
@@ -106,6 +115,27 @@ void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	link_find_set_hosts(&l->find, now, hosts, n);
+}
+
+int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)
+{
+	int err = link_relay_put(&l->relay, now, i, server);
+
+	if (err == 0 && l->relay.info.state == LINK_RELAY_ASKED)
+		link_find_await_relay(&l->find, now);
+	return err;
+}
+
+void link_relay_changed(struct link *l, adit_time now)
+{
+	const struct reach_relay *relay;
+
+	while (link_relay_news(&l->relay, now, &relay)) {
+		link_queue(l, LINK_EVENT_RELAY)->relay = l->relay.info;
+		link_find_set_relay(&l->find, now, relay);
+		if (l->relay.info.state == LINK_RELAY_LOST)
+			link_find_await_relay(&l->find, now);
+	}
 }
 
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
@@ -193,12 +223,32 @@ void link_close(struct link *l, adit_time now, uint64_t code)
 
 void link_icmp(struct link *l, adit_time now, const struct adit_icmp *icmp)
 {
-	link_find_icmp(&l->find, now, icmp);
+	if (link_relay_is_turn(icmp->sock))
+		link_relay_icmp(&l->relay, now, icmp);
+	else
+		link_find_icmp(&l->find, now, icmp);
+	link_relay_changed(l, now);
 }
 
 void link_sock_failed(struct link *l, adit_time now, uint32_t sock)
 {
-	link_find_sock_failed(&l->find, now, sock);
+	if (link_relay_is_turn(sock))
+		link_relay_sock_failed(&l->relay, now, sock);
+	else
+		link_find_sock_failed(&l->find, now, sock);
+	link_relay_changed(l, now);
+}
+
+void link_sock_up(struct link *l, adit_time now, uint32_t sock)
+{
+	link_relay_sock_up(&l->relay, now, sock);
+	link_relay_changed(l, now);
+}
+
+void link_sock_down(struct link *l, adit_time now, uint32_t sock, const char *why)
+{
+	link_relay_sock_down(&l->relay, now, sock, why);
+	link_relay_changed(l, now);
 }
 
 /* --- time --- */
@@ -226,6 +276,8 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
+	link_relay_tick(&l->relay, now);
+	link_relay_changed(l, now);
 	link_find_tick(&l->find, now);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		if (!l->path[i].used)
@@ -255,6 +307,7 @@ adit_time link_deadline(const struct link *l)
 		if (l->path[i].used)
 			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
+	t = adit_time_min(t, link_relay_deadline(&l->relay));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
 	return adit_time_min(t, session_deadline(l->incoming, l->incoming_path));
 }
@@ -289,7 +342,8 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 	return 0;
 }
 
-int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
+/* Of all but the relays. */
+static int own_output(struct link *l, adit_time now, struct adit_out *ret_out)
 {
 	/* First, so that the steady pair finds its port free. */
 	if (l->n_close > 0) {
@@ -303,6 +357,24 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 			return 1;
 	return session_output(l, now, l->session, l->session_path, ret_out) ||
 	       session_output(l, now, l->incoming, l->incoming_path, ret_out);
+}
+
+/* What is sent from the relay's socket comes out of the relay, with what that puts around it. */
+int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
+{
+	while (!link_relay_output(&l->relay, now, ret_out)) {
+		if (!own_output(l, now, ret_out)) {
+			if (l->state != LINK_OVER)
+				return 0;
+			link_relay_end(&l->relay, now); /* the last words are out */
+			return link_relay_output(&l->relay, now, ret_out);
+		}
+		if (ret_out->sock != LINK_RELAY_SOCK)
+			return 1;
+		if (ret_out->kind == ADIT_OUT_SEND)
+			link_relay_send(&l->relay, now, ret_out);
+	}
+	return 1;
 }
 
 /* --- events --- */
@@ -408,6 +480,7 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	ret_status->mediators = l->find.mediators;
 	ret_status->n_mediators = l->find.n_mediators;
 	ret_status->reach = l->find.reach;
+	ret_status->relay = l->relay.info;
 	ret_status->horizon = punch_replay_horizon(&l->find.replay, l->utc + adit_time_since(now, l->utc_at));
 	if (l->session_path)
 		ret_status->path = l->session_path->info;

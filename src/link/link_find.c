@@ -45,6 +45,8 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.port = cfg->pinned_port,
 		.budget = cfg->budget,
 		.low_ttl = true,
+		.relay_only = cfg->relay_only,
+		.direct_only = cfg->direct_only,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));
@@ -143,6 +145,20 @@ void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_
 	f->reach_busy = true;
 }
 
+void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay)
+{
+	if (f->reach)
+		reach_set_relay(f->reach, now, relay);
+	f->reach_busy = true;
+}
+
+void link_find_await_relay(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_await_relay(f->reach, now);
+	f->reach_busy = true;
+}
+
 static void set_mediator(struct link_mediator *m, adit_time now, enum link_mediator_state state, unsigned code)
 {
 	if (m->state != state || m->code != code)
@@ -188,7 +204,8 @@ void link_find_start(struct link_find *f, adit_time now)
 {
 	f->wish = LINK_FIND_PEER;
 	f->has_met = false;
-	punch_start(&f->punch, now);
+	if (!f->cfg->relay_only)
+		punch_start(&f->punch, now);
 	f->punch_busy = true;
 	if (reach_may_start(f))
 		reach_start(f->reach, now);
@@ -198,7 +215,8 @@ void link_find_start(struct link_find *f, adit_time now)
 void link_find_wait(struct link_find *f, adit_time now)
 {
 	f->wish = LINK_FIND_CALM;
-	punch_wait(&f->punch, now);
+	if (!f->cfg->relay_only)
+		punch_wait(&f->punch, now);
 	f->punch_busy = true;
 	if (f->reach)
 		reach_rest(f->reach, now);
@@ -228,13 +246,14 @@ void link_find_rest(struct link_find *f, adit_time now, const struct link_path_i
 		[LINK_HOW_PREDICTED] = MEET_PATH_PREDICTED,
 		[LINK_HOW_BLOCK] = MEET_PATH_BIRTHDAY,
 		[LINK_HOW_BIRTHDAY] = MEET_PATH_BIRTHDAY,
+		[LINK_HOW_RELAYED] = MEET_PATH_RELAY,
 	};
 
 	f->wish = LINK_FIND_CALM;
 	punch_rest(&f->punch, now);
 	f->punch_busy = true;
-	if (!f->reach)
-		return;
+	if (!f->reach || info->how == LINK_HOW_RELAYED)
+		return; /* the attempt goes on, and others follow: for a better path */
 	if (!link_how_is_serverless(info->how))
 		report(f, now, paths[info->how], info->took);
 	reach_rest(f->reach, now);

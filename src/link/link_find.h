@@ -60,13 +60,20 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
 
+/* What the relays have come to, NULL: there is none now; one is on its way. */
+void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay);
+void link_find_await_relay(struct link_find *f, adit_time now);
+
 /* Looks for the peer. */
 void link_find_start(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */
 void link_find_hold(struct link_find *f, adit_time now);
-/* The session has its path, |info|, which the mediator that helped is told; no others are looked for. */
+/*
+ * The session has its path, |info|, which the mediator that helped is told; no others are looked for, unless it is a
+ * relayed one: then core/reach goes on.
+ */
 void link_find_rest(struct link_find *f, adit_time now, const struct link_path_info *info);
 void link_find_stop(struct link_find *f, adit_time now);
 

@@ -130,10 +130,24 @@ static bool is_all_quic(const struct adit_dgram *d)
 	return true;
 }
 
+/* Out of the relay, which is a socket to all others. */
+static int relay_input(struct link *l, adit_time now, const struct adit_dgram *d)
+{
+	int r = link_relay_input(&l->relay, now, d);
+	struct adit_dgram one;
+
+	while (r == 0 && link_relay_data(&l->relay, &one))
+		(void)input_one(l, now, &one);
+	link_relay_changed(l, now);
+	return r;
+}
+
 int link_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	int r = ADIT_EIGNORED;
 
+	if (link_relay_is_turn(d->sock))
+		return relay_input(l, now, d);
 	if (d->seg_size == 0 || is_all_quic(d))
 		return input_one(l, now, d);
 	for (size_t at = 0; at < d->len; at += d->seg_size) {

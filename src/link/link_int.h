@@ -6,6 +6,7 @@
 #include "link/link.h"
 #include "link/link_find.h"
 #include "link/link_limits.h"
+#include "link/link_relay.h"
 #include "link/link_session.h"
 
 /* A proven way to the peer. It owns its socket: taken from who found it, closed or given back with the path. */
@@ -31,6 +32,7 @@ struct link_known {
 struct link {
 	struct link_config cfg;
 	struct link_find find;
+	struct link_relay relay;
 	enum link_state state;
 	adit_time since; /* of |state| */
 	adit_time search_at; /* when the search for a path began */
@@ -85,6 +87,9 @@ void link_quic_config(const struct link *l, const struct link_path *p, struct qu
 bool link_stands_still(const struct link_path *p);
 /* Its last packet goes out only over a living path. */
 void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t code);
+
+/* What is new of the relays, to those who want to know it. */
+void link_relay_changed(struct link *l, adit_time now);
 
 /* --- link_move.c --- */
 

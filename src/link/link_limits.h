@@ -5,9 +5,15 @@
 #include "base/time.h"
 #include "core/punch/punch_limits.h"
 
-/* Socket numbers begin here: of core/punch, and of core/reach; neither ever makes two thousand million. */
+/*
+ * Socket numbers begin here: of core/punch, which never makes two thousand million, of core/reach, which uses 65536 in
+ * turn, and of the connections to TURN servers.
+ */
 #define LINK_PUNCH_SOCKS 1u
 #define LINK_REACH_SOCKS 0x80000000u
+#define LINK_TURN_SOCKS  0xf0000000u
+/* What looks like a socket to all but link_relay.c: through the TURN server in use. No driver ever hears of it. */
+#define LINK_RELAY_SOCK 0xffffffffu
 
 #define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
@@ -16,6 +22,15 @@
 /* Events of the link's own that wait for the driver: one input makes three at most, four mediators that fail at once
  * two each. */
 #define LINK_QUEUE_MAX 16
+
+/*
+ * Datagrams that wait for the server to let their peer in, one round trip: first checks and questions to mediators,
+ * small and sent again anyway; what is longer is QUIC's, which comes after them.
+ */
+#define LINK_RELAY_WAITS    8
+#define LINK_RELAY_WAIT_LEN 1500 /* bytes */
+#define LINK_RELAY_WAIT     ADIT_SEC(1)
+#define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
 
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u

@@ -26,6 +26,12 @@
 #define MEET_EXTRA_MAX  128 /* what the two sides say about their NATs; opaque here */
 #define MEET_MSG_MAX    1400 /* the longest message of this protocol */
 
+/* Credentials of a relay. */
+#define MEET_RELAY_URIS     4
+#define MEET_RELAY_URI_MAX  128 /* bytes */
+#define MEET_RELAY_USER_MAX 48 /* "2147483647:" and 16 digits in hexadecimal */
+#define MEET_RELAY_PASS_MAX 48 /* a SHA-1 in base64 has 28 */
+
 /* ---- the mediator ---- */
 #define MEET_LIFETIME       ADIT_SEC(75) /* of a registration that is not refreshed: five keepalives */
 #define MEET_REGISTER_RATE  20 /* a second and network: each costs a signature, 100 us */

@@ -42,6 +42,7 @@
 #include "base/rng.h"
 #include "core/ice/ice_agent.h"
 #include "core/meet/meet_client.h"
+#include "core/meet/meet_relay.h"
 #include "core/nat/nat_report.h"
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
@@ -65,6 +66,8 @@ struct reach_config {
 	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	bool allow_loopback; /* for tests on one machine */
+	bool relay_only; /* no socket of its own is opened, no own address is told: all goes through the relay */
+	bool direct_only; /* nothing goes through the peer's relay either */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -86,6 +89,20 @@ struct reach_host {
 	enum ice_iface iface;
 };
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n);
+/*
+ * What a TURN server relays for us: whatever is sent from |sock|, a number of the caller's that is none of reach's own,
+ * leaves from |relayed|, and what comes there is input on |sock|. Taking and releasing it changes nothing: it stays
+ * open to all. NULL: there is none (any more). Whenever it changes.
+ */
+struct reach_relay {
+	uint32_t sock;
+	struct adit_addr relayed[2]; /* v4, v6; family NONE: none */
+	struct adit_addr server;
+	struct adit_addr mapped; /* our own address as the server sees it */
+};
+void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *relay);
+/* One is on its way: an offer or an answer waits for it, a moment. */
+void reach_await_relay(struct reach *r, adit_time now);
 /* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
@@ -127,6 +144,7 @@ enum reach_verdict {
 	REACH_VERDICT_BUDGET, /* a search would have been needed, and the router has had enough flows for this minute */
 	REACH_VERDICT_SILENT, /* everything was tried, and nothing of the peer's ever came */
 	REACH_VERDICT_ONE_WAY, /* the peer's packets came, none of ours was answered */
+	REACH_VERDICT_NO_RELAY, /* nothing but a relay may be used, and there is none */
 };
 
 enum reach_event_kind {
@@ -140,6 +158,7 @@ enum reach_event_kind {
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
 	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
 
 /* What opened a pair. */
@@ -151,6 +170,7 @@ enum reach_how {
 	REACH_HOW_PREDICTED, /* a port that was measured or foretold */
 	REACH_HOW_BLOCK, /* found by a search within a port block */
 	REACH_HOW_BIRTHDAY, /* found by a search over all ports */
+	REACH_HOW_RELAYED, /* through a TURN server, at either end: the attempt goes on, for something better */
 };
 
 struct reach_event {
@@ -171,6 +191,7 @@ struct reach_event {
 	unsigned round;
 	enum reach_verdict verdict;
 	const struct reach_memory *memory; /* good until the next call */
+	const struct meet_relay *relay; /* the same */
 };
 
 /* 1: filled; 0: none. */
@@ -301,6 +322,14 @@ struct reach_window {
 	adit_time until;
 };
 
+/* How a family's mediators are asked. */
+struct reach_via {
+	bool is_on; /* through the relay */
+	adit_time asked_at; /* the first question from home that nobody has answered; NEVER: none */
+	adit_time heard_at; /* the last answer to home; NEVER: none */
+	adit_time direct_at; /* is_on: servers are asked from home again */
+};
+
 /* A pair that was told of. */
 struct reach_told {
 	uint32_t sock;
@@ -319,6 +348,15 @@ struct reach {
 	size_t n_hosts;
 	struct adit_addr trusted[REACH_TRUSTED_MAX];
 	size_t n_trusted;
+	struct reach_relay relay;
+	bool has_relay;
+	bool is_relay_awaited; /* one may be there soon */
+	adit_time relay_by; /* MEASURING, serve's MEETING: without it from then on */
+	bool was_relay_offered; /* the peer knows of it */
+	bool peer_has_relay;
+	bool is_relay_valid; /* in this attempt */
+	size_t relay_opened; /* candidates of the peer's that had a check through it */
+	struct reach_via via[2]; /* v4, v6 */
 	struct reach_memory memory;
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */

@@ -93,6 +93,13 @@
 #define REACH_WINDOW_MAX   ADIT_MS(1200) /* for the answers to its questions */
 #define REACH_WINDOW_AGAIN ADIT_MS(100) /* between two checks from one of its sockets */
 
+/* Relays (reach_relay.c). */
+#define REACH_RELAY_WAIT    ADIT_MS(500) /* what is said waits for an allocation: two round trips and a slow server */
+#define REACH_RELAY_MAX     ADIT_SEC(15) /* the same where nothing else may be used: TURN_STREAM_ASK_WAIT and some */
+#define REACH_RELAY_SILENCE ADIT_SEC(1) /* mediators do not answer for so long ... */
+#define REACH_RELAY_ALIVE   ADIT_SEC(20) /* ... and nobody has in this time (refreshes come each 15 s): through it */
+#define REACH_RELAY_DIRECT  ADIT_SEC(15) /* between questions whether it works from home again */
+
 /* Rounds. */
 #define REACH_OPENER_SENDS 3u /* each may be lost ... */
 #define REACH_OPENER_STEP  ADIT_MS(30) /* ... and they are this far apart */

@@ -25,13 +25,16 @@ static void own_desc(struct reach *r)
 {
 	const struct reach_view *v = &r->measure.view[0];
 	bool has_home = r->home[0] != REACH_NO_SOCK;
+	bool is_blocked = reach_relay_is_via(r, 0) && (!has_home || v->witnesses == 0);
 	adit_dur age = adit_time_since(r->now, v->ports_at) / ADIT_MS(1);
 
 	r->own = (struct reach_desc){
 		.instance = r->cfg.instance,
 		.attempt = r->attempt,
 		.round = r->round,
-		.kind = has_home ? v->kind : NAT_KIND_UNKNOWN,
+		.kind = is_blocked ? NAT_KIND_BLOCKED
+			: has_home ? v->kind
+				   : NAT_KIND_UNKNOWN,
 		.public = v->public,
 		.witnesses = (uint8_t)v->witnesses,
 		.ports = v->ports,
@@ -142,7 +145,6 @@ void reach_offer(struct reach *r)
 static void on_answer(struct reach *r, const struct meet_event *ev)
 {
 	struct reach_desc peer;
-	uint16_t home;
 
 	if (r->state != REACH_MEETING || r->cfg.role != MEET_CONNECT)
 		return;
@@ -154,9 +156,7 @@ static void on_answer(struct reach *r, const struct meet_event *ev)
 	if (!remote_set(r))
 		return;
 	r->mediator = ev->mediator;
-	home = r->home[reach_family_index(r->meet.entries[ev->mediator].addr.family)];
-	if (home != REACH_NO_SOCK)
-		r->offer_sock = reach_sock_number(r, home);
+	r->offer_sock = r->input_sock;
 	reach_fire_plan(r, ev->start_at);
 	reach_fire_load(r, ev->start_at);
 	reach_punch(r, ev->start_at);
@@ -248,6 +248,7 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 		   peer.window_to.family != ADIT_FAMILY_NONE);
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
 	r->ask_by = adit_time_add(r->now, REACH_ANSWER_BY);
+	reach_relay_begin(r);
 	homes_for(r);
 	if (is_window_wanted(r))
 		return; /* its burst shows the ports, too */
@@ -284,7 +285,7 @@ static void answer_when_ready(struct reach *r)
 {
 	bool is_late = r->now >= r->ask_by;
 
-	if (!reach_measure_is_known(r) && !is_late)
+	if ((!reach_measure_is_known(r) && !reach_relay_is_cut_off(r) && !is_late) || !reach_relay_may_go(r))
 		return;
 	if (!r->has_agent) {
 		reach_agent_start(r);
@@ -308,7 +309,8 @@ void reach_meet_tick(struct reach *r)
 {
 	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
 		answer_when_ready(r);
-	else if (r->state == REACH_MEASURING && !r->window.is_out && (reach_measure_is_known(r) || r->now >= r->ask_by))
+	else if (r->state == REACH_MEASURING && !r->window.is_out && reach_relay_may_go(r) &&
+		 (reach_measure_is_known(r) || reach_relay_is_cut_off(r) || r->now >= r->ask_by))
 		reach_offer(r);
 }
 
@@ -320,7 +322,7 @@ static void on_held(struct reach *r, const struct adit_addr *mapped)
 	unsigned f = reach_family_index(mapped->family);
 	const struct reach_view *v = &r->measure.view[f];
 
-	if (v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
+	if (!reach_relay_is_via(r, f) && v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
 	    (v->kind == NAT_KIND_STEADY || v->kind == NAT_KIND_OPEN || v->kind == NAT_KIND_UNKNOWN) &&
 	    !adit_addr_eq(mapped, &v->reflexive))
 		reach_measure_start(r, f);

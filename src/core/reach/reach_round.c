@@ -16,6 +16,7 @@ void reach_attempt_start(struct reach *r)
 	r->round = 0;
 	r->verdict = REACH_VERDICT_NONE;
 	r->has_peer = false;
+	r->is_relay_valid = false;
 	r->stats.attempts++;
 	r->was_capped = r->was_refused = false;
 	r->n_past = 0;
@@ -41,6 +42,7 @@ void reach_round_next(struct reach *r)
 	if (!r->window.is_open)
 		reach_measure_again(r, 0);
 	meet_client_prepare(&r->meet, r->now);
+	reach_relay_begin(r);
 	r->ask_by = adit_time_add(r->now, REACH_ASK_MAX);
 	reach_set_state(r, REACH_MEASURING, ADIT_NEVER);
 }
@@ -89,6 +91,7 @@ void reach_agent_start(struct reach *r)
 			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
 	}
 	ice_agent_gather(&r->agent, r->now, false);
+	reach_relay_add(r);
 }
 
 static bool is_public(const struct meet_cand *c)
@@ -178,11 +181,24 @@ void reach_punch(struct reach *r, adit_time start_at)
 		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
+	reach_relay_open(r);
 	if (r->round == 2)
 		openers_load(r, start_at, false);
 	reach_window_fire(r, start_at);
 	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)
 		reach_window_open(r, &r->peer_reflexive);
+}
+
+void reach_remote_add(struct reach *r, size_t i)
+{
+	const struct meet_cand *m = &r->peer_offer.cands[i];
+	struct ice_candidate c = {
+		.component = 1, .type = (enum ice_type)m->type, .priority = m->priority, .addr = m->addr};
+
+	/* Each its own: all are checked at once, as there are few. */
+	c.foundation[0] = (char)('A' + i % 26);
+	c.foundation[1] = (char)('a' + i / 26);
+	(void)!ice_agent_add_remote(&r->agent, r->now, &c);
 }
 
 /* Checks from home toward all that the peer has named. */
@@ -191,18 +207,9 @@ static void be_loud(struct reach *r)
 	r->is_loud = true;
 	/* Few, and what everything else is for: they are counted, whatever the budget says. */
 	(void)reach_flow_take(r, r->peer_offer.n_cands);
-	for (size_t i = 0; i < r->peer_offer.n_cands; i++) {
-		const struct meet_cand *m = &r->peer_offer.cands[i];
-		struct ice_candidate c = {.component = 1, .priority = m->priority, .addr = m->addr};
-
-		if (m->type > ICE_RELAY)
-			continue;
-		c.type = (enum ice_type)m->type;
-		/* Each its own: all are checked at once, as there are few. */
-		c.foundation[0] = (char)('A' + i % 26);
-		c.foundation[1] = (char)('a' + i / 26);
-		(void)!ice_agent_add_remote(&r->agent, r->now, &c);
-	}
+	for (size_t i = 0; i < r->peer_offer.n_cands; i++)
+		if (r->peer_offer.cands[i].type < ICE_RELAY)
+			reach_remote_add(r, i); /* relayed ones it has */
 	ice_agent_end_remote(&r->agent, r->now);
 }
 
@@ -324,7 +331,7 @@ static void round_failed(struct reach *r)
 		nat_ttl_failed(&r->measure.view[f].ttl);
 	}
 	reach_window_close(r);
-	if (r->round >= REACH_ROUNDS || r->plan.is_last) {
+	if (r->round >= REACH_ROUNDS || (r->plan.is_last && !reach_relay_wants_round(r))) {
 		reach_attempt_failed(r, reach_verdict_of(r));
 		return;
 	}
