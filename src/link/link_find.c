@@ -212,6 +212,13 @@ void link_find_start(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_again(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_again(f->reach, now);
+	f->reach_busy = true;
+}
+
 void link_find_wait(struct link_find *f, adit_time now)
 {
 	f->wish = LINK_FIND_CALM;

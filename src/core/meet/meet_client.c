@@ -189,6 +189,8 @@ void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family)
 			begin(c, e, MEET_STATE_REFRESHING);
 		else if (is_under_way(e))
 			ask(c, e);
+		else if (e->state == MEET_STATE_BACKOFF)
+			e->wake_at = now; /* it may have been the network's fault */
 	}
 }
 

@@ -248,6 +248,31 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
+/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+static bool is_attempt_alive(const struct reach *r)
+{
+	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+}
+
+void reach_again(struct reach *r, adit_time now)
+{
+	reach_set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	if (r->cfg.role == MEET_CONNECT) {
+		if (!is_attempt_alive(r))
+			reach_start(r, now);
+		return;
+	}
+	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+		return;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	homes_refresh(r);
+	reach_step(r);
+}
+
 void reach_stop(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);

@@ -113,6 +113,11 @@ void reach_set_memory(struct reach *r, const struct reach_memory *m);
 void reach_start(struct reach *r, adit_time now);
 /* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
 void reach_rest(struct reach *r, adit_time now);
+/*
+ * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
+ * when its time comes. May be called every second.
+ */
+void reach_again(struct reach *r, adit_time now);
 /* Closes everything. */
 void reach_stop(struct reach *r, adit_time now);
 /* Connect: how it ended, told to the mediator that helped, for its statistics. */
@@ -156,7 +161,8 @@ enum reach_event_kind {
 			      */
 	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
-	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
+	/* The attempt is over: |verdict|, |how| RELAYED: but for a relayed pair; connect tries again after a pause. */
+	REACH_EVENT_FAILED,
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
 	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
@@ -382,7 +388,9 @@ struct reach {
 	bool was_extended; /* this state's time */
 	bool heard_any; /* in this round */
 	adit_dur pause;
+	adit_time rest_at; /* RESTING: since */
 	unsigned ask; /* serve: what is being answered */
+	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
 	unsigned mediator; /* that brought the two together */

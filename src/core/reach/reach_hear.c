@@ -93,6 +93,8 @@ int reach_hear(struct reach *r, const struct adit_dgram *d)
 	}
 	if (result == ADIT_EIGNORED)
 		r->stats.other++;
+	else if (result == 0)
+		r->heard_at = r->now;
 	return result;
 }
 

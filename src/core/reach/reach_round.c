@@ -299,6 +299,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 		learn(r, false);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
+			      .how = r->is_relay_valid ? REACH_HOW_RELAYED : REACH_HOW_DIRECT,
 			      .verdict = verdict,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
@@ -317,6 +318,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	meet_client_stop(&r->meet); /* nobody is to answer an offer whose credentials are gone */
 	if (!is_cheap)
 		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
+	r->rest_at = r->now;
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
