@@ -180,6 +180,13 @@ ADIT_MUST_CHECK int cli_opts_config(struct cli_opts *o, enum cli_for cmd, const 
  */
 ADIT_MUST_CHECK int cli_opts_words(struct cli_opts *o, enum cli_for cmd, char *env_ticket, struct cli_fault *f);
 
+/* One service or forward more, as `serve` and `connect` take it; refused where it clashes with one before it. */
+ADIT_MUST_CHECK int cli_opts_add_service(struct cli_serve *s, const char *value, struct cli_fault *f);
+ADIT_MUST_CHECK int cli_opts_add_forward(struct cli_connect *c, const char *value, struct cli_fault *f);
+
+/* |rank| sets |id|: what lower ranks gave is dropped. False where a higher one has spoken. */
+bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank);
+
 /* -1 with -q, else how many -v: 0 to CLI_VERBOSE_MAX. The command line's word beats a file's. */
 int cli_opts_level(const struct cli_opts *o);
 
