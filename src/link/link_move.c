@@ -106,12 +106,29 @@ static struct link_path *path_of(struct link *l, adit_time now, const struct lin
 	return p;
 }
 
+/* Of relays one through our own server and one through the peer's are enough: they may die one by one. */
+static bool is_wanted(const struct link *l, const struct link_found *f)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		const struct link_path *p = &l->path[i];
+
+		if (!p->used || p->lost || p == l->incoming_path)
+			continue;
+		if (p->sock == f->sock && adit_addr_eq(&p->info.remote, &f->info.remote))
+			return false;
+		if (f->info.how == LINK_HOW_RELAYED && p->info.how == LINK_HOW_RELAYED &&
+		    (p->sock == LINK_RELAY_SOCK) == (f->sock == LINK_RELAY_SOCK))
+			return false;
+	}
+	return true;
+}
+
 /* Found while there is one in use: it stands by, is measured, and may turn out to be better. */
 static void on_another(struct link *l, adit_time now, const struct link_found *f)
 {
 	struct link_path *p;
 
-	if (!is_of_session(l, f) || link_path_find(l, f->sock, &f->info.remote))
+	if (!is_of_session(l, f) || !is_wanted(l, f))
 		return;
 	p = path_of(l, now, f);
 	if (!p)

@@ -137,8 +137,27 @@ void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64
 	servers_init(w);
 }
 
+static void print_line(void *ctx, enum adit_log_level level, const char *line)
+{
+	struct sim_link_log *l = ctx;
+
+	(void)level;
+	fprintf(l->f, "%12.6f %-7s %s\n", (double)lab_sim_now(l->sim) / 1e9, l->name, line);
+}
+
+static void log_init(struct sim_link *w, enum punch_role role, FILE *f)
+{
+	struct sim_link_log *l = &w->log[role];
+
+	*l = (struct sim_link_log){.sim = w->r.sim, .name = role == PUNCH_SERVE ? "serve" : "connect", .f = f};
+	l->log = (struct adit_log){.write = print_line, .ctx = l, .level = ADIT_LOG_DECIDE};
+	sim_link_side(w, role)->cfg.log = &l->log;
+}
+
 void sim_link_trace(struct sim_link *w, FILE *f)
 {
+	for (int i = 0; i < 2 && f; i++)
+		log_init(w, (enum punch_role)i, f);
 	assert_true(sim_trace_init(&w->trace, w->r.sim, f));
 	w->is_tracing = true;
 	sim_trace_node(&w->trace, lab_host_id(w->r.serve.host), "serve");

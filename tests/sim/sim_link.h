@@ -55,12 +55,18 @@ struct sim_link {
 	bool is_open; /* the direct way */
 	bool is_tracing;
 	struct sim_trace trace;
+	struct sim_link_log {
+		struct adit_log log; /* what a side decides, between the packets */
+		const struct lab_sim *sim;
+		const char *name;
+		FILE *f;
+	} log[2];
 };
 
 /* Makes the world; a test may change the sides' |cfg| before sim_link_up(). */
 void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64_t seed);
 void sim_link_done(struct sim_link *w);
-/* Prints what happens to |f| and writes the files of sim_trace.h. */
+/* Before sim_link_up(): prints what happens to |f| (NULL: nothing) and writes the files of sim_trace.h. */
 void sim_link_trace(struct sim_link *w, FILE *f);
 
 /* The side with |role|. */
