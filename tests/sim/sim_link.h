@@ -71,8 +71,8 @@ void sim_link_trace(struct sim_link *w, FILE *f);
 
 /* The side with |role|. */
 struct side *sim_link_side(struct sim_link *w, enum punch_role role);
-/* Both running, admitted, and one stream open that both send on. */
-void sim_link_up(struct sim_link *w);
+/* Both running, admitted, and one stream open that both send on; false: not within 30 s. */
+bool sim_link_up(struct sim_link *w);
 /* For |d|. */
 void sim_link_run(struct sim_link *w, adit_dur d);
 /* Until |done|, for |d| at most; returns whether. */
