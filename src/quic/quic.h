@@ -139,6 +139,12 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
 
 /*
+ * The same, while the path before still works: nothing may stop on the way. What is under way is not a path's that was
+ * left but late, and congestion control starts anew when a moment comes at which nothing is (quic_heal.h).
+ */
+ADIT_MUST_CHECK int quic_move(struct quic *q, adit_time now, uint32_t path);
+
+/*
  * The current path carries datagrams of |bytes|. The connection begins with QUIC_PAYLOAD_MIN, which every path must
  * carry; who finds out that another path carries more or less says so, as there is no search in here.
  */

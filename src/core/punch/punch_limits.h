@@ -138,6 +138,7 @@
 #define PUNCH_PATH_RTT_MAX       ADIT_SEC(3) /* ... as if it were at most this */
 #define PUNCH_PATH_MOVE_TRIES    3
 #define PUNCH_PATH_MOVE_STEP     ADIT_MS(200)
+#define PUNCH_PATH_MOVE_WAIT     ADIT_MS(100) /* and two round trips: for the old address to answer, if it still does */
 #define PUNCH_PATH_SENT_MAX      16 /* a lost path's last 16 s; the oldest is forgotten */
 #define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
 #define PUNCH_PATH_ANSWERS_PER_S 50
