@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli_allow.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_news.h"
 #include "cli/cli_run.h"
 #include "cli/cli_state.h"
@@ -268,7 +269,12 @@ static void on_target_failed(void *ctx, const struct ep_service *service, int er
 		 "service \"%s\" did not answer: %s", service->name, strerror(err));
 }
 
-static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -356,6 +362,9 @@ static void show(struct serve *s, struct ep_ctl_client *client, bool more)
 	if (l) {
 		l->more = more;
 		ep_serve_each(s->ep, show_lane, l);
+		for (size_t f = 0; f < 2; f++)
+			l->len += cli_mapped_status_text(l->text + l->len, sizeof(l->text) - l->len,
+							 ep_serve_mapped(s->ep, cli_mapped_family[f]));
 	}
 	ep_ctl_reply(client, l ? l->text : "");
 	free(l);
@@ -385,6 +394,7 @@ static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, in
 	cli_json_array(&j, "lanes");
 	ep_serve_each(s->ep, status_lane, &j);
 	cli_json_array_end(&j);
+	cli_mapped_status_json(&j, ep_serve_mapped(s->ep, ADIT_FAMILY_V4), ep_serve_mapped(s->ep, ADIT_FAMILY_V6));
 	cli_json_object_end(&j);
 	answer = cli_json_text(&j);
 	ep_ctl_reply(client, answer ? answer : "{}");
@@ -584,6 +594,8 @@ static int start_endpoint(struct serve *s)
 		.creds = s->run.creds,
 		.instance = s->run.instance,
 		.port = s->cli->opts.meet.port,
+		.portmap = cli_mapped_is_asked(&s->cli->opts.meet, s->news.mediators.n > 0),
+		.mapped = cli_mapped_port(&s->cli->opts.meet),
 		.linger = s->cli->opts.meet.linger,
 		.compress = s->cli->opts.meet.compress,
 		.services = s->services,
@@ -655,7 +667,9 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 	s = (struct serve){.cli = cli, .allow.given = cli->opts.serve.allow[0] != '\0'};
 	cli_mediators_given(&cli->opts, &mediators);
 	cli_news_init(&s.news, &s.run, &mediators, true);
-	rc = cli_run_open(&s.run, cli, on_stop, &s);
+	rc = cli_mapped_check(&cli->msg, &cli->opts.meet);
+	if (rc == CLI_GO)
+		rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
 	if (io_state_lock_serve(&s.run.state, &why) < 0) {

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
 #include "endpoint/ep_peers.h"
 #include "endpoint/ep_target.h"
@@ -36,6 +37,7 @@ struct ep_serve_ops {
 	void (*event)(void *ctx, const char *label, const struct link_event *e);
 	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
+	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
 };
 
 struct ep_serve_config {
@@ -48,6 +50,8 @@ struct ep_serve_config {
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	bool compress; /* link.h */
+	bool portmap; /* the router is asked to forward a port */
+	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };
@@ -62,6 +66,8 @@ bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
 /* Its link, NULL: no such lane. */
 const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
+/* NULL: there is nothing to tell. */
+const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family);
 /* For all lanes, and those to come. */
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
 

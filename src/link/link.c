@@ -108,6 +108,11 @@ void link_set_hosts(struct link *l, adit_time now, const struct reach_host *host
 	link_find_set_hosts(&l->find, now, hosts, n);
 }
 
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	link_find_set_mapped(&l->find, now, family, map);
+}
+
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 {
 	l->utc = utc;

@@ -77,6 +77,8 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc);
 void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
 void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* As reach_set_mapped. */
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map);
 /* Begins to look for the peer; a link without a session goes on for ever. */
 void link_start(struct link *l, adit_time now);
 /* Ends the sessions with an fwd_close code; LINK_EVENT_DOWN follows. The link then only waits to be freed. */
