@@ -8,7 +8,7 @@ const enum adit_family cli_mapped_family[2] = {ADIT_FAMILY_V4, ADIT_FAMILY_V6};
 
 bool cli_mapped_is_asked(const struct cli_meet *o, bool meets)
 {
-	return !o->no_portmap && (meets || o->port > 0);
+	return !o->no_portmap && !o->relay_only && (meets || o->port > 0);
 }
 
 uint16_t cli_mapped_port(const struct cli_meet *o)

@@ -19,6 +19,7 @@
 #include "cli/cli_fault.h"
 #include "cli/cli_limits.h"
 #include "cli/cli_service.h"
+#include "core/turn/turn_uri.h"
 
 /* Which commands know an option, as bits. */
 enum cli_for {
@@ -65,6 +66,11 @@ enum cli_opt_id {
 	CLI_OPT_SINGLE,
 	CLI_OPT_WATCH,
 	CLI_OPT_STUN,
+	CLI_OPT_RELAY,
+	CLI_OPT_RELAY_FILE,
+	CLI_OPT_RELAY_CA,
+	CLI_OPT_RELAY_ONLY,
+	CLI_OPT_DIRECT_ONLY,
 	CLI_OPT_LIFETIME,
 	CLI_OPT_SERVICES, /* "serve" in a config file, bare words after `serve` */
 	CLI_OPT_FORWARDS, /* "connect" in a config file, bare words after `connect PEER` */
@@ -97,6 +103,12 @@ struct cli_meet {
 	size_t n_mediators;
 	struct cli_host stuns[CLI_STUNS_MAX]; /* further STUN servers, and those of check */
 	size_t n_stuns;
+	struct turn_uri relays[CLI_RELAYS_MAX];
+	size_t n_relays;
+	char relay_file[PATH_MAX]; /* "": not given */
+	char relay_ca[PATH_MAX]; /* "": not given */
+	bool relay_only;
+	bool direct_only;
 	uint16_t port; /* own UDP port; 0: not pinned */
 	bool mapped; /* the user has the router forward a port to |port| ... */
 	uint16_t mapped_port; /* ... this one; 0: the same */

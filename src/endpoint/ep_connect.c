@@ -112,7 +112,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 	if (!c->up)
 		return ADIT_EAGAIN;
 	if (!service || service->kind != FWD_KIND_STREAM) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 		return 0;
@@ -122,7 +122,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 		return r;
 	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, &c->packer, ended, ctx) < 0) {
 		if (r < 0)
-			close(fd);
+			ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 	}
@@ -145,7 +145,7 @@ static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_con
 		return;
 	w = c->n_waiting < WAITING_MAX ? calloc(1, sizeof(*w)) : NULL;
 	if (!w) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 		return;
@@ -184,7 +184,7 @@ static void drop_waiting(struct ep_connect *c)
 		ep_conn_ended *ended = w->ended;
 		void *ctx = w->ctx;
 
-		close(w->fd);
+		ep_conn_refuse(w->fd);
 		waiting_free(c, w);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
@@ -380,6 +380,8 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
 		.linger = cfg->linger,
+		.relay_only = cfg->relay_only,
+		.direct_only = cfg->direct_only,
 		.compress = cfg->compress,
 	};
 
@@ -441,6 +443,7 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 		free(c);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(c->net, cfg->relay_ca);
 	if (io_net_add(c->net, link, lane_event, c, &c->lane) < 0) {
 		link_free(link);
 		io_net_close(c->net);
@@ -473,6 +476,12 @@ void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m)
 {
 	ep_meeting_tell(m, link_of(c), io_clock_now());
 	ep_mapped_set_hosts(c->mapped, m->host, m->n_hosts);
+	io_lane_touch(c->lane);
+}
+
+void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r)
+{
+	ep_relays_tell(r, link_of(c), io_clock_now());
 	io_lane_touch(c->lane);
 }
 

@@ -10,6 +10,7 @@
 #include "endpoint/ep_conn.h"
 #include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
+#include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
 #include "io/io_net.h"
 
@@ -42,6 +43,9 @@ struct ep_connect_config {
 	bool compress; /* link.h */
 	bool portmap; /* the router is asked to forward a port */
 	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
+	bool relay_only; /* link.h, likewise */
+	bool direct_only;
+	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 };
 
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
@@ -50,6 +54,7 @@ void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, s
 /* NULL: there is nothing to tell. */
 const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family);
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m);
+void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r);
 /* Looks for the peer, again after a DOWN. */
 void ep_connect_start(struct ep_connect *c);
 bool ep_connect_is_up(const struct ep_connect *c);

@@ -57,6 +57,7 @@ struct ep_serve {
 	size_t n_peers;
 	struct ep_meeting meeting;
 	struct ep_mapped *mapped; /* NULL: none is wanted */
+	struct ep_relays relays;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
 	bool *failed; /* per service: its failure was told */
 	adit_time drain_until;
@@ -278,6 +279,8 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.compress = s->cfg.compress,
+		.relay_only = s->cfg.relay_only,
+		.direct_only = s->cfg.direct_only,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
@@ -333,6 +336,7 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	link_set_peers(link, io_clock_now(), s->peers, s->n_peers);
 	ep_meeting_tell(&s->meeting, link, io_clock_now());
 	ep_mapped_tell(s->mapped, link, io_clock_now());
+	ep_relays_tell(&s->relays, link, io_clock_now());
 	link_start(link, io_clock_now());
 	return 0;
 }
@@ -370,9 +374,11 @@ const struct link *ep_serve_link(const struct ep_serve *s, const char *label)
 	return lane ? io_lane_link(lane->io) : NULL;
 }
 
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label)
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id)
 {
-	return lane_find(s, label) != NULL;
+	const struct serve_lane *lane = lane_find(s, label);
+
+	return lane && (!secret_id || memcmp(lane->cfg.secret_id, secret_id, sizeof(lane->cfg.secret_id)) == 0);
 }
 
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n)
@@ -395,6 +401,17 @@ void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m)
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		ep_meeting_tell(m, io_lane_link(lane->io), io_clock_now());
+		io_lane_touch(lane->io);
+	}
+}
+
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r)
+{
+	s->relays = *r;
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		ep_relays_tell(r, io_lane_link(lane->io), io_clock_now());
 		io_lane_touch(lane->io);
 	}
 }
@@ -481,6 +498,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 		free(s);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(s->net, cfg->relay_ca);
 	offer(s);
 	uv_timer_init(loop, &s->utc_timer);
 	uv_timer_init(loop, &s->goodbye_timer);
@@ -543,6 +561,7 @@ void ep_serve_free(struct ep_serve *s)
 	free(s->offered);
 	free(s->failed);
 	adit_bytes_wipe(s->cfg.seed, sizeof(s->cfg.seed));
+	adit_bytes_wipe(&s->relays, sizeof(s->relays));
 	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&s->goodbye_timer, on_timer_closed);
 }

@@ -9,6 +9,7 @@
 
 #include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
+#include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
 #include "endpoint/ep_target.h"
 #include "io/io_net.h"
@@ -52,6 +53,9 @@ struct ep_serve_config {
 	bool compress; /* link.h */
 	bool portmap; /* the router is asked to forward a port */
 	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
+	bool relay_only; /* link.h, likewise */
+	bool direct_only;
+	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };
@@ -61,8 +65,8 @@ ADIT_MUST_CHECK int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *
 ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *lane);
 /* Ends the lane's session with |code| (fwd_close); the label may be added again at once. */
 void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
-/* Whether there is such a lane. */
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
+/* Whether there is such a lane; with |secret_id|, not NULL: and of this secret. */
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id);
 /* Its link, NULL: no such lane. */
 const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
@@ -70,6 +74,7 @@ void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_
 const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family);
 /* For all lanes, and those to come. */
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r);
 
 /* For status: calls |each| for every lane. */
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),

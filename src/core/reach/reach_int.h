@@ -107,6 +107,8 @@ void reach_round_next(struct reach *r);
 void reach_agent_start(struct reach *r);
 /* Low TTL toward the peer's public candidates, now. */
 void reach_openers_start(struct reach *r);
+/* Candidate |i| of the peer's is the agent's, too. */
+void reach_remote_add(struct reach *r, size_t i);
 /* Both descriptions are known. */
 void reach_punch(struct reach *r, adit_time start_at);
 /* Nothing of this round goes on. Sockets that nobody took are closed, homes stay. */
@@ -150,11 +152,30 @@ adit_time reach_window_deadline(const struct reach *r);
 int reach_window_output(struct reach *r, struct adit_out *ret_out);
 
 /* reach_relay.c */
+void reach_relay_init(struct reach *r);
+void reach_relay_forget(struct reach *r);
 bool reach_relay_is_sock(const struct reach *r, uint32_t sock);
+/* Does a relay carry this pair? One that may not? */
+bool reach_relay_has(const struct reach *r, const struct ice_account *a);
+bool reach_relay_is_refused(const struct reach *r, const struct ice_account *a);
+/* A round, or serve's answer, begins. May what is said go out? */
+void reach_relay_begin(struct reach *r);
+bool reach_relay_may_go(const struct reach *r);
 /* What is relayed for us becomes candidates of the agent's. */
 void reach_relay_add(struct reach *r);
-/* Does a relay carry this pair? */
-bool reach_relay_has(const struct reach *r, const struct ice_account *a);
+/* Both descriptions are known. */
+void reach_relay_open(struct reach *r);
+/* Could a further round find a relayed pair, and there is none yet? */
+bool reach_relay_wants_round(const struct reach *r);
+/* Are mediators of this family asked through the relay? Any, as the network lets nothing else out? */
+bool reach_relay_is_via(const struct reach *r, unsigned family);
+bool reach_relay_is_cut_off(const struct reach *r);
+/* A mediator was asked from home; a server has answered there. */
+void reach_relay_asked(struct reach *r, unsigned family);
+void reach_relay_heard(struct reach *r, unsigned family);
+void reach_relay_tick(struct reach *r);
+adit_time reach_relay_deadline(const struct reach *r);
+int reach_relay_output(struct reach *r, struct adit_out *ret_out);
 
 /* reach_mapped.c */
 void reach_mapped_init(struct reach *r);

@@ -84,6 +84,8 @@ int reach_socks_output(struct reach *r, struct adit_out *ret_out)
 /* Is there anything of this family to talk from or to? */
 static bool is_family_used(const struct reach *r, unsigned family)
 {
+	if (r->cfg.relay_only)
+		return false;
 	for (size_t i = 0; i < r->measure.n_dests; i++)
 		if (reach_family_index(r->measure.dest[i].addr.family) == family)
 			return true;
