@@ -121,7 +121,7 @@ static uint16_t asker_of(const struct reach *r, unsigned family)
 	uint16_t slot = slot_of(r, family);
 
 	if (home == REACH_NO_SOCK || slot == REACH_NO_SOCK || r->socks[home].state != REACH_SOCK_OPEN ||
-	    r->socks[slot].state == REACH_SOCK_WANTED || r->socks[slot].use != REACH_USE_MAPPED)
+	    r->socks[slot].use != REACH_USE_MAPPED)
 		return REACH_NO_SOCK;
 	return home;
 }
