@@ -152,6 +152,11 @@ void link_relay_changed(struct link *l, adit_time now)
 	}
 }
 
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	link_find_set_mapped(&l->find, now, family, map);
+}
+
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 {
 	l->utc = utc;

@@ -186,6 +186,13 @@ void link_find_await_relay(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	if (f->reach)
+		reach_set_mapped(f->reach, now, family, map);
+	f->reach_busy = true;
+}
+
 static void set_mediator(struct link_mediator *m, adit_time now, enum link_mediator_state state, unsigned code)
 {
 	if (m->state != state || m->code != code)

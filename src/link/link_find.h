@@ -61,6 +61,7 @@ void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc);
 /* As link_add_mediator() and its neighbours. */
 void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr);
 void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
 void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n);
 
