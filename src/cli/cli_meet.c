@@ -52,6 +52,9 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 		.port = r->cli->opts.meet.port,
 		.linger = r->cli->opts.meet.linger,
 		.compress = r->cli->opts.meet.compress,
+		.relay_only = r->cli->opts.meet.relay_only,
+		.direct_only = r->cli->opts.meet.direct_only,
+		.relay_ca = r->cli->opts.meet.relay_ca[0] ? r->cli->opts.meet.relay_ca : NULL,
 	};
 	memcpy(ret_cfg->secret_id, p->ticket.secret_id, sizeof(ret_cfg->secret_id));
 	memcpy(ret_cfg->peer_key, p->ticket.identity, sizeof(ret_cfg->peer_key));

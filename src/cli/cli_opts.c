@@ -50,6 +50,11 @@ static const struct row {
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
 	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
+	{"relay", 0, CLI_OPT_RELAY, FOR_MEET, "turn:HOST[:PORT]", EVERYWHERE, true},
+	{"relay-file", 0, CLI_OPT_RELAY_FILE, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-ca", 0, CLI_OPT_RELAY_CA, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-only", 0, CLI_OPT_RELAY_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
+	{"direct-only", 0, CLI_OPT_DIRECT_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
 	{"lifetime", 0, CLI_OPT_LIFETIME, CLI_FOR_CHECK, NULL, ONLY_ARGV, false},
 	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
 	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
@@ -185,6 +190,24 @@ static int add_host(const struct row *r, enum cli_for cmd, enum cli_rank rank, c
 	return 0;
 }
 
+static int add_relay(const struct row *r, enum cli_rank rank, const char *value, struct cli_meet *m,
+		     struct cli_fault *f)
+{
+	if (m->n_relays == CLI_RELAYS_MAX)
+		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d times %s%s", CLI_RELAYS_MAX, dashes(rank),
+				     r->name);
+	if (turn_uri_parse(value, &m->relays[m->n_relays]) < 0) {
+		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s \"%.80s\": no address of a TURN server", dashes(rank), r->name,
+			      value);
+		return cli_fault_next(f,
+				      "write turn:HOST[:PORT], turn:HOST?transport=tcp, or turns:HOST for TLS; user "
+				      "and password stand in the file of %srelay-file",
+				      dashes(rank));
+	}
+	m->n_relays++;
+	return 0;
+}
+
 bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 {
 	if (rank < o->rank[id])
@@ -197,6 +220,8 @@ bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 			o->meet.n_mediators = 0;
 		else if (id == CLI_OPT_STUN)
 			o->meet.n_stuns = 0;
+		else if (id == CLI_OPT_RELAY)
+			o->meet.n_relays = 0;
 		else if (id == CLI_OPT_SERVICES)
 			o->serve.n_services = 0;
 		else if (id == CLI_OPT_FORWARDS)
@@ -227,6 +252,10 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)
 		o->watch = true;
+	else if (id == CLI_OPT_RELAY_ONLY)
+		o->meet.relay_only = true;
+	else if (id == CLI_OPT_DIRECT_ONLY)
+		o->meet.direct_only = true;
 }
 
 static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const struct row *r, const char *value,
@@ -257,6 +286,12 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 	case CLI_OPT_MEDIATOR:
 	case CLI_OPT_STUN:
 		return add_host(r, cmd, rank, value, o, f);
+	case CLI_OPT_RELAY:
+		return add_relay(r, rank, value, &o->meet, f);
+	case CLI_OPT_RELAY_FILE:
+		return set_path(r, rank, value, o->meet.relay_file, f);
+	case CLI_OPT_RELAY_CA:
+		return set_path(r, rank, value, o->meet.relay_ca, f);
 	case CLI_OPT_PORT:
 		return set_port(r, rank, value, &o->meet.port, f);
 	case CLI_OPT_LINGER:
@@ -281,7 +316,7 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 /* A single-valued option given twice: the last one counts, here as well. */
 static int note_given(struct cli_opts *o, const struct row *r, const char *value, struct cli_fault *f)
 {
-	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN;
+	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN || r->id == CLI_OPT_RELAY;
 	size_t i = 0;
 
 	while (i < o->n_given && (is_list || o->given[i].name != r->name))

@@ -111,7 +111,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 	if (!c->up)
 		return ADIT_EAGAIN;
 	if (!service || service->kind != FWD_KIND_STREAM) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 		return 0;
@@ -121,7 +121,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 		return r;
 	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, &c->packer, ended, ctx) < 0) {
 		if (r < 0)
-			close(fd);
+			ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 	}
@@ -144,7 +144,7 @@ static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_con
 		return;
 	w = c->n_waiting < WAITING_MAX ? calloc(1, sizeof(*w)) : NULL;
 	if (!w) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 		return;
@@ -183,7 +183,7 @@ static void drop_waiting(struct ep_connect *c)
 		ep_conn_ended *ended = w->ended;
 		void *ctx = w->ctx;
 
-		close(w->fd);
+		ep_conn_refuse(w->fd);
 		waiting_free(c, w);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);

@@ -366,9 +366,11 @@ const struct link *ep_serve_link(const struct ep_serve *s, const char *label)
 	return lane ? io_lane_link(lane->io) : NULL;
 }
 
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label)
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id)
 {
-	return lane_find(s, label) != NULL;
+	const struct serve_lane *lane = lane_find(s, label);
+
+	return lane && (!secret_id || memcmp(lane->cfg.secret_id, secret_id, sizeof(lane->cfg.secret_id)) == 0);
 }
 
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n)

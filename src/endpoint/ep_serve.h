@@ -61,8 +61,8 @@ ADIT_MUST_CHECK int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *
 ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *lane);
 /* Ends the lane's session with |code| (fwd_close); the label may be added again at once. */
 void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
-/* Whether there is such a lane. */
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
+/* Whether there is such a lane; with |secret_id|, not NULL: and of this secret. */
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id);
 /* Its link, NULL: no such lane. */
 const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);

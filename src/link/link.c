@@ -40,6 +40,13 @@ bool link_how_is_serverless(enum link_how how)
 	return how < LINK_HOW_LAN;
 }
 
+const char *link_why_name(enum link_why why)
+{
+	static const char *const name[] = {"better", "silent", "age", "peer"};
+
+	return name[why];
+}
+
 void link_set_state(struct link *l, adit_time now, enum link_state state)
 {
 	if (l->state == state)
@@ -74,6 +81,7 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->cfg = *cfg;
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
+	link_watch_init(&l->watch, now);
 	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
@@ -120,6 +128,7 @@ void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	link_find_set_hosts(&l->find, now, hosts, n);
+	link_path_set_hosts(l, now, hosts, n);
 }
 
 int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)
@@ -195,6 +204,10 @@ static void session_retire(struct link *l, adit_time now)
 	l->session_path = NULL;
 	l->migrate_at = ADIT_NEVER;
 	link_path_drop(l, now, old);
+	if (!l->incoming)
+		link_path_drop_all(l, now);
+	link_watch_init(&l->watch, now);
+	l->switches = 0;
 }
 
 void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t code)
@@ -281,6 +294,8 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
+	if (now > adit_time_add(link_deadline(l), LINK_SLEPT))
+		link_watch_alarm(l, now);
 	link_relay_tick(&l->relay, now);
 	link_relay_changed(l, now);
 	link_find_tick(&l->find, now);
@@ -291,6 +306,7 @@ void link_tick(struct link *l, adit_time now)
 		link_move_path_events(l, now, &l->path[i]);
 	}
 	link_move_found(l, now);
+	link_watch_step(l, now);
 	if (l->state == LINK_OUTAGE && now >= l->linger_at)
 		link_end(l, now, LINK_REASON_LINGER, FWD_CLOSE_DONE);
 	if (now >= l->migrate_at)
@@ -312,6 +328,7 @@ adit_time link_deadline(const struct link *l)
 		if (l->path[i].used)
 			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
+	t = adit_time_min(t, link_watch_deadline(l));
 	t = adit_time_min(t, link_relay_deadline(&l->relay));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
 	return adit_time_min(t, session_deadline(l->incoming, l->incoming_path));
@@ -384,10 +401,11 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 
 /* --- events --- */
 
-static void on_up(struct link *l, adit_time now, const struct link_event *e, const struct link_path *p)
+static void on_up(struct link *l, adit_time now, const struct link_event *e)
 {
 	link_set_state(l, now, LINK_UP);
-	link_find_rest(&l->find, now, &p->info);
+	link_find_hold(&l->find, now);
+	link_watch_settle(l, now);
 	if (l->cfg.role == PUNCH_SERVE && l->cfg.single && !l->cfg.has_peer_key) {
 		memcpy(l->cfg.peer_key, e->peer_key, sizeof(l->cfg.peer_key));
 		l->cfg.has_peer_key = true;
@@ -420,7 +438,7 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 		return false;
 	if (ret_event->kind == LINK_EVENT_UP) {
 		ret_event->path = l->session_path->info;
-		on_up(l, now, ret_event, l->session_path);
+		on_up(l, now, ret_event);
 		link_path_measure(l, now);
 	} else if (ret_event->kind == LINK_EVENT_DOWN) {
 		on_down(l, now, ret_event->reason);
@@ -441,7 +459,7 @@ static void incoming_events(struct link *l, adit_time now)
 			continue;
 		l->incoming_up = e;
 		l->has_incoming_up = true;
-		on_up(l, now, &e, l->incoming_path);
+		on_up(l, now, &e);
 		link_end(l, now, LINK_REASON_REPLACED, FWD_CLOSE_REPLACED);
 	}
 }
@@ -478,6 +496,31 @@ int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8
 	return link_session_dgram_send(l->session, service, flow, data, len);
 }
 
+static void status_paths(const struct link *l, adit_time now, struct link_status *ret_status)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		const struct link_path *p = &l->path[i];
+		struct link_path_status *s = &ret_status->paths[p == l->session_path ? 0 : ret_status->n_paths];
+		struct punch_path_view v;
+
+		if (!p->used || p == l->incoming_path)
+			continue;
+		if (p == l->session_path && ret_status->n_paths > 0)
+			ret_status->paths[ret_status->n_paths] = ret_status->paths[0];
+		punch_path_view(&p->keep, &v);
+		*s = (struct link_path_status){
+			.info = p->info,
+			.is_used = p == l->session_path,
+			.is_lost = p->lost,
+			.rtt = v.rtt,
+			.loss = v.loss,
+			.age = adit_time_since(now, p->since),
+			.silence = adit_time_since(now, v.heard_at),
+		};
+		ret_status->n_paths++;
+	}
+}
+
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status)
 {
 	*ret_status = (struct link_status){.state = l->state, .since = l->since, .generation = l->last_gen};
@@ -490,6 +533,8 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	ret_status->horizon = punch_replay_horizon(&l->find.replay, l->utc + adit_time_since(now, l->utc_at));
 	if (l->session_path)
 		ret_status->path = l->session_path->info;
+	ret_status->switches = l->switches;
+	status_paths(l, now, ret_status);
 	if (!l->session)
 		return;
 	quic_stats_get(l->session->quic, &ret_status->quic);

@@ -114,6 +114,7 @@ enum link_event_kind {
 	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
 	LINK_EVENT_BACK, /* |path|: the session goes on over it */
 	LINK_EVENT_MOVED, /* |path|: the peer's NAT changed its address or port */
+	LINK_EVENT_SWITCHED, /* |path| is used instead of |was|: |why|; no stream notices */
 	LINK_EVENT_REQUEST, /* serve: the peer wants |service|: link_stream_accept() or link_stream_refuse() */
 	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
 	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
@@ -179,9 +180,19 @@ struct link_path_info {
 	adit_dur took; /* since the search began; serve, after a meeting: since the offer came */
 };
 
+/* Why a session goes over another path. */
+enum link_why {
+	LINK_WHY_BETTER, /* of a better class, or clearly faster */
+	LINK_WHY_SILENT, /* the one before fell silent */
+	LINK_WHY_AGE, /* paths end at a certain age here, and the one before was getting there */
+	LINK_WHY_PEER, /* serve: the connect side has decided */
+};
+
 struct link_event {
 	enum link_event_kind kind;
 	struct link_path_info path;
+	struct link_path_info was;
+	enum link_why why;
 	struct link_relay_info relay;
 	struct reach_event meet; /* |memory|, where there is one, is good until the next call */
 	const char *mediator; /* its name, or NULL; good as long as the link */
@@ -247,10 +258,26 @@ struct link_mediator {
 	struct adit_addr mapped; /* HELD: how it sees us */
 };
 
+/* One of the paths that are kept. */
+struct link_path_status {
+	struct link_path_info info;
+	bool is_used;
+	bool is_lost;
+	adit_dur rtt; /* smoothed, of questions; 0: not measured */
+	unsigned loss; /* of questions, per mille */
+	adit_dur age;
+	adit_dur silence; /* since the last sign of life */
+};
+
+#define LINK_STATUS_PATHS 8
+
 struct link_status {
 	enum link_state state;
 	adit_time since; /* of this state */
 	struct link_path_info path;
+	struct link_path_status paths[LINK_STATUS_PATHS]; /* the one in use first */
+	size_t n_paths;
+	unsigned switches; /* how often this session went over to another path */
 	uint8_t peer_key[QUIC_KEY_LEN];
 	struct quic_stats quic;
 	struct punch_stats punch;
@@ -269,6 +296,7 @@ const char *link_state_name(enum link_state s);
 const char *link_mediator_state_name(enum link_mediator_state s);
 const char *link_relay_state_name(enum link_relay_state s);
 const char *link_how_name(enum link_how how);
+const char *link_why_name(enum link_why why);
 bool link_how_is_serverless(enum link_how how);
 
 #endif

@@ -47,6 +47,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.low_ttl = true,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
+		.borrow = !cfg->direct_only,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));
@@ -236,6 +237,13 @@ void link_find_start(struct link_find *f, adit_time now)
 	f->punch_busy = true;
 	if (reach_may_start(f))
 		reach_start(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_again(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_again(f->reach, now);
 	f->reach_busy = true;
 }
 

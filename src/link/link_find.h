@@ -70,6 +70,8 @@ void link_find_await_relay(struct link_find *f, adit_time now);
 
 /* Looks for the peer. */
 void link_find_start(struct link_find *f, adit_time now);
+/* The network may be back, or another one: whoever waits for servers asks them anew, now. */
+void link_find_again(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */

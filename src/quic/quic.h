@@ -146,6 +146,9 @@ void quic_set_payload(struct quic *q, size_t bytes);
 /* The most it may be told. */
 size_t quic_max_payload(const struct quic *q);
 
+/* Smoothed; 0: no sample yet. */
+adit_dur quic_rtt(const struct quic *q);
+
 /* The path this side sends on now. */
 uint32_t quic_path(const struct quic *q);
 

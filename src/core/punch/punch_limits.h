@@ -141,6 +141,8 @@
 #define PUNCH_PATH_SENT_MAX      16 /* a lost path's last 16 s; the oldest is forgotten */
 #define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
 #define PUNCH_PATH_ANSWERS_PER_S 50
+#define PUNCH_PATH_SMOOTH        8 /* weight of the past against one answer: RFC 6298 2.3, alpha = 1/8 */
+#define PUNCH_PATH_LATE          ADIT_MS(100) /* beyond two round trips a question counts as lost */
 #define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
 
 /*

@@ -139,7 +139,7 @@ static void meeting_tell(struct reach *r)
 
 /*
  * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
- * stays quiet until it hears us, for a while.
+ * stays quiet until it hears us, for a while; not toward a peer that is open to all, where nothing can be spoilt.
  */
 static adit_time loud_at(const struct reach *r)
 {
@@ -147,7 +147,10 @@ static adit_time loud_at(const struct reach *r)
 		return r->start_at;
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
-	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
+	if (r->plan.n_salvos > 0 && r->plan.salvo[0].target == REACH_TO_ONE)
+		return r->start_at;
+	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
@@ -297,6 +300,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 		learn(r, false);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
+			      .how = r->is_relay_valid ? REACH_HOW_RELAYED : REACH_HOW_DIRECT,
 			      .verdict = verdict,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
@@ -315,6 +319,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	meet_client_stop(&r->meet); /* nobody is to answer an offer whose credentials are gone */
 	if (!is_cheap)
 		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
+	r->rest_at = r->now;
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
@@ -381,6 +386,7 @@ void reach_settled(struct reach *r)
 		return;
 	}
 	reach_measure_stop(r);
+	reach_mapped_close(r);
 	for (unsigned f = 0; f < 2; f++)
 		reach_home_close(r, f);
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);
