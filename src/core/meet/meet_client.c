@@ -812,12 +812,12 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 		}
 		if (e->want_leave) {
 			e->want_leave = false;
-			return put(c, e, build_leave(c, e), ret_out);
+			return put(c, &e->addr, build_leave(c, e), ret_out);
 		}
 	}
 	if (c->borrowing.active && c->borrowing.want_send) {
 		c->borrowing.want_send = false;
-		return put(c, &c->entries[c->borrowing.mediator], build_borrow(c), ret_out);
+		return put(c, &c->entries[c->borrowing.mediator].addr, build_borrow(c), ret_out);
 	}
 	return 0;
 }
