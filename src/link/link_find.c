@@ -120,7 +120,8 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 		return;
 	f->reach_busy = true;
 	if (m) {
-		m->addr = *addr;
+		if (m->addr.family == addr->family)
+			m->addr = *addr;
 		return;
 	}
 	m = &f->mediators[f->n_mediators++];

@@ -79,8 +79,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
- * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with another address when
- * the name resolves anew. EFULL.
+ * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
+ * other family, and with another one when the name resolves anew. EFULL.
  */
 ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
 /* A further STUN server, a witness for public addresses. EFULL. */
