@@ -259,6 +259,7 @@ void cli_news_say(struct cli_news *n, const char *who, const struct link_event *
 	case REACH_EVENT_HEARD:
 	case REACH_EVENT_VALID:
 	case REACH_EVENT_LEARNT:
+	case REACH_EVENT_MAPPED:
 	case REACH_EVENT_RELAY:
 		return;
 	}
@@ -339,6 +340,7 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 	enum reach_verdict verdict = st->reach ? reach_last_verdict(st->reach) : REACH_VERDICT_NONE;
 	struct reach_account a;
 	char text[REACH_ACCOUNT_STRLEN];
+	char prefix[ADIT_NAT64_STRLEN];
 	char since[24];
 	size_t at = 0;
 	size_t pos = 0;
@@ -351,6 +353,9 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 	}
 	if (cli_relays_status_text(&st->relay, io_clock_now(), text, sizeof(text)))
 		at = put(buf, cap, at, "  %s\n", text);
+	if (st->nat64.len > 0)
+		at = put(buf, cap, at, "  IPv4 goes through this network's NAT64: %s\n",
+			 adit_nat64_format(&st->nat64, prefix));
 	if (verdict != REACH_VERDICT_NONE)
 		at = put(buf, cap, at, "  %s: %s\n",
 			 st->path.how == LINK_HOW_RELAYED ? "not direct, tried again from time to time" : "not reached",
@@ -387,6 +392,8 @@ void cli_news_status_json(struct cli_json *j, const struct link_status *st)
 	}
 	cli_json_array_end(j);
 	cli_relays_status_json(j, &st->relay, io_clock_now());
+	if (st->nat64.len > 0)
+		cli_json_str(j, "nat64", adit_nat64_format(&st->nat64, text));
 	if (!st->reach)
 		return;
 	reach_views(st->reach, &own, &peer);

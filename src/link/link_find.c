@@ -47,6 +47,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.low_ttl = true,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
+		.borrow = !cfg->direct_only,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));
@@ -138,11 +139,37 @@ void link_find_add_server(struct link_find *f, adit_time now, const struct adit_
 	f->reach_busy = true;
 }
 
+/* A NAT64 gives IPv4 an address, too: with it the finders know that there is something to be asked and fired from. */
+static void tell_hosts(struct link_find *f, adit_time now)
+{
+	struct reach_host hosts[REACH_HOSTS_MAX];
+	size_t n = f->n_hosts;
+
+	if (!f->reach)
+		return;
+	memcpy(hosts, f->hosts, n * sizeof(hosts[0]));
+	if (f->nat64.len > 0) {
+		n = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX - 1;
+		hosts[n++] = (struct reach_host){.addr = adit_nat64_own(0), .iface = ICE_IFACE_NORMAL};
+	}
+	reach_set_hosts(f->reach, now, hosts, n);
+	f->reach_busy = true;
+}
+
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n)
 {
-	if (f->reach)
-		reach_set_hosts(f->reach, now, hosts, n);
-	f->reach_busy = true;
+	f->n_hosts = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
+	memcpy(f->hosts, hosts, f->n_hosts * sizeof(hosts[0]));
+	tell_hosts(f, now);
+}
+
+void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n)
+{
+	bool had = f->nat64.len > 0;
+
+	f->nat64 = *n;
+	if (had || n->len > 0)
+		tell_hosts(f, now);
 }
 
 void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay)

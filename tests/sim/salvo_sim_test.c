@@ -477,7 +477,6 @@ static struct result try(const struct cell *c, unsigned seed)
 		r.rounds++;
 	while (round_of(w) && w->met_at == 0 && r.rounds < ROUNDS);
 	r.took = w->met_at - began_at;
-	r.met = w->met_at > 0 && r.took <= c->within;
 	for (unsigned side = 0; side < 2; side++) {
 		struct host *h = &w->host[side];
 
@@ -486,6 +485,9 @@ static struct result try(const struct cell *c, unsigned seed)
 			r.probes = h->probes > r.probes ? h->probes : r.probes;
 		lab_nat_free(h->nat);
 	}
+	/* Who needs more than is promised is not counted as met. */
+	r.met = w->met_at > 0 && r.took <= c->within && (c->socks == 0 || r.socks <= c->socks) &&
+		(c->probes == 0 || r.probes <= c->probes);
 	return r;
 }
 
@@ -534,8 +536,7 @@ static void every_cell_keeps_its_promise(void **state)
 			worst.probes = r.probes > worst.probes ? r.probes : worst.probes;
 		}
 		qsort(took, met, sizeof(*took), by_time);
-		ok = is_kept(c, met, tries, text) && (c->socks == 0 || worst.socks <= c->socks) &&
-		     (c->probes == 0 || worst.probes <= c->probes);
+		ok = is_kept(c, met, tries, text);
 		broken += !ok;
 		if (text || !ok)
 			printf("%-44s %5.1f %% (first round %5.1f %%) of %u %%, median %5.2f s, 95 %% %5.2f s, "

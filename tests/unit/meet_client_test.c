@@ -56,6 +56,27 @@ static void a_registration_lives_by_one_refresh_each_15_s(void **state)
 	assert_int_equal(r->servers[0]->stats.expired, 0);
 }
 
+static void who_ends_in_order_is_absent_at_once(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20)), *a;
+
+	meet_client_stop(&b->c);
+	rig_run(r, ADIT_MS(21));
+	for (unsigned i = 0; i < RIG_MEDIATORS; i++) {
+		assert_int_equal(r->servers[i]->table.used, 0);
+		assert_int_equal(r->servers[i]->stats.left, 1);
+	}
+	a = asking(r, ADIT_MS(15), NULL);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(a->count[MEET_EVENT_ABSENT], RIG_MEDIATORS);
+	/* And it is told once: nothing follows. */
+	assert_int_equal(meet_client_deadline(&b->c), ADIT_NEVER);
+	meet_client_stop(&b->c);
+	rig_run(r, ADIT_MS(50));
+	assert_int_equal(r->servers[0]->stats.unknown, 0);
+}
+
 static void who_goes_away_is_forgotten(void **state)
 {
 	struct rig *r = *state;
@@ -368,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_peer_registers_in_two_round_trips_and_learns_its_address),
 		T(a_registration_lives_by_one_refresh_each_15_s),
+		T(who_ends_in_order_is_absent_at_once),
 		T(who_goes_away_is_forgotten),
 		T(two_peers_meet_and_start_within_a_millisecond),
 		T(losses_are_repaired),

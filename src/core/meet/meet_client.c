@@ -242,9 +242,14 @@ int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_of
 void meet_client_stop(struct meet_client *c)
 {
 	c->is_serving = c->has_offer = false;
+	c->borrowing.active = false;
 	for (size_t i = 0; i < c->n; i++) {
-		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
-		c->entries[i].want_report = false;
+		struct meet_entry *e = &c->entries[i];
+
+		rest(c, e, MEET_STATE_IDLE, ADIT_NEVER);
+		e->want_report = false;
+		e->want_leave = e->was_held;
+		e->was_held = false;
 	}
 	for (size_t i = 0; i < MEET_ASKS; i++)
 		c->asks[i].used = false;
@@ -324,6 +329,49 @@ static int on_success(struct meet_client *c, struct meet_entry *e, const struct 
 	return 0;
 }
 
+/* The answer brought a permit: the rest of it counts without. */
+static void borrow(struct meet_client *c, unsigned mediator, const struct stun_msg *m)
+{
+	const uint8_t *permit = meet_msg_bytes(m, MEET_ATTR_PERMIT, MEET_PERMIT_LEN);
+	struct meet_borrowing *b = &c->borrowing;
+
+	if (!permit || !c->cfg.borrow)
+		return;
+	*b = (struct meet_borrowing){.active = true,
+				     .want_send = true,
+				     .mediator = mediator,
+				     .tries = 1,
+				     .rto = MEET_RTO,
+				     .retry_at = adit_time_add(c->now, MEET_RTO)};
+	memcpy(b->permit, permit, sizeof(b->permit));
+	adit_rng_fill(&c->cfg.rng, b->txid, sizeof(b->txid));
+	adit_rng_fill(&c->cfg.rng, b->secret, sizeof(b->secret));
+}
+
+/* What is refused is done without. */
+static int on_loan(struct meet_client *c, const struct stun_msg *m)
+{
+	struct meet_borrowing *b = &c->borrowing;
+	struct meet_relay relay;
+	struct stun_attr a;
+
+	if (m->class == STUN_ERROR) {
+		adit_trace(c->cfg.log, ADIT_LOG_DECIDE, "meet_borrow mediator=%u refused=1", b->mediator);
+		b->active = false;
+		return 0;
+	}
+	if (stun_msg_find(m, MEET_ATTR_LOAN, &a) != 0)
+		return ADIT_EIGNORED;
+	if (meet_relay_unseal(c->cfg.meet_crypto, c->cfg.crypto, b->secret, b->txid, a.value, a.len, &relay) != 0) {
+		c->stats.forged++;
+		return ADIT_EAUTH;
+	}
+	b->active = false;
+	c->relay = relay;
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_RELAY, .mediator = b->mediator, .relay = &c->relay});
+	return 0;
+}
+
 /* The peer's answer, through the mediator. */
 static int on_answer(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
 {
@@ -346,6 +394,7 @@ static int on_answer(struct meet_client *c, struct meet_entry *e, const struct s
 					  .mediator = (unsigned)(e - c->entries),
 					  .start_at = c->now,
 					  .offer = &c->answer});
+	borrow(c, (unsigned)(e - c->entries), m);
 	return 0;
 }
 
@@ -487,6 +536,11 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 		return m->method == MEET_GONE ? on_gone(c, e, m) : ADIT_EIGNORED;
 	if (m->class == STUN_REQUEST)
 		return c->cfg.role == MEET_SERVE && m->method == MEET_INTRODUCE ? on_offer(c, e, m) : ADIT_EIGNORED;
+	if (m->method == MEET_LEND)
+		return c->borrowing.active && &c->entries[c->borrowing.mediator] == e &&
+				       memcmp(m->txid, c->borrowing.txid, STUN_TXID_LEN) == 0
+			       ? on_loan(c, m)
+			       : ADIT_EIGNORED;
 	if (!is_under_way(e) || memcmp(m->txid, e->txid, STUN_TXID_LEN) != 0)
 		return ADIT_EIGNORED;
 	e->has_answered = true;
@@ -530,6 +584,19 @@ static void retry(struct meet_client *c, struct meet_entry *e)
 	e->want_send = true;
 }
 
+static void retry_borrowing(struct meet_client *c)
+{
+	struct meet_borrowing *b = &c->borrowing;
+
+	if (!b->active || c->now < b->retry_at)
+		return;
+	b->active = b->tries < MEET_TRIES;
+	b->tries++;
+	b->rto *= 2;
+	b->retry_at = adit_time_add(c->now, b->rto);
+	b->want_send = true;
+}
+
 static void wake(struct meet_client *c, struct meet_entry *e)
 {
 	if (e->state == MEET_STATE_HELD)
@@ -549,11 +616,12 @@ void meet_client_tick(struct meet_client *c, adit_time now)
 		else if (!is_under_way(e) && now >= e->wake_at)
 			wake(c, e);
 	}
+	retry_borrowing(c);
 }
 
 adit_time meet_client_deadline(const struct meet_client *c)
 {
-	adit_time at = ADIT_NEVER;
+	adit_time at = c->borrowing.active ? c->borrowing.retry_at : ADIT_NEVER;
 
 	for (size_t i = 0; i < c->n; i++)
 		at = adit_time_min(at, is_under_way(&c->entries[i]) ? c->entries[i].retry_at : c->entries[i].wake_at);
@@ -614,6 +682,31 @@ static int build_report(struct meet_client *c, struct meet_entry *e)
 	return stun_build_end(&b);
 }
 
+/* Sent once: it ends by itself 75 s later. */
+static int build_leave(struct meet_client *c, struct meet_entry *e)
+{
+	struct stun_build b;
+
+	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_LEAVE, e->txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, e->id, MEET_ID_LEN);
+	stun_build_bytes(&b, MEET_ATTR_HANDLE, e->handle, MEET_HANDLE_LEN);
+	return stun_build_end(&b);
+}
+
+static int build_borrow(struct meet_client *c)
+{
+	struct meet_borrowing *o = &c->borrowing;
+	uint8_t key[MEET_X25519_LEN];
+	struct stun_build b;
+
+	c->cfg.meet_crypto->x25519_public(o->secret, key);
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_LEND, o->txid);
+	stun_build_bytes(&b, MEET_ATTR_PERMIT, o->permit, sizeof(o->permit));
+	stun_build_bytes(&b, MEET_ATTR_EPHEMERAL, key, sizeof(key));
+	return stun_build_end(&b);
+}
+
 static int build_answer(struct meet_client *c, const struct meet_ask *a)
 {
 	struct stun_build b;
@@ -657,6 +750,14 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 			e->want_report = false;
 			return put(c, e, build_report(c, e), ret_out);
 		}
+		if (e->want_leave) {
+			e->want_leave = false;
+			return put(c, e, build_leave(c, e), ret_out);
+		}
+	}
+	if (c->borrowing.active && c->borrowing.want_send) {
+		c->borrowing.want_send = false;
+		return put(c, &c->entries[c->borrowing.mediator], build_borrow(c), ret_out);
 	}
 	return 0;
 }

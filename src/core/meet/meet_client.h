@@ -5,6 +5,7 @@
  * The serve side registers with every mediator of its ticket, stays so by one small refresh each 15 s, and gets offers
  * as events; meet_client_answer() answers one. The connect side is given an offer (meet_client_offer()); it asks the
  * first mediator, the next ones after 1.5 s without an answer or at once after a refusal, and takes the first answer.
+ * Where the answer brings a permit, and the owner wants it, it borrows the operator's relay (meet_relay.h) at once.
  * Both sides then start punching at |start_at|: the answerer waits half of both round trips, which is when its answer
  * arrives.
  *
@@ -24,6 +25,7 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "core/meet/meet_msg.h"
+#include "core/meet/meet_relay.h"
 #include "core/meet/meet_seal.h"
 
 enum meet_role {
@@ -48,6 +50,7 @@ enum meet_event_kind {
 	MEET_EVENT_ANSWER, /* connect: |offer| is the answer; punch at |start_at| */
 	MEET_EVENT_ABSENT, /* connect: this mediator does not have the peer; it is asked again */
 	MEET_EVENT_SILENT, /* this mediator does not answer, or refuses; |code| 0: silence */
+	MEET_EVENT_RELAY, /* connect: it lends |relay| */
 };
 
 struct meet_event {
@@ -58,6 +61,7 @@ struct meet_event {
 	struct adit_addr mapped;
 	adit_time start_at;
 	const struct meet_offer *offer; /* good until the next call but meet_client_answer() */
+	const struct meet_relay *relay; /* good until the next answer with a permit */
 };
 
 struct meet_client_config {
@@ -69,6 +73,7 @@ struct meet_client_config {
 	uint8_t k[MEET_K_LEN]; /* the pair secret */
 	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
 	uint8_t seed[MEET_KEY_LEN]; /* and its secret; of the serve side alone */
+	bool borrow; /* connect: relays that mediators lend are welcome */
 };
 
 /* One mediator. */
@@ -95,6 +100,20 @@ struct meet_entry {
 	size_t sealed_len; /* connect: the offer as this mediator gets it */
 	uint8_t sealed[MEET_SEALED_MAX];
 	bool want_report;
+	bool want_leave; /* serve: its end is to be told there */
+};
+
+/* Connect: asking for what |permit| allows. */
+struct meet_borrowing {
+	bool active;
+	bool want_send;
+	unsigned mediator;
+	unsigned tries;
+	adit_time retry_at;
+	adit_dur rto;
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t permit[MEET_PERMIT_LEN];
+	uint8_t secret[MEET_X25519_LEN];
 };
 
 #define MEET_ASKS   4 /* offers that may be open at once; the oldest gives way */
@@ -139,6 +158,8 @@ struct meet_client {
 		uint64_t nonce;
 	} seen[MEET_SEEN];
 	struct meet_offer answer; /* connect: what came */
+	struct meet_borrowing borrowing;
+	struct meet_relay relay; /* what was lent last */
 	uint32_t outcome_ms;
 	uint8_t outcome;
 	size_t events_first, events_n;
@@ -178,7 +199,7 @@ ADIT_MUST_CHECK int meet_client_answer(struct meet_client *c, adit_time now, uns
 				       const struct meet_offer *answer, adit_time *ret_start_at);
 /* Connect: how it ended, for the statistics of the mediator that helped. */
 void meet_client_report(struct meet_client *c, adit_time now, enum meet_path path, uint32_t ms);
-/* Nothing more is sent. */
+/* Serve: mediators are told, one datagram each, which comes out once more; else nothing is sent after this. */
 void meet_client_stop(struct meet_client *c);
 
 /* EIGNORED: not from a mediator, or no message of this protocol. */

@@ -68,28 +68,26 @@ void reach_agent_start(struct reach *r)
 		.no_consent = true,
 	};
 	size_t n = 0;
+	bool any[2] = {false, false};
 
 	ice_agent_init(&r->agent, &cfg, r->now);
 	r->has_agent = true;
 	r->n_told = 0;
 	r->heard_any = false;
-	for (unsigned f = 0; f < 2; f++) {
-		const struct reach_view *v = &r->measure.view[f];
-		bool any = false;
+	/* The best ones come first, whatever their family. */
+	for (size_t i = 0; i < r->n_hosts && n < REACH_BASES_HOST; i++) {
+		unsigned f = reach_family_index(r->hosts[i].addr.family);
 
 		if (r->home[f] == REACH_NO_SOCK)
 			continue;
-		for (size_t i = 0; i < r->n_hosts; i++) {
-			if (reach_family_index(r->hosts[i].addr.family) != f || n == REACH_BASES_HOST)
-				continue;
-			add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
-			any = true;
-			n++;
-		}
-		/* Nobody has said which addresses there are: the one that servers are talked to from. */
-		if (!any && v->local.family != ADIT_FAMILY_NONE)
-			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
+		add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
+		any[f] = true;
+		n++;
 	}
+	/* Nobody has said which addresses there are: the one that servers are talked to from. */
+	for (unsigned f = 0; f < 2; f++)
+		if (!any[f] && r->home[f] != REACH_NO_SOCK && r->measure.view[f].local.family != ADIT_FAMILY_NONE)
+			add_base(r, r->home[f], &r->measure.view[f].local, ICE_IFACE_NORMAL);
 	ice_agent_gather(&r->agent, r->now, false);
 	reach_relay_add(r);
 }
@@ -141,7 +139,7 @@ static void meeting_tell(struct reach *r)
 
 /*
  * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
- * stays quiet until it hears us, for a while.
+ * stays quiet until it hears us, for a while; not toward a peer that is open to all, where nothing can be spoilt.
  */
 static adit_time loud_at(const struct reach *r)
 {
@@ -149,7 +147,10 @@ static adit_time loud_at(const struct reach *r)
 		return r->start_at;
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
-	if (r->round == 1 && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
+	if (r->plan.n_salvos > 0 && r->plan.salvo[0].target == REACH_TO_ONE)
+		return r->start_at;
+	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
@@ -385,6 +386,7 @@ void reach_settled(struct reach *r)
 		return;
 	}
 	reach_measure_stop(r);
+	reach_mapped_close(r);
 	for (unsigned f = 0; f < 2; f++)
 		reach_home_close(r, f);
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);
