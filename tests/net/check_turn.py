@@ -78,7 +78,7 @@ class Driver(Proc):
 
     def end(self):
         self.say("end")
-        self.next("^ENDED", 5)
+        self.next("^ENDED", 15)
         assert self.wait(5) == 0
 
 
