@@ -72,14 +72,15 @@ struct sweep {
 	const struct io_tickets *all;
 };
 
-/* A label that is gone or was revoked loses its lane. */
+/* A label that is gone, was revoked, or was made anew since we looked, loses its lane. */
 static void sweep_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
 {
 	struct sweep *w = ctx;
+	const struct io_ticket *t = live_ticket(w->all, label);
 
 	(void)link;
 	(void)n_conns;
-	if (live_ticket(w->all, label))
+	if (t && ep_serve_has_lane(w->lanes->ep, label, t->secret_id))
 		return;
 	cli_info(&w->lanes->run->cli->msg, "ticket \"%s\" was revoked", label);
 	ep_serve_lane_remove(w->lanes->ep, label, FWD_CLOSE_REVOKED);
@@ -100,7 +101,7 @@ static int load_tickets(struct cli_lanes *l)
 	cli_state_damage(l->run->cli, &l->run->state, "tickets", &all.damage);
 	ep_serve_each(l->ep, sweep_lane, &w);
 	for (size_t i = 0; i < all.n; i++)
-		if (!all.v[i].revoked && !ep_serve_has_lane(l->ep, all.v[i].label))
+		if (!all.v[i].revoked && !ep_serve_has_lane(l->ep, all.v[i].label, NULL))
 			add_ticket_lane(l, &all.v[i]);
 	io_tickets_done(&all);
 	return CLI_GO;
@@ -128,7 +129,7 @@ static void add_key_lane(struct cli_lanes *l, const struct trust_idline *id)
 	uint8_t shared[CRYPTO_KEY_LEN];
 
 	cli_run_key(id->key, lane.label);
-	if (ep_serve_has_lane(l->ep, lane.label))
+	if (ep_serve_has_lane(l->ep, lane.label, NULL))
 		return;
 	if (crypto_shared(&l->run->identity, id->key, shared) < 0) {
 		cli_warn(&l->run->cli->msg, NULL, "--allow: the key %s is not a usable key", lane.label);

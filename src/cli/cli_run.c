@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/bytes.h"
+#include "cli/cli_relays.h"
 #include "core/trust/trust_base32.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_mb.h"
@@ -260,6 +261,8 @@ static const char *event_name(enum link_event_kind kind)
 		return "waiting";
 	case LINK_EVENT_MEET:
 		return "meeting";
+	case LINK_EVENT_RELAY:
+		return "relay";
 	case LINK_EVENT_HOLE:
 		return "hole";
 	case LINK_EVENT_UP:
@@ -372,6 +375,9 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	if (who)
 		snprintf(prefix, sizeof(prefix), "%s: ", who);
 	switch (e->kind) {
+	case LINK_EVENT_RELAY:
+		cli_relays_say(r->cli, prefix, &e->relay);
+		break;
 	case LINK_EVENT_HOLE:
 		say_path(r, "a way is open", prefix, &e->path);
 		break;

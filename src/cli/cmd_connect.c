@@ -12,9 +12,11 @@
 #include "cli/cli_doors.h"
 #include "cli/cli_kept.h"
 #include "cli/cli_lent.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_meet.h"
 #include "cli/cli_news.h"
 #include "cli/cli_pipe.h"
+#include "cli/cli_relays.h"
 #include "cli/cli_stdio.h"
 #include "cli/cli_text.h"
 #include "endpoint/ep_share.h"
@@ -30,6 +32,8 @@ struct connect {
 	struct ep_connect *ep;
 	struct ep_peers *peers;
 	struct ep_meet *meet; /* NULL: there is no mediator */
+	struct cli_relays relays;
+	struct ep_relay *relay; /* NULL: none is named */
 	struct cli_news news;
 	struct ep_share *share;
 	struct cli_doors doors;
@@ -240,6 +244,8 @@ static void on_event(void *ctx, const struct link_event *e)
 		cli_status_clear(&c->cli->msg);
 		cli_news_forget(&c->news);
 	}
+	if (e->kind == LINK_EVENT_OUTAGE || e->kind == LINK_EVENT_DOWN)
+		c->news.is_up = false;
 	cli_run_say(&c->run, NULL, e);
 	if (e->kind == LINK_EVENT_HOLE || e->kind == LINK_EVENT_BACK)
 		on_path(c, e);
@@ -262,7 +268,13 @@ static void on_paused(void *ctx, int err)
 		 strerror(err));
 }
 
-static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_connect_ops ops = {
+	.event = on_event, .refused = on_refused, .paused = on_paused, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -282,6 +294,16 @@ static void on_meeting(void *ctx, const struct ep_meeting *m)
 static void on_mediator_failed(void *ctx, const char *name, const char *why)
 {
 	cli_run_unresolved(of_run(ctx)->cli, "mediator", name, why);
+}
+
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_connect_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -325,7 +347,10 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
 			 (int)getpid());
 		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
-		cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		at += cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		for (size_t f = 0; f < 2; f++)
+			at += cli_mapped_status_text(buf + at, cap - at,
+						     ep_connect_mapped(c->ep, cli_mapped_family[f]));
 		return;
 	}
 	cli_json_init(&j);
@@ -335,6 +360,7 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
 	cli_run_status_json(&j, &st, io_clock_now());
 	cli_news_status_json(&j, &st);
+	cli_mapped_status_json(&j, ep_connect_mapped(c->ep, ADIT_FAMILY_V4), ep_connect_mapped(c->ep, ADIT_FAMILY_V6));
 	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
 	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
 	cli_json_object_end(&j);
@@ -373,6 +399,13 @@ static int start_meeting(struct connect *c)
 	return ep_meet_new(&c->run.loop, &cfg, on_meeting, on_mediator_failed, c, &c->meet);
 }
 
+static int start_relays(struct connect *c)
+{
+	if (c->relays.n == 0)
+		return 0;
+	return ep_relay_new(&c->run.loop, c->relays.relay, c->relays.n, on_relays, on_relay_failed, c, &c->relay);
+}
+
 static int start(struct connect *c)
 {
 	struct ep_connect_config cfg;
@@ -384,12 +417,13 @@ static int start(struct connect *c)
 		return rc;
 	cfg.clock_diff = cli_kept_clock(&c->run, c->doors.peer);
 	cfg.meets = c->news.mediators.n > 0;
+	cfg.portmap = cli_mapped_is_asked(&c->cli->opts.meet, cfg.meets);
 	if (cfg.meets && cli_kept_way(&c->run, c->doors.peer, &memory))
 		cfg.memory = &memory;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
 		    0 ||
-	    start_meeting(c) < 0) {
+	    start_meeting(c) < 0 || start_relays(c) < 0) {
 		cli_error(&c->cli->msg, NULL, "no memory to start with");
 		rc = CLI_EXIT_LOCAL;
 	}
@@ -402,7 +436,9 @@ static void finish(struct connect *c)
 	ep_share_close(c->share);
 	ep_peers_close(c->peers);
 	ep_meet_close(c->meet);
+	ep_relay_close(c->relay);
 	c->meet = NULL;
+	c->relay = NULL;
 	ep_connect_free(c->ep);
 	c->share = NULL;
 	c->peers = NULL;
@@ -522,10 +558,13 @@ static int run_command(struct cli *cli, bool is_pipe)
 	cli_run_key(c.peer.ticket.identity, c.doors.peer);
 	cli_meet_mediators(&c.run, &c.peer, &mediators);
 	cli_news_init(&c.news, &c.run, &mediators, false);
+	if (rc == CLI_GO)
+		rc = cli_relays_take(cli, mediators.n > 0, &c.relays);
 	if (rc == CLI_GO && !is_pipe)
 		rc = cli_doors_reserve(&c.doors, &c.run);
 	if (rc == CLI_GO)
 		rc = connect_run(&c);
+	cli_relays_done(&c.relays);
 	cli_doors_done(&c.doors);
 	cli_meet_done(&c.peer);
 	cli_run_close(&c.run);

@@ -11,7 +11,10 @@
 #include "base/bytes.h"
 #include "cli/cli_kept.h"
 #include "cli/cli_lanes.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_news.h"
+#include "cli/cli_relays.h"
+#include "cli/cli_run.h"
 #include "cli/cli_serve_ctl.h"
 #include "cli/cli_state.h"
 #include "crypto/crypto.h"
@@ -28,6 +31,8 @@ struct serve {
 	struct cli_run run;
 	struct ep_serve *ep;
 	struct ep_peers *peers;
+	struct cli_relays relays;
+	struct ep_relay *relay; /* NULL: none is named */
 	struct ep_meet *meet; /* NULL: there is no mediator */
 	struct cli_news news;
 	struct cli_serve_ctl ctl;
@@ -95,7 +100,12 @@ static void on_target_failed(void *ctx, const struct ep_service *service, int er
 		 "service \"%s\" did not answer: %s", service->name, strerror(err));
 }
 
-static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -115,6 +125,16 @@ static void on_meeting(void *ctx, const struct ep_meeting *m)
 static void on_mediator_failed(void *ctx, const char *name, const char *why)
 {
 	cli_run_unresolved(of_run(ctx)->cli, "--mediator", name, why);
+}
+
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_serve_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
 }
 
 static void on_watch(uv_timer_t *timer)
@@ -316,8 +336,13 @@ static int start_endpoint(struct serve *s)
 		.creds = s->run.creds,
 		.instance = s->run.instance,
 		.port = s->cli->opts.meet.port,
+		.portmap = cli_mapped_is_asked(&s->cli->opts.meet, s->news.mediators.n > 0),
+		.mapped = cli_mapped_port(&s->cli->opts.meet),
 		.linger = s->cli->opts.meet.linger,
 		.compress = s->cli->opts.meet.compress,
+		.relay_only = s->cli->opts.meet.relay_only,
+		.direct_only = s->cli->opts.meet.direct_only,
+		.relay_ca = s->cli->opts.meet.relay_ca[0] ? s->cli->opts.meet.relay_ca : NULL,
 		.services = s->services,
 		.n_services = s->cli->opts.serve.n_services,
 		.meets = s->news.mediators.n > 0,
@@ -334,6 +359,8 @@ static int start_endpoint(struct serve *s)
 				 &s->peers);
 	if (r == 0)
 		r = start_meeting(s);
+	if (r == 0 && s->relays.n > 0)
+		r = ep_relay_new(&s->run.loop, s->relays.relay, s->relays.n, on_relays, on_relay_failed, s, &s->relay);
 	if (r == 0)
 		return CLI_GO;
 	cli_error(&s->cli->msg, NULL, "no memory to start with");
@@ -371,6 +398,7 @@ static void finish(struct serve *s)
 	cli_serve_ctl_close(&s->ctl);
 	ep_peers_close(s->peers);
 	ep_meet_close(s->meet);
+	ep_relay_close(s->relay);
 	ep_serve_free(s->ep);
 	if (s->watch.data) {
 		uv_close((uv_handle_t *)&s->watch, NULL);
@@ -391,7 +419,9 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 	s = (struct serve){.cli = cli};
 	cli_mediators_given(&cli->opts, &mediators);
 	cli_news_init(&s.news, &s.run, &mediators, true);
-	rc = cli_run_open(&s.run, cli, on_stop, &s);
+	rc = cli_mapped_check(&cli->msg, &cli->opts.meet);
+	if (rc == CLI_GO)
+		rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
 	cli_lanes_init(&s.lanes, &s.run, mediators.n > 0);
@@ -402,7 +432,9 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		char ticket[TRUST_TICKET_TEXT_MAX + 1];
 
 		take_services(&s);
-		rc = take_ticket(&s, ticket);
+		rc = cli_relays_take(cli, mediators.n > 0, &s.relays);
+		if (rc == CLI_GO)
+			rc = take_ticket(&s, ticket);
 		if (rc == CLI_GO) {
 			cli_mediators_keep(cli, &s.run.state, &s.news.mediators);
 			rc = start(&s);
@@ -410,6 +442,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		if (rc == CLI_GO)
 			print_ticket(&s, ticket); /* only when it is good for something */
 		adit_bytes_wipe(ticket, sizeof(ticket));
+		cli_relays_done(&s.relays);
 		if (rc == CLI_GO)
 			rc = cli_run_loop(&s.run);
 		finish(&s);

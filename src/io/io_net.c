@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_nat64.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
 #include "io/io_turn_tcp.h"
@@ -56,6 +57,7 @@ struct io_net {
 	const char *ca_file;
 	uv_loop_t *loop;
 	struct io_timer *timer;
+	struct io_nat64 *nat64;
 	struct adit_list lanes;
 	struct adit_list socks;
 	bool running;
@@ -199,8 +201,17 @@ static struct net_sock *net_find(struct io_net *net, enum adit_family family, ui
 
 static int conn_open(struct net_sock *s, const struct adit_out *out)
 {
+	const struct adit_nat64 *n = io_nat64_get(s->net->nat64);
+	struct adit_out through = *out;
+	char name[ADIT_ADDR_STRLEN];
+	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
+
 	s->remote = out->remote;
-	return io_turn_tcp_open(s->net->loop, out, s->net->ca_file, &conn_ops, s, &s->tcp);
+	if (n->len > 0 && adit_addr_is_v4(&out->remote))
+		through.remote = adit_nat64_synthesize(n, &out->remote);
+	if (!through.host || !through.host[0])
+		through.host = adit_addr_format(&ip, name); /* whose certificate it has to be */
+	return io_turn_tcp_open(s->net->loop, &through, s->net->ca_file, &conn_ops, s, &s->tcp);
 }
 
 static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
@@ -225,6 +236,8 @@ static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
 		free(s);
 		return NULL;
 	}
+	if (is_udp)
+		io_udp_set_nat64(s->udp, io_nat64_get(net->nat64));
 	adit_list_push_back(&net->socks, &s->node);
 	return s;
 }
@@ -423,6 +436,22 @@ static void on_timer(void *ctx)
 	}
 }
 
+static void on_nat64(void *ctx, const struct adit_nat64 *n)
+{
+	struct io_net *net = ctx;
+	char text[ADIT_NAT64_STRLEN];
+
+	adit_trace(net->log, ADIT_LOG_INFO, "nat64 prefix=%s", n->len > 0 ? adit_nat64_format(n, text) : "none");
+	adit_list_each (it, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (lane->removed)
+			continue;
+		link_set_nat64(lane->link, io_clock_now(), n);
+		io_lane_touch(lane);
+	}
+}
+
 void io_net_trust(struct io_net *net, const char *ca_file)
 {
 	net->ca_file = ca_file;
@@ -441,6 +470,12 @@ int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_
 	adit_list_init(&net->socks);
 	r = io_timer_new(loop, on_timer, net, &net->timer);
 	if (r < 0) {
+		free(net);
+		return r;
+	}
+	r = io_nat64_new(loop, on_nat64, net, &net->nat64);
+	if (r < 0) {
+		io_timer_close(net->timer);
 		free(net);
 		return r;
 	}
@@ -475,6 +510,7 @@ void io_net_close(struct io_net *net)
 	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
 	io_timer_close(net->timer);
+	io_nat64_close(net->nat64);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
 	uv_close((uv_handle_t *)&net->idle, on_idle_closed);
 }
@@ -491,6 +527,7 @@ int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void
 	lane->ctx = ctx;
 	adit_list_init(&lane->socks);
 	adit_list_push_back(&net->lanes, &lane->node);
+	link_set_nat64(link, io_clock_now(), io_nat64_get(net->nat64));
 	io_lane_touch(lane);
 	*ret_lane = lane;
 	return 0;

@@ -120,6 +120,11 @@ void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr
 	link_find_add_server(&l->find, now, addr);
 }
 
+void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
+{
+	link_find_set_nat64(&l->find, now, n);
+}
+
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	link_find_set_hosts(&l->find, now, hosts, n);
@@ -145,6 +150,11 @@ void link_relay_changed(struct link *l, adit_time now)
 		if (l->relay.info.state == LINK_RELAY_LOST)
 			link_find_await_relay(&l->find, now);
 	}
+}
+
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	link_find_set_mapped(&l->find, now, family, map);
 }
 
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
@@ -532,6 +542,7 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	ret_status->mediators = l->find.mediators;
 	ret_status->n_mediators = l->find.n_mediators;
 	ret_status->reach = l->find.reach;
+	ret_status->nat64 = l->find.nat64;
 	ret_status->relay = l->relay.info;
 	ret_status->horizon = punch_replay_horizon(&l->find.replay, l->utc + adit_time_since(now, l->utc_at));
 	if (l->session_path)

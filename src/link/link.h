@@ -81,6 +81,10 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc);
 void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
 void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* As reach_set_mapped. */
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map);
+/* IPv4 goes through this NAT64 from now on (the driver's sockets see to it); |n->len| 0: through none. */
+void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n);
 /*
  * TURN server |i|, 0 and the next numbers up to TURN_SERVERS_MAX - 1 in this order; again with another address or other
  * credentials, which count from the next allocation on. All are asked at once, the nearest is used. EINVAL, EFULL,
@@ -281,6 +285,7 @@ struct link_status {
 	struct punch_stats punch;
 	const struct link_mediator *mediators; /* good until the next call */
 	size_t n_mediators;
+	struct adit_nat64 nat64; /* that IPv4 goes through; its length is 0: none */
 	struct link_relay_info relay;
 	const struct reach *reach; /* for its account, its views, its verdict; NULL: the link does not meet */
 	uint32_t generation; /* how many paths this session has had */

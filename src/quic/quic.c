@@ -96,7 +96,6 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	q->conn_ref = (ngtcp2_crypto_conn_ref){.get_conn = conn_of_ref, .user_data = q};
 	memcpy(q->pin, cfg->pin, sizeof(q->pin));
 	quic_paths_init(&q->paths, is_server, path, now);
-	quic_pool_init(&q->pool);
 	quic_sched_init(&q->sched);
 	quic_budget_init(&q->budget);
 	adit_list_init(&q->streams);
@@ -129,7 +128,6 @@ void quic_free(struct quic *q)
 	quic_tls_free(q);
 	quic_dgrams_done(&q->tx_dgrams);
 	quic_dgrams_done(&q->rx_dgrams);
-	quic_pool_done(&q->pool);
 	free(q->pack.held);
 	adit_bytes_wipe(q, sizeof(*q));
 	free(q);

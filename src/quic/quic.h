@@ -30,7 +30,7 @@ struct quic;
 struct quic_stream;
 struct quic_creds;
 
-/* The TLS credentials of an identity; made once, shared by all its connections, outlives them. */
+/* The TLS credentials of an identity; made once, shared by all its connections of one thread, outlives them. */
 ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 				   struct quic_creds **ret_creds);
 void quic_creds_free(struct quic_creds *c);

@@ -95,7 +95,7 @@ struct quic {
 	struct quic_pack pack;
 	struct quic_heal heal;
 
-	struct quic_pool pool;
+	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;
 	struct quic_budget budget;
 	struct adit_list streams;

@@ -168,7 +168,7 @@ static void the_accounts_tell_what_was_tried(void **state)
 	rig_run(r, ADIT_SEC(1));
 	assert_true(reach_account(a->reach, &pos, &acc));
 	assert_false(acc.is_pair);
-	assert_true(acc.sent > 50);
+	assert_true(acc.sent + acc.refused > 50); /* the first search has used up the minute */
 }
 
 static void names_are_there_for_all(void **state)

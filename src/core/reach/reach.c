@@ -54,12 +54,13 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 		.meet_crypto = cfg->meet_crypto,
 		.rng = cfg->rng,
 		.log = cfg->log,
+		.borrow = cfg->borrow,
 	};
 
 	memset(r, 0, sizeof(*r));
 	r->cfg = *cfg;
 	r->now = now;
-	r->home[0] = r->home[1] = REACH_NO_SOCK;
+	r->home[0] = r->home[1] = r->last_home[0] = r->last_home[1] = REACH_NO_SOCK;
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
 	r->pause = REACH_PAUSE;
@@ -76,6 +77,7 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	reach_measure_init(r);
 	reach_window_init(r);
 	reach_relay_init(r);
+	reach_mapped_init(r);
 }
 
 void reach_done(struct reach *r)
@@ -139,6 +141,14 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
+static bool has_host(const struct reach *r, unsigned family)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (reach_family_index(r->hosts[i].addr.family) == family)
+			return true;
+	return false;
+}
+
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	bool is_same;
@@ -152,14 +162,16 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
+	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
 	r->reopen = REACH_REOPEN;
 	reach_relay_forget(r);
+	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
-		nat_ttl_init(&r->measure.view[f].ttl);
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}
 	homes_refresh(r);
+	reach_mapped_again(r);
 	reach_step(r);
 }
 
@@ -295,6 +307,10 @@ void reach_stop(struct reach *r, adit_time now)
 	reach_window_close(r);
 	reach_measure_stop(r);
 	meet_client_stop(&r->meet);
+	for (unsigned f = 0; f < 2; f++)
+		r->last_home[f] = r->home[f] != REACH_NO_SOCK && r->socks[r->home[f]].state == REACH_SOCK_OPEN
+					  ? r->home[f]
+					  : REACH_NO_SOCK;
 	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
 		reach_sock_close(r, i);
 	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
@@ -345,6 +361,8 @@ void reach_released(struct reach *r, adit_time now, uint32_t sock)
 	reach_set_now(r, now);
 	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
 		r->socks[slot].state = REACH_SOCK_FREE;
+	if (r->state != REACH_IDLE)
+		reach_mapped_open(r);
 }
 
 bool reach_has_sock(const struct reach *r, uint32_t sock)
@@ -411,6 +429,7 @@ void reach_tick(struct reach *r, adit_time now)
 	reach_socks_tick(r);
 	meet_client_tick(&r->meet, now);
 	reach_measure_tick(r);
+	reach_mapped_tick(r);
 	reach_window_tick(r);
 	if (r->has_agent)
 		ice_agent_tick(&r->agent, now);
@@ -424,6 +443,7 @@ adit_time reach_deadline(const struct reach *r)
 	if (r->state == REACH_IDLE)
 		return at;
 	at = adit_time_min(at, reach_fire_deadline(r));
+	at = adit_time_min(at, reach_mapped_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
 	at = adit_time_min(at, reach_relay_deadline(r));
@@ -435,6 +455,8 @@ adit_time reach_deadline(const struct reach *r)
 /* The socket for what goes to a mediator; an answer, number |ask| from 1 on, leaves from where its offer came in. */
 static uint32_t meet_sock(const struct reach *r, unsigned family, uint32_t ask)
 {
+	uint16_t home = r->state == REACH_IDLE ? r->last_home[family] : r->home[family];
+
 	if (ask > 0)
 		return r->ask_sock[ask - 1];
 	/* A report goes where the mediator knows us from, whoever has that socket now. */
@@ -442,9 +464,9 @@ static uint32_t meet_sock(const struct reach *r, unsigned family, uint32_t ask)
 		return r->offer_sock;
 	if (reach_relay_is_via(r, family))
 		return r->relay.sock;
-	if (r->home[family] == REACH_NO_SOCK)
+	if (home == REACH_NO_SOCK)
 		return r->cfg.sock_base - 1; /* nobody's: as if it were lost */
-	return reach_sock_number(r, r->home[family]);
+	return reach_sock_number(r, home);
 }
 
 static int output_meet(struct reach *r, struct adit_out *ret_out)
@@ -480,6 +502,9 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 	*ret_out = (struct adit_out){0};
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))
+		return 1;
+	/* The last words, likewise. */
+	if (r->state == REACH_IDLE && output_meet(r, ret_out))
 		return 1;
 	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;

@@ -47,6 +47,7 @@
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
 #include "core/reach/reach_limits.h"
+#include "core/reach/reach_mapped.h"
 #include "core/reach/reach_measure.h"
 #include "core/reach/reach_plan.h"
 #include "core/reach/reach_salvo.h"
@@ -68,6 +69,7 @@ struct reach_config {
 	bool allow_loopback; /* for tests on one machine */
 	bool relay_only; /* no socket of its own is opened, no own address is told: all goes through the relay */
 	bool direct_only; /* nothing goes through the peer's relay either */
+	bool borrow; /* connect: a relay that a mediator lends is welcome (REACH_EVENT_RELAY) */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -77,8 +79,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
- * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with another address when
- * the name resolves anew. EFULL.
+ * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
+ * other family, and with another one when the name resolves anew. EFULL.
  */
 ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
 /* A further STUN server, a witness for public addresses. EFULL. */
@@ -103,6 +105,11 @@ struct reach_relay {
 void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *relay);
 /* One is on its way: an offer or an answer waits for it, a moment. */
 void reach_await_relay(struct reach *r, adit_time now);
+/*
+ * A port of ours that the router forwards in this family (reach_mapped.h); NULL: none (any more). Whenever it changes.
+ * REACH_EVENT_MAPPED tells whether it works.
+ */
+void reach_set_mapped(struct reach *r, adit_time now, enum adit_family family, const struct reach_mapping *map);
 /* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
@@ -161,8 +168,10 @@ enum reach_event_kind {
 			      */
 	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
-	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
+	/* The attempt is over: |verdict|, |how| RELAYED: but for a relayed pair; connect tries again after a pause. */
+	REACH_EVENT_FAILED,
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+	REACH_EVENT_MAPPED, /* the port that the router forwards to |mapped| was tried from outside: |works| */
 	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
 
@@ -197,6 +206,7 @@ struct reach_event {
 	enum reach_verdict verdict;
 	const struct reach_memory *memory; /* good until the next call */
 	const struct meet_relay *relay; /* the same */
+	bool works; /* MAPPED */
 };
 
 /* 1: filled; 0: none. */
@@ -287,6 +297,7 @@ enum reach_use {
 	REACH_USE_OLD, /* was home; still of this round */
 	REACH_USE_SAMPLE, /* shows the port that a new flow gets */
 	REACH_USE_TTL, /* asks with a low TTL */
+	REACH_USE_MAPPED, /* the router forwards its port */
 	REACH_USE_WINDOW,
 	REACH_USE_SALVO,
 };
@@ -373,12 +384,15 @@ struct reach {
 	unsigned n_mediators;
 	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
 	struct reach_measure measure;
+	struct reach_mapped mapped[2]; /* v4, v6 */
 	struct reach_window window;
 
 	/* the attempt and its round */
 	uint32_t attempt;
 	uint8_t round;
 	adit_time began_at; /* the attempt */
+	adit_time offered_at; /* connect: this round's offer */
+	bool is_again; /* connect: this round has been offered before */
 	adit_time state_until; /* the time of this state is over */
 	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
 	adit_time start_at; /* PUNCHING: both sides begin */
@@ -393,6 +407,7 @@ struct reach {
 	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
+	uint16_t last_home[2]; /* IDLE: what mediators knew us by, until it is closed; REACH_NO_SOCK */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */

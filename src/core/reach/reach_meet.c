@@ -13,7 +13,8 @@ static void cand_add(struct meet_offer *o, const struct ice_candidate *c)
 	for (size_t i = 0; i < o->n_cands; i++)
 		if (adit_addr_eq(&o->cands[i].addr, &c->addr))
 			return;
-	if (o->n_cands == MEET_CANDS_MAX)
+	/* Of this machine alone, or of a carrier's translation: nobody else gets there. */
+	if (o->n_cands == MEET_CANDS_MAX || adit_nat64_is_own(&c->addr))
 		return;
 	*m = (struct meet_cand){
 		.type = (uint8_t)c->type, .foundation = o->n_cands, .priority = c->priority, .addr = c->addr};
@@ -32,9 +33,10 @@ static void own_desc(struct reach *r)
 		.instance = r->cfg.instance,
 		.attempt = r->attempt,
 		.round = r->round,
-		.kind = is_blocked ? NAT_KIND_BLOCKED
-			: has_home ? v->kind
-				   : NAT_KIND_UNKNOWN,
+		.kind = is_blocked                ? NAT_KIND_BLOCKED
+			: reach_mapped_is_open(r) ? NAT_KIND_OPEN
+			: has_home                ? v->kind
+						  : NAT_KIND_UNKNOWN,
 		.public = v->public,
 		.witnesses = (uint8_t)v->witnesses,
 		.ports = v->ports,
@@ -67,6 +69,13 @@ static void own_offer(struct reach *r)
 					  .addr = r->measure.view[f].reflexive};
 
 		if (r->home[f] != REACH_NO_SOCK && c.addr.family != ADIT_FAMILY_NONE)
+			cand_add(o, &c);
+	}
+	for (unsigned f = 0; f < 2; f++) {
+		struct ice_candidate c = {.type = ICE_SRFLX, .addr = reach_mapped_external(r, f)};
+
+		c.priority = ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - REACH_MAPPED_PREF - f));
+		if (c.addr.family != ADIT_FAMILY_NONE)
 			cand_add(o, &c);
 	}
 	own_desc(r);
@@ -139,7 +148,16 @@ void reach_offer(struct reach *r)
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d",
 		   r->attempt, (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands,
 		   r->window.is_open);
+	r->offered_at = r->now;
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
+}
+
+/* Both count, and the peer could not know how old what it was told had become. */
+static bool is_stale(const struct reach *r)
+{
+	adit_dur rtts = ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+
+	return r->plan.quiet > 0 && !r->is_again && adit_time_since(r->now, r->offered_at) > REACH_BOTH_STALE + rtts;
 }
 
 static void on_answer(struct reach *r, const struct meet_event *ev)
@@ -158,6 +176,10 @@ static void on_answer(struct reach *r, const struct meet_event *ev)
 	r->mediator = ev->mediator;
 	r->offer_sock = r->input_sock;
 	reach_fire_plan(r, ev->start_at);
+	if (is_stale(r)) {
+		reach_round_again(r);
+		return;
+	}
 	reach_fire_load(r, ev->start_at);
 	reach_punch(r, ev->start_at);
 }
@@ -280,12 +302,18 @@ static adit_time start_guess(const struct reach *r)
 	return adit_time_add(r->now, rtt / 2 < ADIT_SEC(2) ? rtt / 2 : ADIT_SEC(2));
 }
 
-/* The own side is known well enough: openers at once, a window where one is called for, then the answer. */
+/* Enough is known of the own side for an offer or an answer, or ever will be. */
+static bool may_tell(const struct reach *r)
+{
+	bool is_known = reach_measure_is_known(r) && !reach_mapped_is_awaited(r);
+
+	return (is_known || reach_relay_is_cut_off(r) || r->now >= r->ask_by) && reach_relay_may_go(r);
+}
+
+/* Openers at once, a window where one is called for, then the answer. */
 static void answer_when_ready(struct reach *r)
 {
-	bool is_late = r->now >= r->ask_by;
-
-	if ((!reach_measure_is_known(r) && !reach_relay_is_cut_off(r) && !is_late) || !reach_relay_may_go(r))
+	if (!may_tell(r))
 		return;
 	if (!r->has_agent) {
 		reach_agent_start(r);
@@ -294,14 +322,14 @@ static void answer_when_ready(struct reach *r)
 			return;
 		}
 		own_desc(r);
+		reach_fire_plan(r, start_guess(r));
 		if (is_window_wanted(r))
 			reach_window_open(r, &r->peer_reflexive);
 		else
 			reach_openers_start(r);
-		reach_fire_plan(r, start_guess(r));
 		reach_fire_load(r, ADIT_NEVER);
 	}
-	if (!r->window.is_out || is_late)
+	if (!r->window.is_out || r->now >= r->ask_by)
 		answer(r);
 }
 
@@ -309,8 +337,7 @@ void reach_meet_tick(struct reach *r)
 {
 	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
 		answer_when_ready(r);
-	else if (r->state == REACH_MEASURING && !r->window.is_out && reach_relay_may_go(r) &&
-		 (reach_measure_is_known(r) || reach_relay_is_cut_off(r) || r->now >= r->ask_by))
+	else if (r->state == REACH_MEASURING && !r->window.is_out && may_tell(r))
 		reach_offer(r);
 }
 
@@ -351,6 +378,11 @@ void reach_meet_event(struct reach *r, const struct meet_event *ev)
 	case MEET_EVENT_SILENT:
 		r->refused_by[ev->mediator] = ev->code;
 		out.kind = REACH_EVENT_MEDIATOR;
+		reach_push(r, &out);
+		break;
+	case MEET_EVENT_RELAY:
+		out.kind = REACH_EVENT_RELAY;
+		out.relay = ev->relay;
 		reach_push(r, &out);
 		break;
 	case MEET_EVENT_OFFER:

@@ -131,6 +131,7 @@ void reach_homes_open(struct reach *r)
 	for (unsigned f = 0; f < 2; f++)
 		if (r->home[f] == REACH_NO_SOCK && is_family_used(r, f))
 			home_open(r, f);
+	reach_mapped_open(r);
 }
 
 void reach_home_close(struct reach *r, unsigned family)
