@@ -263,10 +263,23 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
-/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+/* How long an answer may take. */
+static adit_dur again_after(const struct reach *r)
+{
+	adit_dur d = REACH_AGAIN;
+
+	for (unsigned i = 0; i < r->n_mediators; i++)
+		if (3 * meet_client_rtt(&r->meet, i) > d)
+			d = 3 * meet_client_rtt(&r->meet, i);
+	return d;
+}
+
+/* An attempt that somebody has answered, or may yet, is under way; one that is over waits no longer than that. */
 static bool is_attempt_alive(const struct reach *r)
 {
-	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+	adit_time since = r->state == REACH_RESTING ? r->rest_at : r->began_at;
+
+	return adit_time_since(r->now, since) < again_after(r) || (r->state != REACH_RESTING && r->heard_at > since);
 }
 
 void reach_again(struct reach *r, adit_time now)
@@ -279,8 +292,10 @@ void reach_again(struct reach *r, adit_time now)
 			reach_start(r, now);
 		return;
 	}
-	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+	if ((r->heard_at != 0 && adit_time_since(now, r->heard_at) < again_after(r)) ||
+	    adit_time_since(now, r->again_at) < again_after(r))
 		return;
+	r->again_at = now;
 	for (unsigned f = 0; f < 2; f++)
 		if (r->home[f] != REACH_NO_SOCK)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
