@@ -37,6 +37,7 @@ struct link_find {
 	struct punch_config punch_cfg; /* the paths keep their holes open with the same */
 	struct punch_replay replay; /* of the whole lane: the finder's and the paths' */
 	struct punch punch;
+	struct punch_store *store; /* lent to |punch| while it looks for the peer */
 	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
 	adit_time punch_at;
 	struct reach *reach; /* NULL: no mediator is ever named */

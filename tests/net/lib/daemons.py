@@ -19,9 +19,9 @@ def fetch(*names):
                    timeout=120, check=False)
 
 
-def find(name, program):
+def find(name, program, executable=True):
     path = os.path.join(PEERS, name, program)
-    if not os.access(path, os.X_OK):
+    if not os.access(path, os.X_OK if executable else os.R_OK):
         raise Skip(f"{name} is not unpacked: tests/net/peers {name}")
     libraries = glob.glob(os.path.join(PEERS, name, "**/lib/*-linux-gnu"), recursive=True)
     return path, {"LD_LIBRARY_PATH": ":".join(libraries)}
