@@ -37,7 +37,7 @@ def exit_second_signal(t):
         lab.cut("ra")  # what was taken can be delivered to nobody
         s.sendall(b"x" * 100000)
         pair.connect.signal(number)
-        pair.connect.expect("(?i)second signal|ending|deliver", 5, "err")
+        pair.connect.expect("(?i)second signal|ending|deliver", 15, "err")
         assert pair.connect.is_running(), "it ended without having delivered what it took"
         pair.connect.signal(number)
         assert pair.connect.wait(5) == code, f"{pair.connect.popen.returncode}, wanted {code}\n{pair.connect.last_words()}"

@@ -161,7 +161,7 @@ def connect_opener_ends(t):
     pipe.expect("^hello$", 20, "out")
     pair.connect.signal(signal.SIGINT)
     assert pair.connect.wait() == 0, pair.connect.last_words()
-    pair.connect.expect("2 other commands use this session", 5)
+    pair.connect.expect("2 other commands use this session", 15)
     for s in (own, lent):  # what is open goes on, whoever opened it
         s.sendall(b"!")
         assert s.recv(1) == b"!", "a connection has been cut"

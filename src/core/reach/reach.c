@@ -165,8 +165,8 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 	meet_client_set_own(&r->meet, now, reach_has_host(r, 0), reach_has_host(r, 1));
 	r->reopen = REACH_REOPEN;
 	reach_relay_forget(r);
+	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
-		nat_ttl_init(&r->measure.view[f].ttl);
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}

@@ -391,6 +391,8 @@ struct reach {
 	uint32_t attempt;
 	uint8_t round;
 	adit_time began_at; /* the attempt */
+	adit_time offered_at; /* connect: this round's offer */
+	bool is_again; /* connect: this round has been offered before */
 	adit_time state_until; /* the time of this state is over */
 	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
 	adit_time start_at; /* PUNCHING: both sides begin */
