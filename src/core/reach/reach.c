@@ -141,7 +141,7 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
-static bool has_host(const struct reach *r, unsigned family)
+bool reach_has_host(const struct reach *r, unsigned family)
 {
 	for (size_t i = 0; i < r->n_hosts; i++)
 		if (reach_family_index(r->hosts[i].addr.family) == family)
@@ -162,7 +162,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
-	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
+	meet_client_set_own(&r->meet, now, reach_has_host(r, 0), reach_has_host(r, 1));
 	r->reopen = REACH_REOPEN;
 	reach_relay_forget(r);
 	reach_measure_forget(r);
