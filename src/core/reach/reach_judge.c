@@ -83,11 +83,23 @@ static struct reach_mark first_mark(const struct reach *r, unsigned family)
 
 /* Ports of one address tell nothing of a NAT that maps by address (RFC 4787 4.1): it is dealt with as if it were
  * steady. */
-static enum nat_kind kind_where_all_agree(const struct reach_view *v)
+static enum nat_kind kind_where_all_agree(const struct reach *r, unsigned family)
 {
+	const struct reach_view *v = &r->measure.view[family];
+	const struct reach_dest *first = NULL;
+
 	if (adit_addr_eq(&v->local, &v->reflexive))
 		return NAT_KIND_OPEN;
-	return v->witnesses >= 2 ? NAT_KIND_STEADY : NAT_KIND_UNKNOWN;
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!reach_dest_is_of(d, family) || !d->has_answered)
+			continue;
+		if (first && !adit_addr_eq_ip(&d->addr, &first->addr))
+			return NAT_KIND_STEADY;
+		first = d;
+	}
+	return NAT_KIND_UNKNOWN;
 }
 
 void reach_judge_home(struct reach *r, unsigned family)
@@ -106,7 +118,7 @@ void reach_judge_home(struct reach *r, unsigned family)
 	v->witnesses = named_by(r, family, &best->mapped, false);
 	if (is_steady(r, family, &best->mapped)) {
 		v->ports = (struct nat_ports){.last = best->mapped.port};
-		known(r, v, kind_where_all_agree(v));
+		known(r, v, kind_where_all_agree(r, family));
 		return;
 	}
 	/* Learnt here in an earlier run: no burst is needed to know it again. */
