@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cli/cli_check_map.h"
 #include "cli/cli_text.h"
 
 static const char *dep_words(enum nat_dep d)
@@ -193,7 +194,22 @@ static const struct nat_view *main_view(const struct nat_report *r)
 	return r->v4.honest == 0 && r->v6.honest > 0 ? &r->v6 : &r->v4;
 }
 
-const char *cli_check_advice(const struct nat_report *r)
+/* Others' choice of ports is in the way, and nothing here can be had to map one. */
+static const char *forward_advice(const struct nat_view *v, const struct io_portmap_services *services)
+{
+	enum cli_check_map map = cli_check_map(v, services);
+
+	if (map == CLI_CHECK_MAP_SECOND_NAT)
+		return "of two routers one after the other, set one to bridge mode, or forward a UDP port through "
+		       "both: adit serve --port N --mapped";
+	if (map == CLI_CHECK_MAP_REFUSED)
+		return "the router can map ports and refuses: allow it there, or forward a UDP port to this machine: "
+		       "adit serve --port N --mapped";
+	return "switch PCP or UPnP on in the router, or forward a UDP port of it to this machine: adit serve --port N "
+	       "--mapped; then everybody reaches it";
+}
+
+const char *cli_check_advice(const struct nat_report *r, const struct io_portmap_services *services)
 {
 	const struct nat_view *v = main_view(r);
 	bool v6_works = r->v6.kind == NAT_KIND_OPEN || r->v6.kind == NAT_KIND_STEADY;
@@ -208,15 +224,16 @@ const char *cli_check_advice(const struct nat_report *r)
 		return "set the router's WAN input to drop";
 	if (v->kind == NAT_KIND_STEADY)
 		return "";
-	if (v->carrier || v->nats > 1)
+	if (v->family == ADIT_FAMILY_V4 && cli_check_map(v, services) == CLI_CHECK_MAP_GOOD)
+		return ""; /* adit has a port mapped by itself */
+	if (v->carrier || (v->nats > 1 && cli_check_map(v, services) != CLI_CHECK_MAP_SECOND_NAT))
 		return v6_works ? "use IPv6 on both sides: it works here, and the provider's NAT is not in its way"
 				: "the NAT that is in the way is the provider's: ask for a public IPv4 address, or for "
 				  "IPv6";
-	return "forward a UDP port of the router to this machine (or switch UPnP or PCP on there): "
-	       "then everybody reaches it, adit serve --port N";
+	return v->family == ADIT_FAMILY_V6 ? "" : forward_advice(v, services);
 }
 
-static void put_ways(struct cli_msg *m, const struct nat_view *v)
+static void put_ways(struct cli_msg *m, const struct nat_view *v, const struct io_portmap_services *services)
 {
 	static const struct {
 		enum nat_kind kind;
@@ -230,23 +247,27 @@ static void put_ways(struct cli_msg *m, const struct nat_view *v)
 	cli_out(m, "This network reaches peers whose NAT is:");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		cli_out(m, "  %-29s %s", rows[i].peer, way_words(nat_kind_way(v->kind, rows[i].kind)));
+	if (v->family == ADIT_FAMILY_V4 && v->kind != NAT_KIND_OPEN && cli_check_map(v, services) == CLI_CHECK_MAP_GOOD)
+		cli_out(m, "  and all of them by a port that serve and connect have the router map by themselves");
 }
 
-void cli_check_text(struct cli_msg *m, const struct nat_report *r, cli_check_name *name, void *ctx)
+void cli_check_text(struct cli_msg *m, const struct nat_report *r, const struct io_portmap_services *services,
+		    cli_check_name *name, void *ctx)
 {
-	const char *advice = cli_check_advice(r);
+	const char *advice = cli_check_advice(r, services);
 	char addr[ADIT_ADDR_STRLEN];
 	char buf[160];
 
 	put_view(m, &r->v4);
 	put_view(m, &r->v6);
+	cli_check_map_text(m, &r->v4, services);
 	if (r->n_servers > 0)
 		cli_out(m, "Servers:");
 	for (size_t i = 0; i < r->n_servers; i++)
 		cli_out(m, "  %s%s%s: %s", name(ctx, i), name(ctx, i)[0] ? ", " : "",
 			adit_addr_format(&r->server[i].addr, addr), server_words(&r->server[i], buf, sizeof(buf)));
 	if (main_view(r)->honest > 0)
-		put_ways(m, main_view(r));
+		put_ways(m, main_view(r), services);
 	if (advice[0])
 		cli_out(m, "What would help: %s", advice);
 	else if (main_view(r)->honest > 0)
@@ -254,13 +275,6 @@ void cli_check_text(struct cli_msg *m, const struct nat_report *r, cli_check_nam
 }
 
 /* --- JSON --- */
-
-static void addr_json(struct cli_json *j, const char *key, const struct adit_addr *a)
-{
-	char buf[ADIT_ADDR_STRLEN];
-
-	cli_json_str(j, key, a->family == ADIT_FAMILY_NONE ? NULL : adit_addr_format(a, buf));
-}
 
 static void answer_json(struct cli_json *j, const char *key, enum nat_answer a)
 {
@@ -318,12 +332,12 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 	cli_json_uint(j, "servers_asked", v->asked);
 	cli_json_uint(j, "servers_answered", v->answered);
 	cli_json_uint(j, "servers_believed", v->honest);
-	addr_json(j, "refused_by", &v->refused_by);
-	addr_json(j, "local", &v->local);
+	cli_check_addr_json(j, "refused_by", &v->refused_by);
+	cli_check_addr_json(j, "local", &v->local);
 	cli_json_array(j, "public");
 	for (size_t i = 0; i < v->n_public; i++) {
 		cli_json_object(j, NULL);
-		addr_json(j, "address", &v->public[i].ip);
+		cli_check_addr_json(j, "address", &v->public[i].ip);
 		cli_json_uint(j, "named_by", v->public[i].named_by);
 		cli_json_object_end(j);
 	}
@@ -347,9 +361,10 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 	cli_json_object_end(j);
 }
 
-void cli_check_json(struct cli_msg *m, const struct nat_report *r, cli_check_name *name, void *ctx)
+void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct io_portmap_services *services,
+		    cli_check_name *name, void *ctx)
 {
-	const char *advice = cli_check_advice(r);
+	const char *advice = cli_check_advice(r, services);
 	struct cli_json j;
 
 	cli_json_init(&j);
@@ -362,12 +377,12 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, cli_check_nam
 
 		cli_json_object(&j, NULL);
 		cli_json_str(&j, "name", name(ctx, i)[0] ? name(ctx, i) : NULL);
-		addr_json(&j, "address", &s->addr);
+		cli_check_addr_json(&j, "address", &s->addr);
 		cli_json_str(&j, "state", nat_server_state_name(s->state));
-		addr_json(&j, "mapped", &s->mapped);
-		addr_json(&j, "other", &s->other);
+		cli_check_addr_json(&j, "mapped", &s->mapped);
+		cli_check_addr_json(&j, "other", &s->other);
 		answer_json(&j, "discovery", s->discovery);
-		addr_json(&j, "offender", &s->offender);
+		cli_check_addr_json(&j, "offender", &s->offender);
 		if (s->code > 0)
 			cli_json_uint(&j, "code", s->code);
 		if (s->rtt > 0)
@@ -375,6 +390,7 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, cli_check_nam
 		cli_json_object_end(&j);
 	}
 	cli_json_array_end(&j);
+	cli_check_map_json(&j, &r->v4, services);
 	cli_json_str(&j, "advice", advice[0] ? advice : NULL);
 	cli_json_object_end(&j);
 	cli_out_json(m, &j);

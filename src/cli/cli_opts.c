@@ -42,6 +42,8 @@ static const struct row {
 	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
 	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
+	{"mapped", 0, CLI_OPT_MAPPED, FOR_LINK, "[PORT]", EVERYWHERE, false},
+	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_LINK, NULL, EVERYWHERE, false},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
 	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
@@ -50,6 +52,11 @@ static const struct row {
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
 	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
+	{"relay", 0, CLI_OPT_RELAY, FOR_MEET, "turn:HOST[:PORT]", EVERYWHERE, true},
+	{"relay-file", 0, CLI_OPT_RELAY_FILE, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-ca", 0, CLI_OPT_RELAY_CA, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-only", 0, CLI_OPT_RELAY_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
+	{"direct-only", 0, CLI_OPT_DIRECT_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
 	{"lifetime", 0, CLI_OPT_LIFETIME, CLI_FOR_CHECK, NULL, ONLY_ARGV, false},
 	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
 	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
@@ -72,6 +79,12 @@ void cli_opts_done(struct cli_opts *o)
 		free(o->secrets[i]);
 	}
 	o->n_secrets = 0;
+}
+
+/* --mapped, --mapped=PORT. */
+static bool needs_value(const struct row *r)
+{
+	return r->arg && r->id != CLI_OPT_MAPPED;
 }
 
 static const struct row *find_row(const char *name, enum cli_rank rank)
@@ -185,46 +198,25 @@ static int add_host(const struct row *r, enum cli_for cmd, enum cli_rank rank, c
 	return 0;
 }
 
-static int add_service(const char *value, struct cli_serve *s, struct cli_fault *f)
+static int add_relay(const struct row *r, enum cli_rank rank, const char *value, struct cli_meet *m,
+		     struct cli_fault *f)
 {
-	struct cli_service *service = &s->services[s->n_services];
-
-	if (s->n_services == CLI_SERVICES_MAX)
-		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d services", CLI_SERVICES_MAX);
-	if (cli_service_parse(value, service, f) != 0)
-		return ADIT_EINVAL;
-	for (size_t i = 0; i < s->n_services; i++) {
-		if (strcmp(s->services[i].name, service->name) != 0)
-			continue;
-		cli_fault_set(f, CLI_EXIT_USAGE, "two services are called \"%s\"", service->name);
-		return cli_fault_next(f, "name one of them: other=%.80s",
-				      strchr(value, '=') ? strchr(value, '=') + 1 : value);
+	if (m->n_relays == CLI_RELAYS_MAX)
+		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d times %s%s", CLI_RELAYS_MAX, dashes(rank),
+				     r->name);
+	if (turn_uri_parse(value, &m->relays[m->n_relays]) < 0) {
+		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s \"%.80s\": no address of a TURN server", dashes(rank), r->name,
+			      value);
+		return cli_fault_next(f,
+				      "write turn:HOST[:PORT], turn:HOST?transport=tcp, or turns:HOST for TLS; user "
+				      "and password stand in the file of %srelay-file",
+				      dashes(rank));
 	}
-	s->n_services++;
+	m->n_relays++;
 	return 0;
 }
 
-static int add_forward(const char *value, struct cli_connect *c, struct cli_fault *f)
-{
-	struct cli_forward *fw = &c->forwards[c->n_forwards];
-
-	if (c->n_forwards == CLI_SERVICES_MAX)
-		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d services", CLI_SERVICES_MAX);
-	if (cli_forward_parse(value, fw, f) != 0)
-		return ADIT_EINVAL;
-	for (size_t i = 0; i < c->n_forwards; i++) {
-		if (!cli_forward_clashes(&c->forwards[i], fw))
-			continue;
-		cli_fault_set(f, CLI_EXIT_USAGE, "\"%.80s\" wants the same place as what stands before it", value);
-		return cli_fault_next(f, "give each service its own LOCAL: 7100:%s, 7101:%s", c->forwards[i].service,
-				      fw->service);
-	}
-	c->n_forwards++;
-	return 0;
-}
-
-/* What a lower rank gave is dropped; false where a higher one has spoken. */
-static bool claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
+bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 {
 	if (rank < o->rank[id])
 		return false;
@@ -236,6 +228,8 @@ static bool claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 			o->meet.n_mediators = 0;
 		else if (id == CLI_OPT_STUN)
 			o->meet.n_stuns = 0;
+		else if (id == CLI_OPT_RELAY)
+			o->meet.n_relays = 0;
 		else if (id == CLI_OPT_SERVICES)
 			o->serve.n_services = 0;
 		else if (id == CLI_OPT_FORWARDS)
@@ -258,6 +252,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->common.json = true;
 	else if (id == CLI_OPT_COMPRESS)
 		o->meet.compress = true;
+	else if (id == CLI_OPT_NO_PORTMAP)
+		o->meet.no_portmap = true;
 	else if (id == CLI_OPT_NO_TICKET)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
@@ -266,6 +262,10 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)
 		o->watch = true;
+	else if (id == CLI_OPT_RELAY_ONLY)
+		o->meet.relay_only = true;
+	else if (id == CLI_OPT_DIRECT_ONLY)
+		o->meet.direct_only = true;
 }
 
 static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const struct row *r, const char *value,
@@ -296,16 +296,25 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 	case CLI_OPT_MEDIATOR:
 	case CLI_OPT_STUN:
 		return add_host(r, cmd, rank, value, o, f);
+	case CLI_OPT_RELAY:
+		return add_relay(r, rank, value, &o->meet, f);
+	case CLI_OPT_RELAY_FILE:
+		return set_path(r, rank, value, o->meet.relay_file, f);
+	case CLI_OPT_RELAY_CA:
+		return set_path(r, rank, value, o->meet.relay_ca, f);
 	case CLI_OPT_PORT:
 		return set_port(r, rank, value, &o->meet.port, f);
+	case CLI_OPT_MAPPED:
+		o->meet.mapped = true;
+		return value[0] == '\0' ? 0 : set_port(r, rank, value, &o->meet.mapped_port, f);
 	case CLI_OPT_LINGER:
 		return set_duration(r, rank, value, &o->meet.linger, f);
 	case CLI_OPT_TIMEOUT:
 		return set_duration(r, rank, value, &o->meet.timeout, f);
 	case CLI_OPT_SERVICES:
-		return add_service(value, &o->serve, f);
+		return cli_opts_add_service(&o->serve, value, f);
 	case CLI_OPT_FORWARDS:
-		return add_forward(value, &o->connect, f);
+		return cli_opts_add_forward(&o->connect, value, f);
 	case CLI_OPT_CLOCK_OFFSET:
 		if (cli_text_offset(value, CLI_CLOCK_MAX, &o->common.clock_offset) == 0)
 			return 0;
@@ -320,7 +329,7 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 /* A single-valued option given twice: the last one counts, here as well. */
 static int note_given(struct cli_opts *o, const struct row *r, const char *value, struct cli_fault *f)
 {
-	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN;
+	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN || r->id == CLI_OPT_RELAY;
 	size_t i = 0;
 
 	while (i < o->n_given && (is_list || o->given[i].name != r->name))
@@ -342,7 +351,7 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 		return unknown_option(cmd, rank, name, f);
 	if (!(r->cmds & cmd))
 		return ADIT_EIGNORED;
-	if (r->arg && value[0] == '\0') {
+	if (needs_value(r) && value[0] == '\0') {
 		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s: a value is missing", dashes(rank), name);
 		return cli_fault_next(f, "write %s%s %s", dashes(rank), name, r->arg);
 	}
@@ -351,7 +360,7 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 			      value);
 		return cli_fault_next(f, "write %s%s alone", dashes(rank), name);
 	}
-	if (!claim(o, r->id, rank))
+	if (!cli_opts_claim(o, r->id, rank))
 		return 0;
 	if (set_value(o, cmd, rank, r, value, f) != 0)
 		return ADIT_EINVAL;
@@ -399,8 +408,11 @@ static size_t fill_getopt(enum cli_for cmd, char *letters, struct option *longs)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!(rows[i].cmds & cmd) || rows[i].where == ONLY_FILES)
 			continue;
-		longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
-					     VAL_ROW + (int)i};
+		longs[n++] = (struct option){rows[i].name,
+					     needs_value(&rows[i]) ? required_argument
+					     : rows[i].arg         ? optional_argument
+								   : no_argument,
+					     NULL, VAL_ROW + (int)i};
 		if (rows[i].letter)
 			*letters++ = rows[i].letter;
 	}
@@ -464,7 +476,7 @@ static int one_option(struct cli_opts *o, enum cli_for cmd, int val, char **argv
 	if (!r)
 		return cli_fault_set(f, CLI_EXIT_INTERNAL, "option %d has no row", val);
 	if (val >= VAL_ROW) {
-		if (r->arg && optarg == word)
+		if (needs_value(r) && optarg == word)
 			word = argv[optind - 2];
 		if (is_abbreviated(r, word)) {
 			cli_fault_set(f, CLI_EXIT_USAGE, "unknown option \"%.60s\"", word);
@@ -525,101 +537,5 @@ int cli_opts_config(struct cli_opts *o, enum cli_for cmd, const char *file, cons
 		}
 		at += n + 1;
 	}
-	return 0;
-}
-
-static int serve_words(struct cli_opts *o, struct cli_fault *f)
-{
-	for (size_t i = 0; i < o->n_words; i++) {
-		if (trust_ticket_is_text(o->words[i], strlen(o->words[i]))) {
-			cli_fault_set(f, CLI_EXIT_USAGE, "serve takes services, and a ticket was given");
-			return cli_fault_next(f, "with a ticket, it is: adit connect TICKET");
-		}
-		if (claim(o, CLI_OPT_SERVICES, CLI_RANK_ARGV) && add_service(o->words[i], &o->serve, f) != 0)
-			return ADIT_EINVAL;
-	}
-	if (o->serve.n_services == 0) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "no service is given to offer");
-		return cli_fault_next(f, "for example, what listens on port 8080 here: adit serve web=8080");
-	}
-	return 0;
-}
-
-/* Who gives the ticket: one of the word, the file, the environment. |ret_first| is the first word behind PEER. */
-static int find_peer(struct cli_opts *o, const char *cmd, char *env_ticket, size_t *ret_first, struct cli_fault *f)
-{
-	bool from_file = o->connect.ticket_file[0] != '\0';
-	bool is_word = o->n_words > 0 && trust_ticket_is_text(o->words[0], strlen(o->words[0]));
-
-	*ret_first = 0;
-	if (from_file && env_ticket) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "both --ticket-file and ADIT_TICKET give a ticket");
-		return cli_fault_next(f, "leave one out; to ignore the environment: env -u ADIT_TICKET adit %s ...",
-				      cmd);
-	}
-	if ((from_file || env_ticket) && is_word) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "a ticket is given twice: as a word, and by %s",
-			      from_file ? "--ticket-file" : "ADIT_TICKET");
-		return cli_fault_next(f, "leave one of them out");
-	}
-	o->connect.env_ticket = env_ticket;
-	if (from_file || env_ticket)
-		return 0;
-	if (o->n_words == 0) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "whom to reach is missing: a ticket or a saved name");
-		return cli_fault_next(f, "adit %s PEER%s, or --ticket-file FILE, or ADIT_TICKET in the environment",
-				      cmd, strcmp(cmd, "pipe") == 0 ? " SERVICE" : "");
-	}
-	o->connect.peer = o->words[0];
-	*ret_first = 1;
-	if (is_word)
-		return 0;
-	return cli_name_check("saved name", o->connect.peer, f);
-}
-
-static int connect_words(struct cli_opts *o, enum cli_for cmd, char *env_ticket, struct cli_fault *f)
-{
-	bool pipe = cmd == CLI_FOR_PIPE;
-	size_t first;
-
-	if (find_peer(o, pipe ? "pipe" : "connect", env_ticket, &first, f) != 0)
-		return ADIT_EINVAL;
-	for (size_t i = first; i < o->n_words; i++) {
-		if (trust_ticket_is_text(o->words[i], strlen(o->words[i]))) {
-			cli_fault_set(f, CLI_EXIT_USAGE, "a ticket stands where a service is expected");
-			return cli_fault_next(f, "the ticket comes first: adit %s TICKET SERVICE",
-					      pipe ? "pipe" : "connect");
-		}
-		if (claim(o, CLI_OPT_FORWARDS, CLI_RANK_ARGV) && add_forward(o->words[i], &o->connect, f) != 0)
-			return ADIT_EINVAL;
-	}
-	if (!pipe)
-		return 0;
-	if (o->rank[CLI_OPT_TIMEOUT] == CLI_RANK_NONE)
-		o->meet.timeout = CLI_PIPE_TIMEOUT;
-	if (o->connect.n_forwards != 1) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "pipe takes one service, and %s given",
-			      o->connect.n_forwards == 0 ? "none is" : "several are");
-		return cli_fault_next(f, "for example: adit pipe home ssh");
-	}
-	if (o->connect.forwards[0].kind != CLI_LOCAL_AUTO) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "pipe uses stdin and stdout, so \"%.80s\" makes no sense",
-			      o->words[first]);
-		return cli_fault_next(f, "adit pipe PEER %s, or with a local port: adit connect PEER %.80s",
-				      o->connect.forwards[0].service, o->words[first]);
-	}
-	if (strcmp(o->connect.ticket_file, "-") == 0) {
-		cli_fault_set(f, CLI_EXIT_USAGE, "pipe cannot read the ticket from stdin: that is the data");
-		return cli_fault_next(f, "--ticket-file FILE, or ADIT_TICKET in the environment");
-	}
-	return 0;
-}
-
-int cli_opts_words(struct cli_opts *o, enum cli_for cmd, char *env_ticket, struct cli_fault *f)
-{
-	if (cmd == CLI_FOR_SERVE)
-		return serve_words(o, f);
-	if (cmd == CLI_FOR_CONNECT || cmd == CLI_FOR_PIPE)
-		return connect_words(o, cmd, env_ticket && env_ticket[0] != '\0' ? env_ticket : NULL, f);
 	return 0;
 }

@@ -61,7 +61,7 @@ static const char *server_name(void *ctx, size_t i)
 	return ep_check_name(c->check, i);
 }
 
-static void say_unreachable(struct check_cmd *c, const struct nat_report *r)
+static void say_unreachable(struct check_cmd *c, const struct nat_report *r, const struct io_portmap_services *services)
 {
 	const struct nat_view *v = r->v4.refused ? &r->v4 : &r->v6;
 	char addr[ADIT_ADDR_STRLEN];
@@ -70,7 +70,7 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r)
 	if (r->n_servers == 0)
 		cli_error(&c->cli->msg, NULL, "no server has an address");
 	else if (v->refused)
-		cli_error(&c->cli->msg, cli_check_advice(r), "UDP is blocked: %s refuses it on the way",
+		cli_error(&c->cli->msg, cli_check_advice(r, services), "UDP is blocked: %s refuses it on the way",
 			  adit_addr_format(&v->refused_by, addr));
 	else
 		cli_error(&c->cli->msg,
@@ -78,7 +78,7 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r)
 			  "no server answers: UDP is blocked here, or all of them are dead");
 }
 
-static void on_done(void *ctx, const struct nat_report *r)
+static void on_done(void *ctx, const struct nat_report *r, const struct io_portmap_services *services)
 {
 	struct check_cmd *c = ctx;
 
@@ -86,11 +86,11 @@ static void on_done(void *ctx, const struct nat_report *r)
 	if (c->stopped)
 		cli_warn(&c->cli->msg, NULL, "stopped before the end: what is unknown was not asked");
 	if (c->cli->opts.common.json)
-		cli_check_json(&c->cli->msg, r, server_name, c);
+		cli_check_json(&c->cli->msg, r, services, server_name, c);
 	else
-		cli_check_text(&c->cli->msg, r, server_name, c);
+		cli_check_text(&c->cli->msg, r, services, server_name, c);
 	if (r->v4.answered + r->v6.answered == 0 && !c->stopped)
-		say_unreachable(c, r);
+		say_unreachable(c, r, services);
 	uv_stop(&c->loop);
 }
 

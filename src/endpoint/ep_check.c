@@ -27,12 +27,15 @@ struct ep_check {
 	uv_timer_t timer;
 	bool timer_open;
 	bool closing;
+	bool stopped;
 	bool done;
 	struct check_name name[EP_CHECK_HOSTS_MAX];
 	uint8_t name_of[NAT_SERVERS_MAX];
 	struct adit_rng rng;
 	struct nat_check check;
 	struct io_machine *machine;
+	struct io_portmap_look *look; /* NULL: it could not even begin */
+	bool looked; /* |look| is done */
 };
 
 static void free_if_unused(struct ep_check *c)
@@ -47,11 +50,13 @@ static void free_if_unused(struct ep_check *c)
 
 static void report_done(struct ep_check *c)
 {
+	static const struct io_portmap_services nothing;
+
 	if (c->done || c->closing)
 		return;
 	c->done = true;
 	uv_timer_stop(&c->timer);
-	c->ops->done(c->ctx, nat_check_report(&c->check));
+	c->ops->done(c->ctx, nat_check_report(&c->check), c->look ? io_portmap_look_services(c->look) : &nothing);
 }
 
 static void on_ran(void *ctx)
@@ -59,10 +64,20 @@ static void on_ran(void *ctx)
 	struct ep_check *c = ctx;
 	struct nat_progress p = nat_check_progress(&c->check, io_clock_now());
 
-	if (nat_check_is_done(&c->check))
+	if (nat_check_is_done(&c->check) && (c->looked || c->stopped))
 		report_done(c);
 	else
 		c->ops->progress(c->ctx, &p);
+}
+
+static void on_looked(void *ctx, const struct io_portmap_services *services)
+{
+	struct ep_check *c = ctx;
+
+	(void)services;
+	c->looked = true;
+	if (c->machine)
+		on_ran(c);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -133,6 +148,7 @@ static void on_begin(uv_timer_t *timer)
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct ep_check *c = timer->data;
 
+	c->looked = io_portmap_look_new(c->loop, c->cfg.log, on_looked, c, &c->look) < 0;
 	for (size_t i = 0; i < c->cfg.n_hosts; i++) {
 		const struct ep_host *host = &c->cfg.host[i];
 
@@ -173,6 +189,7 @@ void ep_check_stop(struct ep_check *c)
 {
 	const struct nat_check_config nothing = {.rng = &c->rng};
 
+	c->stopped = true;
 	if (c->machine) {
 		nat_check_stop(&c->check);
 		io_machine_wake(c->machine);
@@ -204,6 +221,7 @@ void ep_check_close(struct ep_check *c)
 		return;
 	c->closing = true;
 	io_machine_close(c->machine);
+	io_portmap_look_close(c->look);
 	for (size_t i = 0; i < c->cfg.n_hosts; i++)
 		if (c->name[i].resolving)
 			uv_cancel((uv_req_t *)&c->name[i].req);

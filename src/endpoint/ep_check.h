@@ -1,6 +1,6 @@
 /*
- * `adit check` over the loop: resolves the servers' names, runs core/nat/nat_check.h over real sockets, and tells when
- * anything new is known.
+ * `adit check` over the loop: resolves the servers' names, runs core/nat/nat_check.h over real sockets, looks for the
+ * router's port mapping services beside it, and tells when anything new is known.
  */
 #ifndef ADIT_EP_CHECK_H
 #define ADIT_EP_CHECK_H
@@ -9,6 +9,7 @@
 
 #include "core/nat/nat_check.h"
 #include "endpoint/ep_peers.h"
+#include "io/io_portmap_look.h"
 
 #define EP_CHECK_HOSTS_MAX 8 /* names; of each one IPv4 and one IPv6 address are asked */
 
@@ -19,8 +20,8 @@ struct ep_check_ops {
 	void (*unresolved)(void *ctx, const char *name, const char *why);
 	/* Something has come or gone; for a status line. */
 	void (*progress)(void *ctx, const struct nat_progress *p);
-	/* The report is final; it is good until ep_check_close(), which may be called from here. */
-	void (*done)(void *ctx, const struct nat_report *report);
+	/* Both are final, and good until ep_check_close(), which may be called from here. */
+	void (*done)(void *ctx, const struct nat_report *report, const struct io_portmap_services *services);
 };
 
 struct ep_check_config {

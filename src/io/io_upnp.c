@@ -1,34 +1,14 @@
 #include "io/io_upnp.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <miniupnpc/miniupnpc.h>
-#include <miniupnpc/upnpcommands.h>
-#include <miniupnpc/upnperrors.h>
 
 #include "base/list.h"
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
+#include "io/io_igd.h"
 #include "io/io_timer.h"
-
-#define DESCRIPTION "adit"
-#define NUMBER_LEN  12 /* bytes of a decimal uint32 with its NUL */
-#define IP_LEN      16 /* bytes of a numeric IPv4 address with its NUL: what the library writes */
-#define FIELD_LEN   80 /* bytes of what the library writes into an entry's fields */
-
-/* UPnP IGD errors, WANIPConnection:2 2.5; those of the library are negative. */
-enum {
-	ERR_ARGS = 402,
-	ERR_NO_ENTRY = 714,
-	ERR_CONFLICT = 718,
-	ERR_SAME_PORT = 724, /* external and internal port must be equal */
-	ERR_ONLY_PERMANENT = 725,
-	ERR_NONE_FREE = 728,
-	ERR_OTHER_MECHANISM = 729,
-};
 
 enum step {
 	STEP_MAP, /* find the router if need be, make or renew the mapping */
@@ -60,15 +40,11 @@ struct io_upnp {
 
 	/* The worker's. */
 	enum step step;
-	bool has_igd;
-	struct UPNPUrls urls;
-	struct IGDdatas igd;
-	char client[IP_LEN]; /* our address as the router will be told */
+	struct io_igd *igd;
 	uint16_t port; /* external, tried first */
 	uint32_t lease; /* asked for: 0 where the router knows only permanent ones */
 	enum result result;
 	struct adit_addr external;
-	char why[IO_UPNP_WHY_MAX];
 
 	/* The loop's. */
 	bool is_mapped; /* as far as it was told */
@@ -88,129 +64,6 @@ struct io_upnp {
 
 /* --- on the worker: blocking --- */
 
-static void forget_igd(struct io_upnp *u)
-{
-	if (u->has_igd)
-		FreeUPNPUrls(&u->urls);
-	u->has_igd = false;
-}
-
-static const char *error_text(int err)
-{
-	const char *text = strupnperror(err);
-
-	return text ? text : "unknown error";
-}
-
-static bool say(struct io_upnp *u, const char *what, int err)
-{
-	snprintf(u->why, sizeof(u->why), "%s: %s (%d)", what, error_text(err), err);
-	return false;
-}
-
-/* 1: connected, 2: known to be an IGD that says it is not (or, since API 18, that has a private address). */
-static int valid_igd(struct io_upnp *u, struct UPNPDev *devices)
-{
-	char lan[IP_LEN * 4];
-
-#if MINIUPNPC_API_VERSION >= 18
-	char wan[IP_LEN * 4];
-
-	return UPNP_GetValidIGD(devices, &u->urls, &u->igd, lan, sizeof(lan), wan, sizeof(wan));
-#else
-	return UPNP_GetValidIGD(devices, &u->urls, &u->igd, lan, sizeof(lan));
-#endif
-}
-
-static bool discover(struct io_upnp *u)
-{
-	struct UPNPDev *devices;
-	int err = 0;
-	int kind;
-
-	if (u->has_igd)
-		return true;
-	devices = upnpDiscover(IO_UPNP_DISCOVER_MS, u->client, NULL, UPNP_LOCAL_PORT_ANY, 0, IO_UPNP_TTL, &err);
-	if (!devices) {
-		snprintf(u->why, sizeof(u->why), "no router answers UPnP");
-		return false;
-	}
-	kind = valid_igd(u, devices);
-	freeUPNPDevlist(devices);
-	u->has_igd = kind != 0;
-	if (kind == 1 || kind == 2)
-		return true;
-	snprintf(u->why, sizeof(u->why), "there is UPnP, and no router that maps ports");
-	forget_igd(u);
-	return false;
-}
-
-static bool find_external(struct io_upnp *u)
-{
-	char text[IP_LEN * 4] = "";
-	int err = UPNP_GetExternalIPAddress(u->urls.controlURL, u->igd.first.servicetype, text);
-
-	if (err != UPNPCOMMAND_SUCCESS)
-		return say(u, "the router does not tell its external address", err);
-	if (adit_addr_parse(text, strlen(text), &u->external) < 0 || !adit_addr_is_v4(&u->external) ||
-	    adit_addr_is_any(&u->external)) {
-		snprintf(u->why, sizeof(u->why), "the router has no external address");
-		return false;
-	}
-	return true;
-}
-
-static int add(struct io_upnp *u, uint16_t port, uint32_t lease)
-{
-	char external[NUMBER_LEN];
-	char internal[NUMBER_LEN];
-	char seconds[NUMBER_LEN];
-
-	snprintf(external, sizeof(external), "%u", port);
-	snprintf(internal, sizeof(internal), "%u", u->cfg.own.port);
-	snprintf(seconds, sizeof(seconds), "%u", lease);
-	return UPNP_AddPortMapping(u->urls.controlURL, u->igd.first.servicetype, external, internal, u->client,
-				   DESCRIPTION, "UDP", NULL, seconds);
-}
-
-/* The router chooses the port: version 2 only. 0: it did not. */
-static uint16_t add_any(struct io_upnp *u)
-{
-	char external[NUMBER_LEN];
-	char internal[NUMBER_LEN];
-	char seconds[NUMBER_LEN];
-	char got[NUMBER_LEN] = "";
-	unsigned long port;
-
-	if (!strstr(u->igd.first.servicetype, "WANIPConnection:2"))
-		return 0;
-	snprintf(external, sizeof(external), "%u", u->port);
-	snprintf(internal, sizeof(internal), "%u", u->cfg.own.port);
-	snprintf(seconds, sizeof(seconds), "%u", u->lease);
-	if (UPNP_AddAnyPortMapping(u->urls.controlURL, u->igd.first.servicetype, external, internal, u->client,
-				   DESCRIPTION, "UDP", NULL, seconds, got) != UPNPCOMMAND_SUCCESS)
-		return 0;
-	port = strtoul(got, NULL, 10);
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
-}
-
-/* Whose is the mapping of |port|? Some routers say yes to a second host and leave the port to the first. */
-static bool is_ours(struct io_upnp *u, uint16_t port)
-{
-	char external[NUMBER_LEN];
-	char client[FIELD_LEN] = "";
-	char internal[FIELD_LEN] = "";
-	char desc[FIELD_LEN] = "";
-	char enabled[FIELD_LEN] = "";
-	char lease[FIELD_LEN] = "";
-
-	snprintf(external, sizeof(external), "%u", port);
-	if (UPNP_GetSpecificPortMappingEntry(u->urls.controlURL, u->igd.first.servicetype, external, "UDP", NULL,
-					     client, internal, desc, enabled, lease) != UPNPCOMMAND_SUCCESS)
-		return true; /* not every router answers that */
-	return strcmp(client, u->client) == 0 && strtoul(internal, NULL, 10) == u->cfg.own.port;
-}
-
 static uint16_t random_port(void)
 {
 	struct adit_rng rng = crypto_rng();
@@ -218,68 +71,55 @@ static uint16_t random_port(void)
 	return (uint16_t)(IO_UPNP_PORT_FROM + adit_rng_below(&rng, UINT16_MAX - IO_UPNP_PORT_FROM + 1));
 }
 
-static bool is_conflict(int err)
+static bool made(struct io_upnp *u, uint16_t port)
 {
-	return err == ERR_CONFLICT || err == ERR_OTHER_MECHANISM || err == ERR_NONE_FREE;
+	if (!io_igd_is_ours(u->igd, port, u->cfg.own.port))
+		return false;
+	u->port = port;
+	return true;
 }
 
 static bool make(struct io_upnp *u)
 {
+	uint16_t own = u->cfg.own.port;
 	uint16_t port = u->port;
-	int err = 0;
 
 	for (unsigned i = 0; i < IO_UPNP_TRIES; i++) {
-		err = add(u, port, u->lease);
-		if (u->lease != 0 && (err == ERR_ONLY_PERMANENT || err == ERR_ARGS)) {
+		enum io_igd_answer answer = io_igd_add(u->igd, port, own, u->lease);
+
+		if (answer == IO_IGD_PERMANENT) {
 			u->lease = 0;
-			err = add(u, port, 0);
+			answer = io_igd_add(u->igd, port, own, 0);
 		}
-		if (err == UPNPCOMMAND_SUCCESS && is_ours(u, port)) {
-			u->port = port;
+		if (answer == IO_IGD_DONE && made(u, port))
 			return true;
-		}
-		if (err == ERR_SAME_PORT && port != u->cfg.own.port) {
-			port = u->cfg.own.port;
+		if (answer == IO_IGD_SAME_PORT && port != own) {
+			port = own;
 			continue;
 		}
-		if (err != UPNPCOMMAND_SUCCESS && !is_conflict(err))
-			break;
-		port = add_any(u);
-		if (port != 0 && is_ours(u, port)) {
-			u->port = port;
+		if (answer != IO_IGD_DONE && answer != IO_IGD_CONFLICT)
+			return false;
+		port = io_igd_add_any(u->igd, u->port, own, u->lease);
+		if (port != 0 && made(u, port))
 			return true;
-		}
 		port = random_port();
 	}
-	return say(u,
-		   err == UPNPCOMMAND_SUCCESS ? "the router gives our port to another host" : "the router does not map",
-		   err);
-}
-
-static void unmap(struct io_upnp *u)
-{
-	char external[NUMBER_LEN];
-
-	if (!u->has_igd)
-		return;
-	snprintf(external, sizeof(external), "%u", u->port);
-	/* What cannot be deleted runs out, or its router is gone. */
-	(void)UPNP_DeletePortMapping(u->urls.controlURL, u->igd.first.servicetype, external, "UDP", NULL);
+	return false;
 }
 
 static bool map(struct io_upnp *u)
 {
-	bool was_known = u->has_igd;
+	bool was_known = io_igd_is_known(u->igd);
 
-	if (!discover(u) || u->is_unwanted)
+	if (!io_igd_find(u->igd, &u->is_unwanted) || u->is_unwanted)
 		return false;
-	if (find_external(u) && make(u))
+	if (io_igd_external(u->igd, &u->external) && make(u))
 		return true;
 	/* Its address or its control URL may be others since it was restarted. */
 	if (!was_known)
 		return false;
-	forget_igd(u);
-	return discover(u) && find_external(u) && make(u);
+	io_igd_forget(u->igd);
+	return io_igd_find(u->igd, &u->is_unwanted) && io_igd_external(u->igd, &u->external) && make(u);
 }
 
 static void on_work(uv_work_t *work)
@@ -287,7 +127,7 @@ static void on_work(uv_work_t *work)
 	struct io_upnp *u = adit_container(work, struct io_upnp, work);
 
 	if (u->step != STEP_MAP)
-		unmap(u);
+		io_igd_delete(u->igd, u->port);
 	if (u->step == STEP_DELETE) {
 		u->result = RESULT_DELETED;
 		return;
@@ -301,7 +141,7 @@ static void on_work(uv_work_t *work)
 
 static void upnp_free(struct io_upnp *u)
 {
-	forget_igd(u);
+	io_igd_free(u->igd);
 	free(u);
 }
 
@@ -367,9 +207,9 @@ static void failed(struct io_upnp *u)
 	u->backoff = 2 * u->backoff > IO_UPNP_RETRY_MAX ? IO_UPNP_RETRY_MAX : 2 * u->backoff;
 	u->is_mapped = false;
 	if (was_mapped)
-		tell(u, IO_UPNP_LOST, u->why);
+		tell(u, IO_UPNP_LOST, io_igd_why(u->igd));
 	else if (!u->none_told)
-		tell(u, IO_UPNP_NONE, u->why);
+		tell(u, IO_UPNP_NONE, io_igd_why(u->igd));
 	u->none_told = true;
 }
 
@@ -444,12 +284,15 @@ int io_upnp_new(uv_loop_t *loop, const struct io_upnp_config *cfg, io_upnp_told 
 		struct io_upnp **ret_upnp)
 {
 	struct io_upnp *u = calloc(1, sizeof(*u));
-	struct adit_addr ip = adit_addr_with_port(cfg->own, 0);
-	char text[ADIT_ADDR_STRLEN];
 	int err;
 
 	if (!u)
 		return ADIT_ENOMEM;
+	u->igd = io_igd_new(&cfg->own);
+	if (!u->igd) {
+		free(u);
+		return ADIT_ENOMEM;
+	}
 	u->loop = loop;
 	u->cfg = *cfg;
 	u->told = told;
@@ -459,10 +302,9 @@ int io_upnp_new(uv_loop_t *loop, const struct io_upnp_config *cfg, io_upnp_told 
 	u->port = cfg->want_port ? cfg->want_port : cfg->own.port;
 	u->lease = cfg->lease ? cfg->lease : IO_UPNP_LEASE;
 	u->backoff = IO_UPNP_RETRY_MIN;
-	snprintf(u->client, sizeof(u->client), "%s", adit_addr_format(&ip, text));
 	err = io_timer_new(loop, on_timer, u, &u->timer);
 	if (err < 0) {
-		free(u);
+		upnp_free(u);
 		return err;
 	}
 	start(u, STEP_MAP);

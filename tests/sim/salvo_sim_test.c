@@ -282,6 +282,7 @@ static void measure(struct world *w, unsigned side)
 	struct host *h = &w->host[side];
 	struct nat_sample s[SAMPLES];
 	struct adit_addr other;
+	adit_dur took;
 
 	sock_close(w, side, HOME);
 	sock_open(w, side, HOME);
@@ -299,6 +300,8 @@ static void measure(struct world *w, unsigned side)
 		w->now += ADIT_MS(3);
 	}
 	nat_ports_read(s, SAMPLES, &h->desc.ports);
+	took = h->measured_at - s[0].at;
+	h->desc.ports.foreign = reach_plan_foreign((unsigned)(h->desc.ports.foreign * took / ADIT_SEC(1)), took);
 	h->desc.kind = kind_of(&h->desc.ports);
 }
 
@@ -424,7 +427,8 @@ static bool round_of(struct world *w)
 	start_at = w->now + ADIT_MS(20) + adit_rng_below(&w->rng, ADIT_MS(180));
 	for (unsigned side = 0; side < 2; side++) {
 		plan(w, side, start_at);
-		send(w, side, HOME, w->host[!side].reflexive, true, false); /* the opener that goes before every plan */
+		if (w->host[side].plan.quiet == 0)
+			send(w, side, HOME, w->host[!side].reflexive, true, false); /* an opener */
 	}
 	play(w, start_at, start_at + w->host[0].plan.lasts);
 	for (unsigned side = 0; side < 2; side++) {
@@ -477,7 +481,6 @@ static struct result try(const struct cell *c, unsigned seed)
 		r.rounds++;
 	while (round_of(w) && w->met_at == 0 && r.rounds < ROUNDS);
 	r.took = w->met_at - began_at;
-	r.met = w->met_at > 0 && r.took <= c->within;
 	for (unsigned side = 0; side < 2; side++) {
 		struct host *h = &w->host[side];
 
@@ -486,6 +489,9 @@ static struct result try(const struct cell *c, unsigned seed)
 			r.probes = h->probes > r.probes ? h->probes : r.probes;
 		lab_nat_free(h->nat);
 	}
+	/* Who needs more than is promised is not counted as met. */
+	r.met = w->met_at > 0 && r.took <= c->within && (c->socks == 0 || r.socks <= c->socks) &&
+		(c->probes == 0 || r.probes <= c->probes);
 	return r;
 }
 
@@ -534,8 +540,7 @@ static void every_cell_keeps_its_promise(void **state)
 			worst.probes = r.probes > worst.probes ? r.probes : worst.probes;
 		}
 		qsort(took, met, sizeof(*took), by_time);
-		ok = is_kept(c, met, tries, text) && (c->socks == 0 || worst.socks <= c->socks) &&
-		     (c->probes == 0 || worst.probes <= c->probes);
+		ok = is_kept(c, met, tries, text);
 		broken += !ok;
 		if (text || !ok)
 			printf("%-44s %5.1f %% (first round %5.1f %%) of %u %%, median %5.2f s, 95 %% %5.2f s, "

@@ -124,6 +124,7 @@ static void note(struct sim_reach *r, const struct reach_event *ev)
 	case REACH_EVENT_MEDIATOR:
 	case REACH_EVENT_HEARD:
 	case REACH_EVENT_LEARNT:
+	case REACH_EVENT_MAPPED:
 	case REACH_EVENT_RELAY:
 		break;
 	}

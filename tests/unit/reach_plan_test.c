@@ -98,7 +98,7 @@ static void every_pair_has_its_way_and_plans_that_are_sound(void **state)
 {
 	static const unsigned n_salvos[5][5] = {
 		/* OPEN, STEADY, SEQUENTIAL, BLOCK, RANDOM */
-		{0, 0, 0, 0, 0}, {0, 0, 1, 1, 1}, {0, 0, 1, 1, 0}, {1, 1, 1, 1, 0}, {1, 1, 0, 0, 0},
+		{0, 0, 0, 0, 0}, {0, 0, 1, 1, 1}, {0, 0, 1, 1, 0}, {1, 1, 1, 1, 0}, {2, 2, 0, 0, 0},
 	};
 
 	(void)state;
@@ -143,19 +143,39 @@ static void a_steady_side_searches_among_the_ports_that_were_seen(void **state)
 
 static void the_other_side_opens_sockets_at_low_ttl_until_the_search_is_over(void **state)
 {
-	adit_dur search;
+	struct reach_salvo_spec socks[2];
 
 	(void)state;
 	make(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
 	assert_true(p.is_search && p.is_last);
 	assert_int_equal(p.salvo[0].target, REACH_TO_ONE);
 	assert_true(adit_addr_eq(&p.salvo[0].to, &ask.peer_reflexive));
-	assert_int_equal(p.salvo[0].socks, REACH_SOCKS_MAX);
-	assert_true(p.salvo[0].early);
-	search = p.salvo[0].delay;
-	assert_true(p.salvo[0].low_passes >= 2 && p.salvo[0].passes > p.salvo[0].low_passes);
+	memcpy(socks, p.salvo, sizeof(socks));
+	assert_int_equal(socks[0].socks, REACH_SOCKS_SEARCH);
+	assert_int_equal(socks[1].socks, REACH_SOCKS_MORE);
+	assert_true(socks[0].low_passes == 1 && socks[0].passes == 2);
 	make(NAT_KIND_STEADY, NAT_KIND_RANDOM, MEET_SERVE);
-	assert_true(search >= p.salvo[0].shots * p.salvo[0].pace);
+	assert_true(socks[0].delay >= p.salvo[0].delay + p.salvo[0].shots * p.salvo[0].pace);
+	/* The second half when what is promised of the first has been fired, and no second half where nobody may. */
+	assert_true(socks[1].low_delay >= p.salvo[0].delay + REACH_PROBES_SEARCH * p.salvo[0].pace);
+	assert_true(socks[1].low_delay < socks[0].delay);
+	ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
+	ask.trusted = false;
+	reach_plan_make(&ask, &p);
+	assert_int_equal(p.n_salvos, 1);
+}
+
+static void a_search_waits_a_round_trip_for_plain_checks(void **state)
+{
+	(void)state;
+	ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
+	ask.round_trip = ADIT_MS(80);
+	reach_plan_make(&ask, &p);
+	assert_true(p.salvo[0].low_delay == ADIT_MS(80) + REACH_PLAIN_MORE);
+	ask_init(NAT_KIND_STEADY, NAT_KIND_BLOCK, MEET_CONNECT);
+	ask.round_trip = ADIT_SEC(4);
+	reach_plan_make(&ask, &p);
+	assert_true(p.salvo[0].delay == REACH_PLAIN_MAX);
 }
 
 static void a_block_takes_few_sockets_and_probes_of_either_side(void **state)
@@ -340,10 +360,10 @@ static void foreign_flows_since_the_measurement_are_reckoned_with(void **state)
 	peer.ports.foreign = 20;
 	ask.since_peer = ADIT_MS(500);
 	reach_plan_make(&ask, &p);
-	assert_int_equal(p.salvo[0].low, low + 6 * 2);
+	assert_int_equal(p.salvo[0].low, low + 10 * 2);
 	peer.ports.foreign = 65535; /* who claims that */
 	reach_plan_make(&ask, &p);
-	assert_int_equal(p.salvo[0].low, low + 8 * 2);
+	assert_int_equal(p.salvo[0].low, low + REACH_FOREIGN_MAX / 2 * 2);
 	ask.since_peer = ADIT_SEC(100000);
 	reach_plan_make(&ask, &p);
 	assert_int_equal(p.salvo[0].low, low);
@@ -439,6 +459,7 @@ int main(void)
 		cmocka_unit_test(every_pair_has_its_way_and_plans_that_are_sound),
 		cmocka_unit_test(a_steady_side_searches_among_the_ports_that_were_seen),
 		cmocka_unit_test(the_other_side_opens_sockets_at_low_ttl_until_the_search_is_over),
+		cmocka_unit_test(a_search_waits_a_round_trip_for_plain_checks),
 		cmocka_unit_test(a_block_takes_few_sockets_and_probes_of_either_side),
 		cmocka_unit_test(a_larger_block_takes_more_and_a_tiny_one_fewer_sockets),
 		cmocka_unit_test(a_search_reaches_beyond_a_narrow_range_on_both_sides),

@@ -243,21 +243,35 @@ static void a_late_tick_makes_up_for_the_pace(void **state)
 	assert_true(reach_salvo_deadline(&s) == now + ADIT_MS(5));
 }
 
-static void what_is_early_leaves_before_the_start_is_known(void **state)
+static void what_is_held_leaves_later_all_at_once(void **state)
+{
+	struct reach_shot shot;
+
+	(void)state;
+	many(REACH_TO_RANGE, 1, 100, 100);
+	start(now);
+	assert_true(next_send(&shot));
+	reach_salvo_hold(&s, now + ADIT_MS(50));
+	assert_true(reach_salvo_deadline(&s) == now + ADIT_MS(50));
+	now += ADIT_MS(49);
+	assert_int_equal(reach_salvo_next(&s, now, &shot), 0);
+	now += ADIT_MS(1);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(reach_salvo_next(&s, now, &shot), 1);
+	assert_int_equal(reach_salvo_next(&s, now, &shot), 0);
+}
+
+static void each_salvo_has_its_own_time_after_the_start(void **state)
 {
 	struct reach_shot shot;
 	struct reach_salvo_spec *spec = one(2, 3);
 
 	(void)state;
-	spec->early = true;
 	spec->low_passes = 1;
+	spec->low_delay = ADIT_MS(100);
 	spec->delay = ADIT_MS(500);
 	many(REACH_TO_RANGE, 1, 3, 3);
 	start(ADIT_NEVER);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_true(next_send(&shot));
-		assert_true(shot.is_low);
-	}
 	assert_false(next_send(&shot)); /* waits */
 	assert_false(reach_salvo_is_done(&s));
 	now += ADIT_MS(300);
@@ -266,14 +280,19 @@ static void what_is_early_leaves_before_the_start_is_known(void **state)
 		assert_true(next_send(&shot));
 		assert_int_equal(shot.salvo, 1);
 	}
-	assert_true(now == ADIT_SEC(1000) + ADIT_MS(1 + 300 + 40 + 2));
+	assert_true(now == ADIT_SEC(1000) + ADIT_MS(300 + 40 + 2));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(next_send(&shot));
+		assert_true(shot.is_low);
+	}
+	assert_true(now == ADIT_SEC(1000) + ADIT_MS(300 + 40 + 100 + 1));
 	for (unsigned i = 0; i < 4; i++) {
 		assert_true(next_send(&shot));
 		assert_false(shot.is_low);
 		assert_int_equal(shot.salvo, 0);
 	}
 	assert_false(next_send(&shot));
-	assert_true(now == ADIT_SEC(1000) + ADIT_MS(1 + 300 + 40 + 500 + 100 + 1));
+	assert_true(now == ADIT_SEC(1000) + ADIT_MS(300 + 40 + 500 + 100 + 1));
 	assert_int_equal(opens, 2);
 	assert_true(reach_salvo_is_done(&s));
 }
@@ -459,7 +478,8 @@ int main(void)
 		cmocka_unit_test_setup(the_pace_is_the_budgets_at_most, setup),
 		cmocka_unit_test_setup(a_salvo_keeps_its_own_pace, setup),
 		cmocka_unit_test_setup(a_late_tick_makes_up_for_the_pace, setup),
-		cmocka_unit_test_setup(what_is_early_leaves_before_the_start_is_known, setup),
+		cmocka_unit_test_setup(what_is_held_leaves_later_all_at_once, setup),
+		cmocka_unit_test_setup(each_salvo_has_its_own_time_after_the_start, setup),
 		cmocka_unit_test_setup(each_first_shot_costs_a_flow_and_the_same_again_none, setup),
 		cmocka_unit_test_setup(a_spent_budget_ends_a_salvo_for_good, setup),
 		cmocka_unit_test_setup(a_search_leaves_flows_to_others, setup),

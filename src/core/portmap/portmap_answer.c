@@ -270,12 +270,8 @@ int portmap_input(struct portmap *p, adit_time now, const struct adit_dgram *d)
 
 void portmap_icmp(struct portmap *p, adit_time now, const struct adit_icmp *icmp)
 {
-	bool is_v4 = adit_addr_is_v4(&p->cfg.own);
-
 	portmap_set_now(p, now);
-	/* RFC 792: type 3, code 3; RFC 4443: type 1, code 4. Nobody but the gateway itself can know that. */
-	if (icmp->sock != p->cfg.sock || icmp->type != (is_v4 ? 3 : 1) || icmp->code != (is_v4 ? 3 : 4) ||
-	    !adit_addr_eq(&icmp->remote, &p->cfg.gateway) || !adit_addr_eq_ip(&icmp->offender, &p->cfg.gateway))
+	if (icmp->sock != p->cfg.sock || !portmap_icmp_is_closed(&p->cfg.gateway, icmp))
 		return;
 	if (p->state == PORTMAP_ASK && p->silence_at != ADIT_NEVER && p->tries > 0) {
 		p->silence_at = now;

@@ -58,6 +58,9 @@
 /* The caller drains after each call, and none makes more. The oldest goes where one does not. */
 #define PORTMAP_EVENTS_MAX 8
 
+/* Ours: "is it there?" is asked so often, at NAT-PMP's distances; then 1.75 s have passed, one hop away. */
+#define PORTMAP_LOOK_SENDS 3
+
 #define PORTMAP_PCP_MSG_MAX 1100 /* bytes, RFC 6887 7 */
 
 #endif

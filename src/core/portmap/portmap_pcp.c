@@ -6,7 +6,7 @@
 #include "core/portmap/portmap_limits.h"
 
 #define RESPONSE 0x80 /* RFC 6887 7.2: the R bit */
-#define HEADER   24
+#define HEADER   PORTMAP_PCP_ANNOUNCE_LEN
 
 /* RFC 6887 7.3: an option from here on may be passed over. */
 #define OPTIONAL_FROM      128
@@ -35,6 +35,24 @@ static struct adit_addr read_addr(struct adit_rd *r)
 	return a;
 }
 
+/* RFC 6887 7.1 */
+static void write_header(struct adit_wr *w, enum portmap_pcp_opcode op, uint32_t lifetime,
+			 const struct adit_addr *client)
+{
+	adit_wr_u8(w, PORTMAP_PCP_VERSION);
+	adit_wr_u8(w, (uint8_t)op);
+	adit_wr_u16(w, 0);
+	adit_wr_u32(w, lifetime);
+	write_addr(w, client, adit_addr_is_v4(client));
+}
+
+void portmap_pcp_write_announce(const struct adit_addr *client, uint8_t out[PORTMAP_PCP_ANNOUNCE_LEN])
+{
+	struct adit_wr w = adit_wr_over(out, PORTMAP_PCP_ANNOUNCE_LEN);
+
+	write_header(&w, PORTMAP_PCP_ANNOUNCE, 0, client);
+}
+
 void portmap_pcp_write(const struct portmap_pcp_request *q, uint8_t out[PORTMAP_PCP_MAP_LEN])
 {
 	static const struct adit_addr none;
@@ -42,11 +60,7 @@ void portmap_pcp_write(const struct portmap_pcp_request *q, uint8_t out[PORTMAP_
 	bool is_v4 = adit_addr_is_v4(&q->client);
 	bool has_wish = q->lifetime > 0 && q->external.family == q->client.family;
 
-	adit_wr_u8(&w, PORTMAP_PCP_VERSION);
-	adit_wr_u8(&w, PORTMAP_PCP_MAP);
-	adit_wr_u16(&w, 0);
-	adit_wr_u32(&w, q->lifetime);
-	write_addr(&w, &q->client, is_v4);
+	write_header(&w, PORTMAP_PCP_MAP, q->lifetime, &q->client);
 	adit_wr_bytes(&w, q->nonce, sizeof(q->nonce));
 	adit_wr_u8(&w, PORTMAP_UDP);
 	adit_wr_zero(&w, 3);
@@ -124,6 +138,14 @@ bool portmap_pcp_epoch_fits(uint32_t before, uint32_t epoch, uint64_t elapsed)
 		return false;
 	server = epoch > before ? epoch - before : 0;
 	return elapsed + 2 >= server - server / 16 && server + 2 >= elapsed - elapsed / 16;
+}
+
+bool portmap_icmp_is_closed(const struct adit_addr *gateway, const struct adit_icmp *icmp)
+{
+	bool is_v4 = adit_addr_is_v4(gateway);
+
+	return icmp->type == (is_v4 ? 3 : 1) && icmp->code == (is_v4 ? 3 : 4) && adit_addr_eq(&icmp->remote, gateway) &&
+	       adit_addr_eq_ip(&icmp->offender, gateway);
 }
 
 const char *portmap_pcp_text(uint8_t result)

@@ -23,7 +23,7 @@ void reach_set_state(struct reach *r, enum reach_state state, adit_time until)
 	r->was_extended = false;
 }
 
-static void set_now(struct reach *r, adit_time now)
+void reach_set_now(struct reach *r, adit_time now)
 {
 	assert(now >= r->now); /* the shell samples the clock once per wakeup */
 	r->now = now;
@@ -76,6 +76,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	adit_bytes_wipe(&meet, sizeof(meet));
 	reach_measure_init(r);
 	reach_window_init(r);
+	reach_relay_init(r);
+	reach_mapped_init(r);
 }
 
 void reach_done(struct reach *r)
@@ -111,7 +113,7 @@ int reach_add_mediator(struct reach *r, adit_time now, const char *name, const s
 {
 	int n = strnlen(name, MEET_NAME_MAX + 1) > MEET_NAME_MAX ? ADIT_EFULL : mediator_find(r, name);
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (n == ADIT_EFULL)
 		return n;
 	if (n >= 0) {
@@ -130,7 +132,7 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 {
 	int n;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	n = reach_measure_add(r, addr);
 	if (n == ADIT_EFULL)
 		return n;
@@ -139,11 +141,19 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
+static bool has_host(const struct reach *r, unsigned family)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (reach_family_index(r->hosts[i].addr.family) == family)
+			return true;
+	return false;
+}
+
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	bool is_same;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	n = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
 	is_same = n == r->n_hosts;
 	for (size_t i = 0; i < n && is_same; i++)
@@ -152,13 +162,16 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
+	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
 	r->reopen = REACH_REOPEN;
+	reach_relay_forget(r);
+	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
-		nat_ttl_init(&r->measure.view[f].ttl);
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}
 	homes_refresh(r);
+	reach_mapped_again(r);
 	reach_step(r);
 }
 
@@ -170,7 +183,7 @@ void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n)
 
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	meet_client_set_utc(&r->meet, now, utc);
 	r->utc = utc;
 	r->utc_at = now;
@@ -220,7 +233,7 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 
 void reach_start(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	reach_round_stop(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
@@ -239,7 +252,7 @@ void reach_start(struct reach *r, adit_time now)
 
 void reach_rest(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (r->state == REACH_IDLE)
 		return;
 	if (r->cfg.role == MEET_CONNECT && r->state != REACH_DONE)
@@ -247,9 +260,34 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
+/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+static bool is_attempt_alive(const struct reach *r)
+{
+	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+}
+
+void reach_again(struct reach *r, adit_time now)
+{
+	reach_set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	if (r->cfg.role == MEET_CONNECT) {
+		if (!is_attempt_alive(r))
+			reach_start(r, now);
+		return;
+	}
+	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+		return;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	homes_refresh(r);
+	reach_step(r);
+}
+
 void reach_stop(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	reach_round_stop(r);
 	reach_window_close(r);
 	reach_measure_stop(r);
@@ -269,7 +307,7 @@ void reach_stop(struct reach *r, adit_time now)
 
 void reach_report(struct reach *r, adit_time now, enum meet_path path, adit_dur took)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	meet_client_report(&r->meet, now, path, (uint32_t)(took / ADIT_MS(1)));
 }
 
@@ -278,7 +316,9 @@ int reach_take(struct reach *r, adit_time now, uint32_t sock)
 	uint16_t slot = reach_sock_find(r, sock);
 	bool is_valid = false;
 
-	set_now(r, now);
+	reach_set_now(r, now);
+	if (reach_relay_is_sock(r, sock))
+		return 0;
 	for (size_t i = 0; i < r->n_told; i++)
 		is_valid |= r->told[i].sock == sock;
 	if (slot == REACH_NO_SOCK || r->socks[slot].state != REACH_SOCK_OPEN || !is_valid)
@@ -303,9 +343,11 @@ void reach_released(struct reach *r, adit_time now, uint32_t sock)
 {
 	uint16_t slot = reach_sock_find(r, sock);
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
 		r->socks[slot].state = REACH_SOCK_FREE;
+	if (r->state != REACH_IDLE)
+		reach_mapped_open(r);
 }
 
 bool reach_has_sock(const struct reach *r, uint32_t sock)
@@ -324,6 +366,7 @@ void reach_step(struct reach *r)
 		reach_meet_event(r, &ev);
 	reach_measure_step(r);
 	reach_told_scan(r);
+	reach_relay_tick(r);
 	do {
 		was = r->state;
 		reach_meet_tick(r);
@@ -335,7 +378,7 @@ int reach_input(struct reach *r, adit_time now, const struct adit_dgram *d)
 {
 	int err;
 
-	set_now(r, now);
+	reach_set_now(r, now);
 	err = reach_hear(r, d);
 	if (err == 0)
 		reach_step(r);
@@ -353,7 +396,7 @@ static void expired(struct reach *r, const struct adit_icmp *icmp)
 
 void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (!reach_sock_is_live(r, icmp->sock))
 		return;
 	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
@@ -365,12 +408,13 @@ void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 
 void reach_tick(struct reach *r, adit_time now)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	if (r->state == REACH_IDLE)
 		return;
 	reach_socks_tick(r);
 	meet_client_tick(&r->meet, now);
 	reach_measure_tick(r);
+	reach_mapped_tick(r);
 	reach_window_tick(r);
 	if (r->has_agent)
 		ice_agent_tick(&r->agent, now);
@@ -384,28 +428,42 @@ adit_time reach_deadline(const struct reach *r)
 	if (r->state == REACH_IDLE)
 		return at;
 	at = adit_time_min(at, reach_fire_deadline(r));
+	at = adit_time_min(at, reach_mapped_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
+	at = adit_time_min(at, reach_relay_deadline(r));
 	if (r->has_agent)
 		at = adit_time_min(at, ice_agent_deadline(&r->agent));
 	return adit_time_min(at, reach_round_deadline(r));
 }
 
+/* The socket for what goes to a mediator; an answer, number |ask| from 1 on, leaves from where its offer came in. */
+static uint32_t meet_sock(const struct reach *r, unsigned family, uint32_t ask)
+{
+	uint16_t home = r->state == REACH_IDLE ? r->last_home[family] : r->home[family];
+
+	if (ask > 0)
+		return r->ask_sock[ask - 1];
+	/* A report goes where the mediator knows us from, whoever has that socket now. */
+	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
+		return r->offer_sock;
+	if (reach_relay_is_via(r, family))
+		return r->relay.sock;
+	if (home == REACH_NO_SOCK)
+		return r->cfg.sock_base - 1; /* nobody's: as if it were lost */
+	return reach_sock_number(r, home);
+}
+
 static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
-		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
+		unsigned family = reach_family_index(ret_out->remote.family);
 
-		if (ret_out->sock > 0)
-			home = reach_sock_find(r, r->ask_sock[ret_out->sock - 1]);
-		/* A report goes where the mediator knows us from, whoever has that socket now. */
-		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
-			home = reach_sock_find(r, r->offer_sock);
-		if (r->state == REACH_IDLE)
-			home = r->last_home[reach_family_index(ret_out->remote.family)];
-		if (home == REACH_NO_SOCK)
-			continue; /* as if it were lost */
-		ret_out->sock = reach_sock_number(r, home);
+		ret_out->sock = meet_sock(r, family, ret_out->sock);
+		if (!reach_sock_is_live(r, ret_out->sock))
+			continue;
+		if (!reach_relay_is_sock(r, ret_out->sock))
+			reach_relay_asked(r, family);
 		return 1;
 	}
 	return 0;
@@ -425,7 +483,7 @@ static int output_agent(struct reach *r, struct adit_out *ret_out)
 
 int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 {
-	set_now(r, now);
+	reach_set_now(r, now);
 	*ret_out = (struct adit_out){0};
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))
@@ -435,7 +493,7 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 		return 1;
 	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;
-	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
+	if (reach_relay_output(r, ret_out) || reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
 		return 1;
 	return output_agent(r, ret_out) || reach_fire_output(r, ret_out);
 }

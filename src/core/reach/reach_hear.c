@@ -37,14 +37,16 @@ static bool is_home_use(const struct reach_sock *s)
 	return s->use == REACH_USE_HOME || s->use == REACH_USE_OLD;
 }
 
+/* |slot|: REACH_NO_SOCK is the relay. */
 static int hear_peer(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 {
-	struct reach_sock *s = &r->socks[slot];
+	const struct reach_sock *s = slot != REACH_NO_SOCK ? &r->socks[slot] : NULL;
 	int err;
 
 	if (!r->has_agent || !stun_msg_is_stun(d->data, d->len))
 		return ADIT_EIGNORED;
-	if (!s->is_base && !is_home_use(s) && !adopt(r, slot, d))
+	/* What a path has taken may have a mapped port: other peers knock there, too. */
+	if (s && !s->is_base && (!is_home_use(s) || s->state == REACH_SOCK_TAKEN) && !adopt(r, slot, d))
 		return ADIT_EIGNORED;
 	err = ice_agent_input(&r->agent, r->now, d);
 	r->stats.bad_auth += err == ADIT_EAUTH;
@@ -53,14 +55,19 @@ static int hear_peer(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 
 static int hear_one(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 {
+	bool is_relay = slot == REACH_NO_SOCK;
 	int err;
 
-	if (is_home_use(&r->socks[slot])) {
+	if (is_relay || is_home_use(&r->socks[slot])) {
 		err = meet_client_input(&r->meet, r->now, &d->remote, d->data, d->len);
+		if (err == 0 && !is_relay)
+			reach_relay_heard(r, reach_family_index(d->remote.family));
 		if (err != ADIT_EIGNORED)
 			return err;
 	}
-	err = reach_measure_input(r, d);
+	err = is_relay ? ADIT_EIGNORED : reach_measure_input(r, d);
+	if (err == 0)
+		reach_relay_heard(r, reach_family_index(d->remote.family));
 	return err != ADIT_EIGNORED ? err : hear_peer(r, slot, d);
 }
 
@@ -72,7 +79,7 @@ int reach_hear(struct reach *r, const struct adit_dgram *d)
 	int result = ADIT_EIGNORED;
 
 	r->input_sock = d->sock;
-	if (slot == REACH_NO_SOCK || d->remote.port == 0 || d->len == 0)
+	if (!reach_sock_is_live(r, d->sock) || d->remote.port == 0 || d->len == 0)
 		return ADIT_EIGNORED;
 	for (size_t at = 0; at < d->len; at += step) {
 		struct adit_dgram one = *d;
@@ -87,6 +94,8 @@ int reach_hear(struct reach *r, const struct adit_dgram *d)
 	}
 	if (result == ADIT_EIGNORED)
 		r->stats.other++;
+	else if (result == 0)
+		r->heard_at = r->now;
 	return result;
 }
 
@@ -122,6 +131,8 @@ static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 	uint16_t slot = reach_sock_find(r, a->sock);
 	bool is_searched = slot != REACH_NO_SOCK && !is_home_use(&r->socks[slot]);
 
+	if (reach_relay_has(r, a))
+		return REACH_HOW_RELAYED;
 	if (is_near(&a->remote))
 		return REACH_HOW_LAN;
 	if (adit_addr_is_v6(&a->remote))
@@ -168,6 +179,18 @@ static void tell(struct reach *r, const struct ice_account *a, enum reach_event_
 		   (unsigned)(ev.took / ADIT_MS(1)));
 }
 
+static void heard(struct reach *r, const struct ice_account *a)
+{
+	reach_mapped_heard(r, a);
+	if (reach_relay_has(r, a))
+		return;
+	r->heard_any = true;
+	reach_salvo_hold(&r->salvo, adit_time_add(r->now, REACH_HOLD));
+	/* Somebody has answered what was fired from home. */
+	if (r->is_loaded && r->salvo.n > 0 && r->plan.salvo[0].socks == 0 && !is_signalled(r, &a->remote))
+		reach_salvo_heard(&r->salvo, 0);
+}
+
 void reach_told_scan(struct reach *r)
 {
 	struct ice_account a;
@@ -176,24 +199,23 @@ void reach_told_scan(struct reach *r)
 	while (r->has_agent && ice_agent_account(&r->agent, &pos, &a)) {
 		struct reach_told *t;
 
-		if (a.heard == 0 && !a.is_valid)
+		if ((a.heard == 0 && !a.is_valid) || reach_relay_is_refused(r, &a))
 			continue;
 		t = told_of(r, &a);
 		if (!t)
 			continue;
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
-			r->heard_any = true;
-			/* Somebody has answered what was fired from home. */
-			if (r->is_loaded && r->salvo.n > 0 && r->plan.salvo[0].socks == 0 &&
-			    !is_signalled(r, &a.remote))
-				reach_salvo_heard(&r->salvo, 0);
+			heard(r, &a);
 			tell(r, &a, REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {
 			t->valid = true;
 			tell(r, &a, REACH_EVENT_VALID);
-			reach_round_won(r, &a);
+			if (reach_relay_has(r, &a))
+				r->is_relay_valid = true;
+			else
+				reach_round_won(r, &a);
 		}
 	}
 }

@@ -6,8 +6,16 @@
 
 #define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (DESIGN 5.2) */
 #define REACH_SALVOS_MAX    4u /* of one plan */
-#define REACH_SOCKS_MAX     248u /* of one birthday search; homes and questions beside it make 256 (DESIGN 5.2) */
-#define REACH_PROBES_MAX    1024u /* of one birthday search: 98 % */
+#define REACH_SOCKS_SEARCH  248u /* of one birthday search; homes and questions beside it make 256 (DESIGN 5.2) */
+#define REACH_PROBES_SEARCH 1024u /* of one birthday search: 98 % */
+/*
+ * What 98 % need ends there. For the others the minute's flows are not used up yet: as many sockets again, and 324
+ * probes or so, make 99.9 % of it (reach_plan.h).
+ */
+#define REACH_SOCKS_MORE    248u
+#define REACH_PROBES_MORE   352u /* as far as the budget goes */
+#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_SOCKS_MORE)
+#define REACH_PROBES_MAX    (REACH_PROBES_SEARCH + REACH_PROBES_MORE)
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
@@ -17,32 +25,42 @@
 
 /* Salvos (reach_plan.c). "simulated": tests/sim/salvo_sim_test.c. */
 #define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
-#define REACH_FLOWS_KEEP   64u /* new flows that a search leaves to the ICE checks beside it, and to others */
+#define REACH_FLOWS_KEEP   32u /* new flows that a search leaves to the ICE checks beside it, and to others */
 #define REACH_PORT_FIRST   1024u /* where nothing is known of a NAT's range (RFC 4787 4.2.1: it is this one) */
 #define REACH_RANGE_MIN    8u /* samples from which on a range is known */
 #define REACH_WINDOW_PORTS 64u /* of a window that are fired at: openers, their questions, foreign flows */
-#define REACH_OPEN_PACE    ADIT_US(500) /* between openers, as far as the budget lets them */
-#define REACH_SEARCH_PACE  ADIT_MS(5) /* of a search over all ports: 200 a second (DESIGN 5.2) ... */
-#define REACH_BLOCK_PACE   ADIT_MS(2) /* ... and of one in a block, which is over within a second */
-#define REACH_FIRE_PACE    ADIT_MS(1) /* of a series of foretold ports: few foreign flows come between */
-#define REACH_FIRE_AGAIN   ADIT_MS(150) /* between its passes: each packet may be lost */
-#define REACH_FIRE_PASSES  4u
+/*
+ * Before a search: plain checks find the way by themselves where the steady side's router lets everybody in, which no
+ * server with one address can tell. A round trip, and this; but never long.
+ */
+#define REACH_PLAIN_MORE  ADIT_MS(20)
+#define REACH_PLAIN_MAX   ADIT_MS(300)
+#define REACH_OPEN_PACE   ADIT_US(500) /* between openers, as far as the budget lets them */
+#define REACH_SEARCH_PACE ADIT_MS(5) /* of a search over all ports: 200 a second (DESIGN 5.2) ... */
+#define REACH_BLOCK_PACE  ADIT_MS(2) /* ... and of one in a block, which is over within a second */
+#define REACH_FIRE_PACE   ADIT_MS(1) /* of a series of foretold ports: few foreign flows come between */
+#define REACH_FIRE_AGAIN  ADIT_MS(150) /* between its passes: each packet may be lost */
+#define REACH_FIRE_PASSES 4u
+#define REACH_HOLD        ADIT_MS(500) /* nothing more is fired after the peer was heard: what was hit answers */
 /*
  * Both foretell: whatever the two estimates are off by, up to this many flows, one pair fits: reach_plan.c has the
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR 16u
-#define REACH_BOTH_FIRST 2u /* after the last sample each side has sent one packet to the other: opener or check */
+#define REACH_BOTH_FIRST 1u /* nothing else opens a flow between the last sample and the salvo */
+#define REACH_BOTH_STALE ADIT_SEC(1) /* so late an answer found nobody at first: foreign flows have gone by unseen */
+#define REACH_BOTH_QUIET ADIT_MS(10) /* after a salvo's first pass: then checks may */
 #define REACH_BOTH_JUMPS 128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
- * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that two flows and
- * 200 ms are added to what was seen: up to 20/s stay within what both sides allow for. 35/s were the most that others
- * could live with (Klinec, Matyas 2014).
+ * Foreign flows are counted from one measurement to the next. Where that is short, two flows and 200 ms that are added
+ * to what was seen tell of those that nobody saw; up to 20/s stay within what both sides allow for in any case. Others
+ * could live with 35/s at most (Klinec, Matyas 2014).
  */
 #define REACH_FOREIGN_MAX  50u
-#define REACH_FOREIGN_TOOK 4u /* ms a sample */
 #define REACH_FOREIGN_SEEN 2u
-#define REACH_FOREIGN_MORE 200u /* ms */
+#define REACH_FOREIGN_MORE ADIT_MS(200)
+#define REACH_FOREIGN_TIME ADIT_SEC(10) /* older counts weigh half */
+#define REACH_FOREIGN_ODD  256u /* more flows at once are a range that begins again, or other nonsense */
 #define REACH_ONCE         240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */
@@ -53,7 +71,7 @@
  * Tables. When one is full: sockets are refused (nothing needs as many), openers and pairs that are told of are left
  * out, events wait for room: who does not drain them misses them.
  */
-#define REACH_SOCK_SLOTS  512u /* a search's 256, the one's before until their CLOSE is given out, and some tens */
+#define REACH_SOCK_SLOTS  576u /* a search's, and some tens */
 #define REACH_SOCK_SPAN   65536u /* numbers sock_base .. sock_base + this - 1 are used in turn */
 #define REACH_NO_SOCK     UINT16_MAX
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
@@ -86,12 +104,26 @@
 #define REACH_SAMPLE_MAX    ADIT_MS(1200) /* after the last one */
 #define REACH_ANSWER_BY     ADIT_MS(1500) /* serve: an offer is answered by then, with what is known */
 
+/* A port that the router forwards (reach_mapped.c). */
+#define REACH_MAPPED_AGAIN  ADIT_SEC(300) /* it is tried from outside this often */
+#define REACH_MAPPED_RETRY  ADIT_SEC(20) /* it could not be: no server was known, or none that can */
+#define REACH_MAPPED_WAIT   ADIT_MS(400) /* two round trips: an offer that says "open" saves a search */
+#define REACH_MAPPED_SILENT 2u /* answers that do not arrive, of REACH_ASK_SENDS questions each: it is dead */
+#define REACH_MAPPED_PREF   8u /* below home's reflexive address, which searches aim at */
+
 /* A window (reach_window.c). */
 #define REACH_WINDOW_SOCKS 6u /* one hit is enough, 10 % of the openers may be lost */
 #define REACH_WINDOW_PACE  ADIT_MS(1)
 #define REACH_WINDOW_SPAN  64u /* ports; more are too many for the peer to fire at */
 #define REACH_WINDOW_MAX   ADIT_MS(1200) /* for the answers to its questions */
 #define REACH_WINDOW_AGAIN ADIT_MS(100) /* between two checks from one of its sockets */
+
+/* Relays (reach_relay.c). */
+#define REACH_RELAY_WAIT    ADIT_MS(500) /* what is said waits for an allocation: two round trips and a slow server */
+#define REACH_RELAY_MAX     ADIT_SEC(15) /* the same where nothing else may be used: TURN_STREAM_ASK_WAIT and some */
+#define REACH_RELAY_SILENCE ADIT_SEC(1) /* mediators do not answer for so long ... */
+#define REACH_RELAY_ALIVE   ADIT_SEC(20) /* ... and nobody has in this time (refreshes come each 15 s): through it */
+#define REACH_RELAY_DIRECT  ADIT_SEC(15) /* between questions whether it works from home again */
 
 /* Rounds. */
 #define REACH_OPENER_SENDS 3u /* each may be lost ... */
@@ -114,6 +146,7 @@
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
 #define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
+#define REACH_AGAIN        ADIT_SEC(1) /* without a path, and nobody answers: as often as a lost path asks */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */
 

@@ -37,14 +37,17 @@ static int stride_of(const struct nat_ports *p)
 /* How many flows of others are expected in |since|. Where steps are random, nobody can tell them from these. */
 static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
 {
-	uint64_t took = p->samples * REACH_FOREIGN_TOOK;
 	uint64_t rate = p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
 	uint64_t ms = since / ADIT_MS(1);
 
 	if (p->jumps || ms > 60000)
 		return 0;
-	rate = (rate * took + REACH_FOREIGN_SEEN * 1000) / (took + REACH_FOREIGN_MORE);
 	return (unsigned)((rate * ms + 500) / 1000);
+}
+
+unsigned reach_plan_foreign(unsigned seen, adit_dur took)
+{
+	return (unsigned)((seen + REACH_FOREIGN_SEEN) * ADIT_SEC(1) / (took + REACH_FOREIGN_MORE));
 }
 
 /* The salvo goes over what is left within 1 to 65535 of |shots| ports from |first| on, by |stride|. */
@@ -81,12 +84,30 @@ static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, un
 /* How large a search is; both sides come to the same. */
 struct size {
 	unsigned socks;
+	unsigned socks_more; /* that are opened when the first so many |shots| have missed */
 	unsigned shots;
 	adit_dur pace;
-	adit_dur takes;
+	adit_dur wait; /* from the start; then the first socket is opened */
+	adit_dur first; /* from the start until |socks_more| */
+	adit_dur takes; /* from the start */
+	adit_dur lasts; /* with a last pass of all sockets, and what comes of it */
 };
 
-static struct size size_of(const struct reach_desc *searched)
+/* Not quicker than the budget, whose second is a little longer than one. */
+static adit_dur time_of(const struct size *z, unsigned shots)
+{
+	return shots * (shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z->pace) + ADIT_MS(200);
+}
+
+/* A round trip, for plain checks; both sides know the same one, but for what a packet took longer. */
+static adit_dur wait_of(const struct reach_plan_ask *ask)
+{
+	adit_dur wait = ask->round_trip + REACH_PLAIN_MORE;
+
+	return wait < REACH_PLAIN_MAX ? wait : REACH_PLAIN_MAX;
+}
+
+static struct size size_of(const struct reach_plan_ask *ask, const struct reach_desc *searched)
 {
 	const struct nat_ports *p = &searched->ports;
 	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
@@ -94,11 +115,16 @@ static struct size size_of(const struct reach_desc *searched)
 		.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times, .pace = REACH_BLOCK_PACE};
 
 	if (searched->kind == NAT_KIND_RANDOM)
-		z = (struct size){.socks = REACH_SOCKS_MAX, .shots = REACH_PROBES_MAX, .pace = REACH_SEARCH_PACE};
+		z = (struct size){.socks = REACH_SOCKS_SEARCH,
+				  .socks_more = REACH_SOCKS_MORE,
+				  .shots = REACH_PROBES_MAX,
+				  .pace = REACH_SEARCH_PACE};
 	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
 		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
-	/* Not quicker than the budget, whose second is a little longer than one. */
-	z.takes = z.shots * (z.shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z.pace) + ADIT_MS(200);
+	z.wait = wait_of(ask);
+	z.first = z.wait + time_of(&z, REACH_PROBES_SEARCH);
+	z.takes = z.wait + time_of(&z, z.shots);
+	z.lasts = z.takes + (z.socks + z.socks_more) * REACH_SEARCH_PACE + REACH_LASTS;
 	return z;
 }
 
@@ -130,40 +156,50 @@ static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_pla
 	return s;
 }
 
-/* BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. */
-static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p)
+/*
+ * With the low TTL, once: what is lost before the own NAT is too little to matter. At full TTL only when the search is
+ * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and now it
+ * finds the way wherever a probe was lost, or came before its socket was open.
+ */
+static struct reach_salvo_spec *add_sockets(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned socks,
+					    adit_dur at, adit_dur takes)
 {
 	struct reach_salvo_spec *s = add(p, ask);
-	struct size size = size_of(ask->own);
 
 	s->target = REACH_TO_ONE;
 	s->to = ask->peer_reflexive;
-	s->early = true;
-	s->socks = size.socks;
-	/*
-	 * With the low TTL, twice, as a packet may be lost before the own NAT. At full TTL only when the search is
-	 * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and
-	 * now it finds the way wherever a probe was lost, or came before its socket was open.
-	 */
-	s->low_passes = 2;
-	s->passes = 4;
-	s->again = size.takes / 3;
-	s->delay = size.takes;
+	s->socks = socks;
+	s->low_passes = 1;
+	s->low_delay = at;
+	s->passes = 2;
+	s->delay = takes;
 	s->pace = REACH_OPEN_PACE;
+	return s;
+}
+
+/* BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. */
+static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p)
+{
+	struct size size = size_of(ask, ask->own);
+
+	add_sockets(ask, p, size.socks, size.wait, size.takes);
+	if (size.socks_more > 0 && ask->trusted)
+		add_sockets(ask, p, size.socks_more, size.first, size.takes);
 	p->is_last = true;
-	p->lasts = size.takes + s->again + REACH_LASTS;
+	p->lasts = size.lasts;
 }
 
 /* STEADY toward a peer that chooses at random. */
 static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
 	struct reach_salvo_spec *s = add(p, ask);
-	struct size size = size_of(ask->peer);
+	struct size size = size_of(ask, ask->peer);
 
 	set_random(s, &ask->peer->ports, size.shots);
 	s->pace = size.pace;
+	s->delay = size.wait;
 	p->is_last = true;
-	p->lasts = size.takes + size.takes / 3 + REACH_LASTS;
+	p->lasts = size.lasts;
 }
 
 /* STEADY toward a SEQUENTIAL peer: certain where its window is known, foretold where it comes without one. */
@@ -253,6 +289,7 @@ static void plan_both_step(const struct reach_plan_ask *ask, struct reach_plan *
 		aim_both_jump(ask, p, s);
 	else
 		aim_both_step(ask, s);
+	p->quiet = s->shots * s->pace + REACH_BOTH_QUIET;
 }
 
 /* Two random choices must fit, or one and a count: that is tried once, where the chance is not nil. */

@@ -13,6 +13,12 @@
  * Where a NAT gives each flow another port at random, only ports between the smallest and the largest that were seen
  * are fired at: each of these is as likely as any other of its range, and none of them lies outside it, whatever the
  * range is.
+ *
+ * A birthday search costs N packets that open sockets and, until one is hit, S / N probes of S ports in the mean:
+ * together least where N is the root of S, 254 for all ports, so the 248 that leave room for others' are as good. More
+ * sockets later save nothing: with n of them open, a unit of what is searched costs 1 / n + n / S packets,
+ * whenever they are opened. Who has missed 1024 ports (1.8 %) gets a second half all the same, as the minute has no
+ * flows left for a second search: 1 - (1 - N / S)^1024 (1 - 2 N / S)^324 is 99.86 %.
  */
 #ifndef ADIT_REACH_PLAN_H
 #define ADIT_REACH_PLAN_H
@@ -36,8 +42,8 @@ enum reach_target {
  * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on,
  * too. This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
  *
- * The first |low_passes| passes have the low TTL and leave as soon as the plan is loaded (|early|) or at the start; the
- * others begin |delay| after the start. Passes of a kind begin |again| apart, or when the one before is over.
+ * The first |low_passes| passes have the low TTL and begin |low_delay| after the start, the others |delay| after it.
+ * Passes of a kind begin |again| apart, or when the one before is over.
  */
 struct reach_salvo_spec {
 	enum reach_target target;
@@ -50,7 +56,7 @@ struct reach_salvo_spec {
 	unsigned shots; /* TO_ONE: as many as sockets */
 	unsigned passes;
 	unsigned low_passes;
-	bool early;
+	adit_dur low_delay;
 	adit_dur delay;
 	adit_dur pace;
 	adit_dur again;
@@ -60,6 +66,7 @@ struct reach_plan {
 	enum nat_way way;
 	bool again_at_once; /* connect: nothing can be hit before the peer knows our window: open it, next round now */
 	bool keep_home; /* the next round needs this home socket: the peer's window will lead to it */
+	adit_dur quiet; /* from the start: each flow counts, and only the salvo opens any */
 	bool is_last; /* no further round could do better */
 	bool is_search; /* one at a time in a program, and only toward an address that is trusted */
 	bool is_capped; /* it would be more than REACH_UNTRUSTED_MAX probes, were the address trusted */
@@ -75,6 +82,7 @@ struct reach_plan_ask {
 	struct adit_addr own_reflexive; /* of the home socket, IPv4; NONE: not known */
 	struct adit_addr peer_reflexive; /* its best candidate that is neither private nor relayed, IPv4; NONE: none */
 	bool trusted; /* the peer's public address may be searched in full */
+	adit_dur round_trip; /* between the two, or more; 0: not known */
 	adit_dur since_measured; /* until the start, since the own ports.last was seen */
 	adit_dur since_peer; /* until the start, since the peer's was, its age and the way here included */
 };
@@ -83,6 +91,9 @@ void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_pl
 
 /* How many different ports a salvo can aim at. */
 unsigned reach_plan_ports(const struct reach_salvo_spec *s);
+
+/* Others' flows a second, where |seen| came within |took|. */
+unsigned reach_plan_foreign(unsigned seen, adit_dur took);
 
 /* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);

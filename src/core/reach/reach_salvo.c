@@ -67,13 +67,12 @@ static void run_schedule(const struct reach_salvo *s, struct reach_salvo_run *ru
 {
 	const struct reach_salvo_spec *spec = &run->spec;
 	bool is_low = run->pass < spec->low_passes;
-	adit_time base = is_low && spec->early ? s->load_at : s->start_at;
 	unsigned nth = is_low ? run->pass : run->pass - spec->low_passes;
 
 	run->next_at = ADIT_NEVER;
-	if (run_is_over(run) || base == ADIT_NEVER)
+	if (run_is_over(run) || s->start_at == ADIT_NEVER)
 		return;
-	run->next_at = adit_time_add(base, (is_low ? 0 : spec->delay) + nth * spec->again);
+	run->next_at = adit_time_add(s->start_at, (is_low ? spec->low_delay : spec->delay) + nth * spec->again);
 	if (run->next_at < not_before)
 		run->next_at = not_before;
 }
@@ -142,7 +141,7 @@ static bool sock_new(struct reach_salvo *s, unsigned salvo, uint16_t *ret_sock)
 /* ---- commands ---- */
 
 static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const struct reach_salvo_spec *spec,
-		     unsigned *socks)
+		     adit_time now, unsigned *socks)
 {
 	unsigned room = REACH_SOCKS_MAX - *socks;
 
@@ -165,7 +164,7 @@ static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const s
 	}
 	if (spec->target == REACH_TO_RANDOM)
 		run_shuffle(run, &s->rng);
-	run_schedule(s, run, s->load_at);
+	run_schedule(s, run, now);
 }
 
 int reach_salvo_start(struct reach_salvo *s, adit_time now, adit_time start_at, const struct reach_plan *plan)
@@ -176,13 +175,13 @@ int reach_salvo_start(struct reach_salvo *s, adit_time now, adit_time start_at, 
 		return ADIT_EAGAIN;
 	reach_salvo_stop(s);
 	s->is_search = plan->is_search && nat_budget_search(s->budget, s);
-	s->load_at = now;
 	s->start_at = start_at;
+	s->hold_until = now;
 	s->n = plan->n_salvos;
 	for (size_t i = 0; i < REACH_SOCKS_MAX; i++)
 		s->order[i] = NOT_YET;
 	for (size_t i = 0; i < s->n; i++)
-		run_load(s, &s->run[i], &plan->salvo[i], &socks);
+		run_load(s, &s->run[i], &plan->salvo[i], now, &socks);
 	return 0;
 }
 
@@ -204,6 +203,11 @@ void reach_salvo_stop(struct reach_salvo *s)
 	if (s->is_search)
 		nat_budget_search_end(s->budget, s);
 	s->is_search = false;
+}
+
+void reach_salvo_hold(struct reach_salvo *s, adit_time until)
+{
+	s->hold_until = until;
 }
 
 bool reach_salvo_keep(struct reach_salvo *s, uint32_t sock)
@@ -259,7 +263,7 @@ static struct reach_salvo_run *due(struct reach_salvo *s, adit_time now)
 {
 	struct reach_salvo_run *first = NULL;
 
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n && now >= s->hold_until; i++)
 		if (s->run[i].next_at <= now && (!first || s->run[i].next_at < first->next_at))
 			first = &s->run[i];
 	return first;
@@ -329,7 +333,9 @@ adit_time reach_salvo_deadline(const struct reach_salvo *s)
 		return 0;
 	for (size_t i = 0; i < s->n; i++)
 		at = adit_time_min(at, s->run[i].next_at);
-	return at == ADIT_NEVER ? at : nat_budget_probe_at(s->budget, at);
+	if (at == ADIT_NEVER)
+		return at;
+	return nat_budget_probe_at(s->budget, at > s->hold_until ? at : s->hold_until);
 }
 
 bool reach_salvo_is_done(const struct reach_salvo *s)

@@ -58,8 +58,8 @@ struct reach_salvo_run {
 struct reach_salvo {
 	struct adit_rng rng;
 	struct nat_budget *budget;
-	adit_time load_at;
 	adit_time start_at;
+	adit_time hold_until; /* nothing is fired before */
 	bool is_search;
 	size_t n;
 	struct reach_salvo_run run[REACH_SALVOS_MAX];
@@ -72,9 +72,9 @@ struct reach_salvo {
 /* |budget| is borrowed. */
 void reach_salvo_init(struct reach_salvo *s, const struct adit_rng *rng, struct nat_budget *budget);
 /*
- * Loads a plan, to begin at |start_at| (NEVER: not known yet, reach_salvo_begin() will tell); what is early leaves at
- * once. What was open before is closed first, but for kept sockets. EAGAIN: it is a search, and another one is under
- * way in this program; then nothing is loaded.
+ * Loads a plan, to begin at |start_at| (NEVER: not known yet, reach_salvo_begin() will tell). What was open before is
+ * closed first, but for kept sockets. EAGAIN: it is a search, and another one is under way in this program; then
+ * nothing is loaded.
  */
 ADIT_MUST_CHECK int reach_salvo_start(struct reach_salvo *s, adit_time now, adit_time start_at,
 				      const struct reach_plan *plan);
@@ -82,6 +82,8 @@ ADIT_MUST_CHECK int reach_salvo_start(struct reach_salvo *s, adit_time now, adit
 void reach_salvo_begin(struct reach_salvo *s, adit_time start_at);
 /* No further shots. Sockets that are not kept are closed. */
 void reach_salvo_stop(struct reach_salvo *s);
+/* Nothing is fired until then: what was may have hit. It is made up for later, within the budget. */
+void reach_salvo_hold(struct reach_salvo *s, adit_time until);
 /* Something authentic came over it: it stays open until given back or taken. False: no such socket. */
 bool reach_salvo_keep(struct reach_salvo *s, uint32_t sock);
 /* A kept one is not needed any more: it is closed. */
