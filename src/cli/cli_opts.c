@@ -42,6 +42,8 @@ static const struct row {
 	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
 	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
+	{"mapped", 0, CLI_OPT_MAPPED, FOR_LINK, "[PORT]", EVERYWHERE, false},
+	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_LINK, NULL, EVERYWHERE, false},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
 	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
@@ -77,6 +79,12 @@ void cli_opts_done(struct cli_opts *o)
 		free(o->secrets[i]);
 	}
 	o->n_secrets = 0;
+}
+
+/* --mapped, --mapped=PORT. */
+static bool needs_value(const struct row *r)
+{
+	return r->arg && r->id != CLI_OPT_MAPPED;
 }
 
 static const struct row *find_row(const char *name, enum cli_rank rank)
@@ -244,6 +252,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->common.json = true;
 	else if (id == CLI_OPT_COMPRESS)
 		o->meet.compress = true;
+	else if (id == CLI_OPT_NO_PORTMAP)
+		o->meet.no_portmap = true;
 	else if (id == CLI_OPT_NO_TICKET)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
@@ -294,6 +304,9 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 		return set_path(r, rank, value, o->meet.relay_ca, f);
 	case CLI_OPT_PORT:
 		return set_port(r, rank, value, &o->meet.port, f);
+	case CLI_OPT_MAPPED:
+		o->meet.mapped = true;
+		return value[0] == '\0' ? 0 : set_port(r, rank, value, &o->meet.mapped_port, f);
 	case CLI_OPT_LINGER:
 		return set_duration(r, rank, value, &o->meet.linger, f);
 	case CLI_OPT_TIMEOUT:
@@ -338,7 +351,7 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 		return unknown_option(cmd, rank, name, f);
 	if (!(r->cmds & cmd))
 		return ADIT_EIGNORED;
-	if (r->arg && value[0] == '\0') {
+	if (needs_value(r) && value[0] == '\0') {
 		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s: a value is missing", dashes(rank), name);
 		return cli_fault_next(f, "write %s%s %s", dashes(rank), name, r->arg);
 	}
@@ -395,8 +408,11 @@ static size_t fill_getopt(enum cli_for cmd, char *letters, struct option *longs)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!(rows[i].cmds & cmd) || rows[i].where == ONLY_FILES)
 			continue;
-		longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
-					     VAL_ROW + (int)i};
+		longs[n++] = (struct option){rows[i].name,
+					     needs_value(&rows[i]) ? required_argument
+					     : rows[i].arg         ? optional_argument
+								   : no_argument,
+					     NULL, VAL_ROW + (int)i};
 		if (rows[i].letter)
 			*letters++ = rows[i].letter;
 	}
@@ -460,7 +476,7 @@ static int one_option(struct cli_opts *o, enum cli_for cmd, int val, char **argv
 	if (!r)
 		return cli_fault_set(f, CLI_EXIT_INTERNAL, "option %d has no row", val);
 	if (val >= VAL_ROW) {
-		if (r->arg && optarg == word)
+		if (needs_value(r) && optarg == word)
 			word = argv[optind - 2];
 		if (is_abbreviated(r, word)) {
 			cli_fault_set(f, CLI_EXIT_USAGE, "unknown option \"%.60s\"", word);

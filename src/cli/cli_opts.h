@@ -55,6 +55,8 @@ enum cli_opt_id {
 	CLI_OPT_PEER,
 	CLI_OPT_MEDIATOR,
 	CLI_OPT_PORT,
+	CLI_OPT_MAPPED,
+	CLI_OPT_NO_PORTMAP,
 	CLI_OPT_LINGER,
 	CLI_OPT_TIMEOUT,
 	CLI_OPT_TICKET_FILE,
@@ -108,6 +110,9 @@ struct cli_meet {
 	bool relay_only;
 	bool direct_only;
 	uint16_t port; /* own UDP port; 0: not pinned */
+	bool mapped; /* the user has the router forward a port to |port| ... */
+	uint16_t mapped_port; /* ... this one; 0: the same */
+	bool no_portmap;
 	adit_dur linger;
 	bool compress; /* serve, connect, pipe */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli_mapped.h"
 #include "cli/cli_news.h"
 #include "endpoint/ep_ctl.h"
 #include "endpoint/ep_share.h"
@@ -50,6 +51,9 @@ static void show(struct cli_serve_ctl *s, struct ep_ctl_client *client, bool mor
 	if (l) {
 		l->more = more;
 		ep_serve_each(s->ep, show_lane, l);
+		for (size_t f = 0; f < 2; f++)
+			l->len += cli_mapped_status_text(l->text + l->len, sizeof(l->text) - l->len,
+							 ep_serve_mapped(s->ep, cli_mapped_family[f]));
 	}
 	ep_ctl_reply(client, l ? l->text : "");
 	free(l);
@@ -79,6 +83,7 @@ static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, in
 	cli_json_array(&j, "lanes");
 	ep_serve_each(s->ep, status_lane, &j);
 	cli_json_array_end(&j);
+	cli_mapped_status_json(&j, ep_serve_mapped(s->ep, ADIT_FAMILY_V4), ep_serve_mapped(s->ep, ADIT_FAMILY_V6));
 	cli_json_object_end(&j);
 	answer = cli_json_text(&j);
 	ep_ctl_reply(client, answer ? answer : "{}");

@@ -12,6 +12,7 @@
 #include "cli/cli_doors.h"
 #include "cli/cli_kept.h"
 #include "cli/cli_lent.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_meet.h"
 #include "cli/cli_news.h"
 #include "cli/cli_pipe.h"
@@ -267,7 +268,13 @@ static void on_paused(void *ctx, int err)
 		 strerror(err));
 }
 
-static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_connect_ops ops = {
+	.event = on_event, .refused = on_refused, .paused = on_paused, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -340,7 +347,10 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
 			 (int)getpid());
 		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
-		cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		at += cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		for (size_t f = 0; f < 2; f++)
+			at += cli_mapped_status_text(buf + at, cap - at,
+						     ep_connect_mapped(c->ep, cli_mapped_family[f]));
 		return;
 	}
 	cli_json_init(&j);
@@ -350,6 +360,7 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
 	cli_run_status_json(&j, &st, io_clock_now());
 	cli_news_status_json(&j, &st);
+	cli_mapped_status_json(&j, ep_connect_mapped(c->ep, ADIT_FAMILY_V4), ep_connect_mapped(c->ep, ADIT_FAMILY_V6));
 	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
 	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
 	cli_json_object_end(&j);
@@ -406,6 +417,7 @@ static int start(struct connect *c)
 		return rc;
 	cfg.clock_diff = cli_kept_clock(&c->run, c->doors.peer);
 	cfg.meets = c->news.mediators.n > 0;
+	cfg.portmap = cli_mapped_is_asked(&c->cli->opts.meet, cfg.meets);
 	if (cfg.meets && cli_kept_way(&c->run, c->doors.peer, &memory))
 		cfg.memory = &memory;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||

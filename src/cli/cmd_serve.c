@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "cli/cli_kept.h"
 #include "cli/cli_lanes.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_news.h"
 #include "cli/cli_relays.h"
 #include "cli/cli_run.h"
@@ -99,7 +100,12 @@ static void on_target_failed(void *ctx, const struct ep_service *service, int er
 		 "service \"%s\" did not answer: %s", service->name, strerror(err));
 }
 
-static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -330,6 +336,8 @@ static int start_endpoint(struct serve *s)
 		.creds = s->run.creds,
 		.instance = s->run.instance,
 		.port = s->cli->opts.meet.port,
+		.portmap = cli_mapped_is_asked(&s->cli->opts.meet, s->news.mediators.n > 0),
+		.mapped = cli_mapped_port(&s->cli->opts.meet),
 		.linger = s->cli->opts.meet.linger,
 		.compress = s->cli->opts.meet.compress,
 		.relay_only = s->cli->opts.meet.relay_only,
@@ -411,7 +419,9 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 	s = (struct serve){.cli = cli};
 	cli_mediators_given(&cli->opts, &mediators);
 	cli_news_init(&s.news, &s.run, &mediators, true);
-	rc = cli_run_open(&s.run, cli, on_stop, &s);
+	rc = cli_mapped_check(&cli->msg, &cli->opts.meet);
+	if (rc == CLI_GO)
+		rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
 	cli_lanes_init(&s.lanes, &s.run, mediators.n > 0);

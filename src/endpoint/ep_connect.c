@@ -41,6 +41,7 @@ struct ep_connect {
 	void *ctx;
 	struct io_net *net;
 	struct io_lane *lane;
+	struct ep_mapped *mapped; /* NULL: none is wanted */
 	struct nat_budget budget; /* of both ways to look for the peer */
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
@@ -311,7 +312,10 @@ static void on_goodbye(uv_timer_t *timer)
 {
 	struct ep_connect *c = timer->data;
 
-	c->gone(c->gone_ctx);
+	if (!ep_mapped_is_over(c->mapped))
+		uv_timer_start(timer, on_goodbye, DRAIN_EVERY_MS, 0);
+	else
+		c->gone(c->gone_ctx);
 }
 
 static void lane_event(void *ctx, struct io_lane *lane, const struct link_event *e)
@@ -320,6 +324,9 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 
 	(void)lane;
 	switch (e->kind) {
+	case LINK_EVENT_MEET:
+		ep_mapped_heard(c->mapped, &e->meet);
+		break;
 	case LINK_EVENT_STREAM:
 		on_stream(c, e);
 		return;
@@ -384,6 +391,38 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 	return link_new(&lc, io_clock_now(), ret_link);
 }
 
+/* --- the mapped port --- */
+
+static void on_map_changed(void *ctx, enum adit_family family, const struct reach_mapping *map)
+{
+	struct ep_connect *c = ctx;
+
+	link_set_mapped(link_of(c), io_clock_now(), family, map);
+	io_lane_touch(c->lane);
+}
+
+static void on_map_told(void *ctx, const struct ep_mapped_state *st)
+{
+	struct ep_connect *c = ctx;
+
+	c->ops->mapped(c->ctx, st);
+}
+
+static const struct ep_mapped_ops mapped_ops = {.changed = on_map_changed, .told = on_map_told};
+
+static int start_mapped(struct ep_connect *c, const struct ep_connect_config *cfg)
+{
+	struct ep_mapped_config m = {
+		.log = cfg->log, .asks = cfg->portmap, .port = cfg->port, .forwarded = cfg->mapped};
+
+	return m.asks || m.forwarded ? ep_mapped_new(c->loop, &m, &mapped_ops, c, &c->mapped) : 0;
+}
+
+const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family)
+{
+	return ep_mapped_state(c->mapped, family);
+}
+
 int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const struct ep_connect_ops *ops, void *ctx,
 		   struct ep_connect **ret_connect)
 {
@@ -411,7 +450,8 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 		free(c);
 		return ADIT_ENOMEM;
 	}
-	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0) {
+	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0 || start_mapped(c, cfg) < 0) {
+		ep_flow_in_free(c->flows);
 		io_net_close(c->net);
 		free(c);
 		return ADIT_ENOMEM;
@@ -435,6 +475,7 @@ void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, s
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m)
 {
 	ep_meeting_tell(m, link_of(c), io_clock_now());
+	ep_mapped_set_hosts(c->mapped, m->host, m->n_hosts);
 	io_lane_touch(c->lane);
 }
 
@@ -452,6 +493,7 @@ void ep_connect_start(struct ep_connect *c)
 
 static void say_goodbye(struct ep_connect *c)
 {
+	ep_mapped_end(c->mapped);
 	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
 	io_lane_touch(c->lane);
 	uv_timer_start(&c->goodbye_timer, on_goodbye, GOODBYE_MS, 0);
@@ -496,6 +538,7 @@ void ep_connect_free(struct ep_connect *c)
 	ep_packer_done(&c->packer);
 	ep_flow_in_free(c->flows);
 	io_net_close(c->net);
+	ep_mapped_close(c->mapped);
 	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&c->goodbye_timer, on_timer_closed);
 }

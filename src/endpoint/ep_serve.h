@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
 #include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
@@ -37,6 +38,7 @@ struct ep_serve_ops {
 	void (*event)(void *ctx, const char *label, const struct link_event *e);
 	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
+	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
 };
 
 struct ep_serve_config {
@@ -49,6 +51,8 @@ struct ep_serve_config {
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	bool compress; /* link.h */
+	bool portmap; /* the router is asked to forward a port */
+	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
 	bool relay_only; /* link.h, likewise */
 	bool direct_only;
 	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
@@ -66,6 +70,8 @@ bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_
 /* Its link, NULL: no such lane. */
 const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
+/* NULL: there is nothing to tell. */
+const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family);
 /* For all lanes, and those to come. */
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
 void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r);

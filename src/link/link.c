@@ -152,6 +152,11 @@ void link_relay_changed(struct link *l, adit_time now)
 	}
 }
 
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	link_find_set_mapped(&l->find, now, family, map);
+}
+
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 {
 	l->utc = utc;
@@ -291,10 +296,21 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 		link_session_tick(s, now);
 }
 
+/* Never far off while there is a path, as it asks or is asked. */
+static adit_time paths_deadline(const struct link *l)
+{
+	adit_time t = ADIT_NEVER;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (l->path[i].used)
+			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
+	return t;
+}
+
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
-	if (now > adit_time_add(link_deadline(l), LINK_SLEPT))
+	if (now > adit_time_add(paths_deadline(l), LINK_SLEPT))
 		link_watch_alarm(l, now);
 	link_relay_tick(&l->relay, now);
 	link_relay_changed(l, now);
@@ -324,9 +340,7 @@ adit_time link_deadline(const struct link *l)
 {
 	adit_time t = link_find_deadline(&l->find, l->since);
 
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used)
-			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
+	t = adit_time_min(t, paths_deadline(l));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
 	t = adit_time_min(t, link_watch_deadline(l));
 	t = adit_time_min(t, link_relay_deadline(&l->relay));

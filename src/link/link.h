@@ -81,6 +81,8 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc);
 void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
 void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* As reach_set_mapped. */
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map);
 /* IPv4 goes through this NAT64 from now on (the driver's sockets see to it); |n->len| 0: through none. */
 void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n);
 /*

@@ -16,7 +16,7 @@ enum link_class link_class_of(enum link_how how)
 
 adit_dur link_choose_patience(adit_dur rtt)
 {
-	return 2 * rtt > LINK_PATIENCE ? 2 * rtt : LINK_PATIENCE;
+	return rtt > LINK_PATIENCE ? rtt : LINK_PATIENCE;
 }
 
 /* After the question: an answer that is not there by now is late even for a wire that has just become slower. */

@@ -72,6 +72,8 @@ int link_find_init(struct link_find *f, const struct link_config *cfg, adit_time
 
 void link_find_done(struct link_find *f)
 {
+	free(f->store);
+	f->store = NULL;
 	reach_done(f->reach);
 	free(f->reach);
 	f->reach = NULL;
@@ -120,7 +122,8 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 		return;
 	f->reach_busy = true;
 	if (m) {
-		m->addr = *addr;
+		if (m->addr.family == addr->family)
+			m->addr = *addr;
 		return;
 	}
 	m = &f->mediators[f->n_mediators++];
@@ -186,6 +189,13 @@ void link_find_await_relay(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	if (f->reach)
+		reach_set_mapped(f->reach, now, family, map);
+	f->reach_busy = true;
+}
+
 static void set_mediator(struct link_mediator *m, adit_time now, enum link_mediator_state state, unsigned code)
 {
 	if (m->state != state || m->code != code)
@@ -227,8 +237,27 @@ static void note_mediator(struct link_find *f, adit_time now, const struct reach
 
 /* --- verbs --- */
 
+/* Where memory is out it looks with what fits without. */
+static void lend_store(struct link_find *f)
+{
+	if (f->store)
+		return;
+	f->store = malloc(sizeof(*f->store));
+	if (f->store)
+		punch_lend(&f->punch, f->store);
+}
+
+static void take_back_store(struct link_find *f)
+{
+	if (!f->store || !punch_give_back(&f->punch))
+		return;
+	free(f->store);
+	f->store = NULL;
+}
+
 void link_find_start(struct link_find *f, adit_time now)
 {
+	lend_store(f);
 	f->wish = LINK_FIND_PEER;
 	f->has_met = false;
 	if (!f->cfg->relay_only)
@@ -248,6 +277,7 @@ void link_find_again(struct link_find *f, adit_time now)
 
 void link_find_wait(struct link_find *f, adit_time now)
 {
+	lend_store(f);
 	f->wish = LINK_FIND_CALM;
 	if (!f->cfg->relay_only)
 		punch_wait(&f->punch, now);
@@ -390,6 +420,7 @@ int link_find_output(struct link_find *f, adit_time now, struct adit_out *ret_ou
 			return 1;
 		f->punch_busy = false;
 		f->punch_at = punch_deadline(&f->punch);
+		take_back_store(f);
 	}
 	if (f->reach && f->reach_busy) {
 		if (reach_output(f->reach, now, ret_out))

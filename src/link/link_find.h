@@ -37,6 +37,7 @@ struct link_find {
 	struct punch_config punch_cfg; /* the paths keep their holes open with the same */
 	struct punch_replay replay; /* of the whole lane: the finder's and the paths' */
 	struct punch punch;
+	struct punch_store *store; /* lent to |punch| while it looks for the peer */
 	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
 	adit_time punch_at;
 	struct reach *reach; /* NULL: no mediator is ever named */
@@ -61,6 +62,7 @@ void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc);
 /* As link_add_mediator() and its neighbours. */
 void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr);
 void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
 void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n);
 

@@ -19,13 +19,22 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 	link_find_hold(&l->find, now);
 }
 
-void link_move_migrate(struct link *l, adit_time now)
+static void migrate(struct link *l, adit_time now, bool gently)
 {
+	int r;
+
 	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
 		return;
-	l->migrate_at = quic_migrate(l->session->quic, now, l->session_path->gen) == ADIT_EAGAIN
-				? adit_time_add(now, LINK_MIGRATE_RETRY)
-				: ADIT_NEVER;
+	if (gently)
+		r = quic_move(l->session->quic, now, l->session_path->gen);
+	else
+		r = quic_migrate(l->session->quic, now, l->session_path->gen);
+	l->migrate_at = r == ADIT_EAGAIN ? adit_time_add(now, LINK_MIGRATE_RETRY) : ADIT_NEVER;
+}
+
+void link_move_migrate(struct link *l, adit_time now)
+{
+	migrate(l, now, false);
 }
 
 /* What is under way on it may still come. */
@@ -62,7 +71,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 		punch_path_stand_by(&p->keep, now, false);
 		leave(l, now, old);
 	}
-	link_move_migrate(l, now);
+	migrate(l, now, old != p && !was_outage && (why == LINK_WHY_BETTER || why == LINK_WHY_AGE));
 	link_path_measure(l, now);
 	if (was_outage) {
 		link_set_state(l, now, LINK_UP);
@@ -106,12 +115,29 @@ static struct link_path *path_of(struct link *l, adit_time now, const struct lin
 	return p;
 }
 
+/* Of relays one through our own server and one through the peer's are enough: they may die one by one. */
+static bool is_wanted(const struct link *l, const struct link_found *f)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		const struct link_path *p = &l->path[i];
+
+		if (!p->used || p->lost || p == l->incoming_path)
+			continue;
+		if (p->sock == f->sock && adit_addr_eq(&p->info.remote, &f->info.remote))
+			return false;
+		if (f->info.how == LINK_HOW_RELAYED && p->info.how == LINK_HOW_RELAYED &&
+		    (p->sock == LINK_RELAY_SOCK) == (f->sock == LINK_RELAY_SOCK))
+			return false;
+	}
+	return true;
+}
+
 /* Found while there is one in use: it stands by, is measured, and may turn out to be better. */
 static void on_another(struct link *l, adit_time now, const struct link_found *f)
 {
 	struct link_path *p;
 
-	if (!is_of_session(l, f) || link_path_find(l, f->sock, &f->info.remote))
+	if (!is_of_session(l, f) || !is_wanted(l, f))
 		return;
 	p = path_of(l, now, f);
 	if (!p)

@@ -30,7 +30,7 @@ struct quic;
 struct quic_stream;
 struct quic_creds;
 
-/* The TLS credentials of an identity; made once, shared by all its connections, outlives them. */
+/* The TLS credentials of an identity; made once, shared by all its connections of one thread, outlives them. */
 ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 				   struct quic_creds **ret_creds);
 void quic_creds_free(struct quic_creds *c);
@@ -137,6 +137,12 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
  * what is wanted after an outage. 0; EAGAIN: handshake not confirmed yet; EINVAL: not the connect side; EDEAD.
  */
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
+
+/*
+ * The same, while the path before still works: nothing may stop on the way. What is under way is not a path's that was
+ * left but late, and congestion control starts anew when a moment comes at which nothing is (quic_heal.h).
+ */
+ADIT_MUST_CHECK int quic_move(struct quic *q, adit_time now, uint32_t path);
 
 /*
  * The current path carries datagrams of |bytes|. The connection begins with QUIC_PAYLOAD_MIN, which every path must

@@ -18,6 +18,7 @@
 struct world {
 	struct punch_replay replay;
 	struct punch p;
+	struct punch_store store;
 	adit_time now;
 	adit_utc utc;
 	uint16_t port[SOCKS]; /* of open sockets */
@@ -322,6 +323,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	punch_replay_init(&w->replay);
 	cfg.replay = &w->replay;
 	punch_init(&w->p, &cfg, w->now);
+	if (!(flags & 16))
+		punch_lend(&w->p, &w->store);
 	punch_set_utc(&w->p, w->now, w->utc);
 	punch_set_peers(&w->p, w->now, &peer, flags & 8 ? 0 : 1);
 	punch_start(&w->p, w->now);

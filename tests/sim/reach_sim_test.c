@@ -174,8 +174,8 @@ static const struct cell cells[] = {
 	{"step 1 x step 2", {STEPS, STEPS ",step=2"}, .promise = BOTH_PROMISE},
 	{"step 1 x step -1", {STEPS, STEPS ",step=-1"}, .promise = BOTH_PROMISE},
 	{"step 1, 20 foreign flows/s x the same", {STEPS ",foreign=20", STEPS ",foreign=20"}, .promise = BOTH_PROMISE},
-	/* Two random walks: reported, not promised. */
-	{"step 1-4 x step 1-4", {STEPS ",spread=3", STEPS ",spread=3"}},
+	/* Two random walks. */
+	{"step 1-4 x step 1-4", {STEPS ",spread=3", STEPS ",spread=3"}, .promise = BOTH_PROMISE},
 
 	/* Show 4: one side is open, and networks in networks. */
 	{"random x full cone", {RANDOM, "full-cone"}, .promise = EASY_PROMISE},

@@ -282,6 +282,7 @@ static void measure(struct world *w, unsigned side)
 	struct host *h = &w->host[side];
 	struct nat_sample s[SAMPLES];
 	struct adit_addr other;
+	adit_dur took;
 
 	sock_close(w, side, HOME);
 	sock_open(w, side, HOME);
@@ -299,6 +300,8 @@ static void measure(struct world *w, unsigned side)
 		w->now += ADIT_MS(3);
 	}
 	nat_ports_read(s, SAMPLES, &h->desc.ports);
+	took = h->measured_at - s[0].at;
+	h->desc.ports.foreign = reach_plan_foreign((unsigned)(h->desc.ports.foreign * took / ADIT_SEC(1)), took);
 	h->desc.kind = kind_of(&h->desc.ports);
 }
 
@@ -424,7 +427,8 @@ static bool round_of(struct world *w)
 	start_at = w->now + ADIT_MS(20) + adit_rng_below(&w->rng, ADIT_MS(180));
 	for (unsigned side = 0; side < 2; side++) {
 		plan(w, side, start_at);
-		send(w, side, HOME, w->host[!side].reflexive, true, false); /* the opener that goes before every plan */
+		if (w->host[side].plan.quiet == 0)
+			send(w, side, HOME, w->host[!side].reflexive, true, false); /* an opener */
 	}
 	play(w, start_at, start_at + w->host[0].plan.lasts);
 	for (unsigned side = 0; side < 2; side++) {

@@ -55,18 +55,24 @@ struct sim_link {
 	bool is_open; /* the direct way */
 	bool is_tracing;
 	struct sim_trace trace;
+	struct sim_link_log {
+		struct adit_log log; /* what a side decides, between the packets */
+		const struct lab_sim *sim;
+		const char *name;
+		FILE *f;
+	} log[2];
 };
 
 /* Makes the world; a test may change the sides' |cfg| before sim_link_up(). */
 void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64_t seed);
 void sim_link_done(struct sim_link *w);
-/* Prints what happens to |f| and writes the files of sim_trace.h. */
+/* Before sim_link_up(): prints what happens to |f| (NULL: nothing) and writes the files of sim_trace.h. */
 void sim_link_trace(struct sim_link *w, FILE *f);
 
 /* The side with |role|. */
 struct side *sim_link_side(struct sim_link *w, enum punch_role role);
-/* Both running, admitted, and one stream open that both send on. */
-void sim_link_up(struct sim_link *w);
+/* Both running, admitted, and one stream open that both send on; false: not within 30 s. */
+bool sim_link_up(struct sim_link *w);
 /* For |d|. */
 void sim_link_run(struct sim_link *w, adit_dur d);
 /* Until |done|, for |d| at most; returns whether. */

@@ -126,7 +126,7 @@ static bool peer_of(const struct stun_msg *m, struct adit_addr *ret_peer)
 	       stun_attr_read_xor_addr(&a, m->txid, ret_peer) == 0;
 }
 
-static unsigned allocate(struct sim_turn *t, const struct adit_addr *client)
+static unsigned allocate(struct sim_turn *t, const struct adit_addr *client, const struct stun_msg *m)
 {
 	for (size_t i = 0; i < SIM_TURN_ALLOCS; i++) {
 		struct sim_turn_alloc *a = &t->allocs[i];
@@ -134,6 +134,7 @@ static unsigned allocate(struct sim_turn *t, const struct adit_addr *client)
 		if (a->used)
 			continue;
 		*a = (struct sim_turn_alloc){.used = true, .opened = a->opened, .client = *client};
+		memcpy(a->txid, m->txid, sizeof(a->txid));
 		return 0;
 	}
 	return 508;
@@ -177,8 +178,10 @@ static unsigned perform(struct sim_turn *t, const struct adit_addr *client, cons
 	struct sim_turn_alloc *a = alloc_of(t, client);
 	struct adit_addr peer;
 
+	if (m->method == STUN_ALLOCATE && a) /* the same request, sent again: RFC 8656 7.2 */
+		return memcmp(a->txid, m->txid, sizeof(a->txid)) == 0 ? 0 : 437;
 	if (m->method == STUN_ALLOCATE)
-		return a ? 437 : allocate(t, client);
+		return allocate(t, client, m);
 	if (!a)
 		return 437;
 	switch (m->method) {

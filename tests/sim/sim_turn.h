@@ -25,6 +25,7 @@ struct sim_turn_alloc {
 	bool used;
 	bool opened;
 	struct adit_addr client;
+	uint8_t txid[STUN_TXID_LEN]; /* of the request that made it */
 	struct adit_addr permits[SIM_TURN_PERMITS];
 	size_t n_permits;
 	struct sim_turn_channel channels[SIM_TURN_CHANNELS];

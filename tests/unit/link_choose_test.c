@@ -167,7 +167,7 @@ static void a_path_in_use_has_as_long_as_its_answer_may_take(void **state)
 	assert_true(again == used.doubt_at + ADIT_MS(250) + LINK_JUDGE_MORE);
 	assert_int_equal(link_choose(v, 2, &used, again, &again), 1);
 	assert_true(link_choose_patience(ADIT_MS(5)) == LINK_PATIENCE);
-	assert_true(link_choose_patience(ADIT_MS(300)) == ADIT_MS(600));
+	assert_true(link_choose_patience(ADIT_MS(400)) == ADIT_MS(400));
 }
 
 static void a_path_that_comes_and_goes_is_waited_for_longer_each_time(void **state)

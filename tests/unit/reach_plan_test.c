@@ -360,10 +360,10 @@ static void foreign_flows_since_the_measurement_are_reckoned_with(void **state)
 	peer.ports.foreign = 20;
 	ask.since_peer = ADIT_MS(500);
 	reach_plan_make(&ask, &p);
-	assert_int_equal(p.salvo[0].low, low + 6 * 2);
+	assert_int_equal(p.salvo[0].low, low + 10 * 2);
 	peer.ports.foreign = 65535; /* who claims that */
 	reach_plan_make(&ask, &p);
-	assert_int_equal(p.salvo[0].low, low + 8 * 2);
+	assert_int_equal(p.salvo[0].low, low + REACH_FOREIGN_MAX / 2 * 2);
 	ask.since_peer = ADIT_SEC(100000);
 	reach_plan_make(&ask, &p);
 	assert_int_equal(p.salvo[0].low, low);

@@ -150,6 +150,60 @@ static void low_ttl_off_is_the_labs_switch(void **state)
 	assert_true(b->low_at == ADIT_NEVER);
 }
 
+/* Flows of others on |p|'s NAT for a while. */
+static void run_busy(struct rig *r, struct rig_peer *p, unsigned a_second, adit_dur time)
+{
+	for (unsigned i = 0; i < time / ADIT_MS(1) * a_second / 1000; i++) {
+		p->next_port++;
+		rig_run(r, ADIT_SEC(1) / a_second);
+	}
+}
+
+static void flows_of_others_are_counted_from_one_measurement_to_the_next(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+	struct rig_peer *a;
+	struct reach_desc own, peer;
+
+	run_busy(r, b, 20, ADIT_SEC(12));
+	a = rig_connecting(r, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(3)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 1);
+	reach_views(a->reach, &own, &peer);
+	assert_in_range(peer.ports.foreign, 13, 20); /* it had been quiet for five seconds before */
+	assert_in_range(own.ports.foreign, 1, 9); /* nobody was seen, for too short a time to be sure */
+}
+
+static void nobody_but_the_salvo_opens_a_flow_where_both_count(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(3)));
+	rig_run(r, ADIT_MS(50));
+	assert_true(a->sent > 20 && a->sent_low == a->sent);
+	assert_true(b->sent > 20 && b->sent_low == b->sent);
+	rig_run(r, ADIT_MS(500));
+	assert_true(a->sent_low < a->sent && b->sent_low < b->sent);
+}
+
+static void an_offer_that_has_waited_is_made_anew_where_both_count(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_peer(r, MEET_SERVE, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_SEQUENTIAL, ADIT_MS(20));
+
+	run_busy(r, a, 20, ADIT_SEC(3));
+	reach_start(b->reach, r->now);
+	run_busy(r, a, 20, ADIT_SEC(3));
+	assert_int_equal(a->count[REACH_EVENT_VALID], 1);
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 1);
+	assert_int_equal(a->reach->stats.rounds, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +216,9 @@ int main(void)
 		RIG_TEST(two, a_search_keeps_to_its_numbers),
 		RIG_TEST(two, one_search_at_a_time_in_a_program),
 		RIG_TEST(one, low_ttl_off_is_the_labs_switch),
+		RIG_TEST(two, flows_of_others_are_counted_from_one_measurement_to_the_next),
+		RIG_TEST(two, nobody_but_the_salvo_opens_a_flow_where_both_count),
+		RIG_TEST(two, an_offer_that_has_waited_is_made_anew_where_both_count),
 	};
 
 	return cmocka_run_group_tests_name("reach_round", tests, NULL, NULL);

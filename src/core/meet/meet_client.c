@@ -73,10 +73,33 @@ static void push_event(struct meet_client *c, struct meet_event ev)
 	c->events[(c->events_first + c->events_n++) % MEET_EVENTS] = ev;
 }
 
+/* ---- families ---- */
+
+static unsigned worth(const struct meet_client *c, const struct adit_addr *a)
+{
+	bool is_v6 = adit_addr_is_v6(a);
+
+	return a->family == ADIT_FAMILY_NONE ? 0 : 1u + 2u * !c->lacks[is_v6] + !is_v6;
+}
+
+/* What was learnt over the other address does not count here. */
+static void change_family(struct meet_entry *e)
+{
+	struct adit_addr was = e->addr;
+
+	e->addr = e->other;
+	e->other = was;
+	e->cookie_at = ADIT_NEVER;
+	e->rtt = 0;
+}
+
 /* A new request: its own transaction, sent at once. */
 static void begin(struct meet_client *c, struct meet_entry *e, enum meet_state state)
 {
+	if (state == MEET_STATE_ASKING && worth(c, &e->other) > worth(c, &e->addr))
+		change_family(e);
 	set_state(c, e, state);
+	e->want_other = false;
 	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
 	e->tries = 1;
 	e->rto = MEET_RTO;
@@ -90,7 +113,7 @@ static void rest(struct meet_client *c, struct meet_entry *e, enum meet_state st
 {
 	e->cookies = 0;
 	set_state(c, e, state);
-	e->want_send = false;
+	e->want_send = e->want_other = false;
 	e->retry_at = ADIT_NEVER;
 	e->wake_at = wake_at;
 }
@@ -167,6 +190,20 @@ static void ask(struct meet_client *c, struct meet_entry *e)
 		give_up(c, e, MEET_CODE_BAD);
 }
 
+void meet_client_set_own(struct meet_client *c, adit_time now, bool has_v4, bool has_v6)
+{
+	c->now = now;
+	/* A machine with neither is one whose addresses are not known. */
+	c->lacks[0] = !has_v4 && has_v6;
+	c->lacks[1] = !has_v6 && has_v4;
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (worth(c, &e->other) > worth(c, &e->addr) && (is_under_way(e) || e->state == MEET_STATE_HELD))
+			begin(c, e, MEET_STATE_ASKING);
+	}
+}
+
 void meet_client_prepare(struct meet_client *c, adit_time now)
 {
 	c->now = now;
@@ -200,6 +237,14 @@ void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediato
 	bool was_active = e->state != MEET_STATE_IDLE && e->state != MEET_STATE_DONE;
 
 	c->now = now;
+	if (e->addr.family != addr->family) {
+		if (adit_addr_eq(&e->other, addr))
+			return;
+		e->other = *addr;
+		if (e->state == MEET_STATE_ASKING)
+			ask(c, e);
+		return;
+	}
 	if (adit_addr_eq(&e->addr, addr))
 		return;
 	e->addr = *addr;
@@ -550,6 +595,11 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 					   : on_success(c, e, m);
 }
 
+static bool is_asked_at_other(const struct meet_entry *e, const struct adit_addr *remote)
+{
+	return e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote);
+}
+
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len)
 {
@@ -559,10 +609,15 @@ int meet_client_input(struct meet_client *c, adit_time now, const struct adit_ad
 	for (size_t i = 0; i < c->n; i++) {
 		int rc;
 
-		if (!adit_addr_eq(&c->entries[i].addr, remote))
+		if (!adit_addr_eq(&c->entries[i].addr, remote) && !is_asked_at_other(&c->entries[i], remote))
 			continue;
 		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
 			return ADIT_EIGNORED;
+		if (!adit_addr_eq(&c->entries[i].addr, remote)) {
+			if (memcmp(m.txid, c->entries[i].txid, STUN_TXID_LEN) != 0)
+				return ADIT_EIGNORED;
+			change_family(&c->entries[i]);
+		}
 		rc = dispatch(c, &c->entries[i], &m);
 		c->stats.ignored += rc == ADIT_EIGNORED;
 		return rc;
@@ -582,6 +637,7 @@ static void retry(struct meet_client *c, struct meet_entry *e)
 	e->rto *= 2;
 	e->retry_at = adit_time_add(c->now, e->rto);
 	e->want_send = true;
+	e->want_other = e->state == MEET_STATE_ASKING && e->other.family != ADIT_FAMILY_NONE;
 }
 
 static void retry_borrowing(struct meet_client *c)
@@ -717,11 +773,11 @@ static int build_answer(struct meet_client *c, const struct meet_ask *a)
 	return stun_build_end(&b);
 }
 
-static int put(struct meet_client *c, const struct meet_entry *e, int len, struct adit_out *ret_out)
+static int put(struct meet_client *c, const struct adit_addr *to, int len, struct adit_out *ret_out)
 {
 	if (len <= 0)
 		return 0;
-	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .remote = e->addr, .data = c->buf, .len = (size_t)len};
+	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .remote = *to, .data = c->buf, .len = (size_t)len};
 	return 1;
 }
 
@@ -733,7 +789,7 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 
 		if (a->used && a->want_send) {
 			a->want_send = false;
-			if (!put(c, &c->entries[a->mediator], build_answer(c, a), ret_out))
+			if (!put(c, &c->entries[a->mediator].addr, build_answer(c, a), ret_out))
 				return 0;
 			ret_out->sock = (uint32_t)i + 1;
 			return 1;
@@ -744,20 +800,24 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 
 		if (e->want_send) {
 			e->want_send = false;
-			return put(c, e, build_request(c, e), ret_out);
+			return put(c, &e->addr, build_request(c, e), ret_out);
+		}
+		if (e->want_other) {
+			e->want_other = false;
+			return put(c, &e->other, build_request(c, e), ret_out);
 		}
 		if (e->want_report) {
 			e->want_report = false;
-			return put(c, e, build_report(c, e), ret_out);
+			return put(c, &e->addr, build_report(c, e), ret_out);
 		}
 		if (e->want_leave) {
 			e->want_leave = false;
-			return put(c, e, build_leave(c, e), ret_out);
+			return put(c, &e->addr, build_leave(c, e), ret_out);
 		}
 	}
 	if (c->borrowing.active && c->borrowing.want_send) {
 		c->borrowing.want_send = false;
-		return put(c, &c->entries[c->borrowing.mediator], build_borrow(c), ret_out);
+		return put(c, &c->entries[c->borrowing.mediator].addr, build_borrow(c), ret_out);
 	}
 	return 0;
 }

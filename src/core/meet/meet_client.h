@@ -79,7 +79,8 @@ struct meet_client_config {
 /* One mediator. */
 struct meet_entry {
 	enum meet_state state;
-	struct adit_addr addr;
+	struct adit_addr addr; /* that is asked */
+	struct adit_addr other; /* its address of the other family; NONE: it has none */
 	uint8_t salt[MEET_SALT_LEN];
 	uint8_t id[MEET_ID_LEN];
 	uint8_t txid[STUN_TXID_LEN];
@@ -87,6 +88,7 @@ struct meet_entry {
 	adit_time cookie_at; /* when it came; NEVER: there is none */
 	uint8_t handle[MEET_HANDLE_LEN];
 	bool want_send;
+	bool want_other; /* the same to |other| */
 	bool was_held;
 	bool has_answered; /* ever */
 	unsigned tries;
@@ -150,6 +152,7 @@ struct meet_client {
 	struct meet_entry entries[MEET_MEDIATORS_MAX];
 	struct meet_ask asks[MEET_ASKS];
 	uint64_t serial;
+	bool lacks[2]; /* this machine has no IPv4, no IPv6 */
 	bool is_serving;
 	bool has_offer; /* connect: there is something to ask for */
 	unsigned first; /* connect: who is asked first; the last one that helped */
@@ -186,7 +189,13 @@ void meet_client_prepare(struct meet_client *c, adit_time now);
  * and what is under way is asked again. Cookies, being for an address, are fetched anew.
  */
 void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family);
-/* The address has changed. Before or after the start. |mediator|: its number. */
+/*
+ * Which families this machine has addresses of; both at first. A mediator is asked over IPv4 where that may be: its
+ * answer shows, and its refreshes keep, the address that a NAT gives us. Who has not answered the first question is
+ * asked over both families at once, and the first answer counts.
+ */
+void meet_client_set_own(struct meet_client *c, adit_time now, bool has_v4, bool has_v6);
+/* An address, or that of one family has changed. Before or after the start. |mediator|: its number. */
 void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediator, const struct adit_addr *addr);
 /* Has it ever answered? Who is silent after that has an offer that the peer does not answer. */
 bool meet_client_is_alive(const struct meet_client *c, unsigned mediator);

@@ -57,7 +57,7 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 	p->remote = *remote;
 	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
 	p->answered_at = p->answered_sent_at = p->asked_at = ADIT_NEVER;
-	p->waiting_since = p->check_at = p->probe_at = p->move_at = ADIT_NEVER;
+	p->waiting_since = p->check_at = p->probe_at = p->move_at = p->move_by = p->move_since = ADIT_NEVER;
 	p->keepalive_at = adit_time_add(now, keepalive(p));
 	punch_size_init(&p->size);
 }
@@ -80,19 +80,19 @@ size_t punch_path_size(const struct punch_path *p)
 	return p->size.size;
 }
 
-bool punch_path_is_question(const struct punch_path *p, const struct adit_dgram *d)
-{
-	struct punch_probe probe;
-
-	return punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe) == 0 && !probe.is_answer;
-}
-
 /* Something should be asked: from |since| on an answer is owed. */
 static void ask(struct punch_path *p, adit_time since)
 {
 	if (p->waiting_since == ADIT_NEVER)
 		p->waiting_since = since;
 	p->probe_at = p->now;
+}
+
+bool punch_path_is_question(const struct punch_path *p, const struct adit_dgram *d)
+{
+	struct punch_probe probe;
+
+	return punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe) == 0 && !probe.is_answer;
 }
 
 void punch_path_ask(struct punch_path *p, adit_time now)
@@ -200,8 +200,11 @@ static void consider_move(struct punch_path *p, const struct adit_addr *remote)
 	if (adit_addr_eq(&p->moved_to, remote) && p->move_at != ADIT_NEVER)
 		return;
 	p->moved_to = *remote;
-	p->move_at = p->now;
+	p->move_at = p->move_since = p->now;
+	p->move_by = ADIT_NEVER;
 	p->move_tries = 0;
+	if (p->state == PUNCH_PATH_IS_ALIVE)
+		ask(p, p->now);
 }
 
 /* Put off: its peer asks. Not for ever: that may be a punching machine, which tries this hole for a while. */
@@ -246,11 +249,16 @@ static struct punch_path_sent *sent_find(struct punch_path *p, const uint8_t *tx
 	return NULL;
 }
 
+static void move_end(struct punch_path *p)
+{
+	p->moved_to = (struct adit_addr){.family = ADIT_FAMILY_NONE};
+	p->move_at = p->move_by = ADIT_NEVER;
+}
+
 static void move(struct punch_path *p, const struct adit_addr *remote)
 {
 	p->remote = *remote;
-	p->moved_to = (struct adit_addr){.family = ADIT_FAMILY_NONE};
-	p->move_at = ADIT_NEVER;
+	move_end(p);
 	event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
 }
 
@@ -298,11 +306,19 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 			p->other_answered = probe->instance;
 		return 0;
 	}
+	if (!adit_addr_eq(&d->remote, &p->remote)) {
+		if (p->state == PUNCH_PATH_IS_ALIVE) {
+			if (p->move_since != ADIT_NEVER && adit_addr_eq(&d->remote, &p->moved_to))
+				p->move_by = adit_time_add(p->move_since, 2 * p->smooth_rtt + PUNCH_PATH_MOVE_WAIT);
+			return 0; /* the old one may answer, too */
+		}
+		move(p, &d->remote);
+	} else if (s->at >= p->move_since) {
+		move_end(p);
+	}
 	answered(p, s);
 	if (s->size > 0)
 		size_passed(p, s->size);
-	if (!adit_addr_eq(&d->remote, &p->remote))
-		move(p, &d->remote);
 	p->check_at = ADIT_NEVER;
 	alive(p, (int64_t)(probe->stamp - (path_utc(p, p->now) - p->rtt / 2)));
 	return 0;
@@ -349,6 +365,12 @@ void punch_path_tick(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	tick_idle(p);
+	if (now >= p->move_by) {
+		struct adit_addr to = p->moved_to;
+
+		move(p, &to);
+		alive(p, 0);
+	}
 	if (p->state == PUNCH_PATH_IS_ALIVE && now >= suspect_at(p)) {
 		set_state(p, PUNCH_PATH_IS_SUSPECT);
 		p->probe_at = now;
@@ -365,7 +387,7 @@ adit_time punch_path_deadline(const struct punch_path *p)
 
 	if (p->answers_n > 0)
 		return p->now;
-	at = adit_time_min(at, adit_time_min(p->probe_at, p->move_at));
+	at = adit_time_min(at, adit_time_min(p->probe_at, adit_time_min(p->move_at, p->move_by)));
 	if (p->state == PUNCH_PATH_IS_ALIVE)
 		at = adit_time_min(at, adit_time_min(suspect_at(p), punch_size_deadline(&p->size)));
 	else if (p->state == PUNCH_PATH_IS_SUSPECT)

@@ -9,8 +9,8 @@
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
  *     PUNCH_PATH_STEP.
  * Nothing for PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer:
- * BACK. A valid fresh request from another remote address on the same socket is asked back; its answer moves the path
- * (MOVED): the peer's NAT rebound it.
+ * BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one with it:
+ * where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one (MOVED).
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
@@ -148,6 +148,8 @@ struct punch_path {
 	adit_time keepalive_at;
 	adit_time probe_at; /* the next probe of a suspect or lost path */
 	struct adit_addr moved_to; /* a candidate; no family: none */
+	adit_time move_since; /* when it was first heard of */
+	adit_time move_by; /* it has answered: it is the new remote then, if the old one has not; NEVER: it has not */
 	adit_time move_at;
 	unsigned move_tries;
 	struct punch_path_sent sent[PUNCH_PATH_SENT_MAX];

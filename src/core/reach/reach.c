@@ -141,6 +141,14 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
+static bool has_host(const struct reach *r, unsigned family)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (reach_family_index(r->hosts[i].addr.family) == family)
+			return true;
+	return false;
+}
+
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	bool is_same;
@@ -154,10 +162,11 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
+	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
 	r->reopen = REACH_REOPEN;
 	reach_relay_forget(r);
+	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
-		nat_ttl_init(&r->measure.view[f].ttl);
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}

@@ -79,8 +79,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
- * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with another address when
- * the name resolves anew. EFULL.
+ * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
+ * other family, and with another one when the name resolves anew. EFULL.
  */
 ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
 /* A further STUN server, a witness for public addresses. EFULL. */
@@ -391,6 +391,8 @@ struct reach {
 	uint32_t attempt;
 	uint8_t round;
 	adit_time began_at; /* the attempt */
+	adit_time offered_at; /* connect: this round's offer */
+	bool is_again; /* connect: this round has been offered before */
 	adit_time state_until; /* the time of this state is over */
 	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
 	adit_time start_at; /* PUNCHING: both sides begin */

@@ -53,6 +53,8 @@ void reach_measure_init(struct reach *r);
 int reach_measure_add(struct reach *r, const struct adit_addr *addr);
 /* From home, in this family; again whenever something has changed. */
 void reach_measure_start(struct reach *r, unsigned family);
+/* Other NATs may be before us now: how far they are, and what flows they have. */
+void reach_measure_forget(struct reach *r);
 /* Fresh samples of a NAT that counts. */
 void reach_measure_again(struct reach *r, unsigned family);
 void reach_measure_stop(struct reach *r);
@@ -103,6 +105,8 @@ void reach_meet_tick(struct reach *r);
 /* reach_round.c */
 void reach_attempt_start(struct reach *r);
 void reach_round_next(struct reach *r);
+/* Connect: the same round with another offer, as what this one tells of the NAT is too old. */
+void reach_round_again(struct reach *r);
 /* A fresh agent with its credentials, over the homes. */
 void reach_agent_start(struct reach *r);
 /* Low TTL toward the peer's public candidates, now. */

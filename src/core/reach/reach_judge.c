@@ -68,6 +68,20 @@ static const struct reach_dest *best_dest(const struct reach *r, unsigned family
 	return best;
 }
 
+/* Home's oldest flow. */
+static struct reach_mark first_mark(const struct reach *r, unsigned family)
+{
+	struct reach_mark m = {0};
+
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (reach_dest_is_of(d, family) && d->has_answered && (m.port == 0 || d->mark.flows < m.flows))
+			m = d->mark;
+	}
+	return m;
+}
+
 void reach_judge_home(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
@@ -94,7 +108,43 @@ void reach_judge_home(struct reach *r, unsigned family)
 		known(r, v, NAT_KIND_RANDOM);
 		return;
 	}
+	if (v->mark.port == 0)
+		v->mark = first_mark(r, family);
 	reach_burst_start(r, v, REACH_SAMPLES);
+}
+
+/*
+ * How many flows of others came between the mark and the last sample, and how many that makes a second: over all
+ * that is known of, as one burst is too short. Its own spread is all there is to see where nothing went before.
+ */
+static void count_foreign(struct reach_view *v, const struct reach_mark *last)
+{
+	int step = v->ports.step;
+	int way = (int)last->port - (int)v->mark.port;
+	int own = (int)(last->flows - v->mark.flows);
+	int foreign = way / step - own;
+
+	if (v->mark.port != 0 && way % step == 0 && foreign >= 0 && foreign < (int)REACH_FOREIGN_ODD) {
+		if (v->foreign_took > REACH_FOREIGN_TIME) {
+			v->foreign_seen /= 2;
+			v->foreign_took /= 2;
+		}
+		v->foreign_seen += (unsigned)foreign;
+		v->foreign_took += adit_time_since(last->at, v->mark.at);
+	}
+	v->mark = *last;
+	v->ports.foreign = reach_plan_foreign(v->foreign_seen, v->foreign_took);
+}
+
+static struct reach_mark last_mark(const struct reach_view *v)
+{
+	struct reach_mark m = {0};
+
+	for (unsigned i = 0; i < v->n_sent; i++)
+		if (v->sample[i].outside != 0 && !v->sample_again[i])
+			m = (struct reach_mark){
+				.port = v->sample[i].outside, .flows = v->sample_flows + i + 1, .at = v->sample[i].at};
+	return m;
 }
 
 /* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
@@ -103,6 +153,7 @@ void reach_judge_samples(struct reach *r, struct reach_view *v)
 	struct nat_sample all[REACH_SAMPLES] = {0};
 	struct nat_sample sure[REACH_SAMPLES] = {0};
 	struct nat_ports ports;
+	struct reach_mark last;
 	size_t n_all = 0;
 	size_t n_sure = 0;
 
@@ -127,6 +178,8 @@ void reach_judge_samples(struct reach *r, struct reach_view *v)
 		known(r, v, NAT_KIND_STEADY);
 		break;
 	case NAT_PORT_SEQUENTIAL:
+		last = last_mark(v);
+		count_foreign(v, &last);
 		known(r, v, NAT_KIND_SEQUENTIAL);
 		break;
 	case NAT_PORT_BLOCK:
@@ -138,7 +191,7 @@ void reach_judge_samples(struct reach *r, struct reach_view *v)
 		break;
 	}
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
-		   "reach_ports kind=%s samples=%u step=%d spread=%u low=%u high=%u last=%u",
+		   "reach_ports kind=%s samples=%u step=%d spread=%u foreign=%u low=%u high=%u last=%u",
 		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,
-		   (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
+		   v->ports.foreign, (unsigned)v->ports.low, (unsigned)v->ports.high, (unsigned)v->ports.last);
 }

@@ -47,17 +47,20 @@
  * arithmetic, which needs 6 E + 1 flows of one side and 4 E + 1 of the other.
  */
 #define REACH_BOTH_ERROR 16u
-#define REACH_BOTH_FIRST 2u /* after the last sample each side has sent one packet to the other: opener or check */
+#define REACH_BOTH_FIRST 1u /* nothing else opens a flow between the last sample and the salvo */
+#define REACH_BOTH_STALE ADIT_SEC(1) /* so late an answer found nobody at first: foreign flows have gone by unseen */
+#define REACH_BOTH_QUIET ADIT_MS(10) /* after a salvo's first pass: then checks may */
 #define REACH_BOTH_JUMPS 128u /* flows of each side where steps are random: simulated, 60 % a round */
 /*
- * Foreign flows: a burst of samples is over in T = 4 ms each, too short to tell their rate, so that two flows and
- * 200 ms are added to what was seen: up to 20/s stay within what both sides allow for. 35/s were the most that others
- * could live with (Klinec, Matyas 2014).
+ * Foreign flows are counted from one measurement to the next. Where that is short, two flows and 200 ms that are added
+ * to what was seen tell of those that nobody saw; up to 20/s stay within what both sides allow for in any case. Others
+ * could live with 35/s at most (Klinec, Matyas 2014).
  */
 #define REACH_FOREIGN_MAX  50u
-#define REACH_FOREIGN_TOOK 4u /* ms a sample */
 #define REACH_FOREIGN_SEEN 2u
-#define REACH_FOREIGN_MORE 200u /* ms */
+#define REACH_FOREIGN_MORE ADIT_MS(200)
+#define REACH_FOREIGN_TIME ADIT_SEC(10) /* older counts weigh half */
+#define REACH_FOREIGN_ODD  256u /* more flows at once are a range that begins again, or other nonsense */
 #define REACH_ONCE         240u /* flows of each side where two random choices must fit */
 
 #define REACH_SERVERS_MAX 8u /* STUN servers, mediators included */

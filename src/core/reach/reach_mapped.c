@@ -121,7 +121,7 @@ static uint16_t asker_of(const struct reach *r, unsigned family)
 	uint16_t slot = slot_of(r, family);
 
 	if (home == REACH_NO_SOCK || slot == REACH_NO_SOCK || r->socks[home].state != REACH_SOCK_OPEN ||
-	    r->socks[slot].state == REACH_SOCK_WANTED || r->socks[slot].use != REACH_USE_MAPPED)
+	    r->socks[slot].use != REACH_USE_MAPPED)
 		return REACH_NO_SOCK;
 	return home;
 }
@@ -207,7 +207,7 @@ void reach_mapped_answered(struct reach *r, unsigned family, const struct stun_r
 		if (b && is_seen_there(m, &b->mapped))
 			knock(r, family, b);
 		else
-			try_later(r, family, REACH_MAPPED_RETRY);
+			try_later(r, family, b ? REACH_MAPPED_AGAIN : REACH_MAPPED_RETRY);
 	} else if (b && res->sock == reach_sock_number(r, slot)) {
 		found(r, family, REACH_MAPPED_PROVEN);
 	} else if (res->end == STUN_END_TIMEOUT) {

@@ -10,6 +10,8 @@
 #define TAG_FAMILY(tag) (((tag) >> 8) & 1u)
 #define TAG_INDEX(tag)  ((tag)&0xffu)
 
+#define TTL_THROUGH 2u /* a question with less ends at the NAT, before it has a port */
+
 void reach_measure_init(struct reach *r)
 {
 	struct reach_measure *m = &r->measure;
@@ -95,6 +97,10 @@ static void ask_home(struct reach *r, unsigned family, size_t dest)
 	struct reach_dest *d = &r->measure.dest[dest];
 
 	d->is_dead = false;
+	if (d->asked_from != reach_sock_number(r, r->home[family])) {
+		d->asked_from = reach_sock_number(r, r->home[family]);
+		d->mark = (struct reach_mark){.flows = ++r->measure.view[family].flows, .at = r->now};
+	}
 	d->is_out = reach_measure_ask(r, REACH_TAG_HOME, family, (unsigned)dest, r->home[family], &d->addr);
 }
 
@@ -138,8 +144,24 @@ void reach_burst_start(struct reach *r, struct reach_view *v, unsigned n)
 	v->phase = REACH_PHASE_BURST;
 	v->n_wanted = n;
 	v->n_sent = v->n_ended = 0;
+	v->sample_flows = v->flows;
+	v->flows += n;
 	v->burst_at = r->now;
 	memset(v->sample, 0, sizeof(v->sample));
+}
+
+void reach_measure_forget(struct reach *r)
+{
+	struct reach_measure *m = &r->measure;
+
+	for (unsigned f = 0; f < 2; f++) {
+		nat_ttl_init(&m->view[f].ttl);
+		m->view[f].mark.port = 0;
+		m->view[f].foreign_seen = 0;
+		m->view[f].foreign_took = 0;
+	}
+	for (size_t i = 0; i < m->n_dests; i++)
+		m->dest[i].asked_from = 0;
 }
 
 void reach_measure_again(struct reach *r, unsigned family)
@@ -211,6 +233,7 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 
 	d->has_answered = true;
 	d->mapped = b->mapped;
+	d->mark.port = b->mapped.port;
 	v->local = res->local;
 	if (v->first_at == ADIT_NEVER)
 		v->first_at = r->now;
@@ -392,6 +415,7 @@ static void step_ttl(struct reach *r, unsigned family)
 			continue;
 		if (v->ttl_sock == REACH_NO_SOCK)
 			v->ttl_sock = reach_sock_open(r, REACH_USE_TTL, reach_family_of(family), 0);
+		v->flows += ttl == TTL_THROUGH;
 		if (v->ttl_sock != REACH_NO_SOCK &&
 		    reach_measure_ask(r, REACH_TAG_TTL, family, ttl, v->ttl_sock, &d->addr))
 			nat_ttl_asked(&v->ttl, r->now);

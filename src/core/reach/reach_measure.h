@@ -18,12 +18,21 @@
 
 #define REACH_ASK_SLOTS 48u /* questions under way */
 
+/* A flow of ours, by which others' are counted: its port, when it began, and our flows until then, it included. */
+struct reach_mark {
+	uint16_t port; /* 0: not known */
+	uint32_t flows;
+	adit_time at;
+};
+
 struct reach_dest {
 	struct adit_addr addr;
 	uint8_t witness; /* the dest that speaks for it */
 	bool is_out;
 	bool has_answered;
 	bool is_dead; /* the last question was not answered */
+	uint32_t asked_from; /* home's number: its flow is there */
+	struct reach_mark mark; /* that flow */
 	struct adit_addr mapped;
 };
 
@@ -56,6 +65,11 @@ struct reach_view {
 	struct nat_ports ports;
 	adit_time ports_at; /* ports.last was seen */
 	struct nat_sample sample[REACH_SAMPLES];
+	uint32_t sample_flows; /* ours before the first of them */
+	uint32_t flows; /* that the NAT has made for what we have asked, so far */
+	struct reach_mark mark; /* the last one that is known; port 0: more than questions went out since */
+	unsigned foreign_seen; /* others' flows ... */
+	adit_dur foreign_took; /* ... within this time */
 	uint16_t sample_sock[REACH_SAMPLES];
 	bool sample_again[REACH_SAMPLES]; /* its question was sent more than once: its place in the row is not sure */
 	unsigned n_wanted;

@@ -148,7 +148,16 @@ void reach_offer(struct reach *r)
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d",
 		   r->attempt, (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands,
 		   r->window.is_open);
+	r->offered_at = r->now;
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
+}
+
+/* Both count, and the peer could not know how old what it was told had become. */
+static bool is_stale(const struct reach *r)
+{
+	adit_dur rtts = ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+
+	return r->plan.quiet > 0 && !r->is_again && adit_time_since(r->now, r->offered_at) > REACH_BOTH_STALE + rtts;
 }
 
 static void on_answer(struct reach *r, const struct meet_event *ev)
@@ -167,6 +176,10 @@ static void on_answer(struct reach *r, const struct meet_event *ev)
 	r->mediator = ev->mediator;
 	r->offer_sock = r->input_sock;
 	reach_fire_plan(r, ev->start_at);
+	if (is_stale(r)) {
+		reach_round_again(r);
+		return;
+	}
 	reach_fire_load(r, ev->start_at);
 	reach_punch(r, ev->start_at);
 }
@@ -309,11 +322,11 @@ static void answer_when_ready(struct reach *r)
 			return;
 		}
 		own_desc(r);
+		reach_fire_plan(r, start_guess(r));
 		if (is_window_wanted(r))
 			reach_window_open(r, &r->peer_reflexive);
 		else
 			reach_openers_start(r);
-		reach_fire_plan(r, start_guess(r));
 		reach_fire_load(r, ADIT_NEVER);
 	}
 	if (!r->window.is_out || r->now >= r->ask_by)

@@ -37,14 +37,17 @@ static int stride_of(const struct nat_ports *p)
 /* How many flows of others are expected in |since|. Where steps are random, nobody can tell them from these. */
 static unsigned foreign_in(const struct nat_ports *p, adit_dur since)
 {
-	uint64_t took = p->samples * REACH_FOREIGN_TOOK;
 	uint64_t rate = p->foreign < REACH_FOREIGN_MAX ? p->foreign : REACH_FOREIGN_MAX;
 	uint64_t ms = since / ADIT_MS(1);
 
 	if (p->jumps || ms > 60000)
 		return 0;
-	rate = (rate * took + REACH_FOREIGN_SEEN * 1000) / (took + REACH_FOREIGN_MORE);
 	return (unsigned)((rate * ms + 500) / 1000);
+}
+
+unsigned reach_plan_foreign(unsigned seen, adit_dur took)
+{
+	return (unsigned)((seen + REACH_FOREIGN_SEEN) * ADIT_SEC(1) / (took + REACH_FOREIGN_MORE));
 }
 
 /* The salvo goes over what is left within 1 to 65535 of |shots| ports from |first| on, by |stride|. */
@@ -286,6 +289,7 @@ static void plan_both_step(const struct reach_plan_ask *ask, struct reach_plan *
 		aim_both_jump(ask, p, s);
 	else
 		aim_both_step(ask, s);
+	p->quiet = s->shots * s->pace + REACH_BOTH_QUIET;
 }
 
 /* Two random choices must fit, or one and a count: that is tried once, where the chance is not nil. */

@@ -66,6 +66,7 @@ struct reach_plan {
 	enum nat_way way;
 	bool again_at_once; /* connect: nothing can be hit before the peer knows our window: open it, next round now */
 	bool keep_home; /* the next round needs this home socket: the peer's window will lead to it */
+	adit_dur quiet; /* from the start: each flow counts, and only the salvo opens any */
 	bool is_last; /* no further round could do better */
 	bool is_search; /* one at a time in a program, and only toward an address that is trusted */
 	bool is_capped; /* it would be more than REACH_UNTRUSTED_MAX probes, were the address trusted */
@@ -90,6 +91,9 @@ void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_pl
 
 /* How many different ports a salvo can aim at. */
 unsigned reach_plan_ports(const struct reach_salvo_spec *s);
+
+/* Others' flows a second, where |seen| came within |took|. */
+unsigned reach_plan_foreign(unsigned seen, adit_dur took);
 
 /* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);

@@ -29,10 +29,8 @@ void reach_attempt_start(struct reach *r)
 	reach_round_next(r);
 }
 
-void reach_round_next(struct reach *r)
+static void round_begin(struct reach *r)
 {
-	reach_round_stop(r);
-	r->round++;
 	r->stats.rounds++;
 	r->has_peer = false;
 	for (unsigned f = 0; f < 2; f++)
@@ -45,6 +43,21 @@ void reach_round_next(struct reach *r)
 	reach_relay_begin(r);
 	r->ask_by = adit_time_add(r->now, REACH_ASK_MAX);
 	reach_set_state(r, REACH_MEASURING, ADIT_NEVER);
+}
+
+void reach_round_next(struct reach *r)
+{
+	reach_round_stop(r);
+	r->round++;
+	r->is_again = false;
+	round_begin(r);
+}
+
+void reach_round_again(struct reach *r)
+{
+	reach_round_stop(r);
+	r->is_again = true;
+	round_begin(r);
 }
 
 static void add_base(struct reach *r, uint16_t slot, const struct adit_addr *host, enum ice_iface iface)
@@ -118,7 +131,7 @@ static void openers_load(struct reach *r, adit_time at, bool is_low)
 void reach_openers_start(struct reach *r)
 {
 	r->n_openers = 0;
-	if (r->round == 1)
+	if (r->round == 1 && r->plan.quiet == 0)
 		openers_load(r, r->now, true);
 }
 
@@ -143,8 +156,8 @@ static void meeting_tell(struct reach *r)
  */
 static adit_time loud_at(const struct reach *r)
 {
-	if (r->cfg.role == MEET_CONNECT)
-		return r->start_at;
+	if (r->cfg.role == MEET_CONNECT || r->plan.quiet > 0)
+		return adit_time_add(r->start_at, r->plan.quiet);
 	if (r->round == 3)
 		return adit_time_add(r->start_at, REACH_LATER);
 	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
@@ -173,6 +186,7 @@ void reach_punch(struct reach *r, adit_time start_at)
 {
 	adit_dur lasts;
 
+	r->measure.view[0].mark.port = 0; /* flows that nobody counts begin */
 	r->start_at = start_at;
 	r->loud_at = loud_at(r);
 	r->is_loud = false;
@@ -183,7 +197,7 @@ void reach_punch(struct reach *r, adit_time start_at)
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
 	reach_relay_open(r);
-	if (r->round == 2)
+	if (r->round == 2 && r->plan.quiet == 0)
 		openers_load(r, start_at, false);
 	reach_window_fire(r, start_at);
 	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)

@@ -41,6 +41,7 @@ void reach_window_open(struct reach *r, const struct adit_addr *to)
 	char buf[ADIT_ADDR_STRLEN];
 
 	reach_window_close(r);
+	r->measure.view[0].mark.port = 0;
 	*w = (struct reach_window){
 		.to = *to, .is_out = true, .at = r->now, .until = adit_time_add(r->now, REACH_WINDOW_MAX)};
 	for (size_t i = 0; i < REACH_WINDOW_SOCKS; i++)

@@ -101,11 +101,15 @@ static void race_tick(struct turn_set *s)
 
 static void race(struct turn_set *s)
 {
+	adit_dur least = ADIT_NEVER; /* nobody waits where there is nobody to be waited for */
+
+	for (size_t i = 0; i < s->cfg.n; i++)
+		least = adit_time_min(least, head_start(&s->cfg.servers[i]));
 	set_state(s, TURN_SET_RACE);
 	s->chosen = s->cfg.n;
 	s->why = TURN_WHY_NONE;
 	for (size_t i = 0; i < s->cfg.n; i++)
-		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]);
+		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]) - least;
 	race_tick(s);
 }
 
