@@ -316,10 +316,18 @@ static void on_timeout(uv_timer_t *timer)
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
 	cli_run_dur(c->cli->opts.meet.timeout, buf);
+	if (c->cli->opts.meet.relay_only && st.relay.state != LINK_RELAY_READY) {
+		cli_error(m, NULL, "no relay within %s: %s", buf, turn_why_text(st.relay.why));
+		leave(c, CLI_EXIT_SERVER);
+		return;
+	}
 	if (c->cli->opts.meet.n_peers == 0 && cli_news_is_cut_off(&c->news, &st)) {
 		cli_error(m,
 			  "are they running, and does this network let UDP out? \"adit check --mediator HOST\" tells",
-			  "no mediator answered within %s: %s", buf, cli_mediators_text(&c->news.mediators, names));
+			  "no mediator answered within %s%s: %s", buf,
+			  st.relay.state == LINK_RELAY_NONE || st.relay.state == LINK_RELAY_READY ? ""
+												  : ", nor did a relay",
+			  cli_mediators_text(&c->news.mediators, names));
 		leave(c, CLI_EXIT_SERVER);
 		return;
 	}

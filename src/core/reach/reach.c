@@ -234,6 +234,9 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 void reach_start(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);
+	/* The peer has noticed first that there is no path, and is being answered. */
+	if (r->cfg.role == MEET_SERVE && (r->state == REACH_MEETING || r->state == REACH_PUNCHING))
+		return;
 	reach_round_stop(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
