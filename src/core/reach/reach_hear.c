@@ -164,11 +164,11 @@ static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 	return r->own.kind == NAT_KIND_OPEN || r->peer.kind == NAT_KIND_OPEN ? REACH_HOW_DIRECT : REACH_HOW_PUNCHED;
 }
 
-static void tell(struct reach *r, const struct ice_account *a, enum reach_event_kind kind)
+static void tell(struct reach *r, const struct ice_account *a, enum reach_how how, enum reach_event_kind kind)
 {
 	struct reach_event ev = {
 		.kind = kind,
-		.how = how_of(r, a),
+		.how = how,
 		.sock = a->sock,
 		.local = a->local,
 		.remote = a->remote,
@@ -209,6 +209,7 @@ void reach_told_scan(struct reach *r)
 
 	while (r->has_agent && ice_agent_account(&r->agent, &pos, &a)) {
 		struct reach_told *t;
+		enum reach_how how;
 
 		if ((a.heard == 0 && !a.is_valid) || reach_relay_is_refused(r, &a))
 			continue;
@@ -218,15 +219,16 @@ void reach_told_scan(struct reach *r)
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
 			heard(r, &a);
-			tell(r, &a, REACH_EVENT_HEARD);
+			tell(r, &a, how_of(r, &a), REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {
 			t->valid = true;
-			tell(r, &a, REACH_EVENT_VALID);
+			how = how_of(r, &a);
+			tell(r, &a, how, REACH_EVENT_VALID);
 			if (reach_relay_has(r, &a))
 				r->is_relay_valid = true;
 			else
-				reach_round_won(r, &a);
+				reach_round_won(r, &a, how);
 		}
 	}
 }
