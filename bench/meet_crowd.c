@@ -12,10 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "crypto/crypto_identity.h"
 #include "crypto/crypto_meet.h"
 
-#define SEALED 600 /* bytes of an offer */
+#define SEALED          600 /* bytes of an offer */
+#define COOKIES_AT_ONCE 64
+#define PATIENCE        30 /* seconds */
 
 double crowd_now(void)
 {
@@ -64,25 +68,49 @@ static void send_built(int fd, struct stun_build *b, const uint8_t *buf)
 	(void)!send(fd, buf, (size_t)stun_build_end(b), 0); /* lost where nobody listens: asked again */
 }
 
+static const uint8_t salt[MEET_SALT_LEN] = {2};
+
+/* Ed25519's secret in the form that costs least to sign with: the seed and the public key. */
+static void secret_of(const struct crowd *c, unsigned n, uint8_t secret[crypto_sign_SECRETKEYBYTES])
+{
+	memset(secret, 0, CRYPTO_KEY_LEN);
+	secret[0] = 1;
+	memcpy(secret + 8, &n, sizeof(n));
+	memcpy(secret + 16, &c->peers[n].life, sizeof(c->peers[n].life));
+	memcpy(secret + CRYPTO_KEY_LEN, c->peers[n].key, MEET_KEY_LEN);
+}
+
+static void make_key(struct crowd *c, unsigned n)
+{
+	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+	struct crowd_peer *p = &c->peers[n];
+	struct crypto_identity id;
+
+	secret_of(c, n, secret);
+	crypto_identity_from_seed(&id, secret);
+	memcpy(p->key, id.public_key, sizeof(p->key));
+	meet_id_make(&crypto_meet, p->key, salt, p->id);
+	p->has_key = true;
+}
+
+void crowd_make_keys(struct crowd *c)
+{
+	for (unsigned n = 0; n < c->n_peers; n++)
+		if (!c->peers[n].has_key)
+			make_key(c, n);
+}
+
 void crowd_sign(struct crowd *c, unsigned n, const uint8_t cookie[STUN_COOKIE_LEN], struct crowd_request *ret_request)
 {
-	uint8_t seed[CRYPTO_KEY_LEN] = {1}, salt[MEET_SALT_LEN] = {2};
-	uint8_t text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN];
+	uint8_t secret[crypto_sign_SECRETKEYBYTES], text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN];
 	struct crowd_peer *p = &c->peers[n];
 	struct stun_build b;
 
-	memcpy(seed + 8, &n, sizeof(n));
-	memcpy(seed + 16, &p->life, sizeof(p->life));
-	if (!p->has_key) {
-		struct crypto_identity id;
-
-		crypto_identity_from_seed(&id, seed);
-		memcpy(p->key, id.public_key, sizeof(p->key));
-		meet_id_make(&crypto_meet, p->key, salt, p->id);
-		p->has_key = true;
-	}
+	if (!p->has_key)
+		make_key(c, n);
+	secret_of(c, n, secret);
 	meet_signed_make(p->id, salt, cookie, text);
-	crypto_meet.sign(seed, text, sizeof(text), sig);
+	(void)crypto_sign_detached(sig, NULL, text, sizeof(text), secret);
 	crowd_begin(&b, ret_request->data, sizeof(ret_request->data), STUN_REQUEST, MEET_REGISTER, n);
 	stun_build_bytes(&b, MEET_ATTR_ID, p->id, sizeof(p->id));
 	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, STUN_COOKIE_LEN);
@@ -152,30 +180,50 @@ size_t crowd_receive(int fd, int wait, uint8_t *buf, size_t cap, struct stun_msg
 	return n > 0 && stun_msg_parse(ret_msg, buf, (size_t)n) == 0 ? (size_t)n : 0;
 }
 
-static bool get_cookie(struct crowd *c, unsigned address)
+/* What has come at an address: is a cookie among it? */
+static bool take_cookie(struct crowd *c, unsigned address)
 {
-	static const struct timespec pause = {.tv_nsec = 20000000};
+	const uint8_t *cookie;
+	uint8_t buf[256];
+	struct stun_msg m;
+	bool found = false;
 
-	for (int tries = 0; tries < 100; tries++) {
-		const uint8_t *cookie;
-		uint8_t buf[256];
-		struct stun_msg m;
-
-		crowd_ask_cookie(c, address);
-		if (crowd_receive(c->fds[address], 100, buf, sizeof(buf), &m) &&
-		    (cookie = meet_msg_bytes(&m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN))) {
+	while (crowd_receive(c->fds[address], 0, buf, sizeof(buf), &m)) {
+		cookie = meet_msg_bytes(&m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
+		if (cookie)
 			memcpy(c->cookies[address], cookie, STUN_COOKIE_LEN);
-			return true;
-		}
-		nanosleep(&pause, NULL); /* it is not up yet: refused at once */
+		found |= cookie != NULL;
 	}
-	return false;
+	return found;
+}
+
+/* Some at a time, so that the mediator's socket holds them; whoever has none asks again. */
+static bool get_cookies(struct crowd *c, unsigned first, unsigned end)
+{
+	static const struct timespec pause = {.tv_nsec = 2000000};
+	bool has[COOKIES_AT_ONCE] = {false};
+	double began = crowd_now();
+	unsigned left = end - first;
+
+	for (unsigned turn = 0; left > 0 && crowd_now() - began < PATIENCE; turn++) {
+		for (unsigned i = first; i < end; i++)
+			if (!has[i - first] && turn % 64 == 0)
+				crowd_ask_cookie(c, i);
+		for (unsigned i = first; i < end; i++)
+			if (!has[i - first] && take_cookie(c, i)) {
+				has[i - first] = true;
+				left--;
+			}
+		if (left > 0)
+			nanosleep(&pause, NULL); /* or it is not up yet: refused at once */
+	}
+	return left == 0;
 }
 
 bool crowd_get_cookies(struct crowd *c)
 {
-	for (unsigned i = 0; i < c->n_addresses; i++)
-		if (!get_cookie(c, i))
+	for (unsigned i = 0; i < c->n_addresses; i += COOKIES_AT_ONCE)
+		if (!get_cookies(c, i, i + COOKIES_AT_ONCE < c->n_addresses ? i + COOKIES_AT_ONCE : c->n_addresses))
 			return false;
 	return true;
 }

@@ -51,6 +51,8 @@ static inline unsigned crowd_address(const struct crowd *c, unsigned n)
 void crowd_begin(struct stun_build *b, uint8_t *buf, size_t cap, enum stun_class class, uint16_t method, unsigned n);
 /* A registration, signed for |cookie|; the peer has its id then. */
 void crowd_sign(struct crowd *c, unsigned n, const uint8_t cookie[STUN_COOKIE_LEN], struct crowd_request *ret_request);
+/* Keys of all peers' present lives, which crowd_sign() would make when it needs them. */
+void crowd_make_keys(struct crowd *c);
 /* To be told a cookie for an address. */
 void crowd_ask_cookie(struct crowd *c, unsigned n);
 void crowd_refresh(struct crowd *c, unsigned n);

@@ -5,14 +5,15 @@
  *
  *	--peers N        100000
  *	--addresses N    1000, each a network of its own
+ *	--memory         no introductions: for who wants to know what memory many peers take
  *	--quick          nothing is measured but the restart
  *	--live S         seconds of everyday life, with 1 % churn a second (10; 0: none)
  *	--restart        then kills the mediator in the middle of that life, starts it again, and waits for all
  *
- * First a flood: registers them all (each address gets one cookie, each peer signs it), refreshes them all, introduces
- * to each of them once and lets it answer: rates by the clock and by the mediator's CPU time, and what memory it took.
- * Start reading at main(); meet_crowd.h has the peers, meet_live.c their everyday life. The mediator runs with --rate 0
- * where it is flooded, and with its limits where --quick is given.
+ * First a flood: registers them all (each address gets a cookie now and then, each peer signs it), refreshes them all,
+ *introduces to each of them once and lets it answer: rates by the clock and by the mediator's CPU time, and what memory
+ *it took. Start reading at main(); meet_crowd.h has the peers, meet_live.c their everyday life. The mediator runs with
+ *--rate 0 where it is flooded, and with its limits where --quick is given.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,16 +30,16 @@
 #include "meet_crowd.h"
 
 #define WINDOW       64 /* requests under way: the server's socket holds more */
-#define STEP         5000 /* peers registered with one set of cookies */
-#define WAIT         0.2 /* seconds until a lost request goes out again */
+#define WAIT         0.2 /* seconds until a lost request goes out again; doubling */
+#define PATIENCE     60 /* seconds without any answer: the mediator is gone */
 #define REFRESH_EACH 30 /* seconds: registrations live 75 */
+#define COOKIES_EACH 30 /* seconds: a cookie is good for 64 at least */
 #define KEEPALIVE    15.0 /* MEET_KEEPALIVE */
 #define CHURN        0.01 /* a second */
 
 static struct crowd crowd = {.n_peers = 100000, .n_addresses = 1000};
 static struct crowd_mediator mediator;
-static struct crowd_request requests[STEP]; /* signed beforehand: signing is not the mediator's work */
-static unsigned requests_first; /* whose the first of them is */
+static struct crowd_request requests[2 * WINDOW]; /* signed beforehand: of this window and the next one */
 
 void crowd_start(struct crowd_mediator *m)
 {
@@ -109,15 +110,31 @@ static double peak(void)
 
 /* ---- the flood ---- */
 
+/* Whom the requests beforehand are for; signing is not the mediator's work, so it is done while that is busy. */
+static void sign_ahead(unsigned first, unsigned end)
+{
+	for (unsigned n = first; n < end; n++)
+		crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n % (2 * WINDOW)]);
+}
+
 static void send_for(uint16_t method, unsigned n)
 {
 	if (method == MEET_REGISTER)
-		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n - requests_first].data,
-			    requests[n - requests_first].len, 0);
+		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n % (2 * WINDOW)].data,
+			    requests[n % (2 * WINDOW)].len, 0);
 	else if (method == MEET_REFRESH)
 		crowd_refresh(&crowd, n);
 	else
 		crowd_introduce(&crowd, n);
+}
+
+/* Forgotten, on a machine too busy to remember everybody in time: registers anew. */
+static void on_forgotten(unsigned n, const uint8_t cookie[STUN_COOKIE_LEN])
+{
+	struct crowd_request request;
+
+	crowd_sign(&crowd, n, cookie, &request);
+	(void)!send(crowd.fds[crowd_address(&crowd, n)], request.data, request.len, 0);
 }
 
 /* Everything that came at |fd|; how many peers are done by it. */
@@ -129,11 +146,16 @@ static unsigned take(int fd)
 
 	while (crowd_receive(fd, 0, buf, sizeof(buf), &m)) {
 		const uint8_t *handle = meet_msg_bytes(&m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
+		const uint8_t *cookie = meet_msg_bytes(&m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
 
 		memcpy(&n, m.txid, sizeof(n));
 		if (m.class == STUN_REQUEST)
 			crowd_answer(fd, &m);
-		if (m.class != STUN_SUCCESS || n >= crowd.n_peers || crowd.peers[n].done)
+		if (n >= crowd.n_peers || crowd.peers[n].done)
+			continue;
+		if (m.class == STUN_ERROR && cookie && m.method != MEET_INTRODUCE)
+			on_forgotten(n, cookie);
+		if (m.class != STUN_SUCCESS)
 			continue;
 		if (handle)
 			memcpy(crowd.peers[n].handle, handle, MEET_HANDLE_LEN);
@@ -143,22 +165,34 @@ static unsigned take(int fd)
 	return done;
 }
 
-/* One window of peers; what is lost is sent again. */
-static void window(const char *name, uint16_t method, unsigned first, unsigned end)
+/*
+ * One window of peers; what is lost is sent again, ever more slowly, as long as anything is answered: the pace is the
+ * mediator's. |ahead|: who is signed for meanwhile.
+ */
+static void window(const char *name, uint16_t method, unsigned first, unsigned end, unsigned ahead)
 {
-	double sent = 0, began = crowd_now();
+	double sent = 0, heard = crowd_now(), wait = WAIT;
 	unsigned left = end - first;
 
+	for (unsigned n = first; n < end; n++)
+		crowd.peers[n].done = false;
 	while (left > 0) {
-		if (crowd_now() - sent > WAIT) {
+		unsigned was = left;
+
+		if (crowd_now() - sent > wait) {
+			wait *= sent > 0 ? 2 : 1;
 			for (unsigned n = first; n < end; n++)
 				if (!crowd.peers[n].done)
 					send_for(method, n);
 			sent = crowd_now();
+			if (ahead > end && wait <= WAIT)
+				sign_ahead(end, ahead);
 		}
 		for (unsigned n = first; n < end + 1; n++)
 			left -= take(crowd.fds[crowd_address(&crowd, n)]);
-		if (crowd_now() - began > 10)
+		if (left < was)
+			heard = crowd_now();
+		if (crowd_now() - heard > PATIENCE)
 			crowd_die(name);
 	}
 }
@@ -167,39 +201,61 @@ struct rate {
 	double n, seconds, cpu;
 };
 
+static unsigned window_end(unsigned first, unsigned last)
+{
+	return first + WINDOW < last ? first + WINDOW : last;
+}
+
 /* Peers |first| to |last|, a window of them at a time. */
 static void pass(const char *name, uint16_t method, unsigned first, unsigned last, struct rate *rate)
 {
 	double start = crowd_now(), cpu = crowd_cpu(&mediator);
 
 	rate->n += last - first;
-	for (unsigned n = first; n < last; n++)
-		crowd.peers[n].done = false;
 	for (; first < last; first += WINDOW)
-		window(name, method, first, first + WINDOW < last ? first + WINDOW : last);
+		window(name, method, first, window_end(first, last), 0);
 	rate->seconds += crowd_now() - start;
 	rate->cpu += crowd_cpu(&mediator) - cpu;
 }
 
-/* In steps, because a cookie is good for a minute, and signing takes time that is not the mediator's. */
+/* Those of the first |last| who were heard of longest ago, while that is too long: registrations live 75 s. */
+static void refresh_due(double *touched, unsigned last, unsigned *at, struct rate *refreshes)
+{
+	while (last > 0 && crowd_now() - touched[*at / WINDOW] > REFRESH_EACH) {
+		touched[*at / WINDOW] = crowd_now();
+		pass("refreshes", MEET_REFRESH, *at, window_end(*at, last), refreshes);
+		*at = *at + WINDOW < last ? *at + WINDOW : 0;
+	}
+}
+
 static void register_all(struct rate *rate, struct rate *refreshes)
 {
-	double refreshed_at = crowd_now();
+	double *touched = calloc(crowd.n_peers / WINDOW + 1, sizeof(*touched));
+	double cookies_at = crowd_now();
+	unsigned refresh_at = 0, end;
 
-	for (unsigned first = 0; first < crowd.n_peers; first += STEP) {
-		unsigned last = first + STEP < crowd.n_peers ? first + STEP : crowd.n_peers;
+	if (!touched || !crowd_get_cookies(&crowd))
+		crowd_die("no cookie");
+	crowd_make_keys(&crowd);
+	sign_ahead(0, window_end(0, crowd.n_peers));
+	for (unsigned first = 0; first < crowd.n_peers; first = end) {
+		double start = crowd_now(), cpu = crowd_cpu(&mediator);
 
+		end = window_end(first, crowd.n_peers);
+		window("registrations", MEET_REGISTER, first, end, window_end(end, crowd.n_peers));
+		rate->n += end - first;
+		rate->seconds += crowd_now() - start;
+		rate->cpu += crowd_cpu(&mediator) - cpu;
+		touched[first / WINDOW] = crowd_now();
+		refresh_due(touched, end, &refresh_at, refreshes);
+		if (crowd_now() - cookies_at < COOKIES_EACH)
+			continue;
+		cookies_at = crowd_now();
 		if (!crowd_get_cookies(&crowd))
 			crowd_die("no cookie");
-		requests_first = first;
-		for (unsigned n = first; n < last; n++)
-			crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n - first]);
-		pass("registrations", MEET_REGISTER, first, last, rate);
-		if (crowd_now() - refreshed_at < REFRESH_EACH)
-			continue;
-		pass("refreshes", MEET_REFRESH, 0, last, refreshes);
-		refreshed_at = crowd_now();
+		sign_ahead(end, window_end(end, crowd.n_peers));
 	}
+	free(touched);
 }
 
 static void print_rate(const char *name, const struct rate *r)
@@ -207,7 +263,7 @@ static void print_rate(const char *name, const struct rate *r)
 	printf("\"%s_per_s\":%.0f,\"%s_per_cpu_s\":%.0f,", name, r->n / r->seconds, name, r->n / r->cpu);
 }
 
-static void flood(void)
+static void flood(bool memory_only)
 {
 	struct rate registrations = {0}, refreshes = {0}, introductions = {0};
 	double before = rss();
@@ -217,6 +273,8 @@ static void flood(void)
 	printf("\"rss_bytes\":%.0f,\"rss_bytes_per_peer\":%.1f,", rss(), (rss() - before) / crowd.n_peers);
 	print_rate("registrations", &registrations);
 	print_rate("refreshes", &refreshes);
+	if (memory_only)
+		return;
 	if (!crowd_get_cookies(&crowd))
 		crowd_die("no cookie");
 	pass("introductions", MEET_INTRODUCE, 0, crowd.n_peers, &introductions);
@@ -247,17 +305,22 @@ static void restart(void)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: meet_load [--peers N] [--addresses N] [--quick] [--live S] [--restart] ADDR PORT -- "
-			"MEDIATOR [ARG]...\n");
+	fprintf(stderr,
+		"usage: meet_load [--peers N] [--addresses N] [--memory] [--quick] [--live S] [--restart] ADDR PORT -- "
+		"MEDIATOR [ARG]...\n");
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"peers", 1, NULL, 'p'},   {"addresses", 1, NULL, 'a'},
-						{"quick", 0, NULL, 'q'},   {"live", 1, NULL, 'l'},
-						{"restart", 0, NULL, 'r'}, {0}};
-	bool is_quick = false, want_restart = false;
+	static const struct option options[] = {{"peers", 1, NULL, 'p'},
+						{"addresses", 1, NULL, 'a'},
+						{"quick", 0, NULL, 'q'},
+						{"live", 1, NULL, 'l'},
+						{"restart", 0, NULL, 'r'},
+						{"memory", 0, NULL, 'm'},
+						{0}};
+	bool is_quick = false, memory_only = false, want_restart = false;
 	double seconds = 10, before;
 	struct rate refreshes = {0}, registrations = {0};
 	int c;
@@ -271,6 +334,8 @@ int main(int argc, char **argv)
 			is_quick = true;
 		else if (c == 'l')
 			seconds = atof(optarg);
+		else if (c == 'm')
+			memory_only = true;
 		else if (c == 'r')
 			want_restart = true;
 		else
@@ -293,7 +358,7 @@ int main(int argc, char **argv)
 	if (is_quick)
 		register_all(&registrations, &refreshes);
 	else
-		flood();
+		flood(memory_only);
 	if (seconds > 0)
 		live(seconds, before);
 	printf("\"peak_rss_bytes_per_peer\":%.1f", (peak() - before) / crowd.n_peers);

@@ -41,7 +41,7 @@ struct adit_endpoint_config {
 	bool meets; /* through mediators, too */
 	bool single; /* serve: the first client that is admitted stays the only one */
 	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
-	uint64_t linger; /* how long a session waits for a new path; 0: 30 min */
+	uint64_t linger; /* how long a session waits for a new path; 0: 5 min */
 };
 
 /*

@@ -15,7 +15,7 @@
 #include "io/io_mtu.h"
 
 #define CONFIG_MIN  offsetof(struct adit_endpoint_config, port) /* what no caller does without */
-#define LINGER      ADIT_SEC(1800) /* DESIGN 2: 30 min at both ends */
+#define LINGER      ADIT_SEC(300) /* as the program, whose --linger is 5 min at both ends */
 #define READS_MAX   16 /* batches of datagrams in one call, until the caller gets its turn */
 #define OUTPUTS_MAX 32 /* batches sent in one call, likewise */
 

@@ -70,7 +70,7 @@ bool adit_addr_is_private(const struct adit_addr *a)
 	if (!p)
 		return (a->ip[0] & 0xfe) == 0xfc;
 	return p[0] == 10 || (p[0] == 172 && (p[1] & 0xf0) == 16) || (p[0] == 192 && p[1] == 168) ||
-	       (p[0] == 100 && (p[1] & 0xc0) == 64);
+	       (p[0] == 100 && (p[1] & 0xc0) == 64) || (p[0] == 192 && p[1] == 0 && p[2] == 0 && p[3] < 8);
 }
 
 bool adit_addr_is_link_local(const struct adit_addr *a)

@@ -41,7 +41,7 @@ bool adit_addr_eq_ip(const struct adit_addr *a, const struct adit_addr *b);
 
 /* 127/8, ::1. */
 bool adit_addr_is_loopback(const struct adit_addr *a);
-/* RFC 1918, RFC 4193 (fc00::/7), and RFC 6598 100.64/10: behind some NAT. */
+/* RFC 1918, RFC 4193 (fc00::/7), RFC 6598 100.64/10, RFC 7335 192.0.0.0/29 (IPv4 over IPv6): behind some NAT. */
 bool adit_addr_is_private(const struct adit_addr *a);
 /* 169.254/16, fe80::/10. */
 bool adit_addr_is_link_local(const struct adit_addr *a);

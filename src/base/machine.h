@@ -36,8 +36,19 @@ struct adit_icmp {
 	size_t len;
 };
 
+/*
+ * What a socket is. A stream is a connection to |remote|: the driver tells the machine's sock_up verb when bytes can
+ * flow, sock_down when they cannot any more (the machine then closes it); a SEND is bytes, written whole or not at all;
+ * what comes is cut into frames first (core/turn/turn_frame.h), each an input.
+ */
+enum adit_sock_kind {
+	ADIT_SOCK_UDP,
+	ADIT_SOCK_TCP,
+	ADIT_SOCK_TLS,
+};
+
 enum adit_out_kind {
-	ADIT_OUT_OPEN, /* open a UDP socket: |sock|, |local.family|, |local.port| (0: any) */
+	ADIT_OUT_OPEN, /* |sock|, |sock_kind|; UDP: |local.family|, |local.port| (0: any); streams: |remote|, |host| */
 	ADIT_OUT_SEND, /* send |data| from |sock| to |remote| */
 	ADIT_OUT_CLOSE, /* close |sock|; its number may be used again */
 };
@@ -55,6 +66,8 @@ struct adit_out {
 	size_t len;
 	size_t seg_size; /* GSO: cut |data| into datagrams of this size; 0: it is one datagram */
 	uint8_t ttl; /* IP TTL or hop limit of this datagram; 0: the system's */
+	enum adit_sock_kind sock_kind; /* OPEN */
+	const char *host; /* OPEN of TLS: what the certificate must name; "": the address. Good as |data| is */
 };
 
 /* The verbs as a table, for drivers that run any machine. |self| is the machine. */

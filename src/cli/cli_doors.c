@@ -103,7 +103,6 @@ static int hand_over(struct cli_run *r, const struct fwd_service *s, const struc
 		return CLI_EXIT_LOCAL;
 	}
 	describe(l, port, where);
-	warn_if_open(r, l);
 	print_door(r, s, where);
 	return CLI_GO;
 }
@@ -117,7 +116,10 @@ static int open_one(struct cli_run *r, const struct fwd_service *s, struct ep_lo
 
 	l->dgram = s->kind == FWD_KIND_DGRAM;
 	n = ep_listen_open(l, fds, ret_port);
-	return n < 0 ? ADIT_ESYS : hand_over(r, s, l, fds, n, *ret_port, add, ctx);
+	if (n < 0)
+		return ADIT_ESYS;
+	warn_if_open(r, l);
+	return hand_over(r, s, l, fds, n, *ret_port, add, ctx);
 }
 
 /* Without LOCAL: the service's own port, else the free one of last time, else any free one, kept for the next time. */
@@ -195,6 +197,7 @@ int cli_doors_reserve(struct cli_doors *d, struct cli_run *r)
 		describe(&l, d->reserved[i].port, where);
 		cli_info(&r->cli->msg, "%s will lead to \"%s\"; connections wait until the peer is there", where,
 			 c->forwards[i].service);
+		warn_if_open(r, &l);
 	}
 	return CLI_GO;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_peer.h"
 #include "core/trust/trust_base32.h"
 #include "core/trust/trust_idline.h"
@@ -50,11 +51,17 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 		.creds = r->creds,
 		.instance = r->instance,
 		.port = r->cli->opts.meet.port,
+		.mapped = cli_mapped_port(&r->cli->opts.meet),
 		.linger = r->cli->opts.meet.linger,
 		.compress = r->cli->opts.meet.compress,
+		.relay_only = r->cli->opts.meet.relay_only,
+		.direct_only = r->cli->opts.meet.direct_only,
+		.relay_ca = r->cli->opts.meet.relay_ca[0] ? r->cli->opts.meet.relay_ca : NULL,
 	};
 	memcpy(ret_cfg->secret_id, p->ticket.secret_id, sizeof(ret_cfg->secret_id));
 	memcpy(ret_cfg->peer_key, p->ticket.identity, sizeof(ret_cfg->peer_key));
+	if (cli_mapped_check(&r->cli->msg, &r->cli->opts.meet) != CLI_GO)
+		return CLI_EXIT_USAGE;
 	if (p->by_key)
 		return key_secret(r, &p->ticket, ret_cfg->k);
 	trust_keys_from_ticket(&crypto_gnutls, &p->ticket, ret_cfg->k);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli_check.h"
+#include "cli/cli_relays.h"
 #include "io/io_clock.h"
 #include "link/link_limits.h"
 
@@ -20,6 +21,7 @@ void cli_news_init(struct cli_news *n, struct cli_run *r, const struct cli_media
 void cli_news_forget(struct cli_news *n)
 {
 	cli_news_init(n, n->run, &n->mediators, n->is_serve);
+	n->is_up = true;
 }
 
 static size_t index_of(const struct cli_news *n, const char *name)
@@ -195,7 +197,7 @@ static void say_meeting(struct cli_news *n, const char *who, const struct link_e
 	const char *prefix = who ? who : "";
 	const char *colon = who ? ": " : "";
 
-	if (!n->has_met && !n->is_serve)
+	if (!n->has_met && !n->is_serve && !n->is_up)
 		cli_info(msg, "found the peer through %s; %s", e->mediator ? e->mediator : "a mediator",
 			 way_doing(m->way));
 	cli_detail(msg, "%s%sround %u, through %s: %s", prefix, colon, m->round, e->mediator ? e->mediator : "-",
@@ -222,6 +224,11 @@ static void say_failed(struct cli_news *n, const char *who, const struct link_ev
 	bool is_told = m->verdict == REACH_VERDICT_NO_MEDIATOR || m->verdict == REACH_VERDICT_ABSENT;
 
 	cli_news_account(n, reach);
+	if (m->how == REACH_HOW_RELAYED) {
+		cli_info(msg, "%s%sno direct path yet, the relay goes on: %s", who ? who : "", who ? ": " : "", text);
+		n->has_met = false;
+		return;
+	}
 	if (n->is_serve || n->verdict == m->verdict || is_told) {
 		cli_detail(msg, "%s%snot reached: %s", who ? who : "", who ? ": " : "", text);
 	} else {
@@ -252,6 +259,7 @@ void cli_news_say(struct cli_news *n, const char *who, const struct link_event *
 	case REACH_EVENT_HEARD:
 	case REACH_EVENT_VALID:
 	case REACH_EVENT_LEARNT:
+	case REACH_EVENT_MAPPED:
 	case REACH_EVENT_RELAY:
 		return;
 	}
@@ -332,6 +340,7 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 	enum reach_verdict verdict = st->reach ? reach_last_verdict(st->reach) : REACH_VERDICT_NONE;
 	struct reach_account a;
 	char text[REACH_ACCOUNT_STRLEN];
+	char prefix[ADIT_NAT64_STRLEN];
 	char since[24];
 	size_t at = 0;
 	size_t pos = 0;
@@ -342,8 +351,15 @@ size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st,
 		at = put(buf, cap, at, "  mediator %s: %s for %s\n", m->name, state_words(m->state),
 			 cli_run_dur(adit_time_since(io_clock_now(), m->since), since));
 	}
+	if (cli_relays_status_text(&st->relay, io_clock_now(), text, sizeof(text)))
+		at = put(buf, cap, at, "  %s\n", text);
+	if (st->nat64.len > 0)
+		at = put(buf, cap, at, "  IPv4 goes through this network's NAT64: %s\n",
+			 adit_nat64_format(&st->nat64, prefix));
 	if (verdict != REACH_VERDICT_NONE)
-		at = put(buf, cap, at, "  not reached: %s\n", reach_verdict_text(verdict));
+		at = put(buf, cap, at, "  %s: %s\n",
+			 st->path.how == LINK_HOW_RELAYED ? "not direct, tried again from time to time" : "not reached",
+			 reach_verdict_text(verdict));
 	while (with_account && st->reach && reach_account(st->reach, &pos, &a))
 		at = put(buf, cap, at, "    tried: %s\n", reach_account_format(&a, text));
 	return at;
@@ -375,6 +391,9 @@ void cli_news_status_json(struct cli_json *j, const struct link_status *st)
 		cli_json_object_end(j);
 	}
 	cli_json_array_end(j);
+	cli_relays_status_json(j, &st->relay, io_clock_now());
+	if (st->nat64.len > 0)
+		cli_json_str(j, "nat64", adit_nat64_format(&st->nat64, text));
 	if (!st->reach)
 		return;
 	reach_views(st->reach, &own, &peer);

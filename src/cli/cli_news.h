@@ -26,6 +26,7 @@ struct cli_news {
 		enum cli_news_told told;
 		unsigned code;
 	} about[CLI_MEDIATORS_MAX];
+	bool is_up; /* there is a session: the search for a better path is not worth a line */
 	bool has_met; /* that the peer was found was said */
 	enum reach_verdict verdict; /* that was said last */
 	char doing[160]; /* for the living line: "asking meet.example.org" */

@@ -42,6 +42,8 @@ static const struct row {
 	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
 	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
+	{"mapped", 0, CLI_OPT_MAPPED, FOR_LINK, "[PORT]", EVERYWHERE, false},
+	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_LINK, NULL, EVERYWHERE, false},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
 	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
@@ -50,6 +52,11 @@ static const struct row {
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
 	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
+	{"relay", 0, CLI_OPT_RELAY, FOR_MEET, "turn:HOST[:PORT]", EVERYWHERE, true},
+	{"relay-file", 0, CLI_OPT_RELAY_FILE, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-ca", 0, CLI_OPT_RELAY_CA, FOR_MEET, "FILE", EVERYWHERE, true},
+	{"relay-only", 0, CLI_OPT_RELAY_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
+	{"direct-only", 0, CLI_OPT_DIRECT_ONLY, FOR_MEET, NULL, EVERYWHERE, true},
 	{"lifetime", 0, CLI_OPT_LIFETIME, CLI_FOR_CHECK, NULL, ONLY_ARGV, false},
 	{"watch", 0, CLI_OPT_WATCH, CLI_FOR_STATUS, NULL, ONLY_ARGV, false},
 	{"serve", 0, CLI_OPT_SERVICES, CLI_FOR_SERVE, "[SERVICE=]TARGET", ONLY_FILES, false},
@@ -72,6 +79,12 @@ void cli_opts_done(struct cli_opts *o)
 		free(o->secrets[i]);
 	}
 	o->n_secrets = 0;
+}
+
+/* --mapped, --mapped=PORT. */
+static bool needs_value(const struct row *r)
+{
+	return r->arg && r->id != CLI_OPT_MAPPED;
 }
 
 static const struct row *find_row(const char *name, enum cli_rank rank)
@@ -185,6 +198,24 @@ static int add_host(const struct row *r, enum cli_for cmd, enum cli_rank rank, c
 	return 0;
 }
 
+static int add_relay(const struct row *r, enum cli_rank rank, const char *value, struct cli_meet *m,
+		     struct cli_fault *f)
+{
+	if (m->n_relays == CLI_RELAYS_MAX)
+		return cli_fault_set(f, CLI_EXIT_USAGE, "more than %d times %s%s", CLI_RELAYS_MAX, dashes(rank),
+				     r->name);
+	if (turn_uri_parse(value, &m->relays[m->n_relays]) < 0) {
+		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s \"%.80s\": no address of a TURN server", dashes(rank), r->name,
+			      value);
+		return cli_fault_next(f,
+				      "write turn:HOST[:PORT], turn:HOST?transport=tcp, or turns:HOST for TLS; user "
+				      "and password stand in the file of %srelay-file",
+				      dashes(rank));
+	}
+	m->n_relays++;
+	return 0;
+}
+
 bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 {
 	if (rank < o->rank[id])
@@ -197,6 +228,8 @@ bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 			o->meet.n_mediators = 0;
 		else if (id == CLI_OPT_STUN)
 			o->meet.n_stuns = 0;
+		else if (id == CLI_OPT_RELAY)
+			o->meet.n_relays = 0;
 		else if (id == CLI_OPT_SERVICES)
 			o->serve.n_services = 0;
 		else if (id == CLI_OPT_FORWARDS)
@@ -219,6 +252,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->common.json = true;
 	else if (id == CLI_OPT_COMPRESS)
 		o->meet.compress = true;
+	else if (id == CLI_OPT_NO_PORTMAP)
+		o->meet.no_portmap = true;
 	else if (id == CLI_OPT_NO_TICKET)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
@@ -227,6 +262,10 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)
 		o->watch = true;
+	else if (id == CLI_OPT_RELAY_ONLY)
+		o->meet.relay_only = true;
+	else if (id == CLI_OPT_DIRECT_ONLY)
+		o->meet.direct_only = true;
 }
 
 static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const struct row *r, const char *value,
@@ -257,8 +296,17 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 	case CLI_OPT_MEDIATOR:
 	case CLI_OPT_STUN:
 		return add_host(r, cmd, rank, value, o, f);
+	case CLI_OPT_RELAY:
+		return add_relay(r, rank, value, &o->meet, f);
+	case CLI_OPT_RELAY_FILE:
+		return set_path(r, rank, value, o->meet.relay_file, f);
+	case CLI_OPT_RELAY_CA:
+		return set_path(r, rank, value, o->meet.relay_ca, f);
 	case CLI_OPT_PORT:
 		return set_port(r, rank, value, &o->meet.port, f);
+	case CLI_OPT_MAPPED:
+		o->meet.mapped = true;
+		return value[0] == '\0' ? 0 : set_port(r, rank, value, &o->meet.mapped_port, f);
 	case CLI_OPT_LINGER:
 		return set_duration(r, rank, value, &o->meet.linger, f);
 	case CLI_OPT_TIMEOUT:
@@ -281,7 +329,7 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 /* A single-valued option given twice: the last one counts, here as well. */
 static int note_given(struct cli_opts *o, const struct row *r, const char *value, struct cli_fault *f)
 {
-	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN;
+	bool is_list = r->id == CLI_OPT_MEDIATOR || r->id == CLI_OPT_STUN || r->id == CLI_OPT_RELAY;
 	size_t i = 0;
 
 	while (i < o->n_given && (is_list || o->given[i].name != r->name))
@@ -303,7 +351,7 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 		return unknown_option(cmd, rank, name, f);
 	if (!(r->cmds & cmd))
 		return ADIT_EIGNORED;
-	if (r->arg && value[0] == '\0') {
+	if (needs_value(r) && value[0] == '\0') {
 		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s: a value is missing", dashes(rank), name);
 		return cli_fault_next(f, "write %s%s %s", dashes(rank), name, r->arg);
 	}
@@ -360,8 +408,11 @@ static size_t fill_getopt(enum cli_for cmd, char *letters, struct option *longs)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!(rows[i].cmds & cmd) || rows[i].where == ONLY_FILES)
 			continue;
-		longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
-					     VAL_ROW + (int)i};
+		longs[n++] = (struct option){rows[i].name,
+					     needs_value(&rows[i]) ? required_argument
+					     : rows[i].arg         ? optional_argument
+								   : no_argument,
+					     NULL, VAL_ROW + (int)i};
 		if (rows[i].letter)
 			*letters++ = rows[i].letter;
 	}
@@ -425,7 +476,7 @@ static int one_option(struct cli_opts *o, enum cli_for cmd, int val, char **argv
 	if (!r)
 		return cli_fault_set(f, CLI_EXIT_INTERNAL, "option %d has no row", val);
 	if (val >= VAL_ROW) {
-		if (r->arg && optarg == word)
+		if (needs_value(r) && optarg == word)
 			word = argv[optind - 2];
 		if (is_abbreviated(r, word)) {
 			cli_fault_set(f, CLI_EXIT_USAGE, "unknown option \"%.60s\"", word);

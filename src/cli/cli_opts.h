@@ -19,6 +19,7 @@
 #include "cli/cli_fault.h"
 #include "cli/cli_limits.h"
 #include "cli/cli_service.h"
+#include "core/turn/turn_uri.h"
 
 /* Which commands know an option, as bits. */
 enum cli_for {
@@ -54,6 +55,8 @@ enum cli_opt_id {
 	CLI_OPT_PEER,
 	CLI_OPT_MEDIATOR,
 	CLI_OPT_PORT,
+	CLI_OPT_MAPPED,
+	CLI_OPT_NO_PORTMAP,
 	CLI_OPT_LINGER,
 	CLI_OPT_TIMEOUT,
 	CLI_OPT_TICKET_FILE,
@@ -63,6 +66,11 @@ enum cli_opt_id {
 	CLI_OPT_SINGLE,
 	CLI_OPT_WATCH,
 	CLI_OPT_STUN,
+	CLI_OPT_RELAY,
+	CLI_OPT_RELAY_FILE,
+	CLI_OPT_RELAY_CA,
+	CLI_OPT_RELAY_ONLY,
+	CLI_OPT_DIRECT_ONLY,
 	CLI_OPT_LIFETIME,
 	CLI_OPT_SERVICES, /* "serve" in a config file, bare words after `serve` */
 	CLI_OPT_FORWARDS, /* "connect" in a config file, bare words after `connect PEER` */
@@ -95,7 +103,16 @@ struct cli_meet {
 	size_t n_mediators;
 	struct cli_host stuns[CLI_STUNS_MAX]; /* further STUN servers, and those of check */
 	size_t n_stuns;
+	struct turn_uri relays[CLI_RELAYS_MAX];
+	size_t n_relays;
+	char relay_file[PATH_MAX]; /* "": not given */
+	char relay_ca[PATH_MAX]; /* "": not given */
+	bool relay_only;
+	bool direct_only;
 	uint16_t port; /* own UDP port; 0: not pinned */
+	bool mapped; /* the user has the router forward a port to |port| ... */
+	uint16_t mapped_port; /* ... this one; 0: the same */
+	bool no_portmap;
 	adit_dur linger;
 	bool compress; /* serve, connect, pipe */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */

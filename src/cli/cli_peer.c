@@ -79,6 +79,7 @@ int cli_peer_unknown(struct cli *cli, const struct io_state *st, const char *typ
 	struct io_damage damage = {0};
 	struct io_why why;
 	const char *guess = NULL;
+	bool is_cut = strncmp(typed, TRUST_TICKET_PREFIX, TRUST_TICKET_PREFIX_LEN) == 0;
 	char next[128] = "give its ticket, or save it first: adit peer add NAME";
 
 	if (names && io_peers_each(st, collect, names, &damage, &why) == 0)
@@ -87,9 +88,11 @@ int cli_peer_unknown(struct cli *cli, const struct io_state *st, const char *typ
 		snprintf(next, sizeof(next), "did you mean %s?", guess);
 	else if (names && names->n > 0)
 		snprintf(next, sizeof(next), "adit peer list shows the saved names");
+	if (is_cut)
+		snprintf(next, sizeof(next), "if it is a ticket, its end is missing: copy it again, whole");
 	cli_error(&cli->msg, next, "no peer is saved as \"%s\"", typed);
 	free(names);
-	return CLI_EXIT_USAGE;
+	return is_cut ? CLI_EXIT_BAD : CLI_EXIT_USAGE;
 }
 
 static int apply_saved(struct cli *cli, const struct io_state *st, const struct io_peer *peer)

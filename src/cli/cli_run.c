@@ -8,12 +8,12 @@
 #include <sys/resource.h>
 
 #include "base/bytes.h"
+#include "cli/cli_relays.h"
 #include "core/trust/trust_base32.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_mb.h"
 #include "io/io_clock.h"
 #include "io/io_holder.h"
-#include "io/io_memory.h"
 #include "io/io_udp.h"
 
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
@@ -183,25 +183,6 @@ void cli_run_meeting(const struct cli *cli, const struct cli_mediators *m, struc
 		ret_cfg->stun[i] = host_of(&meet->stuns[i], CLI_STUN_PORT);
 }
 
-bool cli_run_recall(struct cli_run *r, const char *key, struct reach_memory *ret_memory)
-{
-	char text[IO_MEMORY_TEXT_MAX + 1];
-	struct io_why why;
-
-	return io_memory_get_text(&r->state, IO_MEMORY_WAYS, key, text, &why) == 0 &&
-	       reach_memory_parse(text, ret_memory) == 0;
-}
-
-void cli_run_learnt(struct cli_run *r, const char *key, const struct reach_memory *memory)
-{
-	char text[REACH_MEMORY_STRLEN];
-	struct io_why why;
-
-	if (reach_memory_format(memory, text) >= 0 &&
-	    io_memory_set_text(&r->state, IO_MEMORY_WAYS, key, text, &why) < 0)
-		cli_detail(&r->cli->msg, "what was learnt about the way is not remembered: %s", why.what);
-}
-
 void cli_run_unresolved(struct cli *cli, const char *option, const char *name, const char *why)
 {
 	cli_warn(&cli->msg, "check the spelling and this machine's DNS; it is tried again every minute",
@@ -280,6 +261,8 @@ static const char *event_name(enum link_event_kind kind)
 		return "waiting";
 	case LINK_EVENT_MEET:
 		return "meeting";
+	case LINK_EVENT_RELAY:
+		return "relay";
 	case LINK_EVENT_HOLE:
 		return "hole";
 	case LINK_EVENT_UP:
@@ -392,6 +375,9 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	if (who)
 		snprintf(prefix, sizeof(prefix), "%s: ", who);
 	switch (e->kind) {
+	case LINK_EVENT_RELAY:
+		cli_relays_say(r->cli, prefix, &e->relay);
+		break;
 	case LINK_EVENT_HOLE:
 		say_path(r, "a way is open", prefix, &e->path);
 		break;

@@ -43,9 +43,6 @@ void cli_run_close(struct cli_run *r);
 size_t cli_run_hosts(const struct cli *cli, struct ep_host ret_hosts[EP_PEERS_MAX]);
 /* |m| and --stun as the endpoints want them. */
 void cli_run_meeting(const struct cli *cli, const struct cli_mediators *m, struct ep_meet_config *ret_cfg);
-/* What an earlier run learnt about the way to |key|, if anything; and keeps it for the next one. */
-bool cli_run_recall(struct cli_run *r, const char *key, struct reach_memory *ret_memory);
-void cli_run_learnt(struct cli_run *r, const char *key, const struct reach_memory *memory);
 /* A name of |option| that cannot be resolved (ep_peers_failed). */
 void cli_run_unresolved(struct cli *cli, const char *option, const char *name, const char *why);
 

@@ -1,9 +1,8 @@
 /*
  * adit connect: opens a peer's services here. adit pipe: stdin and stdout as one connection to a service. Both have the
- * session themselves, or borrow it from a command of the same user that has it (endpoint/ep_share.h).
+ * session themselves, as here, or borrow it from a command of the same user that has it (cli_lent.h).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +10,19 @@
 
 #include "base/bytes.h"
 #include "cli/cli_doors.h"
+#include "cli/cli_kept.h"
+#include "cli/cli_lent.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_meet.h"
 #include "cli/cli_news.h"
+#include "cli/cli_pipe.h"
+#include "cli/cli_relays.h"
 #include "cli/cli_stdio.h"
 #include "cli/cli_text.h"
 #include "endpoint/ep_share.h"
 #include "io/io_clock.h"
-#include "io/io_memory.h"
 
-#define CLOCK_KEPT_MS 200 /* a smaller difference between the clocks costs no time (punch_limits.h) */
+#define OWN_DOORS_MAX (FWD_SERVICES_MAX * EP_LISTEN_FDS_MAX) /* all that a peer may offer */
 #define RETRY_MS      1000 /* after a handshake that failed, before the peer is looked for again */
 
 struct connect {
@@ -29,6 +32,8 @@ struct connect {
 	struct ep_connect *ep;
 	struct ep_peers *peers;
 	struct ep_meet *meet; /* NULL: there is no mediator */
+	struct cli_relays relays;
+	struct ep_relay *relay; /* NULL: none is named */
 	struct cli_news news;
 	struct ep_share *share;
 	struct cli_doors doors;
@@ -38,7 +43,9 @@ struct connect {
 	bool timers;
 	bool is_pipe;
 	bool opened; /* the doors are open, or the pipe has begun */
-	bool staying; /* the own pipe has ended, others still borrow the session */
+	bool staying; /* the own pipe or doors have ended, others still borrow the session */
+	struct ep_door *own[OWN_DOORS_MAX]; /* doors of this process, not of borrowers */
+	size_t n_own;
 	uv_signal_t hup; /* pipe: ssh sends it to its ProxyCommand at the end */
 };
 
@@ -60,41 +67,52 @@ static void leave(struct connect *c, int exit)
 	ep_connect_shutdown(c->ep, on_gone, c);
 }
 
-/* A pipe's own end: the session goes on while other commands use it (see stay()). */
-static void leave_pipe(struct connect *c, int exit)
+/* The own end: the session goes on while other commands use it (see stay()). */
+static void leave_to_others(struct connect *c, int exit)
 {
 	if (c->staying || !c->share || ep_share_borrowers(c->share) == 0) {
 		leave(c, exit);
 		return;
 	}
 	c->staying = true;
+	while (c->n_own > 0)
+		ep_connect_remove_door(c->ep, c->own[--c->n_own]);
 	cli_run_end(&c->run, exit);
 }
 
 static void on_stop(void *ctx)
 {
 	struct connect *c = of_run(ctx);
+	size_t n = c->share ? ep_share_borrowers(c->share) : 0;
 
-	cli_info(&c->cli->msg, "ending; a second signal ends at once");
-	if (c->is_pipe)
-		leave_pipe(c, CLI_EXIT_OK);
+	if (n > 0 && !c->staying)
+		cli_info(&c->cli->msg, "%zu other command%s this session: it goes on in the background until %s", n,
+			 n == 1 ? " uses" : "s use", n == 1 ? "that one ends" : "they end");
 	else
-		leave(c, CLI_EXIT_OK);
+		cli_info(&c->cli->msg, "ending; a second signal ends at once");
+	leave_to_others(c, CLI_EXIT_OK);
 }
 
 static void on_hup(uv_signal_t *handle, int nr)
 {
 	(void)nr;
-	leave_pipe(of_run(handle->data), CLI_EXIT_OK);
+	leave_to_others(of_run(handle->data), CLI_EXIT_OK);
 }
 
 /* --- doors of this process, when it has the session itself --- */
 
 static int add_own_door(void *ctx, const char *service, bool dgram, int fd)
 {
-	struct ep_door *door;
+	struct connect *c = of_run(ctx);
+	int r;
 
-	return ep_connect_add_door(of_run(ctx)->ep, service, dgram, fd, &door);
+	if (c->n_own == OWN_DOORS_MAX) {
+		close(fd);
+		return ADIT_EFULL;
+	}
+	r = ep_connect_add_door(c->ep, service, dgram, fd, &c->own[c->n_own]);
+	c->n_own += r == 0;
+	return r;
 }
 
 /* --- the pipe --- */
@@ -104,51 +122,22 @@ static const char *pipe_service(const struct connect *c)
 	return c->cli->opts.connect.forwards[0].service;
 }
 
-/* How a pipe ended, as exit code after saying why. */
-static int pipe_exit(struct connect *c, enum ep_end end, uint64_t code)
-{
-	struct cli_msg *m = &c->cli->msg;
-
-	switch (end) {
-	case EP_END_CLEAN:
-		return CLI_EXIT_OK;
-	case EP_END_LOCAL:
-		cli_error(m, NULL, "stdout was closed before the end");
-		return CLI_EXIT_LOCAL;
-	case EP_END_PEER:
-		cli_error(m, NULL, "service \"%s\": %s", pipe_service(c), fwd_stream_text(code));
-		return CLI_EXIT_REFUSED;
-	case EP_END_SESSION:
-		cli_error(m, NULL, "the session was lost before the end");
-		return CLI_EXIT_LOST;
-	}
-	return CLI_EXIT_INTERNAL;
-}
-
 static void on_pipe_end(void *ctx, enum ep_end end, uint64_t code)
 {
 	struct connect *c = of_run(ctx);
-	int rc;
 
-	if (c->staying)
-		return; /* cut off by stay(): said and done */
-	rc = pipe_exit(c, end, code);
-	if (rc == CLI_EXIT_OK && !cli_stdio_finish())
-		rc = CLI_EXIT_LOCAL;
-	leave_pipe(c, rc);
+	if (!c->staying) /* else cut off by stay(): said and done */
+		leave_to_others(c, cli_pipe_end(c->cli, pipe_service(c), end, code));
 }
 
 static void open_pipe(struct connect *c)
 {
 	int fd;
+	int rc = cli_pipe_begin(c->cli, &fd);
 
-	if (cli_stdio_start(&fd) < 0) {
-		cli_error(&c->cli->msg, NULL, "cannot copy stdin and stdout: %s", strerror(errno));
-		leave(c, CLI_EXIT_LOCAL);
-		return;
-	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	if (ep_connect_pipe(c->ep, pipe_service(c), fd, on_pipe_end, c) < 0)
+	if (rc != CLI_GO)
+		leave(c, rc);
+	else if (ep_connect_pipe(c->ep, pipe_service(c), fd, on_pipe_end, c) < 0)
 		on_pipe_end(c, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 }
 
@@ -214,28 +203,6 @@ static void on_down(struct connect *c, const struct link_event *e)
 	uv_timer_start(&c->retry, on_retry, RETRY_MS, 0);
 }
 
-/* Slots of the next run are counted in the peer's time from the start. */
-static int64_t clock_kept(struct connect *c)
-{
-	struct io_why why;
-	uint64_t v;
-
-	if (io_memory_get(&c->run.state, IO_MEMORY_CLOCKS, c->doors.peer, &v, &why) < 0)
-		return 0;
-	return ((int64_t)v - (int64_t)IO_MEMORY_CLOCK_ZERO) * (int64_t)ADIT_MS(1);
-}
-
-static void keep_clock(struct connect *c, int64_t diff)
-{
-	int64_t ms = diff / (int64_t)ADIT_MS(1);
-	struct io_why why;
-
-	if ((ms > CLOCK_KEPT_MS || ms < -CLOCK_KEPT_MS || clock_kept(c) != 0) &&
-	    io_memory_set(&c->run.state, IO_MEMORY_CLOCKS, c->doors.peer, IO_MEMORY_CLOCK_ZERO + (uint64_t)ms, &why) <
-		    0)
-		cli_detail(&c->cli->msg, "the difference of the clocks is not remembered: %s", why.what);
-}
-
 static const struct reach *reach_of(const struct connect *c)
 {
 	struct link_status st;
@@ -247,7 +214,7 @@ static const struct reach *reach_of(const struct connect *c)
 static void on_meet(struct connect *c, const struct link_event *e)
 {
 	if (e->meet.kind == REACH_EVENT_LEARNT)
-		cli_run_learnt(&c->run, c->doors.peer, e->meet.memory);
+		cli_kept_way_set(&c->run, c->doors.peer, e->meet.memory);
 	else
 		cli_news_say(&c->news, NULL, e, reach_of(c));
 }
@@ -257,7 +224,7 @@ static void on_path(struct connect *c, const struct link_event *e)
 	if (!link_how_is_serverless(e->path.how))
 		cli_news_account(&c->news, reach_of(c));
 	else if (e->path.rtt > 0)
-		keep_clock(c, e->path.clock_diff);
+		cli_kept_clock_set(&c->run, c->doors.peer, e->path.clock_diff);
 }
 
 static void on_event(void *ctx, const struct link_event *e)
@@ -277,6 +244,8 @@ static void on_event(void *ctx, const struct link_event *e)
 		cli_status_clear(&c->cli->msg);
 		cli_news_forget(&c->news);
 	}
+	if (e->kind == LINK_EVENT_OUTAGE || e->kind == LINK_EVENT_DOWN)
+		c->news.is_up = false;
 	cli_run_say(&c->run, NULL, e);
 	if (e->kind == LINK_EVENT_HOLE || e->kind == LINK_EVENT_BACK)
 		on_path(c, e);
@@ -299,7 +268,13 @@ static void on_paused(void *ctx, int err)
 		 strerror(err));
 }
 
-static const struct ep_connect_ops ops = {.event = on_event, .refused = on_refused, .paused = on_paused};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_connect_ops ops = {
+	.event = on_event, .refused = on_refused, .paused = on_paused, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -319,6 +294,16 @@ static void on_meeting(void *ctx, const struct ep_meeting *m)
 static void on_mediator_failed(void *ctx, const char *name, const char *why)
 {
 	cli_run_unresolved(of_run(ctx)->cli, "mediator", name, why);
+}
+
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_connect_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -362,7 +347,10 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
 			 (int)getpid());
 		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
-		cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		at += cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		for (size_t f = 0; f < 2; f++)
+			at += cli_mapped_status_text(buf + at, cap - at,
+						     ep_connect_mapped(c->ep, cli_mapped_family[f]));
 		return;
 	}
 	cli_json_init(&j);
@@ -372,6 +360,7 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
 	cli_run_status_json(&j, &st, io_clock_now());
 	cli_news_status_json(&j, &st);
+	cli_mapped_status_json(&j, ep_connect_mapped(c->ep, ADIT_FAMILY_V4), ep_connect_mapped(c->ep, ADIT_FAMILY_V6));
 	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
 	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
 	cli_json_object_end(&j);
@@ -410,6 +399,13 @@ static int start_meeting(struct connect *c)
 	return ep_meet_new(&c->run.loop, &cfg, on_meeting, on_mediator_failed, c, &c->meet);
 }
 
+static int start_relays(struct connect *c)
+{
+	if (c->relays.n == 0)
+		return 0;
+	return ep_relay_new(&c->run.loop, c->relays.relay, c->relays.n, on_relays, on_relay_failed, c, &c->relay);
+}
+
 static int start(struct connect *c)
 {
 	struct ep_connect_config cfg;
@@ -419,14 +415,15 @@ static int start(struct connect *c)
 
 	if (rc != CLI_GO)
 		return rc;
-	cfg.clock_diff = clock_kept(c);
+	cfg.clock_diff = cli_kept_clock(&c->run, c->doors.peer);
 	cfg.meets = c->news.mediators.n > 0;
-	if (cfg.meets && cli_run_recall(&c->run, c->doors.peer, &memory))
+	cfg.portmap = cli_mapped_is_asked(&c->cli->opts.meet, cfg.meets);
+	if (cfg.meets && cli_kept_way(&c->run, c->doors.peer, &memory))
 		cfg.memory = &memory;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
 		    0 ||
-	    start_meeting(c) < 0) {
+	    start_meeting(c) < 0 || start_relays(c) < 0) {
 		cli_error(&c->cli->msg, NULL, "no memory to start with");
 		rc = CLI_EXIT_LOCAL;
 	}
@@ -439,7 +436,9 @@ static void finish(struct connect *c)
 	ep_share_close(c->share);
 	ep_peers_close(c->peers);
 	ep_meet_close(c->meet);
+	ep_relay_close(c->relay);
 	c->meet = NULL;
+	c->relay = NULL;
 	ep_connect_free(c->ep);
 	c->share = NULL;
 	c->peers = NULL;
@@ -475,9 +474,9 @@ static void on_idle(void *ctx)
 }
 
 /*
- * The own pipe has ended and others still use the session: they must not notice. A child goes on with it until the last
- * one has gone; this process ends with |exit|, for whoever waits for it. Between two runs of the loop, as
- * uv_loop_fork() wants it.
+ * The own pipe has ended, or the own doors are closed, and others still use the session: they must not notice. A child
+ * goes on with it until the last one has gone, and with connections that are open; this process ends with |exit|, for
+ * whoever waits for it. Between two runs of the loop, as uv_loop_fork() wants it.
  */
 static int stay(struct connect *c, int exit)
 {
@@ -525,133 +524,6 @@ static int run_own(struct connect *c, const char *socket_path)
 	return rc;
 }
 
-/* --- the session is another process's --- */
-
-static int add_lent_door(void *ctx, const char *service, bool dgram, int fd)
-{
-	int ctl = *(int *)ctx;
-	char text[128];
-	static char answer[EP_CTL_TEXT_MAX];
-	int r;
-
-	snprintf(text, sizeof(text), "door %s %s", service, dgram ? "dgram" : "stream");
-	r = ep_ctl_send(ctl, text, fd);
-	close(fd);
-	if (r < 0 || ep_ctl_recv(ctl, answer, -1) < 0 || strcmp(answer, "ok") != 0)
-		return ADIT_ESYS;
-	return 0;
-}
-
-static size_t parse_services(char *text, struct fwd_service *services, size_t max)
-{
-	size_t n = 0;
-	char *save = NULL;
-
-	for (char *line = strtok_r(text, "\n", &save); line && n < max; line = strtok_r(NULL, "\n", &save)) {
-		struct fwd_service *s = &services[n];
-		char kind[16];
-		unsigned port;
-
-		if (sscanf(line, "%32s %15s %u", s->name, kind, &port) != 3)
-			continue;
-		s->kind = strcmp(kind, "dgram") == 0 ? FWD_KIND_DGRAM : FWD_KIND_STREAM;
-		s->port = (uint16_t)port;
-		n++;
-	}
-	return n;
-}
-
-static volatile sig_atomic_t stopped;
-
-static void note_signal(int nr)
-{
-	(void)nr;
-	stopped = 1;
-}
-
-/* Waits until the owner ends or a signal comes. */
-static void wait_for_owner(int ctl)
-{
-	static char text[EP_CTL_TEXT_MAX];
-
-	while (!stopped && ep_ctl_recv(ctl, text, -1) != ADIT_ENOENT)
-		;
-}
-
-/* A pipe over another process's session: waits for the message that says how it ended. */
-static int pipe_lent(struct connect *c, int ctl)
-{
-	static char text[EP_CTL_TEXT_MAX];
-	char request[64];
-	char name[16];
-	unsigned long long code;
-	enum ep_end end = EP_END_SESSION;
-	int fd;
-	int rc;
-
-	if (cli_stdio_start(&fd) < 0) {
-		cli_error(&c->cli->msg, NULL, "cannot copy stdin and stdout: %s", strerror(errno));
-		return CLI_EXIT_LOCAL;
-	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	snprintf(request, sizeof(request), "pipe %s", pipe_service(c));
-	rc = ep_ctl_send(ctl, request, fd);
-	close(fd);
-	code = 0;
-	while (rc == 0 && !stopped) {
-		int n = ep_ctl_recv(ctl, text, -1);
-
-		if (n == ADIT_ENOENT)
-			break;
-		if (n > 0 && sscanf(text, "end %15s %llu", name, &code) == 2 && ep_end_parse(name, &end))
-			break;
-		if (n > 0 && strncmp(text, "error", 5) == 0)
-			break;
-	}
-	if (stopped)
-		return CLI_EXIT_OK;
-	rc = pipe_exit(c, end, code);
-	return rc == CLI_EXIT_OK && !cli_stdio_finish() ? CLI_EXIT_LOCAL : rc;
-}
-
-/* CLI_GO: the owner is gone, look again who has the session. */
-static int use_lent(struct connect *c, int ctl)
-{
-	static struct fwd_service services[FWD_SERVICES_MAX];
-	static char text[EP_CTL_TEXT_MAX];
-	int rc;
-
-	cli_info(&c->cli->msg, "using the session that another command on this machine has");
-	if (ep_ctl_send(ctl, "services", -1) < 0 || ep_ctl_recv(ctl, text, -1) < 0)
-		return stopped ? CLI_EXIT_OK : CLI_GO;
-	if (c->is_pipe)
-		return pipe_lent(c, ctl);
-	rc = cli_doors_open(&c->doors, &c->run, services, parse_services(text, services, FWD_SERVICES_MAX),
-			    add_lent_door, &ctl);
-	if (rc != CLI_GO)
-		return rc;
-	wait_for_owner(ctl);
-	if (stopped)
-		return CLI_EXIT_OK;
-	cli_info(&c->cli->msg, "the command that had the session has ended");
-	return CLI_GO;
-}
-
-/* There is no loop meanwhile; the handlers are the loop's again afterwards, for it may be this process's turn. */
-static int run_lent(struct connect *c, int ctl)
-{
-	struct sigaction act = {.sa_handler = note_signal};
-	struct sigaction of_loop[2];
-	int rc;
-
-	sigaction(SIGINT, &act, &of_loop[0]);
-	sigaction(SIGTERM, &act, &of_loop[1]);
-	rc = use_lent(c, ctl);
-	sigaction(SIGINT, &of_loop[0], NULL);
-	sigaction(SIGTERM, &of_loop[1], NULL);
-	return stopped && rc == CLI_GO ? CLI_EXIT_OK : rc;
-}
-
 static int connect_run(struct connect *c)
 {
 	char path[IO_SOCKET_PATH_MAX + 1];
@@ -664,7 +536,7 @@ static int connect_run(struct connect *c)
 			rc = run_own(c, path);
 			continue;
 		}
-		rc = run_lent(c, ctl);
+		rc = cli_lent_run(&c->run, &c->doors, c->is_pipe ? pipe_service(c) : NULL, ctl);
 		close(ctl);
 		if (rc == CLI_GO && !c->is_pipe)
 			rc = cli_doors_reserve(&c->doors, &c->run);
@@ -686,10 +558,13 @@ static int run_command(struct cli *cli, bool is_pipe)
 	cli_run_key(c.peer.ticket.identity, c.doors.peer);
 	cli_meet_mediators(&c.run, &c.peer, &mediators);
 	cli_news_init(&c.news, &c.run, &mediators, false);
+	if (rc == CLI_GO)
+		rc = cli_relays_take(cli, mediators.n > 0, &c.relays);
 	if (rc == CLI_GO && !is_pipe)
 		rc = cli_doors_reserve(&c.doors, &c.run);
 	if (rc == CLI_GO)
 		rc = connect_run(&c);
+	cli_relays_done(&c.relays);
 	cli_doors_done(&c.doors);
 	cli_meet_done(&c.peer);
 	cli_run_close(&c.run);

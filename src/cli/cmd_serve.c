@@ -1,4 +1,7 @@
-/* adit serve: offers services and prints the ticket. */
+/*
+ * adit serve: offers services and prints the ticket. Whom it admits is cli_lanes.h; here it is started, told about and
+ * ended. Begin reading at cmd_serve().
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,18 +9,18 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "cli/cli_allow.h"
+#include "cli/cli_kept.h"
+#include "cli/cli_lanes.h"
+#include "cli/cli_mapped.h"
 #include "cli/cli_news.h"
+#include "cli/cli_relays.h"
 #include "cli/cli_run.h"
+#include "cli/cli_serve_ctl.h"
 #include "cli/cli_state.h"
-#include "core/trust/trust_keys.h"
 #include "crypto/crypto.h"
-#include "endpoint/ep_ctl.h"
 #include "endpoint/ep_dial.h"
 #include "endpoint/ep_serve.h"
-#include "endpoint/ep_share.h"
 #include "io/io_clock.h"
-#include "io/io_memory.h"
 #include "io/io_tickets.h"
 
 #define WATCH_MS      1000 /* the ticket store is looked at this often: a revocation takes effect within 5 s */
@@ -28,192 +31,21 @@ struct serve {
 	struct cli_run run;
 	struct ep_serve *ep;
 	struct ep_peers *peers;
+	struct cli_relays relays;
+	struct ep_relay *relay; /* NULL: none is named */
 	struct ep_meet *meet; /* NULL: there is no mediator */
 	struct cli_news news;
-	struct ep_ctl *ctl;
+	struct cli_serve_ctl ctl;
 	struct ep_service services[CLI_SERVICES_MAX];
-	struct io_stamp stamp;
-	struct cli_allow allow;
+	struct cli_lanes lanes;
 	uv_timer_t watch;
 	unsigned ticks;
 	uv_signal_t hup;
-	bool ended;
 };
 
 static struct serve *of_run(void *ctx)
 {
 	return ctx;
-}
-
-/* --- lanes --- */
-
-static uint64_t horizon_of(struct serve *s, const char *label)
-{
-	struct io_why why;
-	uint64_t v = 0;
-
-	if (io_memory_get(&s->run.state, IO_MEMORY_HORIZONS, label, &v, &why) < 0)
-		return 0;
-	return v;
-}
-
-static void keep_horizon(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct serve *s = of_run(ctx);
-	struct link_status st;
-	struct io_why why;
-
-	(void)n_conns;
-	link_status_get(link, io_clock_now(), &st);
-	if (st.horizon > 0 && io_memory_set(&s->run.state, IO_MEMORY_HORIZONS, label, st.horizon, &why) < 0)
-		cli_detail(&s->cli->msg, "%s", why.what);
-}
-
-/* Under which a lane's way is remembered: not to be taken for a peer's of connect. */
-static const char *way_key(const char *label, char buf[80])
-{
-	snprintf(buf, 80, "serve/%.63s", label);
-	return buf;
-}
-
-static int add_lane(struct serve *s, const struct ep_lane_config *lane)
-{
-	struct ep_lane_config with = *lane;
-	struct reach_memory memory;
-	char key[80];
-	int r;
-
-	with.horizon = horizon_of(s, lane->label);
-	if (s->news.mediators.n > 0 && cli_run_recall(&s->run, way_key(lane->label, key), &memory))
-		with.memory = &memory;
-	r = ep_serve_lane_add(s->ep, &with);
-	adit_bytes_wipe(&with, sizeof(with));
-	return r;
-}
-
-static void add_ticket_lane(struct serve *s, const struct io_ticket *t)
-{
-	struct ep_lane_config lane = {.single = t->single, .has_peer_key = t->bound};
-	struct trust_ticket ticket;
-
-	io_ticket_issue(t, s->run.identity.public_key, &ticket);
-	trust_keys_from_ticket(&crypto_gnutls, &ticket, lane.k);
-	trust_ticket_done(&ticket);
-	snprintf(lane.label, sizeof(lane.label), "%s", t->label);
-	memcpy(lane.secret_id, t->secret_id, sizeof(lane.secret_id));
-	memcpy(lane.peer_key, t->key, sizeof(lane.peer_key));
-	if (add_lane(s, &lane) < 0)
-		cli_error(&s->cli->msg, NULL, "no memory for ticket \"%s\"", t->label);
-	adit_bytes_wipe(&lane, sizeof(lane));
-}
-
-static const struct io_ticket *live_ticket(const struct io_tickets *all, const char *label)
-{
-	const struct io_ticket *t = io_tickets_find(all, label);
-
-	return t && !t->revoked ? t : NULL;
-}
-
-struct sweep {
-	struct serve *serve;
-	const struct io_tickets *all;
-};
-
-/* A label that is gone or was revoked loses its lane. */
-static void sweep_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct sweep *w = ctx;
-
-	(void)link;
-	(void)n_conns;
-	if (live_ticket(w->all, label))
-		return;
-	cli_info(&w->serve->cli->msg, "ticket \"%s\" was revoked", label);
-	ep_serve_lane_remove(w->serve->ep, label, FWD_CLOSE_REVOKED);
-}
-
-/* CLI_GO or the exit code. */
-static int load_tickets(struct serve *s)
-{
-	struct io_tickets all;
-	struct io_why why;
-	struct sweep w = {.serve = s, .all = &all};
-	int err;
-
-	if (!io_state_tickets_changed(&s->run.state, &s->stamp))
-		return CLI_GO;
-	err = io_tickets_load(&s->run.state, &all, &why);
-	if (err < 0)
-		return cli_state_fault(s->cli, err, &why);
-	cli_state_damage(s->cli, &s->run.state, "tickets", &all.damage);
-	ep_serve_each(s->ep, sweep_lane, &w);
-	for (size_t i = 0; i < all.n; i++)
-		if (!all.v[i].revoked && !ep_serve_has_lane(s->ep, all.v[i].label))
-			add_ticket_lane(s, &all.v[i]);
-	io_tickets_done(&all);
-	return CLI_GO;
-}
-
-static void bind_single(struct serve *s, const char *label, const uint8_t key[CRYPTO_KEY_LEN])
-{
-	struct io_tickets all;
-	struct io_why why;
-	const struct io_ticket *t;
-
-	if (s->allow.given || io_tickets_load(&s->run.state, &all, &why) < 0)
-		return;
-	t = live_ticket(&all, label);
-	if (t && t->single && !t->bound && io_tickets_bind(&s->run.state, t, key, &why) < 0)
-		cli_warn(&s->cli->msg, why.next, "%s", why.what);
-	io_tickets_done(&all);
-}
-
-/* --- allowed keys --- */
-
-static void add_key_lane(struct serve *s, const struct trust_idline *id)
-{
-	struct ep_lane_config lane = {.has_peer_key = true};
-	uint8_t shared[CRYPTO_KEY_LEN];
-
-	cli_run_key(id->key, lane.label);
-	if (ep_serve_has_lane(s->ep, lane.label))
-		return;
-	if (crypto_shared(&s->run.identity, id->key, shared) < 0) {
-		cli_warn(&s->cli->msg, NULL, "--allow: the key %s is not a usable key", lane.label);
-		return;
-	}
-	trust_keys_from_shared(&crypto_gnutls, shared, s->run.identity.public_key, id->key, lane.k);
-	memcpy(lane.peer_key, id->key, sizeof(lane.peer_key));
-	if (add_lane(s, &lane) < 0)
-		cli_error(&s->cli->msg, NULL, "no memory for key %s", lane.label);
-	adit_bytes_wipe(&lane, sizeof(lane));
-	adit_bytes_wipe(shared, sizeof(shared));
-}
-
-static void sweep_key(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct serve *s = of_run(ctx);
-	char text[9];
-
-	(void)link;
-	(void)n_conns;
-	for (size_t i = 0; i < s->allow.n; i++)
-		if (strcmp(cli_run_key(s->allow.keys[i].key, text), label) == 0)
-			return;
-	cli_info(&s->cli->msg, "key %s is not allowed any more", label);
-	ep_serve_lane_remove(s->ep, label, FWD_CLOSE_REVOKED);
-}
-
-static int load_allow(struct serve *s)
-{
-	int rc = cli_allow_load(&s->allow, s->cli);
-
-	if (rc != CLI_GO)
-		return rc;
-	ep_serve_each(s->ep, sweep_key, s);
-	for (size_t i = 0; i < s->allow.n; i++)
-		add_key_lane(s, &s->allow.keys[i]);
-	return CLI_GO;
 }
 
 static void on_hup(uv_signal_t *handle, int nr)
@@ -222,7 +54,7 @@ static void on_hup(uv_signal_t *handle, int nr)
 
 	(void)nr;
 	cli_info(&s->cli->msg, "reading %s again", s->cli->opts.serve.allow);
-	(void)load_allow(s); /* a file that is wrong was told about; the keys stay as they were */
+	(void)cli_lanes_load(&s->lanes); /* a file that is wrong was told about; the keys stay as they were */
 }
 
 /* --- what happens --- */
@@ -239,10 +71,10 @@ static const struct reach *reach_of(const struct serve *s, const char *label)
 
 static void on_meet(struct serve *s, const char *label, const struct link_event *e)
 {
-	char key[80];
+	char key[CLI_LANES_WAY_STRLEN];
 
 	if (e->meet.kind == REACH_EVENT_LEARNT)
-		cli_run_learnt(&s->run, way_key(label, key), e->meet.memory);
+		cli_kept_way_set(&s->run, cli_lanes_way(label, key), e->meet.memory);
 	else
 		cli_news_say(&s->news, label, e, reach_of(s, label));
 }
@@ -256,7 +88,7 @@ static void on_event(void *ctx, const char *label, const struct link_event *e)
 		return;
 	}
 	if (e->kind == LINK_EVENT_UP)
-		bind_single(s, label, e->peer_key);
+		cli_lanes_bind(&s->lanes, label, e->peer_key);
 	cli_run_say(&s->run, label, e);
 }
 
@@ -268,7 +100,12 @@ static void on_target_failed(void *ctx, const struct ep_service *service, int er
 		 "service \"%s\" did not answer: %s", service->name, strerror(err));
 }
 
-static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed};
+static void on_map(void *ctx, const struct ep_mapped_state *st)
+{
+	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
+}
+
+static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed, .mapped = on_map};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -290,14 +127,24 @@ static void on_mediator_failed(void *ctx, const char *name, const char *why)
 	cli_run_unresolved(of_run(ctx)->cli, "--mediator", name, why);
 }
 
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_serve_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
+}
+
 static void on_watch(uv_timer_t *timer)
 {
 	struct serve *s = of_run(timer->data);
 
-	if (!s->allow.given)
-		(void)load_tickets(s);
+	if (!s->lanes.allow.given)
+		(void)cli_lanes_load(&s->lanes);
 	if (++s->ticks % HORIZON_EVERY == 0)
-		ep_serve_each(s->ep, keep_horizon, s);
+		cli_lanes_keep(&s->lanes);
 }
 
 static void on_gone(void *ctx)
@@ -310,104 +157,9 @@ static void on_stop(void *ctx)
 	struct serve *s = of_run(ctx);
 
 	cli_info(&s->cli->msg, "ending; a second signal ends at once");
-	ep_serve_each(s->ep, keep_horizon, s);
+	cli_lanes_keep(&s->lanes);
 	uv_timer_stop(&s->watch);
 	ep_serve_shutdown(s->ep, on_gone, s);
-}
-
-/* --- status --- */
-
-static void status_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct cli_json *j = ctx;
-	struct link_status st;
-
-	link_status_get(link, io_clock_now(), &st);
-	cli_json_object(j, NULL);
-	cli_json_str(j, "label", label);
-	cli_run_status_json(j, &st, io_clock_now());
-	cli_news_status_json(j, &st);
-	cli_json_uint(j, "connections", n_conns);
-	cli_json_object_end(j);
-}
-
-struct lines {
-	char text[EP_CTL_TEXT_MAX];
-	size_t len;
-	bool more;
-};
-
-static void show_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct lines *l = ctx;
-	struct link_status st;
-	char what[96];
-
-	link_status_get(link, io_clock_now(), &st);
-	snprintf(what, sizeof(what), "serve %.60s (%d)", label, (int)getpid());
-	l->len += cli_run_status_text(l->text + l->len, sizeof(l->text) - l->len, what, &st, io_clock_now(), n_conns);
-	l->len += cli_news_status_text(l->text + l->len, sizeof(l->text) - l->len, &st, l->more);
-}
-
-static void show(struct serve *s, struct ep_ctl_client *client, bool more)
-{
-	struct lines *l = calloc(1, sizeof(*l));
-
-	if (l) {
-		l->more = more;
-		ep_serve_each(s->ep, show_lane, l);
-	}
-	ep_ctl_reply(client, l ? l->text : "");
-	free(l);
-}
-
-static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, int fd)
-{
-	struct serve *s = of_run(ctx);
-	enum ep_share_form form;
-	struct cli_json j;
-	const char *answer;
-
-	if (fd >= 0)
-		close(fd);
-	if (ep_share_form_of(text, &form) && form != EP_SHARE_JSON) {
-		show(s, client, form == EP_SHARE_MORE);
-		return;
-	}
-	cli_json_init(&j);
-	cli_json_object(&j, NULL);
-	cli_json_str(&j, "command", "serve");
-	cli_json_int(&j, "pid", getpid());
-	cli_json_array(&j, "services");
-	for (size_t i = 0; i < s->cli->opts.serve.n_services; i++)
-		cli_json_str(&j, NULL, s->services[i].name);
-	cli_json_array_end(&j);
-	cli_json_array(&j, "lanes");
-	ep_serve_each(s->ep, status_lane, &j);
-	cli_json_array_end(&j);
-	cli_json_object_end(&j);
-	answer = cli_json_text(&j);
-	ep_ctl_reply(client, answer ? answer : "{}");
-	cli_json_done(&j);
-}
-
-static void on_ctl_gone(void *ctx, struct ep_ctl_client *client)
-{
-	(void)ctx;
-	(void)client;
-}
-
-static const struct ep_ctl_ops ctl_ops = {.message = on_ctl, .gone = on_ctl_gone};
-
-static void open_ctl(struct serve *s)
-{
-	char path[IO_SOCKET_PATH_MAX + 1];
-	struct io_why why;
-
-	if (io_state_socket(&s->run.state, "serve", path, &why) < 0)
-		cli_warn(&s->cli->msg, why.next, "\"adit status\" will not see this: %s", why.what);
-	else if (ep_ctl_new(&s->run.loop, path, &ctl_ops, s, &s->ctl) < 0)
-		cli_warn(&s->cli->msg, NULL, "\"adit status\" will not see this: %s: %s", path, strerror(errno));
 }
 
 /* --- start --- */
@@ -504,7 +256,7 @@ static int take_ticket(struct serve *s, char ret_text[TRUST_TICKET_TEXT_MAX + 1]
 	int err;
 
 	ret_text[0] = '\0';
-	if (s->allow.given) {
+	if (s->lanes.allow.given) {
 		memcpy(t.identity, s->run.identity.public_key, sizeof(t.identity));
 	} else {
 		err = io_tickets_get(&s->run.state, IO_TICKET_DEFAULT, &rng, io_clock_utc(), &kept, &why);
@@ -584,8 +336,13 @@ static int start_endpoint(struct serve *s)
 		.creds = s->run.creds,
 		.instance = s->run.instance,
 		.port = s->cli->opts.meet.port,
+		.portmap = cli_mapped_is_asked(&s->cli->opts.meet, s->news.mediators.n > 0),
+		.mapped = cli_mapped_port(&s->cli->opts.meet),
 		.linger = s->cli->opts.meet.linger,
 		.compress = s->cli->opts.meet.compress,
+		.relay_only = s->cli->opts.meet.relay_only,
+		.direct_only = s->cli->opts.meet.direct_only,
+		.relay_ca = s->cli->opts.meet.relay_ca[0] ? s->cli->opts.meet.relay_ca : NULL,
 		.services = s->services,
 		.n_services = s->cli->opts.serve.n_services,
 		.meets = s->news.mediators.n > 0,
@@ -602,6 +359,8 @@ static int start_endpoint(struct serve *s)
 				 &s->peers);
 	if (r == 0)
 		r = start_meeting(s);
+	if (r == 0 && s->relays.n > 0)
+		r = ep_relay_new(&s->run.loop, s->relays.relay, s->relays.n, on_relays, on_relay_failed, s, &s->relay);
 	if (r == 0)
 		return CLI_GO;
 	cli_error(&s->cli->msg, NULL, "no memory to start with");
@@ -614,16 +373,20 @@ static int start(struct serve *s)
 
 	if (rc != CLI_GO)
 		return rc;
-	rc = s->allow.given ? load_allow(s) : load_tickets(s);
+	s->lanes.ep = s->ep;
+	rc = cli_lanes_load(&s->lanes);
 	if (rc != CLI_GO)
 		return rc;
-	open_ctl(s);
+	s->ctl.ep = s->ep;
+	s->ctl.services = s->services;
+	s->ctl.n_services = s->cli->opts.serve.n_services;
+	cli_serve_ctl_open(&s->ctl, &s->run);
 	uv_timer_init(&s->run.loop, &s->watch);
 	s->watch.data = s;
 	uv_timer_start(&s->watch, on_watch, WATCH_MS, WATCH_MS);
 	uv_signal_init(&s->run.loop, &s->hup);
 	s->hup.data = s;
-	if (s->allow.given)
+	if (s->lanes.allow.given)
 		uv_signal_start(&s->hup, on_hup, SIGHUP);
 	probe_targets(s);
 	say_start(s);
@@ -632,15 +395,16 @@ static int start(struct serve *s)
 
 static void finish(struct serve *s)
 {
-	ep_ctl_close(s->ctl);
+	cli_serve_ctl_close(&s->ctl);
 	ep_peers_close(s->peers);
 	ep_meet_close(s->meet);
+	ep_relay_close(s->relay);
 	ep_serve_free(s->ep);
 	if (s->watch.data) {
 		uv_close((uv_handle_t *)&s->watch, NULL);
 		uv_close((uv_handle_t *)&s->hup, NULL);
 	}
-	cli_allow_done(&s->allow);
+	cli_lanes_done(&s->lanes);
 }
 
 int cmd_serve(struct cli *cli, int argc, char **argv)
@@ -652,12 +416,15 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	s = (struct serve){.cli = cli, .allow.given = cli->opts.serve.allow[0] != '\0'};
+	s = (struct serve){.cli = cli};
 	cli_mediators_given(&cli->opts, &mediators);
 	cli_news_init(&s.news, &s.run, &mediators, true);
-	rc = cli_run_open(&s.run, cli, on_stop, &s);
+	rc = cli_mapped_check(&cli->msg, &cli->opts.meet);
+	if (rc == CLI_GO)
+		rc = cli_run_open(&s.run, cli, on_stop, &s);
 	if (rc != CLI_GO)
 		return rc;
+	cli_lanes_init(&s.lanes, &s.run, mediators.n > 0);
 	if (io_state_lock_serve(&s.run.state, &why) < 0) {
 		cli_error(&cli->msg, why.next, "%s", why.what);
 		rc = CLI_EXIT_LOCAL;
@@ -665,7 +432,9 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		char ticket[TRUST_TICKET_TEXT_MAX + 1];
 
 		take_services(&s);
-		rc = take_ticket(&s, ticket);
+		rc = cli_relays_take(cli, mediators.n > 0, &s.relays);
+		if (rc == CLI_GO)
+			rc = take_ticket(&s, ticket);
 		if (rc == CLI_GO) {
 			cli_mediators_keep(cli, &s.run.state, &s.news.mediators);
 			rc = start(&s);
@@ -673,6 +442,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
 		if (rc == CLI_GO)
 			print_ticket(&s, ticket); /* only when it is good for something */
 		adit_bytes_wipe(ticket, sizeof(ticket));
+		cli_relays_done(&s.relays);
 		if (rc == CLI_GO)
 			rc = cli_run_loop(&s.run);
 		finish(&s);

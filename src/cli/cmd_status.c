@@ -82,8 +82,11 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	struct io_why why;
 	int rc = CLI_EXIT_OK;
 
-	(void)argc;
-	(void)argv;
+	if (argc > 0) {
+		cli_error(&cli->msg, "adit status shows all that runs here",
+			  "status takes no words, and \"%.60s\" is given", argv[0]);
+		return CLI_EXIT_USAGE;
+	}
 	if (io_state_open(&state, state_dir[0] ? state_dir : NULL, &why) < 0) {
 		cli_error(&cli->msg, why.next[0] ? why.next : NULL, "%s", why.what);
 		return CLI_EXIT_LOCAL;

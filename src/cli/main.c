@@ -1,5 +1,6 @@
 /* adit: the table of commands, and the way from argv to one of them. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,12 @@ static int run(struct cli *cli, int argc, char **argv)
 	return run_row(cli, row, argc - 1, argv + 1);
 }
 
+/*
+ * Bytes from where memory is the system's again as soon as it is freed, and none until it is touched: what a search for
+ * a peer needs lies between what a thousand connected ones keep. glibc would let the limit grow to megabytes.
+ */
+#define MALLOC_LARGE (32 * 1024)
+
 int main(int argc, char **argv)
 {
 	static struct cli cli; /* large: tables of fixed size */
@@ -143,6 +150,7 @@ int main(int argc, char **argv)
 
 	if (!io_std_open())
 		return CLI_EXIT_LOCAL;
+	mallopt(M_MMAP_THRESHOLD, MALLOC_LARGE);
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error code, for results and for forwarded streams */
 	cli_opts_init(&cli.opts);
 	cli_msg_init(&cli.msg, STDOUT_FILENO, STDERR_FILENO);

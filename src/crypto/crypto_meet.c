@@ -40,10 +40,23 @@ static bool do_open(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_S
 	return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, data, len, ad, ad_len, nonce, key) == 0;
 }
 
+static void do_x25519_public(const uint8_t secret[MEET_X25519_LEN], uint8_t ret_public[MEET_X25519_LEN])
+{
+	(void)crypto_scalarmult_base(ret_public, secret);
+}
+
+static bool do_x25519(const uint8_t secret[MEET_X25519_LEN], const uint8_t public[MEET_X25519_LEN],
+		      uint8_t ret_shared[MEET_X25519_LEN])
+{
+	return crypto_scalarmult(ret_shared, secret, public) == 0;
+}
+
 const struct meet_crypto crypto_meet = {
 	.blake2b_128 = do_blake2b_128,
 	.verify = do_verify,
 	.sign = do_sign,
 	.seal = do_seal,
 	.open = do_open,
+	.x25519_public = do_x25519_public,
+	.x25519 = do_x25519,
 };

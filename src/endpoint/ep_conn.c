@@ -68,16 +68,22 @@ static void on_closed(uv_handle_t *h)
 	free(h);
 }
 
+void ep_conn_refuse(int fd)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
 /* Lets go of socket, stream and memory. |reset|: the local socket gets a reset instead of an end. */
 static void discard(struct ep_conn *c, bool reset)
 {
-	if (reset) {
-		struct linger now = {.l_onoff = 1, .l_linger = 0};
-
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	}
 	uv_poll_stop(&c->poll);
-	close(c->fd);
+	if (reset)
+		ep_conn_refuse(c->fd);
+	else
+		close(c->fd);
 	adit_list_del(&c->node);
 	link_stream_set_user(c->stream, NULL);
 	link_stream_release(c->stream);
@@ -294,7 +300,7 @@ int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_strea
 	if (!c || (link_compresses(io_lane_link(lane)) && ep_pack_begin(&c->pack, packer) < 0) ||
 	    uv_poll_init(loop, &c->poll, fd) < 0) {
 		free(c);
-		close(fd);
+		ep_conn_refuse(fd);
 		quic_stream_reset(link_stream_bytes(stream), FWD_STREAM_OVERLOAD);
 		link_stream_release(stream);
 		return ADIT_ENOMEM;

@@ -32,11 +32,12 @@ typedef void ep_conn_ended(void *ctx, enum ep_end end, uint64_t code);
 /*
  * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |list|: where to
  * keep it; the owner closes what is left there with ep_conn_close(). |packer|: of the loop, for sessions that compress.
- * |ended| may be NULL. ENOMEM: |fd| is closed and
- * the stream reset.
+ * |ended| may be NULL. ENOMEM: |fd| is closed and the stream reset.
  */
 ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream,
 				struct adit_list *list, struct ep_packer *packer, ep_conn_ended *ended, void *ctx);
+/* Closes an accepted connection that gets no stream: with a reset, for nothing has ended over there. */
+void ep_conn_refuse(int fd);
 /* News of its stream (LINK_EVENT_STREAM). */
 void ep_conn_news(struct ep_conn *c, unsigned news);
 /* Closes with a reset, without a call of |ended|. |code| for the far end. */

@@ -41,6 +41,7 @@ struct ep_connect {
 	void *ctx;
 	struct io_net *net;
 	struct io_lane *lane;
+	struct ep_mapped *mapped; /* NULL: none is wanted */
 	struct nat_budget budget; /* of both ways to look for the peer */
 	uv_timer_t utc_timer;
 	uv_timer_t goodbye_timer;
@@ -111,7 +112,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 	if (!c->up)
 		return ADIT_EAGAIN;
 	if (!service || service->kind != FWD_KIND_STREAM) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 		return 0;
@@ -121,7 +122,7 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 		return r;
 	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, &c->packer, ended, ctx) < 0) {
 		if (r < 0)
-			close(fd);
+			ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 	}
@@ -144,7 +145,7 @@ static void start_or_wait(struct ep_connect *c, const char *name, int fd, ep_con
 		return;
 	w = c->n_waiting < WAITING_MAX ? calloc(1, sizeof(*w)) : NULL;
 	if (!w) {
-		close(fd);
+		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 		return;
@@ -183,7 +184,7 @@ static void drop_waiting(struct ep_connect *c)
 		ep_conn_ended *ended = w->ended;
 		void *ctx = w->ctx;
 
-		close(w->fd);
+		ep_conn_refuse(w->fd);
 		waiting_free(c, w);
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
@@ -311,7 +312,10 @@ static void on_goodbye(uv_timer_t *timer)
 {
 	struct ep_connect *c = timer->data;
 
-	c->gone(c->gone_ctx);
+	if (!ep_mapped_is_over(c->mapped))
+		uv_timer_start(timer, on_goodbye, DRAIN_EVERY_MS, 0);
+	else
+		c->gone(c->gone_ctx);
 }
 
 static void lane_event(void *ctx, struct io_lane *lane, const struct link_event *e)
@@ -320,6 +324,9 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 
 	(void)lane;
 	switch (e->kind) {
+	case LINK_EVENT_MEET:
+		ep_mapped_heard(c->mapped, &e->meet);
+		break;
 	case LINK_EVENT_STREAM:
 		on_stream(c, e);
 		return;
@@ -373,6 +380,8 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
 		.linger = cfg->linger,
+		.relay_only = cfg->relay_only,
+		.direct_only = cfg->direct_only,
 		.compress = cfg->compress,
 	};
 
@@ -380,6 +389,38 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 	memcpy(lc.secret_id, cfg->secret_id, sizeof(lc.secret_id));
 	memcpy(lc.peer_key, cfg->peer_key, sizeof(lc.peer_key));
 	return link_new(&lc, io_clock_now(), ret_link);
+}
+
+/* --- the mapped port --- */
+
+static void on_map_changed(void *ctx, enum adit_family family, const struct reach_mapping *map)
+{
+	struct ep_connect *c = ctx;
+
+	link_set_mapped(link_of(c), io_clock_now(), family, map);
+	io_lane_touch(c->lane);
+}
+
+static void on_map_told(void *ctx, const struct ep_mapped_state *st)
+{
+	struct ep_connect *c = ctx;
+
+	c->ops->mapped(c->ctx, st);
+}
+
+static const struct ep_mapped_ops mapped_ops = {.changed = on_map_changed, .told = on_map_told};
+
+static int start_mapped(struct ep_connect *c, const struct ep_connect_config *cfg)
+{
+	struct ep_mapped_config m = {
+		.log = cfg->log, .asks = cfg->portmap, .port = cfg->port, .forwarded = cfg->mapped};
+
+	return m.asks || m.forwarded ? ep_mapped_new(c->loop, &m, &mapped_ops, c, &c->mapped) : 0;
+}
+
+const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family)
+{
+	return ep_mapped_state(c->mapped, family);
 }
 
 int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const struct ep_connect_ops *ops, void *ctx,
@@ -402,13 +443,15 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 		free(c);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(c->net, cfg->relay_ca);
 	if (io_net_add(c->net, link, lane_event, c, &c->lane) < 0) {
 		link_free(link);
 		io_net_close(c->net);
 		free(c);
 		return ADIT_ENOMEM;
 	}
-	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0) {
+	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0 || start_mapped(c, cfg) < 0) {
+		ep_flow_in_free(c->flows);
 		io_net_close(c->net);
 		free(c);
 		return ADIT_ENOMEM;
@@ -432,6 +475,13 @@ void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, s
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m)
 {
 	ep_meeting_tell(m, link_of(c), io_clock_now());
+	ep_mapped_set_hosts(c->mapped, m->host, m->n_hosts);
+	io_lane_touch(c->lane);
+}
+
+void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r)
+{
+	ep_relays_tell(r, link_of(c), io_clock_now());
 	io_lane_touch(c->lane);
 }
 
@@ -443,6 +493,7 @@ void ep_connect_start(struct ep_connect *c)
 
 static void say_goodbye(struct ep_connect *c)
 {
+	ep_mapped_end(c->mapped);
 	link_close(link_of(c), io_clock_now(), FWD_CLOSE_DONE);
 	io_lane_touch(c->lane);
 	uv_timer_start(&c->goodbye_timer, on_goodbye, GOODBYE_MS, 0);
@@ -487,6 +538,7 @@ void ep_connect_free(struct ep_connect *c)
 	ep_packer_done(&c->packer);
 	ep_flow_in_free(c->flows);
 	io_net_close(c->net);
+	ep_mapped_close(c->mapped);
 	uv_close((uv_handle_t *)&c->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&c->goodbye_timer, on_timer_closed);
 }

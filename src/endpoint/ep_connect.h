@@ -8,7 +8,9 @@
 #include <uv.h>
 
 #include "endpoint/ep_conn.h"
+#include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
+#include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
 #include "io/io_net.h"
 
@@ -23,6 +25,7 @@ struct ep_connect_ops {
 	void (*refused)(void *ctx, const struct fwd_service *service, uint64_t code);
 	/* Accepting stopped for want of descriptors; once until it works again. */
 	void (*paused)(void *ctx, int err);
+	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
 };
 
 struct ep_connect_config {
@@ -38,12 +41,20 @@ struct ep_connect_config {
 	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_connect_new() */
 	adit_dur linger;
 	bool compress; /* link.h */
+	bool portmap; /* the router is asked to forward a port */
+	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
+	bool relay_only; /* link.h, likewise */
+	bool direct_only;
+	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 };
 
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
 				   const struct ep_connect_ops *ops, void *ctx, struct ep_connect **ret_connect);
 void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n);
+/* NULL: there is nothing to tell. */
+const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family);
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m);
+void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r);
 /* Looks for the peer, again after a DOWN. */
 void ep_connect_start(struct ep_connect *c);
 bool ep_connect_is_up(const struct ep_connect *c);

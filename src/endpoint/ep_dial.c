@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,19 @@ struct ep_dial {
 };
 
 static void try_next(struct ep_dial *d);
+
+/* This machine has no address of that family, or no way out with it: says nothing of the service. */
+static bool is_own_lack(int err)
+{
+	return err == EADDRNOTAVAIL || err == EAFNOSUPPORT || err == ENETUNREACH;
+}
+
+/* Of several addresses' errors the last one that says something of the service is reported. */
+static void note_error(struct ep_dial *d, int err)
+{
+	if (!is_own_lack(err) || d->err == 0 || is_own_lack(d->err))
+		d->err = err;
+}
 
 static void free_if_unused(struct ep_dial *d)
 {
@@ -100,7 +114,7 @@ static void on_timeout(uv_timer_t *timer)
 	uv_poll_stop(&d->poll);
 	close(d->fd);
 	d->fd = -1;
-	d->err = ETIMEDOUT;
+	note_error(d, ETIMEDOUT);
 	uv_close((uv_handle_t *)&d->poll, on_poll_closed);
 }
 
@@ -121,7 +135,7 @@ static void on_connected(uv_poll_t *poll, int status, int events)
 		report(d, fd, 0);
 		return;
 	}
-	d->err = err;
+	note_error(d, err);
 	close(fd);
 	uv_close((uv_handle_t *)&d->poll, on_poll_closed);
 }
@@ -133,7 +147,7 @@ static void try_next(struct ep_dial *d)
 		int fd = socket(d->addr[i].ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 		if (fd < 0) {
-			d->err = errno;
+			note_error(d, errno);
 			continue;
 		}
 		if (connect(fd, (struct sockaddr *)&d->addr[i], d->addr_len[i]) == 0) {
@@ -141,7 +155,7 @@ static void try_next(struct ep_dial *d)
 			return;
 		}
 		if (errno != EINPROGRESS || uv_poll_init(d->loop, &d->poll, fd) < 0) {
-			d->err = errno;
+			note_error(d, errno);
 			close(fd);
 			continue;
 		}
@@ -169,7 +183,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		free_if_unused(d);
 		return;
 	}
-	d->err = status < 0 ? EHOSTUNREACH : ECONNREFUSED;
+	d->err = status < 0 || d->n_addrs == 0 ? EHOSTUNREACH : 0;
 	try_next(d);
 }
 

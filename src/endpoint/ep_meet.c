@@ -29,8 +29,9 @@ void ep_meeting_tell(const struct ep_meeting *m, struct link *link, adit_time no
 	for (size_t i = 0; i < m->n_servers; i++)
 		link_add_server(link, now, &m->server[i]);
 	for (size_t i = 0; i < m->n_mediators; i++)
-		if (m->mediator[i].addr.family != ADIT_FAMILY_NONE)
-			link_add_mediator(link, now, m->mediator[i].name, &m->mediator[i].addr);
+		for (size_t f = 0; f < 2; f++)
+			if (m->mediator[i].addr[f].family != ADIT_FAMILY_NONE)
+				link_add_mediator(link, now, m->mediator[i].name, &m->mediator[i].addr[f]);
 }
 
 static void add_server(struct ep_meeting *now, const struct adit_addr *a)
@@ -39,28 +40,20 @@ static void add_server(struct ep_meeting *now, const struct adit_addr *a)
 		now->server[now->n_servers++] = *a;
 }
 
-/*
- * A mediator is asked over IPv4 where it has that: its answer shows the address that a NAT gives us. Its other family
- * shows that one's.
- */
 static void refresh(struct ep_meet *m)
 {
 	struct ep_meeting *now = &m->now;
 
 	now->n_servers = 0;
 	for (size_t i = 0; i < m->n_names; i++) {
-		const struct adit_addr *v4 = &m->name[i].addr[0];
-		const struct adit_addr *v6 = &m->name[i].addr[1];
+		const struct adit_addr *addr = m->name[i].addr;
 
-		if (i >= now->n_mediators) {
-			add_server(now, v4);
-			add_server(now, v6);
-		} else if (v4->family != ADIT_FAMILY_NONE) {
-			now->mediator[i].addr = *v4;
-			add_server(now, v6);
-		} else {
-			now->mediator[i].addr = *v6;
+		if (i < now->n_mediators) {
+			memcpy(now->mediator[i].addr, addr, sizeof(now->mediator[i].addr));
+			continue;
 		}
+		add_server(now, &addr[0]);
+		add_server(now, &addr[1]);
 	}
 	m->changed(m->ctx, now);
 }

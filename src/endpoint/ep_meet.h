@@ -16,10 +16,10 @@
 struct ep_meeting {
 	struct {
 		char name[MEET_NAME_MAX + 1];
-		struct adit_addr addr; /* family NONE: not resolved (yet) */
+		struct adit_addr addr[2]; /* v4, v6; family NONE: not resolved (yet), or it has none */
 	} mediator[EP_MEDIATORS_MAX]; /* in the user's order */
 	size_t n_mediators;
-	struct adit_addr server[EP_MEDIATORS_MAX + EP_STUNS_MAX]; /* the mediators' other families, too */
+	struct adit_addr server[2 * EP_STUNS_MAX];
 	size_t n_servers;
 	struct reach_host host[REACH_HOSTS_MAX];
 	size_t n_hosts;

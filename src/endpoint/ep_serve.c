@@ -56,6 +56,8 @@ struct ep_serve {
 	struct adit_addr peers[EP_PEERS_MAX];
 	size_t n_peers;
 	struct ep_meeting meeting;
+	struct ep_mapped *mapped; /* NULL: none is wanted */
+	struct ep_relays relays;
 	struct fwd_service *offered; /* as the links list them; cfg.n_services */
 	bool *failed; /* per service: its failure was told */
 	adit_time drain_until;
@@ -208,7 +210,10 @@ static void on_goodbye(uv_timer_t *timer)
 {
 	struct ep_serve *s = timer->data;
 
-	s->gone(s->gone_ctx);
+	if (!ep_mapped_is_over(s->mapped))
+		uv_timer_start(timer, on_goodbye, DRAIN_EVERY_MS, 0);
+	else
+		s->gone(s->gone_ctx);
 }
 
 static void lane_free(struct serve_lane *lane)
@@ -231,6 +236,9 @@ static void lane_event(void *ctx, struct io_lane *io, const struct link_event *e
 
 	(void)io;
 	switch (e->kind) {
+	case LINK_EVENT_MEET:
+		ep_mapped_heard(lane->serve->mapped, &e->meet);
+		break;
 	case LINK_EVENT_REQUEST:
 		on_request(lane, e);
 		return;
@@ -271,6 +279,8 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.compress = s->cfg.compress,
+		.relay_only = s->cfg.relay_only,
+		.direct_only = s->cfg.direct_only,
 		.services = s->offered,
 		.n_services = s->cfg.n_services,
 	};
@@ -325,6 +335,8 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	link_set_utc(link, io_clock_now(), io_clock_utc());
 	link_set_peers(link, io_clock_now(), s->peers, s->n_peers);
 	ep_meeting_tell(&s->meeting, link, io_clock_now());
+	ep_mapped_tell(s->mapped, link, io_clock_now());
+	ep_relays_tell(&s->relays, link, io_clock_now());
 	link_start(link, io_clock_now());
 	return 0;
 }
@@ -362,9 +374,11 @@ const struct link *ep_serve_link(const struct ep_serve *s, const char *label)
 	return lane ? io_lane_link(lane->io) : NULL;
 }
 
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label)
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id)
 {
-	return lane_find(s, label) != NULL;
+	const struct serve_lane *lane = lane_find(s, label);
+
+	return lane && (!secret_id || memcmp(lane->cfg.secret_id, secret_id, sizeof(lane->cfg.secret_id)) == 0);
 }
 
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n)
@@ -382,10 +396,22 @@ void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m)
 {
 	s->meeting = *m;
+	ep_mapped_set_hosts(s->mapped, m->host, m->n_hosts);
 	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		ep_meeting_tell(m, io_lane_link(lane->io), io_clock_now());
+		io_lane_touch(lane->io);
+	}
+}
+
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r)
+{
+	s->relays = *r;
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		ep_relays_tell(r, io_lane_link(lane->io), io_clock_now());
 		io_lane_touch(lane->io);
 	}
 }
@@ -412,6 +438,42 @@ static void on_utc(uv_timer_t *timer)
 	}
 }
 
+/* --- the mapped port --- */
+
+static void on_map_changed(void *ctx, enum adit_family family, const struct reach_mapping *map)
+{
+	struct ep_serve *s = ctx;
+
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		link_set_mapped(io_lane_link(lane->io), io_clock_now(), family, map);
+		io_lane_touch(lane->io);
+	}
+}
+
+static void on_map_told(void *ctx, const struct ep_mapped_state *st)
+{
+	struct ep_serve *s = ctx;
+
+	s->ops->mapped(s->ctx, st);
+}
+
+static const struct ep_mapped_ops mapped_ops = {.changed = on_map_changed, .told = on_map_told};
+
+static int start_mapped(struct ep_serve *s)
+{
+	struct ep_mapped_config c = {
+		.log = s->cfg.log, .asks = s->cfg.portmap, .port = s->cfg.port, .forwarded = s->cfg.mapped};
+
+	return c.asks || c.forwarded ? ep_mapped_new(s->loop, &c, &mapped_ops, s, &s->mapped) : 0;
+}
+
+const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family)
+{
+	return ep_mapped_state(s->mapped, family);
+}
+
 /* --- life --- */
 
 int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struct ep_serve_ops *ops, void *ctx,
@@ -429,12 +491,14 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 	nat_budget_init(&s->budget);
 	s->offered = calloc(cfg->n_services, sizeof(s->offered[0]));
 	s->failed = calloc(cfg->n_services, sizeof(s->failed[0]));
-	if (!s->offered || !s->failed || io_net_new(loop, cfg->log, &s->net) < 0) {
+	if (!s->offered || !s->failed || start_mapped(s) < 0 || io_net_new(loop, cfg->log, &s->net) < 0) {
+		ep_mapped_close(s->mapped);
 		free(s->offered);
 		free(s->failed);
 		free(s);
 		return ADIT_ENOMEM;
 	}
+	io_net_trust(s->net, cfg->relay_ca);
 	offer(s);
 	uv_timer_init(loop, &s->utc_timer);
 	uv_timer_init(loop, &s->goodbye_timer);
@@ -447,6 +511,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 
 static void say_goodbye(struct ep_serve *s)
 {
+	ep_mapped_end(s->mapped);
 	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
@@ -491,10 +556,12 @@ void ep_serve_free(struct ep_serve *s)
 	adit_list_each_safe (it, tmp, &s->lanes)
 		lane_free(adit_container(it, struct serve_lane, node));
 	io_net_close(s->net);
+	ep_mapped_close(s->mapped);
 	ep_packer_done(&s->packer);
 	free(s->offered);
 	free(s->failed);
 	adit_bytes_wipe(s->cfg.seed, sizeof(s->cfg.seed));
+	adit_bytes_wipe(&s->relays, sizeof(s->relays));
 	uv_close((uv_handle_t *)&s->utc_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&s->goodbye_timer, on_timer_closed);
 }

@@ -7,7 +7,9 @@
 
 #include <uv.h>
 
+#include "endpoint/ep_mapped.h"
 #include "endpoint/ep_meet.h"
+#include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
 #include "endpoint/ep_target.h"
 #include "io/io_net.h"
@@ -36,6 +38,7 @@ struct ep_serve_ops {
 	void (*event)(void *ctx, const char *label, const struct link_event *e);
 	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
+	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
 };
 
 struct ep_serve_config {
@@ -48,6 +51,11 @@ struct ep_serve_config {
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	bool compress; /* link.h */
+	bool portmap; /* the router is asked to forward a port */
+	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
+	bool relay_only; /* link.h, likewise */
+	bool direct_only;
+	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 	const struct ep_service *services; /* borrowed for its life */
 	size_t n_services;
 };
@@ -57,13 +65,16 @@ ADIT_MUST_CHECK int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *
 ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *lane);
 /* Ends the lane's session with |code| (fwd_close); the label may be added again at once. */
 void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
-/* Whether there is such a lane. */
-bool ep_serve_has_lane(const struct ep_serve *s, const char *label);
+/* Whether there is such a lane; with |secret_id|, not NULL: and of this secret. */
+bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id);
 /* Its link, NULL: no such lane. */
 const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
+/* NULL: there is nothing to tell. */
+const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family);
 /* For all lanes, and those to come. */
 void ep_serve_set_meeting(struct ep_serve *s, const struct ep_meeting *m);
+void ep_serve_set_relays(struct ep_serve *s, const struct ep_relays *r);
 
 /* For status: calls |each| for every lane. */
 void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label, struct link *link, size_t n_conns),

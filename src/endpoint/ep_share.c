@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DOORS_MAX 64 /* of one borrower: both loopbacks of 32 services */
+#define DOORS_MAX (2 * FWD_SERVICES_MAX) /* of one borrower: both loopbacks of all that a peer may offer */
 
 struct borrower {
 	struct ep_share *share;

@@ -11,6 +11,7 @@
 
 #define IO_BATCH_MSGS   64 /* datagrams of one system call; more makes no difference any more */
 #define IO_BATCH_SIZE   2048 /* bytes of one datagram; longer ones are dropped */
+#define IO_BATCH_SHORT  548 /* bytes that every IPv4 path carries whole: RFC 791's 576 without both headers */
 #define IO_BATCH_TURNS  8 /* batches of one socket before the next one's turn */
 #define IO_BATCH_SOCKS  64 /* sockets at most */
 #define IO_BATCH_BUFFER (8 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */

@@ -13,8 +13,6 @@
 #include "base/bytes.h"
 #include "io/io_sockaddr.h"
 
-#define ADDRESSES_MAX 128 /* looked at; those of docker hosts are many */
-
 static bool has_prefix(const char *name, const char *const *prefixes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -69,36 +67,83 @@ static bool is_candidate(const struct ifaddrs *ifa, struct adit_addr *ret_addr)
 	       !adit_addr_is_link_local(ret_addr);
 }
 
-/* The best kinds first, otherwise in the system's order. */
-static size_t sort(const struct reach_host *all, size_t n_all, struct reach_host *hosts, size_t cap)
+/* ---- which of them ---- */
+
+static const struct io_ifaddr *known_of(const struct io_iface_addr *a, const struct io_ifaddr *known, size_t n_known)
+{
+	for (size_t i = 0; i < n_known; i++)
+		if (known[i].link == a->link && adit_addr_eq_ip(&known[i].addr, &a->host.addr))
+			return &known[i];
+	return NULL;
+}
+
+/* Unique local addresses lead to one's own network only (RFC 4193): they are met there, or nowhere. */
+static bool is_unique_local(const struct adit_addr *a)
+{
+	return adit_addr_is_v6(a) && adit_addr_is_private(a);
+}
+
+/* Not of this kind or reach: it is no reason to leave a temporary one out. */
+static bool is_stable(const struct io_iface_addr *a, const struct io_ifaddr *k)
+{
+	return adit_addr_is_v6(&a->host.addr) && !(k && (k->is_temporary || k->is_deprecated || k->is_unsure));
+}
+
+static bool has_stable(const struct io_iface_addr *all, size_t n_all, const struct io_ifaddr *known, size_t n_known,
+		       const struct io_iface_addr *beside)
+{
+	for (size_t i = 0; i < n_all; i++)
+		if (all[i].link == beside->link &&
+		    is_unique_local(&all[i].host.addr) == is_unique_local(&beside->host.addr) &&
+		    is_stable(&all[i], known_of(&all[i], known, n_known)))
+			return true;
+	return false;
+}
+
+size_t io_ifaces_choose(const struct io_iface_addr *all, size_t n_all, const struct io_ifaddr *known, size_t n_known,
+			struct reach_host *ret_hosts, size_t cap)
 {
 	static const enum ice_iface order[] = {ICE_IFACE_NORMAL, ICE_IFACE_VPN, ICE_IFACE_VIRTUAL};
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		for (size_t j = 0; j < n_all && n < cap; j++)
-			if (all[j].iface == order[i])
-				hosts[n++] = all[j];
+	for (size_t i = 0; i < 2 * ARRAY_LEN(order); i++) {
+		for (size_t j = 0; j < n_all && n < cap; j++) {
+			const struct io_ifaddr *k = known_of(&all[j], known, n_known);
+
+			if (all[j].host.iface != order[i / 2] || is_unique_local(&all[j].host.addr) != (i % 2 == 1))
+				continue;
+			if (k && (k->is_deprecated || k->is_unsure ||
+				  (k->is_temporary && has_stable(all, n_all, known, n_known, &all[j]))))
+				continue;
+			ret_hosts[n++] = all[j].host;
+		}
+	}
 	return n;
 }
 
 int io_ifaces_get(struct reach_host *ret_hosts, size_t cap)
 {
-	struct reach_host all[ADDRESSES_MAX];
+	struct io_iface_addr all[IO_IFADDRS_MAX];
+	struct io_ifaddr known[IO_IFADDRS_MAX];
 	struct ifaddrs *ifs;
 	size_t n = 0;
+	int n_known;
 	int fd;
 
 	if (getifaddrs(&ifs) < 0)
 		return ADIT_ESYS;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	for (const struct ifaddrs *ifa = ifs; ifa && n < ADDRESSES_MAX; ifa = ifa->ifa_next)
-		if (is_candidate(ifa, &all[n].addr))
-			all[n++].iface = kind_of(fd, ifa->ifa_name);
+	for (const struct ifaddrs *ifa = ifs; ifa && n < IO_IFADDRS_MAX; ifa = ifa->ifa_next) {
+		if (!is_candidate(ifa, &all[n].host.addr))
+			continue;
+		all[n].host.iface = kind_of(fd, ifa->ifa_name);
+		all[n++].link = if_nametoindex(ifa->ifa_name);
+	}
 	freeifaddrs(ifs);
 	if (fd >= 0)
 		close(fd);
-	return (int)sort(all, n, ret_hosts, cap);
+	n_known = io_ifaddr_get(known, IO_IFADDRS_MAX);
+	return (int)io_ifaces_choose(all, n, known, n_known < 0 ? 0 : (size_t)n_known, ret_hosts, cap);
 }
 
 bool io_ifaces_is_same(const struct reach_host *a, size_t n_a, const struct reach_host *b, size_t n_b)

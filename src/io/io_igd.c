@@ -8,10 +8,11 @@
 #include <miniupnpc/upnpcommands.h>
 #include <miniupnpc/upnperrors.h>
 
-#define DESCRIPTION "adit"
-#define NUMBER_LEN  12 /* bytes of a decimal uint32 with its NUL */
-#define IP_LEN      16 /* bytes of a numeric IPv4 address with its NUL: what the library writes */
-#define FIELD_LEN   80 /* bytes of what the library writes into an entry's fields */
+#define DESCRIPTION  "adit"
+#define IGD2_SERVICE "WANIPConnection:2" /* what knows leases that a router chooses the port for */
+#define NUMBER_LEN   12 /* bytes of a decimal uint32 with its NUL */
+#define IP_LEN       16 /* bytes of a numeric IPv4 address with its NUL: what the library writes */
+#define FIELD_LEN    80 /* bytes of what the library writes into an entry's fields */
 
 /* UPnP IGD errors, WANIPConnection:2 2.5; those of the library are negative. */
 enum {
@@ -91,24 +92,12 @@ static struct UPNPDev *search(const struct io_igd *g, const char *const kinds[])
 				   &err, 1);
 }
 
-/* Version 2 is what it answered as, or what its connection says: an IGD:2 may have services of version 1 (PPP). */
-static unsigned version_of(const struct io_igd *g, const struct UPNPDev *devices)
-{
-	if (strstr(g->data.first.servicetype, "Connection:2"))
-		return 2;
-	for (; devices; devices = devices->pNext)
-		if (strstr(devices->st, "InternetGatewayDevice:2") && g->urls.rootdescURL &&
-		    strcmp(devices->descURL, g->urls.rootdescURL) == 0)
-			return 2;
-	return 1;
-}
-
 static bool choose(struct io_igd *g, struct UPNPDev *devices)
 {
 	int kind = valid_igd(g, devices);
 
 	g->is_known = kind != 0;
-	g->version = kind == 1 || kind == 2 ? version_of(g, devices) : 0;
+	g->version = kind != 1 && kind != 2 ? 0 : strstr(g->data.first.servicetype, IGD2_SERVICE) ? 2 : 1;
 	freeUPNPDevlist(devices);
 	if (g->version > 0)
 		return true;
@@ -218,7 +207,7 @@ uint16_t io_igd_add_any(struct io_igd *g, uint16_t external, uint16_t internal, 
 	char got[NUMBER_LEN] = "";
 	unsigned long port;
 
-	if (!strstr(g->data.first.servicetype, "WANIPConnection:2"))
+	if (g->version < 2)
 		return 0;
 	snprintf(outside, sizeof(outside), "%u", external);
 	snprintf(inside, sizeof(inside), "%u", internal);

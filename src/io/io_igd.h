@@ -34,7 +34,7 @@ void io_igd_forget(struct io_igd *g);
 /* Looks for a router unless one is known; gives up early once |is_unwanted|. False: there is none that maps ports. */
 bool io_igd_find(struct io_igd *g, const atomic_bool *is_unwanted);
 bool io_igd_is_known(const struct io_igd *g);
-/* 1 or 2; 0: something speaks UPnP here, and no router was known when it was last looked for. */
+/* 1 or 2, of its connection service; 0: no router was found. */
 unsigned io_igd_version(const struct io_igd *g);
 /* Its external address, port 0. */
 bool io_igd_external(struct io_igd *g, struct adit_addr *ret_external);

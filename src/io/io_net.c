@@ -6,18 +6,22 @@
 
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_nat64.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
+#include "io/io_turn_tcp.h"
 #include "io/io_udp.h"
 
 #define BLOCKED_RETRY    ADIT_MS(10) /* a lane whose socket is full is not run for its timers more often than this */
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
 
-/* One of the system's sockets, used by one lane or more. */
+/* One of the system's sockets, used by one lane or more; a connection by just one. */
 struct net_sock {
 	struct adit_list node; /* in io_net.socks */
 	struct io_net *net;
-	struct io_udp *udp;
+	struct io_udp *udp; /* NULL: it is a connection ... */
+	struct io_turn_tcp *tcp; /* ... to |remote| */
+	struct adit_addr remote;
 	enum adit_family family;
 	struct adit_list users; /* of struct lane_sock, by_sock */
 };
@@ -50,8 +54,10 @@ struct io_net {
 	uv_idle_t idle;
 	int open_handles;
 	const struct adit_log *log;
+	const char *ca_file;
 	uv_loop_t *loop;
 	struct io_timer *timer;
+	struct io_nat64 *nat64;
 	struct adit_list lanes;
 	struct adit_list socks;
 	bool running;
@@ -125,6 +131,50 @@ static const struct io_udp_ops sock_ops = {
 	.writable = sock_writable,
 };
 
+/* --- connections --- */
+
+/* The only one: a connection is not shared. */
+static struct lane_sock *user_of(const struct net_sock *s)
+{
+	return adit_container(s->users.next, struct lane_sock, by_sock);
+}
+
+static void conn_up(void *ctx)
+{
+	struct lane_sock *ls = user_of(ctx);
+
+	if (ls->lane->removed)
+		return;
+	link_sock_up(ls->lane->link, io_clock_now(), ls->nr);
+	io_lane_touch(ls->lane);
+}
+
+static void conn_frame(void *ctx, const uint8_t *data, size_t len)
+{
+	struct net_sock *s = ctx;
+	struct adit_dgram d = {.remote = s->remote, .data = data, .len = len};
+
+	sock_dgram(s, &d);
+}
+
+static void conn_down(void *ctx, const char *why)
+{
+	struct net_sock *s = ctx;
+	struct lane_sock *ls = user_of(s);
+	char text[ADIT_ADDR_STRLEN];
+
+	adit_trace(s->net->log, ADIT_LOG_DECIDE, "connection-down remote=%s why=\"%s\"",
+		   adit_addr_format(&s->remote, text), why);
+	if (ls->lane->removed)
+		return;
+	link_sock_down(ls->lane->link, io_clock_now(), ls->nr, why);
+	io_lane_touch(ls->lane);
+}
+
+static const struct io_turn_tcp_ops conn_ops = {.up = conn_up, .frame = conn_frame, .down = conn_down};
+
+/* --- sockets --- */
+
 static struct lane_sock *lane_find(struct io_lane *lane, uint32_t nr)
 {
 	adit_list_each (it, &lane->socks) {
@@ -143,15 +193,33 @@ static struct net_sock *net_find(struct io_net *net, enum adit_family family, ui
 	adit_list_each (it, &net->socks) {
 		struct net_sock *s = adit_container(it, struct net_sock, node);
 
-		if (s->family == family && io_udp_port(s->udp) == port)
+		if (s->udp && s->family == family && io_udp_port(s->udp) == port)
 			return s;
 	}
 	return NULL;
 }
 
-static struct net_sock *net_open(struct io_net *net, enum adit_family family, uint16_t port)
+static int conn_open(struct net_sock *s, const struct adit_out *out)
 {
-	struct net_sock *s = net_find(net, family, port);
+	const struct adit_nat64 *n = io_nat64_get(s->net->nat64);
+	struct adit_out through = *out;
+	char name[ADIT_ADDR_STRLEN];
+	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
+
+	s->remote = out->remote;
+	if (n->len > 0 && adit_addr_is_v4(&out->remote))
+		through.remote = adit_nat64_synthesize(n, &out->remote);
+	if (!through.host || !through.host[0])
+		through.host = adit_addr_format(&ip, name); /* whose certificate it has to be */
+	return io_turn_tcp_open(s->net->loop, &through, s->net->ca_file, &conn_ops, s, &s->tcp);
+}
+
+static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
+{
+	bool is_udp = out->sock_kind == ADIT_SOCK_UDP;
+	enum adit_family family = (enum adit_family)out->local.family;
+	struct net_sock *s = is_udp ? net_find(net, family, out->local.port) : NULL;
+	int err;
 
 	if (s)
 		return s;
@@ -161,11 +229,15 @@ static struct net_sock *net_open(struct io_net *net, enum adit_family family, ui
 	s->net = net;
 	s->family = family;
 	adit_list_init(&s->users);
-	if (io_udp_open(net->loop, family, port, &sock_ops, s, &s->udp) < 0) {
-		adit_trace(net->log, ADIT_LOG_DECIDE, "udp-open-failed port=%u errno=%s", port, strerror(errno));
+	err = is_udp ? io_udp_open(net->loop, family, out->local.port, &sock_ops, s, &s->udp) : conn_open(s, out);
+	if (err < 0) {
+		adit_trace(net->log, ADIT_LOG_DECIDE, "open-failed kind=%d port=%u err=%s errno=%s",
+			   (int)out->sock_kind, (unsigned)out->local.port, adit_err_name(err), strerror(errno));
 		free(s);
 		return NULL;
 	}
+	if (is_udp)
+		io_udp_set_nat64(s->udp, io_nat64_get(net->nat64));
 	adit_list_push_back(&net->socks, &s->node);
 	return s;
 }
@@ -175,7 +247,9 @@ static void net_sock_free_if_unused(struct net_sock *s)
 	if (!adit_list_is_empty(&s->users))
 		return;
 	adit_list_del(&s->node);
-	io_udp_close(s->udp);
+	if (s->udp)
+		io_udp_close(s->udp);
+	io_turn_tcp_close(s->tcp);
 	free(s);
 }
 
@@ -191,7 +265,7 @@ static void lane_sock_free(struct lane_sock *ls)
 
 static void lane_open(struct io_lane *lane, const struct adit_out *out, adit_time now)
 {
-	struct net_sock *s = net_open(lane->net, (enum adit_family)out->local.family, out->local.port);
+	struct net_sock *s = net_open(lane->net, out);
 	struct lane_sock *ls = s ? calloc(1, sizeof(*ls)) : NULL;
 
 	if (!ls) {
@@ -224,7 +298,9 @@ static void lane_send(struct io_lane *lane, const struct adit_out *out)
 {
 	struct lane_sock *ls = lane_find(lane, out->sock);
 
-	if (ls && !io_udp_send(ls->sock->udp, out))
+	if (ls && ls->sock->tcp)
+		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len); /* slower than what is sent: lost */
+	else if (ls && !io_udp_send(ls->sock->udp, out))
 		lane_keep(lane, out);
 }
 
@@ -360,6 +436,27 @@ static void on_timer(void *ctx)
 	}
 }
 
+static void on_nat64(void *ctx, const struct adit_nat64 *n)
+{
+	struct io_net *net = ctx;
+	char text[ADIT_NAT64_STRLEN];
+
+	adit_trace(net->log, ADIT_LOG_INFO, "nat64 prefix=%s", n->len > 0 ? adit_nat64_format(n, text) : "none");
+	adit_list_each (it, &net->lanes) {
+		struct io_lane *lane = adit_container(it, struct io_lane, node);
+
+		if (lane->removed)
+			continue;
+		link_set_nat64(lane->link, io_clock_now(), n);
+		io_lane_touch(lane);
+	}
+}
+
+void io_net_trust(struct io_net *net, const char *ca_file)
+{
+	net->ca_file = ca_file;
+}
+
 int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net)
 {
 	struct io_net *net = calloc(1, sizeof(*net));
@@ -373,6 +470,12 @@ int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_
 	adit_list_init(&net->socks);
 	r = io_timer_new(loop, on_timer, net, &net->timer);
 	if (r < 0) {
+		free(net);
+		return r;
+	}
+	r = io_nat64_new(loop, on_nat64, net, &net->nat64);
+	if (r < 0) {
+		io_timer_close(net->timer);
 		free(net);
 		return r;
 	}
@@ -407,6 +510,7 @@ void io_net_close(struct io_net *net)
 	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
 	io_timer_close(net->timer);
+	io_nat64_close(net->nat64);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
 	uv_close((uv_handle_t *)&net->idle, on_idle_closed);
 }
@@ -423,6 +527,7 @@ int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void
 	lane->ctx = ctx;
 	adit_list_init(&lane->socks);
 	adit_list_push_back(&net->lanes, &lane->node);
+	link_set_nat64(link, io_clock_now(), io_nat64_get(net->nat64));
 	io_lane_touch(lane);
 	*ret_lane = lane;
 	return 0;

@@ -19,6 +19,8 @@ struct io_lane;
 typedef void io_lane_event(void *ctx, struct io_lane *lane, const struct link_event *e);
 
 ADIT_MUST_CHECK int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_net);
+/* Whom to trust for TLS: a file of certificates, borrowed; NULL: whom the system trusts, as at the start. */
+void io_net_trust(struct io_net *net, const char *ca_file);
 /* Removes all lanes and closes everything. */
 void io_net_close(struct io_net *net);
 

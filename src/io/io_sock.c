@@ -18,6 +18,9 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103 /* linux/udp.h, since 4.18 */
 #endif
+#ifndef IPV6_PREFER_SRC_PUBLIC
+#define IPV6_PREFER_SRC_PUBLIC 0x0002 /* linux/in6.h, which does not go with netinet/in.h */
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104 /* linux/udp.h, since 5.0 */
 #endif
@@ -38,6 +41,8 @@ static void set_options(int fd, enum adit_family family, bool gro)
 		set_int(fd, SOL_UDP, UDP_GRO, 1);
 	if (family == ADIT_FAMILY_V6) {
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		/* RFC 5014: the address that a peer is told of, and that lasts, rather than a temporary one. */
+		set_int(fd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, IPV6_PREFER_SRC_PUBLIC);
 		set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 		set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 		set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);

@@ -147,13 +147,12 @@ static void way_close(struct way *w)
 static void way_open(struct way *w, const struct adit_out *out)
 {
 	struct io_turn *t = w->turn;
-	const struct turn_server *server = turn_set_server(&t->set, w->nr);
 	int err;
 
-	if (server->transport == TURN_UDP)
+	if (out->sock_kind == ADIT_SOCK_UDP)
 		err = io_udp_open(t->loop, (enum adit_family)out->local.family, 0, &udp_ops, w, &w->udp);
 	else
-		err = io_turn_tcp_open(t->loop, server, t->ca_file, &tcp_ops, w, &w->tcp);
+		err = io_turn_tcp_open(t->loop, out, t->ca_file, &tcp_ops, w, &w->tcp);
 	if (err < 0) {
 		adit_trace(t->log, ADIT_LOG_WARN, "turn-open-failed err=%s errno=%s", adit_err_name(err),
 			   strerror(errno));
@@ -167,7 +166,7 @@ static void way_send(struct way *w, const struct adit_out *out)
 	bool is_data = out->data >= t->out && out->data < t->out + sizeof(t->out);
 
 	if (w->tcp)
-		t->dropped += !io_turn_tcp_send(w->tcp, out->data, out->len, is_data);
+		t->dropped += !io_turn_tcp_send(w->tcp, out->data, out->len);
 	if (!w->udp || io_udp_send(w->udp, out))
 		return;
 	/* Data stay where they are until the next turn_set_send(); a request is sent again by itself. */

@@ -118,8 +118,16 @@ static void flush(struct io_turn_tcp *s)
 	}
 }
 
-bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len, bool is_data)
+/* ChannelData, or a Send indication (RFC 8656 18.1): those get lost, as requests, which nobody sends twice, must not.
+ */
+static bool is_for_peer(const uint8_t *data, size_t len)
 {
+	return len >= 2 && (data[0] >= TURN_CHANNEL_FIRST >> 8 || (data[0] == 0x00 && data[1] == 0x16));
+}
+
+bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len)
+{
+	bool is_data = is_for_peer(data, len);
 	size_t reserve = is_data ? IO_TURN_RESERVE : 0;
 
 	if (!s->is_up || s->is_closed)
@@ -249,21 +257,21 @@ static void on_connected(uv_connect_t *req, int status)
 
 /* --- life --- */
 
-static int set_up_tls(struct io_turn_tcp *s, const struct turn_server *server, const char *ca_file)
+static int set_up_tls(struct io_turn_tcp *s, const struct adit_out *out, const char *ca_file)
 {
 	char text[ADIT_ADDR_STRLEN];
-	struct adit_addr ip = adit_addr_with_port(server->addr, 0);
-	struct crypto_tls_config cfg = {.host = server->host, .ca_file = ca_file, .alpn = IO_TURN_ALPN};
+	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
+	struct crypto_tls_config cfg = {.host = out->host, .ca_file = ca_file, .alpn = IO_TURN_ALPN};
 
-	if (server->transport != TURN_TLS)
+	if (out->sock_kind != ADIT_SOCK_TLS)
 		return 0;
-	if (!cfg.host[0])
+	if (!cfg.host || !cfg.host[0])
 		cfg.host = adit_addr_format(&ip, text);
 	s->rx = malloc(IO_TURN_READ);
 	return s->rx ? crypto_tls_new(&cfg, &s->tls) : ADIT_ENOMEM;
 }
 
-int io_turn_tcp_open(uv_loop_t *loop, const struct turn_server *server, const char *ca_file,
+int io_turn_tcp_open(uv_loop_t *loop, const struct adit_out *out, const char *ca_file,
 		     const struct io_turn_tcp_ops *ops, void *ctx, struct io_turn_tcp **ret_tcp)
 {
 	struct io_turn_tcp *s = calloc(1, sizeof(*s));
@@ -278,12 +286,12 @@ int io_turn_tcp_open(uv_loop_t *loop, const struct turn_server *server, const ch
 	s->fly = malloc(IO_TURN_QUEUE);
 	turn_frame_init(&s->frames, s->frame_buf, sizeof(s->frame_buf));
 	if (s->fill && s->fly)
-		err = set_up_tls(s, server, ca_file);
+		err = set_up_tls(s, out, ca_file);
 	if (err < 0 || uv_tcp_init(loop, &s->tcp) < 0) {
 		tcp_free(s);
 		return err < 0 ? err : ADIT_ESYS;
 	}
-	io_sockaddr_from(&server->addr, &ss);
+	io_sockaddr_from(&out->remote, &ss);
 	if (uv_tcp_connect(&s->connect, &s->tcp, (struct sockaddr *)&ss, on_connected) < 0) {
 		s->is_closed = true;
 		uv_close((uv_handle_t *)&s->tcp, on_closed);

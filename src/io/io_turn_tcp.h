@@ -9,7 +9,8 @@
 
 #include <uv.h>
 
-#include "core/turn/turn.h"
+#include "base/err.h"
+#include "base/machine.h"
 
 struct io_turn_tcp;
 
@@ -20,14 +21,14 @@ struct io_turn_tcp_ops {
 	void (*down)(void *ctx, const char *why); /* nothing comes or goes any more; to be closed */
 };
 
-/* |ops| and |ctx| are borrowed; |server| is not. ENOMEM, EINVAL (the CA file), ESYS with errno, or 0. */
-ADIT_MUST_CHECK int io_turn_tcp_open(uv_loop_t *loop, const struct turn_server *server, const char *ca_file,
-				     const struct io_turn_tcp_ops *ops, void *ctx, struct io_turn_tcp **ret_tcp);
 /*
- * Whole frames. False: dropped, there is no room (or no connection). |is_data|: IO_TURN_RESERVE bytes are left free for
- * requests, which are not sent twice.
+ * As the OPEN |out| wants it, whose sock_kind is a stream. |ops| and |ctx| are borrowed; |out| is not. ENOMEM, EINVAL
+ * (the CA file), ESYS with errno, or 0.
  */
-bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len, bool is_data);
+ADIT_MUST_CHECK int io_turn_tcp_open(uv_loop_t *loop, const struct adit_out *out, const char *ca_file,
+				     const struct io_turn_tcp_ops *ops, void *ctx, struct io_turn_tcp **ret_tcp);
+/* Whole frames. False: dropped, there is no room (or no connection). Data leave some for requests. */
+bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len);
 /* Sends what has been taken, as far as that goes at once. NULL is fine. */
 void io_turn_tcp_close(struct io_turn_tcp *s);
 

@@ -11,14 +11,63 @@ struct io_udp {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
 	struct io_sock sock;
 	bool want_write;
+	const struct adit_nat64 *nat64; /* NULL: this is no matter here */
+	struct io_udp *six; /* the way through it; NULL: not needed yet */
 	const struct io_udp_ops *ops;
 	void *ctx;
 };
 
 static void poll_arm(struct io_udp *u);
 
+/* ---- through a NAT64 ---- */
+
+static void six_dgram(void *ctx, struct adit_dgram *d)
+{
+	struct io_udp *u = ctx;
+
+	if (!adit_nat64_in(u->nat64, d))
+		return;
+	d->local.port = u->sock.port;
+	u->ops->dgram(u->ctx, d);
+}
+
+static void six_icmp(void *ctx, struct adit_icmp *icmp)
+{
+	struct io_udp *u = ctx;
+
+	if (adit_nat64_icmp(u->nat64, icmp))
+		u->ops->icmp(u->ctx, icmp);
+}
+
+static void six_writable(void *ctx)
+{
+	struct io_udp *u = ctx;
+
+	u->ops->writable(u->ctx);
+}
+
+/* The same port, as NATs may keep it; where that is taken, for an IPv6 socket of the same number, any. */
+static bool six_open(struct io_udp *u)
+{
+	static const struct io_udp_ops ops = {.dgram = six_dgram, .icmp = six_icmp, .writable = six_writable};
+
+	return u->six || io_udp_open(u->poll.loop, ADIT_FAMILY_V6, u->sock.port, &ops, u, &u->six) == 0 ||
+	       io_udp_open(u->poll.loop, ADIT_FAMILY_V6, 0, &ops, u, &u->six) == 0;
+}
+
+void io_udp_set_nat64(struct io_udp *u, const struct adit_nat64 *n)
+{
+	u->nat64 = u->sock.family == ADIT_FAMILY_V4 ? n : NULL;
+}
+
+/* ---- sending ---- */
+
 int io_udp_send(struct io_udp *u, const struct adit_out *out)
 {
+	struct adit_out through = *out;
+
+	if (u->nat64 && u->nat64->len > 0 && adit_nat64_out(u->nat64, &through) && six_open(u))
+		return io_udp_send(u->six, &through);
 	if (io_sock_send(&u->sock, out))
 		return 1;
 	u->want_write = true;
@@ -126,6 +175,8 @@ static void on_closed(uv_handle_t *h)
 
 void io_udp_close(struct io_udp *u)
 {
+	if (u->six)
+		io_udp_close(u->six);
 	uv_poll_stop(&u->poll);
 	io_sock_close(&u->sock);
 	uv_close((uv_handle_t *)&u->poll, on_closed);

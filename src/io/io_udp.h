@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/machine.h"
+#include "base/nat64.h"
 
 #define IO_UDP_READS_MAX 16 /* receive calls per wakeup, so that TCP gets its turn */
 
@@ -25,6 +26,11 @@ struct io_udp_ops {
 /* |port| 0: any. |ops| and |ctx| are borrowed. ADIT_ESYS with errno set, or 0. */
 ADIT_MUST_CHECK int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const struct io_udp_ops *ops,
 				void *ctx, struct io_udp **ret_udp);
+/*
+ * An IPv4 socket: while |n| (borrowed, its content may change) has a prefix, what is for IPv4's Internet goes through
+ * that NAT64, from an IPv6 socket beside it. Nobody notices, but for the address it comes from: adit_nat64_own().
+ */
+void io_udp_set_nat64(struct io_udp *u, const struct adit_nat64 *n);
 /* Could it be opened on |port| now? */
 bool io_udp_is_free(uint16_t port);
 /* Closes at once; the memory goes when libuv lets go of the handle. No callback comes any more. */

@@ -250,8 +250,8 @@ static bool to_prefix(const struct piece *p, struct lab_zoo_config *cfg)
 	len = (struct piece){slash + 1, p->len - (size_t)(slash - p->at) - 1};
 	if (!to_number(&len, 96, &n) || n == 0)
 		return false;
-	memcpy(cfg->prefix, a.ip, sizeof(cfg->prefix));
-	cfg->prefix_len = (uint8_t)n;
+	memcpy(cfg->nat64.prefix, a.ip, sizeof(cfg->nat64.prefix));
+	cfg->nat64.len = (uint8_t)n;
 	return true;
 }
 

@@ -26,14 +26,14 @@ static struct adit_addr seen_inside(const struct lab_zoo *z, const struct adit_a
 {
 	if (z->cfg.kind != LAB_ZOO_NAT64)
 		return *remote;
-	return lab_zoo_synthesize(z->cfg.prefix, z->cfg.prefix_len, remote);
+	return adit_nat64_synthesize(&z->cfg.nat64, remote);
 }
 
 /* A destination as it is outside. False: NAT64, and it is not behind the prefix. */
 static bool seen_outside(const struct lab_zoo *z, const struct adit_addr *dst, struct adit_addr *ret_remote)
 {
 	if (z->cfg.kind == LAB_ZOO_NAT64)
-		return lab_zoo_extract(z->cfg.prefix, z->cfg.prefix_len, dst, ret_remote);
+		return adit_nat64_extract(&z->cfg.nat64, dst, ret_remote);
 	*ret_remote = *dst;
 	return true;
 }

@@ -15,6 +15,7 @@
 #ifndef ADIT_LAB_ZOO_H
 #define ADIT_LAB_ZOO_H
 
+#include "base/nat64.h"
 #include "lab/lab_linux.h"
 #include "lab/lab_nat.h"
 #include "lab/lab_zoo_limits.h"
@@ -183,8 +184,7 @@ struct lab_zoo_config {
 	adit_dur reboot; /* everything is forgotten at each multiple of this; 0: never */
 	adit_dur renumber; /* the same, and the next address of the pool is the only one used; 0: never */
 
-	uint8_t prefix[16]; /* NAT64: RFC 6052 2.2; 64:ff9b::/96 if its length is 0 */
-	uint8_t prefix_len; /* 32, 40, 48, 56, 64 or 96 */
+	struct adit_nat64 nat64; /* RFC 6052 2.2 */
 };
 
 void lab_zoo_config_init(struct lab_zoo_config *cfg);
@@ -204,13 +204,5 @@ ADIT_MUST_CHECK int lab_zoo_readdress(struct lab_nat *n, const struct adit_addr 
 size_t lab_zoo_count(struct lab_nat *n, adit_time now);
 size_t lab_zoo_host_count(struct lab_nat *n, adit_time now, const struct adit_addr *host);
 size_t lab_zoo_foreign_count(struct lab_nat *n, adit_time now);
-
-/*
- * RFC 6052 2.2: the IPv6 address that stands for |v4| behind a prefix, and back. Ports go along. |prefix_len| 0: the
- * well-known prefix. False: |v6| is not behind that prefix.
- */
-struct adit_addr lab_zoo_synthesize(const uint8_t prefix[16], uint8_t prefix_len, const struct adit_addr *v4);
-bool lab_zoo_extract(const uint8_t prefix[16], uint8_t prefix_len, const struct adit_addr *v6,
-		     struct adit_addr *ret_v4);
 
 #endif

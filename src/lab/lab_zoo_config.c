@@ -28,6 +28,7 @@ void lab_zoo_config_init(struct lab_zoo_config *cfg)
 		.input = LAB_INPUT_DROP,
 		.clash = LAB_ZOO_CLASH,
 		.fragments = LAB_ZOO_FRAGMENTS_ANY_ORDER,
+		.nat64 = adit_nat64_well_known(),
 	};
 }
 
@@ -89,8 +90,7 @@ const char *lab_zoo_config_check(const struct lab_zoo_config *cfg)
 		why = check_ports(cfg);
 	if (!why)
 		why = check_times(cfg);
-	if (!why && cfg->prefix_len != 0 && cfg->prefix_len != 96 &&
-	    (cfg->prefix_len < 32 || cfg->prefix_len > 64 || cfg->prefix_len % 8 != 0))
+	if (!why && !adit_nat64_is_len(cfg->nat64.len))
 		why = "a NAT64 prefix has 32, 40, 48, 56, 64 or 96 bits";
 	return why;
 }

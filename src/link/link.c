@@ -28,9 +28,23 @@ const char *link_how_name(enum link_how how)
 	return how < LINK_HOW_LAN ? name[how] : reach_how_name((enum reach_how)(how - LINK_HOW_LAN));
 }
 
+const char *link_relay_state_name(enum link_relay_state s)
+{
+	static const char *const name[] = {"none", "asked", "ready", "lost", "failed"};
+
+	return name[s];
+}
+
 bool link_how_is_serverless(enum link_how how)
 {
 	return how < LINK_HOW_LAN;
+}
+
+const char *link_why_name(enum link_why why)
+{
+	static const char *const name[] = {"better", "silent", "age", "peer"};
+
+	return name[why];
 }
 
 void link_set_state(struct link *l, adit_time now, enum link_state state)
@@ -67,6 +81,8 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->cfg = *cfg;
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
+	link_watch_init(&l->watch, now);
+	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
 		return ADIT_ENOMEM;
@@ -83,6 +99,7 @@ void link_free(struct link *l)
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
 	free(l->probe);
+	link_relay_done(&l->relay);
 	link_find_done(&l->find);
 	adit_bytes_wipe(l, sizeof(*l)); /* keys are in the paths, too */
 	free(l);
@@ -103,9 +120,41 @@ void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr
 	link_find_add_server(&l->find, now, addr);
 }
 
+void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
+{
+	link_find_set_nat64(&l->find, now, n);
+}
+
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	link_find_set_hosts(&l->find, now, hosts, n);
+	link_path_set_hosts(l, now, hosts, n);
+}
+
+int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)
+{
+	int err = link_relay_put(&l->relay, now, i, server);
+
+	if (err == 0 && l->relay.info.state == LINK_RELAY_ASKED)
+		link_find_await_relay(&l->find, now);
+	return err;
+}
+
+void link_relay_changed(struct link *l, adit_time now)
+{
+	const struct reach_relay *relay;
+
+	while (link_relay_news(&l->relay, now, &relay)) {
+		link_queue(l, LINK_EVENT_RELAY)->relay = l->relay.info;
+		link_find_set_relay(&l->find, now, relay);
+		if (l->relay.info.state == LINK_RELAY_LOST)
+			link_find_await_relay(&l->find, now);
+	}
+}
+
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	link_find_set_mapped(&l->find, now, family, map);
 }
 
 void link_set_utc(struct link *l, adit_time now, adit_utc utc)
@@ -160,6 +209,10 @@ static void session_retire(struct link *l, adit_time now)
 	l->session_path = NULL;
 	l->migrate_at = ADIT_NEVER;
 	link_path_drop(l, now, old);
+	if (!l->incoming)
+		link_path_drop_all(l, now);
+	link_watch_init(&l->watch, now);
+	l->switches = 0;
 }
 
 void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t code)
@@ -193,12 +246,32 @@ void link_close(struct link *l, adit_time now, uint64_t code)
 
 void link_icmp(struct link *l, adit_time now, const struct adit_icmp *icmp)
 {
-	link_find_icmp(&l->find, now, icmp);
+	if (link_relay_is_turn(icmp->sock))
+		link_relay_icmp(&l->relay, now, icmp);
+	else
+		link_find_icmp(&l->find, now, icmp);
+	link_relay_changed(l, now);
 }
 
 void link_sock_failed(struct link *l, adit_time now, uint32_t sock)
 {
-	link_find_sock_failed(&l->find, now, sock);
+	if (link_relay_is_turn(sock))
+		link_relay_sock_failed(&l->relay, now, sock);
+	else
+		link_find_sock_failed(&l->find, now, sock);
+	link_relay_changed(l, now);
+}
+
+void link_sock_up(struct link *l, adit_time now, uint32_t sock)
+{
+	link_relay_sock_up(&l->relay, now, sock);
+	link_relay_changed(l, now);
+}
+
+void link_sock_down(struct link *l, adit_time now, uint32_t sock, const char *why)
+{
+	link_relay_sock_down(&l->relay, now, sock, why);
+	link_relay_changed(l, now);
 }
 
 /* --- time --- */
@@ -223,9 +296,24 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 		link_session_tick(s, now);
 }
 
+/* Never far off while there is a path, as it asks or is asked. */
+static adit_time paths_deadline(const struct link *l)
+{
+	adit_time t = ADIT_NEVER;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (l->path[i].used)
+			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
+	return t;
+}
+
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
+	if (now > adit_time_add(paths_deadline(l), LINK_SLEPT))
+		link_watch_alarm(l, now);
+	link_relay_tick(&l->relay, now);
+	link_relay_changed(l, now);
 	link_find_tick(&l->find, now);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		if (!l->path[i].used)
@@ -234,6 +322,7 @@ void link_tick(struct link *l, adit_time now)
 		link_move_path_events(l, now, &l->path[i]);
 	}
 	link_move_found(l, now);
+	link_watch_step(l, now);
 	if (l->state == LINK_OUTAGE && now >= l->linger_at)
 		link_end(l, now, LINK_REASON_LINGER, FWD_CLOSE_DONE);
 	if (now >= l->migrate_at)
@@ -251,10 +340,10 @@ adit_time link_deadline(const struct link *l)
 {
 	adit_time t = link_find_deadline(&l->find, l->since);
 
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used)
-			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
+	t = adit_time_min(t, paths_deadline(l));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
+	t = adit_time_min(t, link_watch_deadline(l));
+	t = adit_time_min(t, link_relay_deadline(&l->relay));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
 	return adit_time_min(t, session_deadline(l->incoming, l->incoming_path));
 }
@@ -289,7 +378,8 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 	return 0;
 }
 
-int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
+/* Of all but the relays. */
+static int own_output(struct link *l, adit_time now, struct adit_out *ret_out)
 {
 	/* First, so that the steady pair finds its port free. */
 	if (l->n_close > 0) {
@@ -305,12 +395,31 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 	       session_output(l, now, l->incoming, l->incoming_path, ret_out);
 }
 
+/* What is sent from the relay's socket comes out of the relay, with what that puts around it. */
+int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
+{
+	while (!link_relay_output(&l->relay, now, ret_out)) {
+		if (!own_output(l, now, ret_out)) {
+			if (l->state != LINK_OVER)
+				return 0;
+			link_relay_end(&l->relay, now); /* the last words are out */
+			return link_relay_output(&l->relay, now, ret_out);
+		}
+		if (ret_out->sock != LINK_RELAY_SOCK)
+			return 1;
+		if (ret_out->kind == ADIT_OUT_SEND)
+			link_relay_send(&l->relay, now, ret_out);
+	}
+	return 1;
+}
+
 /* --- events --- */
 
-static void on_up(struct link *l, adit_time now, const struct link_event *e, const struct link_path *p)
+static void on_up(struct link *l, adit_time now, const struct link_event *e)
 {
 	link_set_state(l, now, LINK_UP);
-	link_find_rest(&l->find, now, &p->info);
+	link_find_hold(&l->find, now);
+	link_watch_settle(l, now);
 	if (l->cfg.role == PUNCH_SERVE && l->cfg.single && !l->cfg.has_peer_key) {
 		memcpy(l->cfg.peer_key, e->peer_key, sizeof(l->cfg.peer_key));
 		l->cfg.has_peer_key = true;
@@ -343,7 +452,7 @@ static bool session_event(struct link *l, adit_time now, struct link_event *ret_
 		return false;
 	if (ret_event->kind == LINK_EVENT_UP) {
 		ret_event->path = l->session_path->info;
-		on_up(l, now, ret_event, l->session_path);
+		on_up(l, now, ret_event);
 		link_path_measure(l, now);
 	} else if (ret_event->kind == LINK_EVENT_DOWN) {
 		on_down(l, now, ret_event->reason);
@@ -364,7 +473,7 @@ static void incoming_events(struct link *l, adit_time now)
 			continue;
 		l->incoming_up = e;
 		l->has_incoming_up = true;
-		on_up(l, now, &e, l->incoming_path);
+		on_up(l, now, &e);
 		link_end(l, now, LINK_REASON_REPLACED, FWD_CLOSE_REPLACED);
 	}
 }
@@ -401,6 +510,31 @@ int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8
 	return link_session_dgram_send(l->session, service, flow, data, len);
 }
 
+static void status_paths(const struct link *l, adit_time now, struct link_status *ret_status)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		const struct link_path *p = &l->path[i];
+		struct link_path_status *s = &ret_status->paths[p == l->session_path ? 0 : ret_status->n_paths];
+		struct punch_path_view v;
+
+		if (!p->used || p == l->incoming_path)
+			continue;
+		if (p == l->session_path && ret_status->n_paths > 0)
+			ret_status->paths[ret_status->n_paths] = ret_status->paths[0];
+		punch_path_view(&p->keep, &v);
+		*s = (struct link_path_status){
+			.info = p->info,
+			.is_used = p == l->session_path,
+			.is_lost = p->lost,
+			.rtt = v.rtt,
+			.loss = v.loss,
+			.age = adit_time_since(now, p->since),
+			.silence = adit_time_since(now, v.heard_at),
+		};
+		ret_status->n_paths++;
+	}
+}
+
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status)
 {
 	*ret_status = (struct link_status){.state = l->state, .since = l->since, .generation = l->last_gen};
@@ -408,9 +542,13 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	ret_status->mediators = l->find.mediators;
 	ret_status->n_mediators = l->find.n_mediators;
 	ret_status->reach = l->find.reach;
+	ret_status->nat64 = l->find.nat64;
+	ret_status->relay = l->relay.info;
 	ret_status->horizon = punch_replay_horizon(&l->find.replay, l->utc + adit_time_since(now, l->utc_at));
 	if (l->session_path)
 		ret_status->path = l->session_path->info;
+	ret_status->switches = l->switches;
+	status_paths(l, now, ret_status);
 	if (!l->session)
 		return;
 	quic_stats_get(l->session->quic, &ret_status->quic);

@@ -2,7 +2,8 @@
  * One peer, start to finish: find a path (link_find.h), secure it (quic), prove access, carry streams and datagrams,
  * and move the session between paths while they come and go.
  *
- * Start here; link_find.h looks for paths, link_move.c moves the session between them, link_session.h has what belongs
+ * Start here; link_find.h looks for paths, link_relay.h has the
+ * TURN servers, link_move.c moves the session between them, link_session.h has what belongs
  * to one QUIC connection, link_limits.h every number. A link is a lane: it
  * belongs to one pair secret K and has at most one session that is up (a second may be on its way in: a peer that was
  * restarted; once admitted it replaces the first). Words:
@@ -25,6 +26,7 @@
 #include "core/fwd/fwd_open.h"
 #include "core/punch/punch.h"
 #include "core/reach/reach.h"
+#include "core/turn/turn.h"
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
@@ -54,6 +56,8 @@ struct link_config {
 	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
 	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
+	bool relay_only; /* nothing is sent but through a relay, and the peer is not told of own addresses */
+	bool direct_only; /* never through the peer's relay either */
 	bool compress; /* ask for it; one side is enough */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
@@ -77,6 +81,16 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc);
 void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
 void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* As reach_set_mapped. */
+void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map);
+/* IPv4 goes through this NAT64 from now on (the driver's sockets see to it); |n->len| 0: through none. */
+void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n);
+/*
+ * TURN server |i|, 0 and the next numbers up to TURN_SERVERS_MAX - 1 in this order; again with another address or other
+ * credentials, which count from the next allocation on. All are asked at once, the nearest is used. EINVAL, EFULL,
+ * ENOMEM.
+ */
+ADIT_MUST_CHECK int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server);
 /* Begins to look for the peer; a link without a session goes on for ever. */
 void link_start(struct link *l, adit_time now);
 /* Ends the sessions with an fwd_close code; LINK_EVENT_DOWN follows. The link then only waits to be freed. */
@@ -86,6 +100,9 @@ void link_close(struct link *l, adit_time now, uint64_t code);
 int link_input(struct link *l, adit_time now, const struct adit_dgram *d);
 void link_icmp(struct link *l, adit_time now, const struct adit_icmp *icmp);
 void link_sock_failed(struct link *l, adit_time now, uint32_t sock);
+/* Of streams (base/machine.h); |why| is for people. */
+void link_sock_up(struct link *l, adit_time now, uint32_t sock);
+void link_sock_down(struct link *l, adit_time now, uint32_t sock, const char *why);
 void link_tick(struct link *l, adit_time now);
 adit_time link_deadline(const struct link *l);
 int link_output(struct link *l, adit_time now, struct adit_out *ret_out);
@@ -93,11 +110,13 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out);
 enum link_event_kind {
 	LINK_EVENT_STUCK, /* 30 s without an answer; waiting goes on */
 	LINK_EVENT_MEET, /* what goes on with the mediators: |meet|, and |mediator| where it is about one */
+	LINK_EVENT_RELAY, /* |relay|: there is one, or no more, or none of them works */
 	LINK_EVENT_HOLE, /* |path|: a way is open; securing it */
 	LINK_EVENT_UP, /* admitted: |peer_key|; connect: |services| */
 	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
 	LINK_EVENT_BACK, /* |path|: the session goes on over it */
 	LINK_EVENT_MOVED, /* |path|: the peer's NAT changed its address or port */
+	LINK_EVENT_SWITCHED, /* |path| is used instead of |was|: |why|; no stream notices */
 	LINK_EVENT_REQUEST, /* serve: the peer wants |service|: link_stream_accept() or link_stream_refuse() */
 	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
 	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
@@ -132,6 +151,27 @@ enum link_how {
 	LINK_HOW_RELAYED, /* through a TURN server, at either end */
 };
 
+enum link_relay_state {
+	LINK_RELAY_NONE, /* no server is named */
+	LINK_RELAY_ASKED,
+	LINK_RELAY_READY,
+	LINK_RELAY_LOST, /* |why|; another one is being asked for */
+	LINK_RELAY_FAILED, /* |why|: none gives an allocation; they are asked again later, for ever */
+};
+
+#define LINK_RELAY_STREAM_MAX 128
+
+struct link_relay_info {
+	enum link_relay_state state;
+	adit_time since;
+	struct adit_addr server; /* in use, or whose word it is */
+	enum turn_transport transport; /* READY */
+	struct adit_addr relayed[2]; /* v4, v6; READY */
+	enum turn_why why;
+	unsigned code; /* of a STUN error; 0: none */
+	char stream[LINK_RELAY_STREAM_MAX]; /* why the last connection to a server ended; "": none has */
+};
+
 struct link_path_info {
 	enum link_how how;
 	struct adit_addr local;
@@ -142,9 +182,20 @@ struct link_path_info {
 	adit_dur took; /* since the search began; serve, after a meeting: since the offer came */
 };
 
+/* Why a session goes over another path. */
+enum link_why {
+	LINK_WHY_BETTER, /* of a better class, or clearly faster */
+	LINK_WHY_SILENT, /* the one before fell silent */
+	LINK_WHY_AGE, /* paths end at a certain age here, and the one before was getting there */
+	LINK_WHY_PEER, /* serve: the connect side has decided */
+};
+
 struct link_event {
 	enum link_event_kind kind;
 	struct link_path_info path;
+	struct link_path_info was;
+	enum link_why why;
+	struct link_relay_info relay;
 	struct reach_event meet; /* |memory|, where there is one, is good until the next call */
 	const char *mediator; /* its name, or NULL; good as long as the link */
 	uint8_t peer_key[QUIC_KEY_LEN];
@@ -209,15 +260,33 @@ struct link_mediator {
 	struct adit_addr mapped; /* HELD: how it sees us */
 };
 
+/* One of the paths that are kept. */
+struct link_path_status {
+	struct link_path_info info;
+	bool is_used;
+	bool is_lost;
+	adit_dur rtt; /* smoothed, of questions; 0: not measured */
+	unsigned loss; /* of questions, per mille */
+	adit_dur age;
+	adit_dur silence; /* since the last sign of life */
+};
+
+#define LINK_STATUS_PATHS 8
+
 struct link_status {
 	enum link_state state;
 	adit_time since; /* of this state */
 	struct link_path_info path;
+	struct link_path_status paths[LINK_STATUS_PATHS]; /* the one in use first */
+	size_t n_paths;
+	unsigned switches; /* how often this session went over to another path */
 	uint8_t peer_key[QUIC_KEY_LEN];
 	struct quic_stats quic;
 	struct punch_stats punch;
 	const struct link_mediator *mediators; /* good until the next call */
 	size_t n_mediators;
+	struct adit_nat64 nat64; /* that IPv4 goes through; its length is 0: none */
+	struct link_relay_info relay;
 	const struct reach *reach; /* for its account, its views, its verdict; NULL: the link does not meet */
 	uint32_t generation; /* how many paths this session has had */
 	uint64_t dgrams_lost; /* incomplete or refused UDP payloads */
@@ -227,7 +296,9 @@ struct link_status {
 void link_status_get(const struct link *l, adit_time now, struct link_status *ret_status);
 const char *link_state_name(enum link_state s);
 const char *link_mediator_state_name(enum link_mediator_state s);
+const char *link_relay_state_name(enum link_relay_state s);
 const char *link_how_name(enum link_how how);
+const char *link_why_name(enum link_why why);
 bool link_how_is_serverless(enum link_how how);
 
 #endif

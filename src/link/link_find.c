@@ -45,6 +45,9 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.port = cfg->pinned_port,
 		.budget = cfg->budget,
 		.low_ttl = true,
+		.relay_only = cfg->relay_only,
+		.direct_only = cfg->direct_only,
+		.borrow = !cfg->direct_only,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));
@@ -69,6 +72,8 @@ int link_find_init(struct link_find *f, const struct link_config *cfg, adit_time
 
 void link_find_done(struct link_find *f)
 {
+	free(f->store);
+	f->store = NULL;
 	reach_done(f->reach);
 	free(f->reach);
 	f->reach = NULL;
@@ -117,7 +122,8 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 		return;
 	f->reach_busy = true;
 	if (m) {
-		m->addr = *addr;
+		if (m->addr.family == addr->family)
+			m->addr = *addr;
 		return;
 	}
 	m = &f->mediators[f->n_mediators++];
@@ -136,10 +142,57 @@ void link_find_add_server(struct link_find *f, adit_time now, const struct adit_
 	f->reach_busy = true;
 }
 
+/* A NAT64 gives IPv4 an address, too: with it the finders know that there is something to be asked and fired from. */
+static void tell_hosts(struct link_find *f, adit_time now)
+{
+	struct reach_host hosts[REACH_HOSTS_MAX];
+	size_t n = f->n_hosts;
+
+	if (!f->reach)
+		return;
+	memcpy(hosts, f->hosts, n * sizeof(hosts[0]));
+	if (f->nat64.len > 0) {
+		n = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX - 1;
+		hosts[n++] = (struct reach_host){.addr = adit_nat64_own(0), .iface = ICE_IFACE_NORMAL};
+	}
+	reach_set_hosts(f->reach, now, hosts, n);
+	f->reach_busy = true;
+}
+
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n)
 {
+	f->n_hosts = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
+	memcpy(f->hosts, hosts, f->n_hosts * sizeof(hosts[0]));
+	tell_hosts(f, now);
+}
+
+void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n)
+{
+	bool had = f->nat64.len > 0;
+
+	f->nat64 = *n;
+	if (had || n->len > 0)
+		tell_hosts(f, now);
+}
+
+void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay)
+{
 	if (f->reach)
-		reach_set_hosts(f->reach, now, hosts, n);
+		reach_set_relay(f->reach, now, relay);
+	f->reach_busy = true;
+}
+
+void link_find_await_relay(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_await_relay(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map)
+{
+	if (f->reach)
+		reach_set_mapped(f->reach, now, family, map);
 	f->reach_busy = true;
 }
 
@@ -184,21 +237,50 @@ static void note_mediator(struct link_find *f, adit_time now, const struct reach
 
 /* --- verbs --- */
 
+/* Where memory is out it looks with what fits without. */
+static void lend_store(struct link_find *f)
+{
+	if (f->store)
+		return;
+	f->store = malloc(sizeof(*f->store));
+	if (f->store)
+		punch_lend(&f->punch, f->store);
+}
+
+static void take_back_store(struct link_find *f)
+{
+	if (!f->store || !punch_give_back(&f->punch))
+		return;
+	free(f->store);
+	f->store = NULL;
+}
+
 void link_find_start(struct link_find *f, adit_time now)
 {
+	lend_store(f);
 	f->wish = LINK_FIND_PEER;
 	f->has_met = false;
-	punch_start(&f->punch, now);
+	if (!f->cfg->relay_only)
+		punch_start(&f->punch, now);
 	f->punch_busy = true;
 	if (reach_may_start(f))
 		reach_start(f->reach, now);
 	f->reach_busy = true;
 }
 
+void link_find_again(struct link_find *f, adit_time now)
+{
+	if (f->reach)
+		reach_again(f->reach, now);
+	f->reach_busy = true;
+}
+
 void link_find_wait(struct link_find *f, adit_time now)
 {
+	lend_store(f);
 	f->wish = LINK_FIND_CALM;
-	punch_wait(&f->punch, now);
+	if (!f->cfg->relay_only)
+		punch_wait(&f->punch, now);
 	f->punch_busy = true;
 	if (f->reach)
 		reach_rest(f->reach, now);
@@ -338,6 +420,7 @@ int link_find_output(struct link_find *f, adit_time now, struct adit_out *ret_ou
 			return 1;
 		f->punch_busy = false;
 		f->punch_at = punch_deadline(&f->punch);
+		take_back_store(f);
 	}
 	if (f->reach && f->reach_busy) {
 		if (reach_output(f->reach, now, ret_out))

@@ -37,6 +37,7 @@ struct link_find {
 	struct punch_config punch_cfg; /* the paths keep their holes open with the same */
 	struct punch_replay replay; /* of the whole lane: the finder's and the paths' */
 	struct punch punch;
+	struct punch_store *store; /* lent to |punch| while it looks for the peer */
 	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
 	adit_time punch_at;
 	struct reach *reach; /* NULL: no mediator is ever named */
@@ -45,6 +46,9 @@ struct link_find {
 	enum link_find_wish wish;
 	struct link_mediator mediators[MEET_MEDIATORS_MAX]; /* as numbered by |reach| */
 	size_t n_mediators;
+	struct reach_host hosts[REACH_HOSTS_MAX]; /* as they were told */
+	size_t n_hosts;
+	struct adit_nat64 nat64;
 	bool has_met; /* connect: the peer answered in this attempt, so that a mediator may be told how it ended */
 	struct reach_memory memory; /* what the last LEARNT points to */
 };
@@ -58,10 +62,18 @@ void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc);
 /* As link_add_mediator() and its neighbours. */
 void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr);
 void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
+void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
+void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n);
+
+/* What the relays have come to, NULL: there is none now; one is on its way. */
+void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay);
+void link_find_await_relay(struct link_find *f, adit_time now);
 
 /* Looks for the peer. */
 void link_find_start(struct link_find *f, adit_time now);
+/* The network may be back, or another one: whoever waits for servers asks them anew, now. */
+void link_find_again(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */

@@ -6,6 +6,7 @@
 #include "link/link.h"
 #include "link/link_find.h"
 #include "link/link_limits.h"
+#include "link/link_relay.h"
 #include "link/link_session.h"
 
 /* A proven way to the peer. It owns its socket: taken from who found it, closed or given back with the path. */
@@ -17,6 +18,30 @@ struct link_path {
 	struct punch_path keep;
 	struct link_path_info info;
 	uint64_t instance; /* of the peer's program */
+	adit_time since;
+	adit_time used_at; /* the session came; NEVER: it never did */
+	adit_time left_at; /* and went; NEVER: it never did, or is there */
+	adit_time lost_at; /* NEVER: it is not */
+	adit_time steady_since; /* nothing was owed too long since; NEVER: something is */
+	unsigned falls; /* it was left because it was silent, lately */
+	unsigned better; /* measurements in a row by which it was clearly cheaper than the one in use */
+	unsigned answers; /* that were looked at */
+	unsigned trials; /* left */
+	adit_time ask_at; /* connect, standing by: the next question */
+};
+
+/* Watching over the paths (link_watch.c). */
+struct link_watch {
+	adit_time doubt_at; /* the path in use owes us something for too long: all were asked then; NEVER: no */
+	adit_time doubt_ask_at;
+	unsigned doubt_asks;
+	adit_dur rtt; /* the longest that an answer over the path in use should take */
+	adit_time choose_at; /* a choice may come out differently then */
+	unsigned moves; /* toward better paths that may follow at once */
+	adit_time moves_at; /* when there was one more */
+	adit_time prune_at;
+	adit_time settle_at; /* the finders may rest */
+	adit_time again_at; /* in an outage: the finders begin anew */
 };
 
 /* Who may begin a QUIC handshake or go on with one from a new address. */
@@ -31,6 +56,7 @@ struct link_known {
 struct link {
 	struct link_config cfg;
 	struct link_find find;
+	struct link_relay relay;
 	enum link_state state;
 	adit_time since; /* of |state| */
 	adit_time search_at; /* when the search for a path began */
@@ -38,6 +64,8 @@ struct link {
 	adit_time migrate_at; /* a migration QUIC put off */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
+	struct link_watch watch;
+	unsigned switches;
 	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
@@ -56,6 +84,9 @@ struct link {
 	adit_time utc_at;
 };
 
+bool link_path_in_use(const struct link *l, const struct link_path *p);
+/* The machine has these addresses now: no path leaves from another one. */
+void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
 /* Takes |sock| from who found it and makes a path with the next generation. NULL: no room. */
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
 				uint64_t instance);
@@ -64,6 +95,8 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
  * it. NULL is fine.
  */
 void link_path_drop(struct link *l, adit_time now, struct link_path *p);
+/* The session is over: what stood by for it. */
+void link_path_drop_all(struct link *l, adit_time now);
 /* How large a packet over the session's path may be is measured anew: over a path that is new to the session. */
 void link_path_measure(struct link *l, adit_time now);
 /* NULL where there is none. */
@@ -86,14 +119,32 @@ bool link_stands_still(const struct link_path *p);
 /* Its last packet goes out only over a living path. */
 void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t code);
 
+/* What is new of the relays, to those who want to know it. */
+void link_relay_changed(struct link *l, adit_time now);
+
 /* --- link_move.c --- */
 
 /* The session goes on over |p|. */
-void link_move_to(struct link *l, adit_time now, struct link_path *p);
+void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_why why);
 /* Shows QUIC the session's path as a new one: congestion control and timers start anew, and data flow at once. */
 void link_move_migrate(struct link *l, adit_time now);
 /* What a path has to say, and what was found. */
 void link_move_path_events(struct link *l, adit_time now, struct link_path *p);
 void link_move_found(struct link *l, adit_time now);
+
+/* --- link_watch.c --- */
+
+void link_watch_init(struct link_watch *w, adit_time now);
+/* A path that is new, or that the session has left: it stands by. */
+void link_watch_stand_by(struct link *l, adit_time now, struct link_path *p);
+/* The session has a path (again): the finders rest after a while, if it is one to stay on. */
+void link_watch_settle(struct link *l, adit_time now);
+/* Doubts, questions to stand-bys, the choice, and what is not needed any more. */
+void link_watch_step(struct link *l, adit_time now);
+adit_time link_watch_deadline(const struct link *l);
+/* The network is another one, or the machine was asleep: all paths are asked, and the finders begin. */
+void link_watch_alarm(struct link *l, adit_time now);
+/* The best that is left of what is known, now that the path in use is lost. NULL: none. */
+struct link_path *link_watch_refuge(struct link *l, adit_time now);
 
 #endif

@@ -15,13 +15,61 @@
 /* What looks like a socket to all but link_relay.c: through the TURN server in use. No driver ever hears of it. */
 #define LINK_RELAY_SOCK 0xffffffffu
 
-#define LINK_PATHS_MAX 4 /* the one in use, the one before it until the new one is proven, and two in between */
+/*
+ * The one in use, stand-bys (below), those that were just left or are new, and a newcomer's. When all are taken the one
+ * that is needed least makes room.
+ */
+#define LINK_PATHS_MAX 8
+
+/* Stand-bys that the connect side keeps: relayed ones, and others. */
+#define LINK_STANDBYS_RELAYED 1u
+#define LINK_STANDBYS         2u
+
+/* Choosing a path (link_choose.h). */
+#define LINK_PATIENCE      ADIT_MS(200) /* at least, and a round trip: then a question is worth its 128 bytes */
+#define LINK_JUDGE_MIN     ADIT_MS(120) /* after the question; two more have been asked by then, as one may be lost */
+#define LINK_JUDGE_MORE    ADIT_MS(60) /* beyond one and a quarter round trips: a peer that is busy */
+#define LINK_DOUBT_STEP    ADIT_MS(50) /* between questions of a doubt */
+#define LINK_DOUBT_ASKS    5u
+#define LINK_LOSS_WEIGHT   5u /* loss of 10 % makes a path count as half as long again */
+#define LINK_CLEAR_LEAST   ADIT_MS(5) /* less is within what queues do all the time */
+#define LINK_CLEAR_PERCENT 20u
+#define LINK_CLEAR_TIMES   3u /* measurements in a row */
+#define LINK_HOLD          ADIT_MS(500) /* a path that fell has to be steady for this long, doubling with each fall ... */
+#define LINK_HOLD_MAX      ADIT_SEC(60) /* ... up to this */
+#define LINK_HOLD_ASK      ADIT_MS(250) /* between questions meanwhile */
+#define LINK_FORGIVEN      ADIT_SEC(60) /* in use for this long without a fall: the earlier ones are forgotten */
+#define LINK_MOVES         6u /* toward better ones at once ... */
+#define LINK_MOVE_EVERY    ADIT_SEC(10) /* ... and one more after this: 12 in the worst minute */
+
+/* Keeping stand-bys (link_watch.c). */
+#define LINK_TRIALS       4u /* questions to a new one, ... */
+#define LINK_TRIAL_EVERY  ADIT_SEC(1) /* ... this far apart; then as often as a keepalive is due */
+#define LINK_LATE         ADIT_SEC(3) /* packets may still come over a path that was left: a slow relay's queue */
+#define LINK_LOST_FOR     ADIT_SEC(60) /* a stand-by that is lost is asked for so long whether it comes back */
+#define LINK_UNASKED      ADIT_SEC(150) /* serve: the connect side asks its stand-bys more often than this */
+#define LINK_SETTLE       ADIT_SEC(4) /* the finders go on for so long, for better paths and stand-bys */
+#define LINK_FRESH_SEARCH ADIT_SEC(60) /* the finder without servers looks for so long while a relay is in use */
+#define LINK_SLEPT        ADIT_SEC(5) /* nobody came for this long after the deadline: the machine was asleep */
+#define LINK_AGAIN        ADIT_SEC(1) /* in an outage, while no server answers: the finders begin anew ... */
+#define LINK_AGAIN_OFTEN  ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
+#define LINK_AGAIN_MAX    ADIT_SEC(15) /* ... up to this far apart */
+
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
  * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */
 #define LINK_KNOWN_MAX PUNCH_HOLES_MAX
 /* Events of the link's own that wait for the driver: one input makes three at most, four mediators that fail at once
  * two each. */
 #define LINK_QUEUE_MAX 16
+
+/*
+ * Datagrams that wait for the server to let their peer in, one round trip: first checks and questions to mediators,
+ * small and sent again anyway; what is longer is QUIC's, which comes after them.
+ */
+#define LINK_RELAY_WAITS    8
+#define LINK_RELAY_WAIT_LEN 1500 /* bytes */
+#define LINK_RELAY_WAIT     ADIT_SEC(1)
+#define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
 
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u

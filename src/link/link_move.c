@@ -1,4 +1,5 @@
 /* The session moves between paths: what the finders and the paths report, and what follows from it. */
+#include "link/link_choose.h"
 #include "link/link_int.h"
 
 static void connect_over(struct link *l, adit_time now, struct link_path *p)
@@ -12,35 +13,73 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 		return;
 	}
 	l->session_path = p;
+	p->used_at = now;
 	link_set_state(l, now, LINK_SECURING);
 	link_queue_path(l, LINK_EVENT_HOLE, p);
 	link_find_hold(&l->find, now);
 }
 
-void link_move_migrate(struct link *l, adit_time now)
+static void migrate(struct link *l, adit_time now, bool gently)
 {
+	int r;
+
 	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
 		return;
-	l->migrate_at = quic_migrate(l->session->quic, now, l->session_path->gen) == ADIT_EAGAIN
-				? adit_time_add(now, LINK_MIGRATE_RETRY)
-				: ADIT_NEVER;
+	if (gently)
+		r = quic_move(l->session->quic, now, l->session_path->gen);
+	else
+		r = quic_migrate(l->session->quic, now, l->session_path->gen);
+	l->migrate_at = r == ADIT_EAGAIN ? adit_time_add(now, LINK_MIGRATE_RETRY) : ADIT_NEVER;
 }
 
-void link_move_to(struct link *l, adit_time now, struct link_path *p)
+void link_move_migrate(struct link *l, adit_time now)
+{
+	migrate(l, now, false);
+}
+
+/* What is under way on it may still come. */
+static void leave(struct link *l, adit_time now, struct link_path *p)
+{
+	p->left_at = now;
+	link_watch_stand_by(l, now, p);
+	p->ask_at = adit_time_add(now, LINK_TRIAL_EVERY);
+}
+
+static void tell_switch(struct link *l, const struct link_path *from, const struct link_path *to, enum link_why why)
+{
+	struct link_event *e = link_queue(l, LINK_EVENT_SWITCHED);
+
+	e->path = to->info;
+	e->was = from->info;
+	e->why = why;
+	l->switches++;
+	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-move from=%u how=%s to=%u how=%s why=%s", from->gen,
+		   link_how_name(from->info.how), to->gen, link_how_name(to->info.how), link_why_name(why));
+}
+
+void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_why why)
 {
 	struct link_path *old = l->session_path;
 	bool was_outage = l->state == LINK_OUTAGE;
 
+	if (l->cfg.role == PUNCH_CONNECT)
+		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
 	l->session_path = p;
-	if (old != p)
-		link_path_drop(l, now, old);
-	link_move_migrate(l, now);
+	if (old != p) {
+		p->used_at = now;
+		p->left_at = ADIT_NEVER;
+		punch_path_stand_by(&p->keep, now, false);
+		leave(l, now, old);
+	}
+	migrate(l, now, old != p && !was_outage && (why == LINK_WHY_BETTER || why == LINK_WHY_AGE));
 	link_path_measure(l, now);
-	if (!was_outage)
-		return;
-	link_set_state(l, now, LINK_UP);
-	link_queue_path(l, LINK_EVENT_BACK, p);
-	link_find_rest(&l->find, now, &p->info);
+	if (was_outage) {
+		link_set_state(l, now, LINK_UP);
+		link_queue_path(l, LINK_EVENT_BACK, p);
+		link_watch_settle(l, now);
+	} else if (old != p && l->state == LINK_UP) {
+		tell_switch(l, old, p, why);
+	}
 }
 
 static void outage(struct link *l, adit_time now)
@@ -54,29 +93,82 @@ static void outage(struct link *l, adit_time now)
 	link_set_state(l, now, LINK_OUTAGE);
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
+	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
 	link_find_start(&l->find, now);
 }
 
 /* --- what was found --- */
+
+static bool is_of_session(const struct link *l, const struct link_found *f)
+{
+	return l->session && l->session_path && l->session_path->instance == f->instance;
+}
+
+static struct link_path *path_of(struct link *l, adit_time now, const struct link_found *f)
+{
+	struct link_path *p = link_path_find(l, f->sock, &f->info.remote);
+
+	if (!p)
+		p = link_path_new(l, now, f->sock, &f->info, f->instance);
+	if (p && f->info.rtt > 0)
+		punch_path_proven(&p->keep, now, f->info.rtt);
+	return p;
+}
+
+/* Of relays one through our own server and one through the peer's are enough: they may die one by one. */
+static bool is_wanted(const struct link *l, const struct link_found *f)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		const struct link_path *p = &l->path[i];
+
+		if (!p->used || p->lost || p == l->incoming_path)
+			continue;
+		if (p->sock == f->sock && adit_addr_eq(&p->info.remote, &f->info.remote))
+			return false;
+		if (f->info.how == LINK_HOW_RELAYED && p->info.how == LINK_HOW_RELAYED &&
+		    (p->sock == LINK_RELAY_SOCK) == (f->sock == LINK_RELAY_SOCK))
+			return false;
+	}
+	return true;
+}
+
+/* Found while there is one in use: it stands by, is measured, and may turn out to be better. */
+static void on_another(struct link *l, adit_time now, const struct link_found *f)
+{
+	struct link_path *p;
+
+	if (!is_of_session(l, f) || !is_wanted(l, f))
+		return;
+	p = path_of(l, now, f);
+	if (!p)
+		return;
+	p->trials = LINK_TRIALS;
+	link_watch_stand_by(l, now, p);
+	link_watch_step(l, now);
+}
 
 static void on_valid(struct link *l, adit_time now, const struct link_found *f)
 {
 	struct link_path *p;
 
 	link_known_add(l, now, f->sock, &f->info, f->instance);
-	if (l->cfg.role != PUNCH_CONNECT || (l->state != LINK_SEEKING && l->state != LINK_OUTAGE))
+	if (l->cfg.role != PUNCH_CONNECT || l->state == LINK_OVER)
 		return;
-	if (l->session && l->session_path && l->session_path->instance != f->instance) {
+	if (l->state == LINK_UP || l->state == LINK_SECURING) {
+		on_another(l, now, f);
+		return;
+	}
+	if (l->state == LINK_OUTAGE && l->session_path && !is_of_session(l, f)) {
 		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE); /* nobody knows it over there */
 		return;
 	}
-	p = link_path_new(l, now, f->sock, &f->info, f->instance);
+	p = path_of(l, now, f);
 	if (!p)
 		return;
 	if (l->state == LINK_SEEKING)
 		connect_over(l, now, p);
 	else
-		link_move_to(l, now, p);
+		link_move_to(l, now, p, LINK_WHY_SILENT);
 }
 
 static void on_news(struct link *l, const struct link_found *f)
@@ -116,8 +208,13 @@ void link_move_found(struct link *l, adit_time now)
 /* A session without a path stands still, and one that is not admitted yet has no time for that. */
 static void on_lost(struct link *l, adit_time now, struct link_path *p)
 {
+	struct link_path *refuge = p == l->session_path ? link_watch_refuge(l, now) : NULL;
+
 	p->lost = true;
-	if (p == l->session_path)
+	p->lost_at = now;
+	if (refuge)
+		link_move_to(l, now, refuge, LINK_WHY_SILENT);
+	else if (p == l->session_path)
 		outage(l, now);
 	else if (p == l->incoming_path && l->incoming)
 		link_session_end(l->incoming, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, false);
@@ -131,13 +228,16 @@ static void on_restarted(struct link *l, adit_time now, struct link_path *p)
 		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE);
 }
 
+/* In an outage any path that answers is the one to go on with: on the serve side the peer's packets say which. */
 static void on_back(struct link *l, adit_time now, struct link_path *p)
 {
 	p->lost = false;
-	if (p != l->session_path)
+	p->lost_at = ADIT_NEVER;
+	if (p != l->session_path && (l->state != LINK_OUTAGE || p == l->incoming_path || l->cfg.role == PUNCH_SERVE))
 		return;
-	p->gen = ++l->last_gen;
-	link_move_to(l, now, p);
+	if (p == l->session_path)
+		p->gen = ++l->last_gen;
+	link_move_to(l, now, p, LINK_WHY_SILENT);
 }
 
 static void on_moved(struct link *l, adit_time now, struct link_path *p, const struct punch_path_event *e)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool path_in_use(const struct link *l, const struct link_path *p)
+bool link_path_in_use(const struct link *l, const struct link_path *p)
 {
 	return p == l->session_path || p == l->incoming_path;
 }
@@ -18,7 +18,7 @@ static bool sock_in_use(const struct link *l, uint32_t sock)
 
 void link_path_drop(struct link *l, adit_time now, struct link_path *p)
 {
-	if (!p || !p->used || path_in_use(l, p))
+	if (!p || !p->used || link_path_in_use(l, p))
 		return;
 	p->used = false;
 	if (sock_in_use(l, p->sock))
@@ -26,6 +26,34 @@ void link_path_drop(struct link *l, adit_time now, struct link_path *p)
 	if (l->n_close < LINK_PATHS_MAX)
 		l->close_sock[l->n_close++] = p->sock;
 	link_find_released(&l->find, now, p->sock);
+}
+
+void link_path_drop_all(struct link *l, adit_time now)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		link_path_drop(l, now, &l->path[i]);
+}
+
+/* Of the stand-bys, whose time is over first: what is lost, what was left, what nobody has asked for longest. */
+static struct link_path *make_room(struct link *l, adit_time now)
+{
+	struct link_path *least = NULL;
+	struct punch_path_view a;
+	struct punch_path_view b;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (link_path_in_use(l, p))
+			continue;
+		punch_path_view(&p->keep, &a);
+		if (!least || (p->lost && !least->lost) || (p->lost == least->lost && a.heard_at < b.heard_at)) {
+			least = p;
+			b = a;
+		}
+	}
+	link_path_drop(l, now, least);
+	return least;
 }
 
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
@@ -37,10 +65,24 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 		if (!l->path[i].used)
 			p = &l->path[i];
 	if (!p)
+		p = make_room(l, now);
+	if (!p || p->used)
 		return NULL;
 	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
 		return NULL;
-	*p = (struct link_path){.used = true, .gen = ++l->last_gen, .sock = sock, .info = *info, .instance = instance};
+	*p = (struct link_path){
+		.used = true,
+		.gen = ++l->last_gen,
+		.sock = sock,
+		.info = *info,
+		.instance = instance,
+		.since = now,
+		.used_at = ADIT_NEVER,
+		.left_at = ADIT_NEVER,
+		.lost_at = ADIT_NEVER,
+		.steady_since = now,
+		.ask_at = ADIT_NEVER,
+	};
 	if (p->info.took == 0)
 		p->info.took = adit_time_since(now, l->search_at);
 	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
@@ -111,4 +153,30 @@ struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock,
 			return k;
 	}
 	return NULL;
+}
+
+static bool has_host(const struct reach_host *hosts, size_t n, const struct adit_addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (adit_addr_eq_ip(&hosts[i].addr, addr))
+			return true;
+	return false;
+}
+
+void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (!p->used || p->sock == LINK_RELAY_SOCK || p->info.local.family == ADIT_FAMILY_NONE ||
+		    has_host(hosts, n, &p->info.local))
+			continue;
+		p->info.local = (struct adit_addr){.family = ADIT_FAMILY_NONE};
+		punch_path_set_local(&p->keep, &p->info.local);
+		any = true;
+	}
+	if (any)
+		link_watch_alarm(l, now);
 }

@@ -66,7 +66,6 @@ int link_session_new(const struct link_config *cfg, adit_time now, struct quic *
 	s->quic = quic;
 	s->admit_by = adit_time_add(now, LINK_ADMIT_WITHIN);
 	adit_list_init(&s->streams);
-	fwd_reasm_init(&s->reasm, s->slots, ARRAY_LEN(s->slots));
 	*ret_session = s;
 	return 0;
 }
@@ -78,6 +77,7 @@ void link_session_free(struct link_session *s)
 	adit_list_each_safe (it, tmp, &s->streams)
 		stream_free(adit_container(it, struct link_stream, node));
 	quic_free(s->quic);
+	free(s->slots);
 	free(s);
 }
 
@@ -359,6 +359,18 @@ static int look_at_waiting(struct link_session *s, struct link_event *ret_event)
 	return 0;
 }
 
+/* A megabyte, most of which is never touched; not for sessions whose payloads come whole. */
+static bool make_slots(struct link_session *s)
+{
+	if (!s->slots) {
+		s->slots = malloc(LINK_REASM_SLOTS * sizeof(s->slots[0]));
+		if (!s->slots)
+			return false;
+		fwd_reasm_init(&s->reasm, s->slots, LINK_REASM_SLOTS);
+	}
+	return true;
+}
+
 static int on_dgram(struct link_session *s, adit_time now, const struct quic_event *e, struct link_event *ret_event)
 {
 	struct fwd_dgram d;
@@ -366,7 +378,7 @@ static int on_dgram(struct link_session *s, adit_time now, const struct quic_eve
 	size_t len;
 
 	if (s->state != LINK_SESSION_UP || fwd_dgram_decode(e->data, e->len, &d) < 0 ||
-	    fwd_reasm_input(&s->reasm, now, &d, &data, &len) <= 0)
+	    (d.is_fragment && !make_slots(s)) || fwd_reasm_input(&s->reasm, now, &d, &data, &len) <= 0)
 		return 0;
 	*ret_event = (struct link_event){
 		.kind = LINK_EVENT_DGRAM, .service = d.service, .flow = d.flow, .data = data, .len = len};

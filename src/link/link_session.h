@@ -47,7 +47,7 @@ struct link_session {
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
 	size_t n_services;
 	struct fwd_reasm reasm;
-	struct fwd_reasm_slot slots[LINK_REASM_SLOTS];
+	struct fwd_reasm_slot *slots; /* LINK_REASM_SLOTS; NULL: no payload came in pieces yet */
 	uint16_t next_msg;
 	uint64_t dgrams_lost;
 	enum link_reason reason;

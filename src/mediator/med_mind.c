@@ -6,7 +6,8 @@ void med_mind_init(struct med_mind *m, adit_time now, const struct med_mind_conf
 		   size_t n_slots)
 {
 	struct stun_server_config stun = {.rng = cfg->rng, .rate = cfg->rate};
-	struct meet_server_config meet = {.crypto = cfg->crypto, .rng = cfg->rng, .no_limits = cfg->rate == 0};
+	struct meet_server_config meet = {
+		.crypto = cfg->crypto, .rng = cfg->rng, .lender = cfg->lender, .no_limits = cfg->rate == 0};
 
 	stun_server_init(&m->stun, now, &stun);
 	meet_server_init(&m->meet, now, &meet, slots, n_slots);

@@ -26,7 +26,8 @@ struct med_mind {
 
 struct med_mind_config {
 	const struct meet_crypto *crypto;
-	struct adit_rng rng; /* used during init */
+	struct adit_rng rng;
+	const struct meet_lender *lender; /* borrowed; NULL: no relay is lent */
 	uint32_t rate; /* answers a second and network; 0: no limits at all */
 };
 

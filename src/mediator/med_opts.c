@@ -13,6 +13,9 @@ enum {
 	OPT_PUBLIC,
 	OPT_ALT_PORT,
 	OPT_RATE,
+	OPT_TURN,
+	OPT_TURN_SECRET_FILE,
+	OPT_TURN_FOR,
 	OPT_JSON,
 };
 
@@ -21,6 +24,9 @@ static const struct option options[] = {
 	{"public", required_argument, NULL, OPT_PUBLIC},
 	{"alt-port", required_argument, NULL, OPT_ALT_PORT},
 	{"rate", required_argument, NULL, OPT_RATE},
+	{"turn", required_argument, NULL, OPT_TURN},
+	{"turn-secret-file", required_argument, NULL, OPT_TURN_SECRET_FILE},
+	{"turn-for", required_argument, NULL, OPT_TURN_FOR},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -95,6 +101,24 @@ static int add_public(struct med_opts *o, const char *text, struct med_fault *f)
 	return 0;
 }
 
+/* Passed on as it is; what goes wrong most is looked at. */
+static int add_turn(struct med_opts *o, const char *text, struct med_fault *f)
+{
+	size_t scheme = strncmp(text, "turn:", 5) == 0 ? 5 : strncmp(text, "turns:", 6) == 0 ? 6 : 0;
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			scheme = 0;
+	if (scheme == 0 || len == scheme || text[scheme] == '/' || len > MED_TURN_URI_MAX)
+		return fault(f, "for example: --turn turn:relay.example.org:3478", "--turn takes a URI, not \"%.60s\"",
+			     text);
+	if (o->n_turns == MED_TURN_URIS)
+		return fault(f, "leave one out", "--turn is given more than four times, with %.60s", text);
+	o->turns[o->n_turns++] = text;
+	return 0;
+}
+
 static int set_one(struct med_opts *o, int opt, const char *text, struct med_fault *f)
 {
 	unsigned long n = 0;
@@ -114,6 +138,14 @@ static int set_one(struct med_opts *o, int opt, const char *text, struct med_fau
 			return fault(f, "0 to 1000000 answers a second; 0: no limit",
 				     "--rate takes a number, not \"%.60s\"", text);
 		o->rate = (uint32_t)n;
+		return 0;
+	case OPT_TURN:
+		return add_turn(o, text, f);
+	case OPT_TURN_SECRET_FILE:
+		o->turn_secret_file = text;
+		return 0;
+	case OPT_TURN_FOR:
+		o->turn_for = text;
 		return 0;
 	case OPT_JSON:
 		o->json = true;
@@ -137,6 +169,9 @@ static int finish(struct med_opts *o, struct med_fault *f)
 {
 	uint16_t port = MED_PORT;
 
+	if ((o->n_turns || o->turn_secret_file || o->turn_for) && !(o->n_turns && o->turn_secret_file && o->turn_for))
+		return fault(f, "to lend a relay: --turn URI --turn-secret-file FILE --turn-for FILE", "%s",
+			     "--turn, --turn-secret-file and --turn-for go together, and one is missing");
 	o->is_default = o->families[0].n_listen + o->families[1].n_listen == 0;
 	if (o->is_default) {
 		static const uint8_t any[16];

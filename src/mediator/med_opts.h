@@ -24,6 +24,10 @@ struct med_opts {
 	bool is_default; /* no --listen: what this machine does not have is left out */
 	uint16_t alt_port;
 	uint32_t rate; /* answers a second for one network; 0: no limit */
+	const char *turns[MED_TURN_URIS]; /* of argv */
+	unsigned n_turns; /* 0: no relay is lent */
+	const char *turn_secret_file;
+	const char *turn_for;
 	bool json;
 	bool help;
 	int verbose; /* -1: errors only */

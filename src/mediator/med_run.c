@@ -12,14 +12,17 @@
 #include "io/io_clock.h"
 #include "mediator/med_mind.h"
 #include "mediator/med_say.h"
+#include "mediator/med_turn.h"
 
-#define EXIT_LOCAL  4 /* CLI.md, exit codes */
+#define EXIT_BAD    3 /* CLI.md, exit codes */
+#define EXIT_LOCAL  4
 #define EXIT_SIGNAL 128 /* and the second signal's number */
 
 struct med {
 	const struct med_opts *opts;
 	struct io_batch *batch;
 	struct med_mind *mind;
+	struct med_turn turn;
 	bool draining; /* a signal came: peers are being told */
 	adit_time drain_at;
 	int exit_code;
@@ -60,12 +63,14 @@ static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
 		{"renewed", "registrations once more", s->renewed},
 		{"refreshed", "refreshes", s->refreshed},
 		{"expired", "registrations that ended by silence", s->expired},
+		{"left", "registrations that were ended by their peer", s->left},
 		{"introduced", "offers passed on", s->introduced},
 		{"answered", "answers passed on", s->answered},
+		{"lent", "credentials of the relay handed out", s->lent},
 		{"absent", "asked for who is not here", s->absent},
 		{"cookies", "sent away for a cookie", s->cookies},
 		{"unknown", "refreshes of who is not registered", s->unknown},
-		{"forged", "refused: signature, id or route do not fit", s->forged},
+		{"forged", "refused: signature, id, route or permit do not fit", s->forged},
 		{"refused_full", "refused: no room, or ending", s->full},
 		{"meet_limited", "dropped: more than one network may do", s->limited},
 		{"meet_malformed", "dropped: incomplete", s->malformed},
@@ -162,6 +167,7 @@ static void on_tick(void *ctx, adit_time now)
 {
 	struct med *m = ctx;
 
+	meet_server_set_utc(&m->mind->meet, now, io_clock_utc());
 	meet_server_tick(&m->mind->meet, now);
 	grow(m);
 	if (m->draining)
@@ -250,7 +256,10 @@ static int run_open(struct med *m)
 /* False: no memory. */
 static bool begin(struct med *m)
 {
-	struct med_mind_config cfg = {.crypto = &crypto_meet, .rng = crypto_rng(), .rate = m->opts->rate};
+	struct med_mind_config cfg = {.crypto = &crypto_meet,
+				      .rng = crypto_rng(),
+				      .rate = m->opts->rate,
+				      .lender = m->turn.lender.n_uris ? &m->turn.lender : NULL};
 	struct meet_peer *slots = calloc(MEET_SLOTS_MIN, sizeof(*slots));
 
 	m->mind = calloc(1, sizeof(*m->mind));
@@ -259,7 +268,28 @@ static bool begin(struct med *m)
 		return false;
 	}
 	med_mind_init(m->mind, io_clock_now(), &cfg, slots, MEET_SLOTS_MIN);
+	meet_server_set_utc(&m->mind->meet, io_clock_now(), io_clock_utc());
 	return true;
+}
+
+/* 0, or the exit code. */
+static int load_turn(struct med *m)
+{
+	const char *path = m->opts->turn_secret_file;
+	struct io_why why;
+	unsigned mode;
+	int err = med_turn_load(&m->turn, m->opts, &why);
+
+	if (err != 0) {
+		med_say_error(why.next[0] ? why.next : NULL, "%s", why.what);
+		return err == ADIT_EINVAL ? EXIT_BAD : EXIT_LOCAL;
+	}
+	if (path && io_file_is_open(path, &mode))
+		med_say(m->opts->verbose, 0, "warning: other users may read %s (mode %04o)", path, mode);
+	if (path)
+		med_say(m->opts->verbose, 0, "lending %s to who is answered by one of %zu hosts", m->opts->turns[0],
+			m->turn.lender.n_hosts);
+	return 0;
 }
 
 int med_run(const struct med_opts *o)
@@ -267,8 +297,11 @@ int med_run(const struct med_opts *o)
 	static const struct io_batch_ops ops = {
 		.dgram = on_dgram, .signal = on_signal, .tick = on_tick, .deadline = next_tick};
 	struct med m = {.opts = o};
-	int rc = EXIT_LOCAL;
+	int rc = load_turn(&m);
 
+	if (rc != 0)
+		return rc;
+	rc = EXIT_LOCAL;
 	if (!begin(&m) || io_batch_new(&ops, &m, &m.batch) != 0)
 		med_say_error(NULL, "cannot begin: %s", strerror(errno));
 	else
@@ -277,5 +310,6 @@ int med_run(const struct med_opts *o)
 	if (m.mind)
 		free(m.mind->meet.table.slots);
 	free(m.mind);
+	med_turn_done(&m.turn);
 	return rc;
 }

@@ -96,7 +96,6 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	q->conn_ref = (ngtcp2_crypto_conn_ref){.get_conn = conn_of_ref, .user_data = q};
 	memcpy(q->pin, cfg->pin, sizeof(q->pin));
 	quic_paths_init(&q->paths, is_server, path, now);
-	quic_pool_init(&q->pool);
 	quic_sched_init(&q->sched);
 	quic_budget_init(&q->budget);
 	adit_list_init(&q->streams);
@@ -129,7 +128,6 @@ void quic_free(struct quic *q)
 	quic_tls_free(q);
 	quic_dgrams_done(&q->tx_dgrams);
 	quic_dgrams_done(&q->rx_dgrams);
-	quic_pool_done(&q->pool);
 	free(q->pack.held);
 	adit_bytes_wipe(q, sizeof(*q));
 	free(q);
@@ -495,8 +493,10 @@ int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data
 			q->stats.dropped++;
 	}
 	if (q->state == QUIC_OPEN) {
-		if (authentic > 0)
+		if (authentic > 0) {
 			q->pack.is_stuck = false;
+			q->heard_at = q->clock;
+		}
 		input_pay_migration(q, authentic);
 		quic_heal_step(q);
 		quic_streams_check_stopped(q);
@@ -613,6 +613,31 @@ int quic_migrate(struct quic *q, adit_time now, uint32_t path)
 		return 0;
 	}
 	return rv;
+}
+
+/* Nothing is under way in either direction, as far as can be told from here. */
+static bool is_at_rest(const struct quic *q)
+{
+	struct quic_shim_stat st;
+
+	quic_shim_stat_get(q->conn, &st);
+	return st.in_flight == 0 && adit_time_since(q->clock, q->heard_at) > 2 * st.rtt + QUIC_REST;
+}
+
+int quic_move(struct quic *q, adit_time now, uint32_t path)
+{
+	if (q->state != QUIC_OPEN)
+		return ADIT_EDEAD;
+	if (q->server)
+		return ADIT_EINVAL;
+	if (!q->confirmed)
+		return ADIT_EAGAIN;
+	quic_clock(q, now);
+	if (is_at_rest(q))
+		return quic_migrate(q, now, path);
+	adit_trace(q->log, ADIT_LOG_DECIDE, "quic.move path=%u", path);
+	quic_paths_move(&q->paths, path);
+	return 0;
 }
 
 void quic_set_payload(struct quic *q, size_t bytes)

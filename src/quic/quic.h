@@ -30,7 +30,7 @@ struct quic;
 struct quic_stream;
 struct quic_creds;
 
-/* The TLS credentials of an identity; made once, shared by all its connections, outlives them. */
+/* The TLS credentials of an identity; made once, shared by all its connections of one thread, outlives them. */
 ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 				   struct quic_creds **ret_creds);
 void quic_creds_free(struct quic_creds *c);
@@ -139,12 +139,21 @@ void quic_close(struct quic *q, adit_time now, uint64_t code, const char *text);
 ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
 
 /*
+ * The same, while the path before still works: nothing may stop on the way. What is under way is not a path's that was
+ * left but late, and congestion control starts anew when a moment comes at which nothing is (quic_heal.h).
+ */
+ADIT_MUST_CHECK int quic_move(struct quic *q, adit_time now, uint32_t path);
+
+/*
  * The current path carries datagrams of |bytes|. The connection begins with QUIC_PAYLOAD_MIN, which every path must
  * carry; who finds out that another path carries more or less says so, as there is no search in here.
  */
 void quic_set_payload(struct quic *q, size_t bytes);
 /* The most it may be told. */
 size_t quic_max_payload(const struct quic *q);
+
+/* Smoothed; 0: no sample yet. */
+adit_dur quic_rtt(const struct quic *q);
 
 /* The path this side sends on now. */
 uint32_t quic_path(const struct quic *q);

@@ -14,7 +14,10 @@
 
 struct quic_chunk;
 
-/* Free chunks, last in first out: the warmest in cache is used next. One per connection. */
+/*
+ * Free chunks, last in first out: the warmest in cache is used next. One for all connections of an identity's
+ * credentials: an idle connection holds none.
+ */
 struct quic_pool {
 	struct quic_chunk *free;
 	size_t n_free;

@@ -89,12 +89,13 @@ struct quic {
 	struct quic_cids cids;
 	struct quic_replay replay;
 	struct quic_order order;
+	adit_time heard_at; /* something authentic came */
 	struct quic_paths paths;
 	struct quic_early early;
 	struct quic_pack pack;
 	struct quic_heal heal;
 
-	struct quic_pool pool;
+	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;
 	struct quic_budget budget;
 	struct adit_list streams;
@@ -119,7 +120,6 @@ void quic_fail(struct quic *q, int liberr);
 void quic_die(struct quic *q, enum quic_close_kind kind, uint64_t code);
 /* The time to give the library: never backwards. */
 adit_time quic_clock(struct quic *q, adit_time now);
-adit_dur quic_rtt(const struct quic *q);
 void quic_cids_add(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
 void quic_cids_remove(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
 

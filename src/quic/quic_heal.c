@@ -58,14 +58,40 @@ void quic_heal_over(struct quic *q)
 	q->pack.pace_at = 0;
 }
 
+static void heal_arm(struct quic *q)
+{
+	q->heal.state = QUIC_HEAL_ARMED;
+	q->heal.asks = true;
+	q->paths.is_armed = true;
+}
+
+/* A path without congestion control of its own. */
+static void heal_moved(struct quic *q)
+{
+	struct quic_shim_stat st;
+
+	if (!q->server || !q->paths.is_moved || q->clock < q->heal.next_at)
+		return;
+	quic_shim_stat_get(q->conn, &st);
+	if (st.in_flight > 0)
+		return;
+	q->heal.give_up_at = q->clock + HEAL_TIMEOUTS * ngtcp2_conn_get_pto(q->conn);
+	q->heal.paused_until = 0;
+	heal_arm(q);
+	adit_trace(q->log, ADIT_LOG_DECIDE, "quic.heal moved");
+}
+
 void quic_heal_step(struct quic *q)
 {
 	struct quic_heal *h = &q->heal;
 	struct quic_shim_stat st;
 
-	if (h->state == QUIC_HEAL_NONE)
+	if (h->state == QUIC_HEAL_NONE) {
+		heal_moved(q);
 		return;
+	}
 	if (q->clock >= h->give_up_at) {
+		q->paths.is_moved = false;
 		quic_heal_over(q);
 		return;
 	}
@@ -75,9 +101,7 @@ void quic_heal_step(struct quic *q)
 	if (st.in_flight > 0)
 		return;
 	if (q->server) {
-		h->state = QUIC_HEAL_ARMED;
-		h->asks = true;
-		q->paths.is_armed = true;
+		heal_arm(q);
 		return;
 	}
 	quic_paths_renew(&q->paths);

@@ -39,6 +39,9 @@
 #define QUIC_PATH_TOKENS      5
 #define QUIC_PATH_TOKEN_EVERY ADIT_SEC(1)
 
+/* Beyond two round trips: silence from which on nothing of the peer's is taken to be under way. */
+#define QUIC_REST ADIT_MS(50)
+
 /* Datagrams of a new path that are kept until the one that begins it: a client sends two PATH_CHALLENGEs ahead. */
 #define QUIC_EARLY_MAX 2
 

@@ -34,7 +34,7 @@ static void stream_join(struct quic_stream *s, int64_t id)
 static void stream_drop_unsent(struct quic_stream *s)
 {
 	s->q->unsent -= quic_buf_unread_len(&s->tx);
-	quic_buf_cut(&s->tx, &s->q->pool);
+	quic_buf_cut(&s->tx, s->q->pool);
 	quic_sched_dry(&s->turn, s->q->clock);
 	adit_list_del(&s->wait);
 }
@@ -44,7 +44,7 @@ static void stream_drop_unread(struct quic_stream *s)
 	struct quic *q = s->q;
 	uint64_t n = quic_buf_len(&s->rx);
 
-	quic_buf_clear(&s->rx, &q->pool);
+	quic_buf_clear(&s->rx, q->pool);
 	if (n > 0 && q->state == QUIC_OPEN)
 		ngtcp2_conn_extend_max_offset(q->conn, n);
 	quic_window_end(&s->window, &q->budget, s->window.taken);
@@ -55,8 +55,8 @@ static void stream_free(struct quic_stream *s)
 	struct quic *q = s->q;
 
 	stream_drop_unsent(s);
-	quic_buf_clear(&s->tx, &q->pool);
-	quic_buf_clear(&s->rx, &q->pool);
+	quic_buf_clear(&s->tx, q->pool);
+	quic_buf_clear(&s->rx, q->pool);
 	quic_window_end(&s->window, &q->budget, s->window.taken);
 	quic_order_forget(q, s);
 	adit_list_del(&s->news_in);
@@ -196,7 +196,7 @@ void quic_stream_wake(struct quic_stream *s)
 size_t quic_stream_reserve(struct quic_stream *s, struct quic_vec *vec, size_t max, size_t want)
 {
 	size_t room = stream_may_send(s) && !s->tx_finish ? stream_room(s) : 0;
-	size_t n = quic_buf_reserve(&s->tx, &s->q->pool, vec, max, want < room ? want : room);
+	size_t n = quic_buf_reserve(&s->tx, s->q->pool, vec, max, want < room ? want : room);
 
 	if (n == 0)
 		s->wants_room = true;
@@ -205,7 +205,7 @@ size_t quic_stream_reserve(struct quic_stream *s, struct quic_vec *vec, size_t m
 
 void quic_stream_commit(struct quic_stream *s, size_t n)
 {
-	quic_buf_commit(&s->tx, &s->q->pool, n);
+	quic_buf_commit(&s->tx, s->q->pool, n);
 	s->q->unsent += n;
 	quic_stream_wake(s);
 }
@@ -285,7 +285,7 @@ void quic_stream_acked(struct quic_stream *s, size_t len)
 {
 	bool all;
 
-	quic_buf_drop(&s->tx, &s->q->pool, len);
+	quic_buf_drop(&s->tx, s->q->pool, len);
 	all = s->tx_fin_sent && quic_buf_len(&s->tx) == 0;
 	/* A report of no bytes is FIN's own; bytes that went out before FIN did say nothing about it. */
 	if (len == 0)
@@ -314,7 +314,7 @@ int quic_stream_heard(struct quic_stream *s, const uint8_t *data, size_t len, bo
 	if (s->rx_over)
 		return 0;
 	if (len > 0)
-		rv = quic_buf_append(&s->rx, &s->q->pool, data, len);
+		rv = quic_buf_append(&s->rx, s->q->pool, data, len);
 	if (rv < 0)
 		return rv;
 	quic_window_heard(&s->window, &s->q->budget, len);
@@ -338,7 +338,7 @@ void quic_stream_consume(struct quic_stream *s, size_t n)
 
 	if (n == 0)
 		return;
-	quic_buf_drop(&s->rx, &q->pool, n);
+	quic_buf_drop(&s->rx, q->pool, n);
 	grant = quic_window_take(&s->window, &q->budget, n, q->clock, quic_rtt(q));
 	if (q->state != QUIC_OPEN)
 		return;
@@ -421,7 +421,7 @@ void quic_stream_forgotten(struct quic_stream *s, bool is_clean, uint64_t code)
 	q->n_streams--;
 	q->stats.lost_packets += ngtcp2_conn_get_stream_loss_count(q->conn, s->id);
 	stream_drop_unsent(s);
-	quic_buf_clear(&s->tx, &q->pool);
+	quic_buf_clear(&s->tx, q->pool);
 	quic_order_forget(q, s);
 	quic_window_end(&s->window, &q->budget, s->rx.end);
 	if (s->is_released) {
@@ -480,7 +480,7 @@ void quic_streams_die(struct quic *q)
 		s->is_closed = true;
 		q->n_streams--;
 		stream_drop_unsent(s);
-		quic_buf_clear(&s->tx, &q->pool);
+		quic_buf_clear(&s->tx, q->pool);
 		quic_stream_note(s, QUIC_NEWS_CLOSED);
 	}
 }

@@ -18,6 +18,7 @@ struct quic_creds {
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
 	const struct adit_aead *aead;
+	struct quic_pool pool;
 };
 
 /*
@@ -155,6 +156,7 @@ int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QU
 
 	if (!c)
 		return ADIT_ENOMEM;
+	quic_pool_init(&c->pool);
 	if (gnutls_certificate_allocate_credentials(&c->cred) < 0 ||
 	    gnutls_priority_init(&c->priority, creds_priority(), NULL) < 0 || creds_set_key(c, seed, public_key) < 0) {
 		quic_creds_free(c);
@@ -174,6 +176,7 @@ void quic_creds_free(struct quic_creds *c)
 {
 	if (!c)
 		return;
+	quic_pool_done(&c->pool);
 	if (c->priority)
 		gnutls_priority_deinit(c->priority);
 	if (c->cred)
@@ -205,10 +208,11 @@ static int session_setup(struct quic *q, const struct quic_creds *creds)
 	return rv;
 }
 
-int quic_tls_new(struct quic *q, const struct quic_creds *creds)
+int quic_tls_new(struct quic *q, struct quic_creds *creds)
 {
 	unsigned flags = GNUTLS_ENABLE_RAWPK | GNUTLS_NO_TICKETS | GNUTLS_NO_END_OF_EARLY_DATA;
 
+	q->pool = &creds->pool;
 	flags |= q->server ? GNUTLS_SERVER : GNUTLS_CLIENT;
 	if (gnutls_init(&q->tls, flags) < 0) {
 		q->tls = NULL;

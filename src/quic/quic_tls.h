@@ -11,7 +11,7 @@
 #include "quic/quic.h"
 
 /* Makes the session of |q| (its |server|, |has_pin|, |pin| and |conn_ref| are set). ENOMEM. */
-ADIT_MUST_CHECK int quic_tls_new(struct quic *q, const struct quic_creds *creds);
+ADIT_MUST_CHECK int quic_tls_new(struct quic *q, struct quic_creds *creds);
 void quic_tls_free(struct quic *q);
 
 /* After the handshake: did both sides agree on our protocol, and did the peer show its key? */

@@ -4,15 +4,10 @@
  *
  * covers: src/core/fwd/fwd_open.c
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_decode.h"
 
 #include "base/bytes.h"
 #include "core/fwd/fwd_open.h"
-
-/* Returns how many bytes it was, EAGAIN, or EPROTO. */
-typedef int decode_fn(const uint8_t *data, size_t len);
 
 static uint8_t AGAIN[FWD_OPEN_MAX];
 
@@ -49,34 +44,10 @@ static int codes(const uint8_t *data, size_t len)
 	return ADIT_EPROTO;
 }
 
-/* At the end of memory of its own, so that reading on is noticed. The middle of a long one is like its beginning. */
-static void check_beginnings(decode_fn *decode, const uint8_t *data, size_t end)
-{
-	for (size_t len = 0; len < end; len++) {
-		uint8_t *exact;
-
-		if (len > 128 && len + 16 < end)
-			continue;
-		exact = malloc(len + 1);
-		memcpy(exact + 1, data, len);
-		FUZZ_CHECK(decode(exact + 1, len) == ADIT_EAGAIN);
-		free(exact);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static decode_fn *const decoders[] = {open_header, answer, codes};
-	decode_fn *decode;
-	int n;
+	static fuzz_decode_fn *const decoders[] = {open_header, answer, codes};
 
-	if (size == 0)
-		return 0;
-	decode = decoders[data[0] % 3];
-	n = decode(data + 1, size - 1);
-	if (n > 0)
-		check_beginnings(decode, data + 1, (size_t)n);
-	else if (n == ADIT_EAGAIN)
-		check_beginnings(decode, data + 1, size - 1);
+	fuzz_decode(decoders, ARRAY_LEN(decoders), data, size);
 	return 0;
 }

@@ -4,32 +4,15 @@
  * make, so that what lies behind it is reached. Whatever comes: nothing is sent to where nobody may be sent to, no
  * answer is longer than its question, and time goes on.
  *
- * covers: src/core/ice/ice_nominate.c src/core/ice/ice_agent.c src/core/ice/ice_check.c src/core/ice/ice_local.c
- * src/core/ice/ice_msg.c covers: src/core/ice/ice_pair.c src/core/ice/ice_path.c src/core/ice/ice_remote.c
- * src/core/ice/ice_txn.c planted: src/core/ice/ice_msg.c: || a.len <= len) -> || a.len < 1)
+ * covers: src/core/ice/ice_agent.c src/core/ice/ice_check.c src/core/ice/ice_local.c src/core/ice/ice_msg.c
+ * covers: src/core/ice/ice_nominate.c src/core/ice/ice_pair.c src/core/ice/ice_path.c
+ * covers: src/core/ice/ice_remote.c src/core/ice/ice_txn.c
+ * planted: src/core/ice/ice_msg.c: || a.len <= len) -> || a.len < 1)
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_crypto.h"
 
 #include "base/bytes.h"
 #include "core/ice/ice_agent.h"
-
-static void mac_sha1(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 20);
-}
-
-static void mac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 32);
-}
-
-static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256};
 
 struct world {
 	struct ice_agent a;
@@ -158,13 +141,13 @@ static size_t build(struct world *w, uint8_t flags, uint8_t which, const struct 
 	uint8_t txid[STUN_TXID_LEN] = {which};
 
 	if (!(flags & 4))
-		return ice_msg_check(&c, &crypto, txid, buf);
+		return ice_msg_check(&c, &fuzz_crypto, txid, buf);
 	if (w->last_len > 0)
 		memcpy(txid, w->last + 8, sizeof(txid));
 	if (flags & 2)
-		return ice_msg_error(&w->peer, &crypto, ICE_SHA1, txid, codes[which & 3], "no", NULL, 0, buf);
-	return ice_msg_answer(&w->peer, &crypto, which & 8 ? ICE_SHA256 : ICE_SHA1, txid, which & 1 ? &w->own : remote,
-			      buf);
+		return ice_msg_error(&w->peer, &fuzz_crypto, ICE_SHA1, txid, codes[which & 3], "no", NULL, 0, buf);
+	return ice_msg_answer(&w->peer, &fuzz_crypto, which & 8 ? ICE_SHA256 : ICE_SHA1, txid,
+			      which & 1 ? &w->own : remote, buf);
 }
 
 /* The peer's check, or its answer to our last one, with something changed where wanted. */
@@ -285,14 +268,6 @@ static void accounts(const struct world *w)
 		FUZZ_CHECK(strlen(ice_account_format(&acc, line)) < sizeof(line) - 1);
 }
 
-static void count_up(void *ctx, void *buf, size_t len)
-{
-	uint64_t *next = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)buf)[i] = (uint8_t)((*next)++ >> (i & 7));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct adit_rd r = adit_rd_over(data, size < 600 ? size : 600);
@@ -300,8 +275,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t flags = adit_rd_u8(&r);
 	struct ice_config cfg = {
 		.role = (enum ice_role)(flags & 1),
-		.crypto = &crypto,
-		.rng = {.fill = count_up, .ctx = &next},
+		.crypto = &fuzz_crypto,
+		.rng = fuzz_rng(&next),
 		.no_consent = flags & 2,
 	};
 	struct adit_addr server = adit_addr_v4(192, 0, 2, 50, 3478);

@@ -31,7 +31,7 @@ static void use(struct lab_nat *n, const struct lab_species_config *cfg, const s
 
 	f.src.ip[f.src.family == ADIT_FAMILY_V6 ? 15 : 3] = 2;
 	if (f.src.family == ADIT_FAMILY_V6)
-		f.dst = lab_zoo_synthesize(cfg->zoo.prefix, cfg->zoo.prefix_len, &remote);
+		f.dst = adit_nat64_synthesize(&cfg->zoo.nat64, &remote);
 	if (n->ops->out(n, ADIT_SEC(1), &f, &g) == LAB_FORWARD) {
 		f = (struct lab_flow){.src = g.dst, .dst = g.src, .ttl = 64};
 		FUZZ_CHECK(n->ops->in(n, ADIT_SEC(1), &f, &g) == LAB_FORWARD);

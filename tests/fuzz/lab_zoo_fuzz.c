@@ -41,7 +41,7 @@ static struct adit_addr outside(uint8_t b)
 
 static struct adit_addr to_inside(const struct run *r, struct adit_addr a)
 {
-	return r->z->cfg.kind == LAB_ZOO_NAT64 ? lab_zoo_synthesize(r->z->cfg.prefix, r->z->cfg.prefix_len, &a) : a;
+	return r->z->cfg.kind == LAB_ZOO_NAT64 ? adit_nat64_synthesize(&r->z->cfg.nat64, &a) : a;
 }
 
 static uint8_t flags_of(uint8_t b)

@@ -6,9 +6,7 @@
  *
  * covers: src/core/meet/meet_msg.c src/core/meet/meet_client.c src/core/meet/meet_server.c src/core/meet/meet_table.c
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_meet.h"
 
 #include "base/bytes.h"
 #include "core/meet/meet_client.h"
@@ -17,68 +15,6 @@
 #define WIRE      8
 #define SLOTS     16
 #define SLOTS_MAX 200
-
-static void hash(const void *data, size_t len, uint8_t *out, size_t out_len)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ ((const uint8_t *)data)[i]) * 16777619u;
-	for (size_t i = 0; i < out_len; i++) {
-		h = h * 1664525u + 1013904223u;
-		out[i] = (uint8_t)(h >> 24);
-	}
-}
-
-static void blake(const void *data, size_t len, uint8_t ret_hash[MEET_ID_LEN])
-{
-	hash(data, len, ret_hash, MEET_ID_LEN);
-}
-
-static bool verify(const uint8_t key[MEET_KEY_LEN], const void *data, size_t len, const uint8_t sig[MEET_SIG_LEN])
-{
-	fuzz_touch(key, MEET_KEY_LEN);
-	fuzz_touch(data, len);
-	return sig[0] == 0;
-}
-
-static void sign(const uint8_t seed[MEET_KEY_LEN], const void *data, size_t len, uint8_t ret_sig[MEET_SIG_LEN])
-{
-	fuzz_touch(seed, MEET_KEY_LEN);
-	fuzz_touch(data, len);
-	memset(ret_sig, 0, MEET_SIG_LEN);
-}
-
-static void seal(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_SEAL_NONCE], const void *ad, size_t ad_len,
-		 const void *data, size_t len, uint8_t *out)
-{
-	fuzz_touch(key, MEET_SEAL_KEY);
-	fuzz_touch(nonce, MEET_SEAL_NONCE);
-	fuzz_touch(ad, ad_len);
-	memcpy(out, data, len);
-	memset(out + len, 0, MEET_SEAL_TAG);
-}
-
-static bool unseal(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_SEAL_NONCE], const void *ad,
-		   size_t ad_len, const void *data, size_t len, uint8_t *out)
-{
-	fuzz_touch(key, MEET_SEAL_KEY);
-	fuzz_touch(nonce, MEET_SEAL_NONCE);
-	fuzz_touch(ad, ad_len);
-	fuzz_touch(data, len);
-	memcpy(out, data, len - MEET_SEAL_TAG);
-	return ((const uint8_t *)data)[len - 1] == 0;
-}
-
-static void hkdf(const uint8_t *ikm, size_t ikm_len, const void *info, size_t info_len, uint8_t *out, size_t out_len)
-{
-	fuzz_touch(ikm, ikm_len);
-	hash(info, info_len, out, out_len);
-}
-
-static const struct meet_crypto meet_crypto = {
-	.blake2b_128 = blake, .verify = verify, .sign = sign, .seal = seal, .open = unseal};
-static const struct adit_crypto crypto = {.hkdf_sha256 = hkdf};
 
 struct dgram {
 	struct adit_addr from, to;
@@ -95,14 +31,6 @@ struct world {
 	struct dgram wire[WIRE];
 	size_t n;
 };
-
-static void count_up(void *ctx, void *buf, size_t len)
-{
-	uint64_t *next = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)buf)[i] = (uint8_t)((*next)++ * 37 >> (i & 7));
-}
 
 static void put(struct world *w, const struct adit_addr *from, const struct adit_addr *to, const uint8_t *data,
 		size_t len)
@@ -251,7 +179,7 @@ static void op_crowd(struct world *w, struct adit_rd *r)
 	size_t wants;
 	struct stun_build b;
 
-	meet_id_make(&meet_crypto, key, salt, id);
+	meet_id_make(&fuzz_meet_crypto, key, salt, id);
 	stun_cookie_make(w->s->key, w->now, STUN_COOKIE_IP_PORT, &d.from, cookie);
 	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REGISTER, key);
 	stun_build_bytes(&b, MEET_ATTR_ID, id, sizeof(id));
@@ -320,17 +248,16 @@ static void op_command(struct world *w, struct adit_rd *r)
 
 static void begin(struct world *w, struct meet_peer *slots)
 {
-	struct meet_server_config scfg = {
-		.crypto = &meet_crypto, .rng = {.fill = count_up, .ctx = &w->next}, .no_limits = true};
+	struct meet_server_config scfg = {.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .no_limits = true};
 
 	w->now = ADIT_SEC(1000);
 	w->server = adit_addr_v4(203, 0, 113, 1, 3478);
 	meet_server_init(w->s, w->now, &scfg, slots, SLOTS);
 	for (uint8_t i = 0; i < 2; i++) {
 		struct meet_client_config cfg = {.role = i ? MEET_CONNECT : MEET_SERVE,
-						 .crypto = &crypto,
-						 .meet_crypto = &meet_crypto,
-						 .rng = {.fill = count_up, .ctx = &w->next}};
+						 .crypto = &fuzz_crypto,
+						 .meet_crypto = &fuzz_meet_crypto,
+						 .rng = fuzz_rng(&w->next)};
 
 		w->addr[i] = adit_addr_v4(192, 0, 2, i, 4000);
 		meet_client_init(&w->c[i], w->now, &cfg);

@@ -1,7 +1,7 @@
 /*
  * Any bytes as the plain text of an offer: what is accepted keeps its limits and reads back the same.
  *
- * covers: src/core/meet/meet_seal.c: meet_offer_decode meet_offer_encode read_text read_cand write_text write_cand
+ * covers: src/core/meet/meet_seal.c: meet_offer_decode meet_offer_encode read_cand write_cand
  */
 #include "fuzz.h"
 

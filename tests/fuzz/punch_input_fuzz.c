@@ -7,42 +7,10 @@
  * covers: src/core/punch/punch.c src/core/punch/punch_hole.c src/core/punch/punch_pair.c
  * covers: src/core/punch/punch_probe.c src/core/punch/punch_replay.c src/core/nat/nat_ttl.c
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_crypto.h"
 
 #include "base/bytes.h"
 #include "core/punch/punch.h"
-
-static void mac_sha1(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 20);
-}
-
-static void mac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 32);
-}
-
-/* Different for different labels, and cheap. */
-static void hkdf(const uint8_t *ikm, size_t ikm_len, const void *info, size_t info_len, uint8_t *out, size_t out_len)
-{
-	uint32_t h = 2166136261u;
-
-	fuzz_touch(ikm, ikm_len);
-	for (size_t i = 0; i < info_len; i++)
-		h = (h ^ ((const uint8_t *)info)[i]) * 16777619u;
-	for (size_t i = 0; i < out_len; i++) {
-		h = h * 1664525u + 1013904223u;
-		out[i] = (uint8_t)(h >> 24);
-	}
-}
-
-static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256, .hkdf_sha256 = hkdf};
 
 /* Numbers of sockets here are small: the machine counts from 0 and an input is short. */
 #define SOCKS 4096
@@ -50,6 +18,7 @@ static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = 
 struct world {
 	struct punch_replay replay;
 	struct punch p;
+	struct punch_store store;
 	adit_time now;
 	adit_utc utc;
 	uint16_t port[SOCKS]; /* of open sockets */
@@ -331,14 +300,6 @@ static void step(struct world *w, struct adit_rd *r)
 	events(w);
 }
 
-static void count_up(void *ctx, void *buf, size_t len)
-{
-	uint64_t *next = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)buf)[i] = (uint8_t)((*next)++ >> (i & 7));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct adit_rd r = adit_rd_over(data, size < 600 ? size : 600);
@@ -346,8 +307,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t flags = adit_rd_u8(&r);
 	struct punch_config cfg = {
 		.role = flags & 1 ? PUNCH_CONNECT : PUNCH_SERVE,
-		.crypto = &crypto,
-		.rng = {.fill = count_up, .ctx = &next},
+		.crypto = &fuzz_crypto,
+		.rng = fuzz_rng(&next),
 		.instance = 5,
 		.pinned_port = flags & 2 ? 5555 : 0,
 		.low_ttl = !(flags & 4),
@@ -362,6 +323,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	punch_replay_init(&w->replay);
 	cfg.replay = &w->replay;
 	punch_init(&w->p, &cfg, w->now);
+	if (!(flags & 16))
+		punch_lend(&w->p, &w->store);
 	punch_set_utc(&w->p, w->now, w->utc);
 	punch_set_peers(&w->p, w->now, &peer, flags & 8 ? 0 : 1);
 	punch_start(&w->p, w->now);

@@ -5,38 +5,12 @@
  *
  * covers: src/core/punch/punch_path.c
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_crypto.h"
 
 #include "base/bytes.h"
 #include "core/punch/punch_path.h"
 
 #define SOCK 7
-
-static void mac_sha1(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 20);
-}
-
-static void mac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 32);
-}
-
-static void hkdf(const uint8_t *ikm, size_t ikm_len, const void *info, size_t info_len, uint8_t *out, size_t out_len)
-{
-	fuzz_touch(ikm, ikm_len);
-	fuzz_touch(info, info_len);
-	for (size_t i = 0; i < out_len; i++)
-		out[i] = (uint8_t)(i + info_len);
-}
-
-static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256, .hkdf_sha256 = hkdf};
 
 struct world {
 	struct punch_replay replay;
@@ -166,14 +140,6 @@ static void step(struct world *w, struct adit_rd *r)
 		drain(w);
 }
 
-static void count_up(void *ctx, void *buf, size_t len)
-{
-	uint64_t *next = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)buf)[i] = (uint8_t)((*next)++ >> (i & 7));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct adit_rd r = adit_rd_over(data, size < 1000 ? size : 1000);
@@ -182,8 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct adit_addr remote = adit_addr_v4(203, 0, 113, 1, 5000);
 	struct punch_config cfg = {
 		.role = adit_rd_u8(&r) & 1 ? PUNCH_CONNECT : PUNCH_SERVE,
-		.crypto = &crypto,
-		.rng = {.fill = count_up, .ctx = &next},
+		.crypto = &fuzz_crypto,
+		.rng = fuzz_rng(&next),
 		.instance = 5,
 	};
 	struct world *w = calloc(1, sizeof(*w));

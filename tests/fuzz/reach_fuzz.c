@@ -10,9 +10,7 @@
  * covers: src/core/reach/reach_sock.c src/core/reach/reach_verdict.c src/core/reach/reach_window.c
  * planted: src/core/reach/reach_hear.c: one.len = d->len - at < step ? d->len - at : step; -> one.len = step;
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_meet.h"
 
 #include "base/bytes.h"
 #include "core/meet/meet_server.h"
@@ -23,81 +21,6 @@
 #define WIRE  1024
 #define FLOWS 2048
 #define SOCKS REACH_SOCK_SPAN
-
-static void hash(const void *data, size_t len, uint8_t *out, size_t out_len)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ ((const uint8_t *)data)[i]) * 16777619u;
-	for (size_t i = 0; i < out_len; i++) {
-		h = h * 1664525u + 1013904223u;
-		out[i] = (uint8_t)(h >> 24);
-	}
-}
-
-static void blake(const void *data, size_t len, uint8_t ret_hash[MEET_ID_LEN])
-{
-	hash(data, len, ret_hash, MEET_ID_LEN);
-}
-
-static bool verify(const uint8_t key[MEET_KEY_LEN], const void *data, size_t len, const uint8_t sig[MEET_SIG_LEN])
-{
-	fuzz_touch(key, MEET_KEY_LEN);
-	fuzz_touch(data, len);
-	return sig[0] == 0;
-}
-
-static void sign(const uint8_t seed[MEET_KEY_LEN], const void *data, size_t len, uint8_t ret_sig[MEET_SIG_LEN])
-{
-	fuzz_touch(seed, MEET_KEY_LEN);
-	fuzz_touch(data, len);
-	memset(ret_sig, 0, MEET_SIG_LEN);
-}
-
-static void seal(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_SEAL_NONCE], const void *ad, size_t ad_len,
-		 const void *data, size_t len, uint8_t *out)
-{
-	fuzz_touch(key, MEET_SEAL_KEY);
-	fuzz_touch(nonce, MEET_SEAL_NONCE);
-	fuzz_touch(ad, ad_len);
-	memcpy(out, data, len);
-	memset(out + len, 0, MEET_SEAL_TAG);
-}
-
-static bool unseal(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_SEAL_NONCE], const void *ad,
-		   size_t ad_len, const void *data, size_t len, uint8_t *out)
-{
-	fuzz_touch(key, MEET_SEAL_KEY);
-	fuzz_touch(nonce, MEET_SEAL_NONCE);
-	fuzz_touch(ad, ad_len);
-	memcpy(out, data, len - MEET_SEAL_TAG);
-	return true;
-}
-
-static void hkdf(const uint8_t *ikm, size_t ikm_len, const void *info, size_t info_len, uint8_t *out, size_t out_len)
-{
-	fuzz_touch(ikm, ikm_len);
-	hash(info, info_len, out, out_len);
-}
-
-static void mac_sha1(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 20);
-}
-
-static void mac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32])
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, 32);
-}
-
-static const struct meet_crypto meet_crypto = {
-	.blake2b_128 = blake, .verify = verify, .sign = sign, .seal = seal, .open = unseal};
-static const struct adit_crypto crypto = {.hkdf_sha256 = hkdf, .hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256};
 
 struct dgram {
 	struct adit_addr from, to;
@@ -136,14 +59,6 @@ struct world {
 	struct dgram wire[WIRE];
 	size_t first, n;
 };
-
-static void count_up(void *ctx, void *buf, size_t len)
-{
-	uint64_t *next = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)buf)[i] = (uint8_t)((*next)++ * UINT64_C(0x9e3779b97f4a7c15) >> 56);
-}
 
 static void put(struct world *w, const struct adit_addr *from, const struct adit_addr *to, const uint8_t *data,
 		size_t len)
@@ -514,9 +429,8 @@ static void op_command(struct world *w, struct adit_rd *r)
 
 static void begin(struct world *w, struct meet_peer *slots, uint8_t how)
 {
-	struct meet_server_config mcfg = {
-		.crypto = &meet_crypto, .rng = {.fill = count_up, .ctx = &w->next}, .no_limits = true};
-	struct stun_server_config scfg = {.rng = {.fill = count_up, .ctx = &w->next}};
+	struct meet_server_config mcfg = {.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .no_limits = true};
+	struct stun_server_config scfg = {.rng = fuzz_rng(&w->next)};
 
 	w->now = ADIT_SEC(1000);
 	w->server[0] = adit_addr_v4(203, 0, 113, 2, 3478);
@@ -526,9 +440,9 @@ static void begin(struct world *w, struct meet_peer *slots, uint8_t how)
 	for (uint8_t i = 0; i < 2; i++) {
 		struct side *s = &w->s[i];
 		struct reach_config cfg = {.role = i ? MEET_CONNECT : MEET_SERVE,
-					   .crypto = &crypto,
-					   .meet_crypto = &meet_crypto,
-					   .rng = {.fill = count_up, .ctx = &w->next},
+					   .crypto = &fuzz_crypto,
+					   .meet_crypto = &fuzz_meet_crypto,
+					   .rng = fuzz_rng(&w->next),
 					   .instance = 1u + i,
 					   .port = how & 128 ? 5000 : 0,
 					   .low_ttl = true};

@@ -4,31 +4,10 @@
  *
  * covers: src/core/stun/stun_msg.c src/core/stun/stun_attr.c
  */
-#include "fuzz.h"
-
-#include <string.h>
+#include "fuzz_crypto.h"
 
 #include "core/stun/stun_attr.h"
 
-/* A MAC that the fuzzer can satisfy. */
-static void mac(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t *ret_mac, size_t mac_len)
-{
-	fuzz_touch(key, key_len);
-	fuzz_touch(data, len);
-	memset(ret_mac, 0, mac_len);
-}
-
-static void mac_sha1(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[20])
-{
-	mac(key, key_len, data, len, ret_mac, 20);
-}
-
-static void mac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret_mac[32])
-{
-	mac(key, key_len, data, len, ret_mac, 32);
-}
-
-static const struct adit_crypto crypto = {.hmac_sha1 = mac_sha1, .hmac_sha256 = mac_sha256};
 static const uint8_t key[16];
 
 /* Whatever it is: read it as everything. */
@@ -91,8 +70,8 @@ static void read_msg(const uint8_t *data, size_t size)
 	n = stun_msg_unknown(&m, known, ARRAY_LEN(known), unknown, ARRAY_LEN(unknown));
 	for (size_t i = 0; i < n; i++)
 		FUZZ_CHECK(unknown[i] < STUN_ATTR_OPTIONAL_FROM);
-	(void)!stun_msg_verify(&m, &crypto, STUN_ATTR_MESSAGE_INTEGRITY, key, sizeof(key));
-	(void)!stun_msg_verify(&m, &crypto, STUN_ATTR_MESSAGE_INTEGRITY_SHA256, key, sizeof(key));
+	(void)!stun_msg_verify(&m, &fuzz_crypto, STUN_ATTR_MESSAGE_INTEGRITY, key, sizeof(key));
+	(void)!stun_msg_verify(&m, &fuzz_crypto, STUN_ATTR_MESSAGE_INTEGRITY_SHA256, key, sizeof(key));
 }
 
 /* One attribute, of the shape and with the content that the next bytes say. */
@@ -171,9 +150,9 @@ static void build_msg(const uint8_t *data, size_t size)
 		build_attr(&b, &r);
 	}
 	if (flags & 4)
-		stun_build_integrity_sha1(&b, &crypto, key, sizeof(key));
+		stun_build_integrity_sha1(&b, &fuzz_crypto, key, sizeof(key));
 	if (flags & 8)
-		stun_build_integrity_sha256(&b, &crypto, key, sizeof(key));
+		stun_build_integrity_sha256(&b, &fuzz_crypto, key, sizeof(key));
 	if (flags & 16)
 		stun_build_fingerprint(&b);
 	len = stun_build_end(&b);
@@ -183,10 +162,10 @@ static void build_msg(const uint8_t *data, size_t size)
 		if (!odd) { /* no trailer of our own making in the middle: then it must be a good message */
 			FUZZ_CHECK(stun_msg_parse(&m, buf, (size_t)len) == 0);
 			FUZZ_CHECK(m.class == (flags & 3) && m.method == flags * 16u);
-			FUZZ_CHECK(!(flags & 4) ||
-				   stun_msg_verify(&m, &crypto, STUN_ATTR_MESSAGE_INTEGRITY, key, sizeof(key)) == 0);
-			FUZZ_CHECK(!(flags & 8) || stun_msg_verify(&m, &crypto, STUN_ATTR_MESSAGE_INTEGRITY_SHA256, key,
+			FUZZ_CHECK(!(flags & 4) || stun_msg_verify(&m, &fuzz_crypto, STUN_ATTR_MESSAGE_INTEGRITY, key,
 								   sizeof(key)) == 0);
+			FUZZ_CHECK(!(flags & 8) || stun_msg_verify(&m, &fuzz_crypto, STUN_ATTR_MESSAGE_INTEGRITY_SHA256,
+								   key, sizeof(key)) == 0);
 		}
 	}
 	free(buf);

@@ -126,7 +126,7 @@ def killed(t):
         tree = _tree(p.pid)
         assert len(tree) >= 5, tree  # itself, the first process, two routers, a wire
         p.send_signal(signal.SIGKILL)
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in tree), 5, "all its processes end")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in tree), 15, "all its processes end")
     assert _sleepers(word) == 0
     assert set(os.listdir("/run")) == before
 

@@ -37,7 +37,7 @@ def exit_second_signal(t):
         lab.cut("ra")  # what was taken can be delivered to nobody
         s.sendall(b"x" * 100000)
         pair.connect.signal(number)
-        pair.connect.expect("(?i)second signal|ending|deliver", 5, "err")
+        pair.connect.expect("(?i)second signal|ending|deliver", 15, "err")
         assert pair.connect.is_running(), "it ended without having delivered what it took"
         pair.connect.signal(number)
         assert pair.connect.wait(5) == code, f"{pair.connect.popen.returncode}, wanted {code}\n{pair.connect.last_words()}"
@@ -56,6 +56,7 @@ def exit_2(t):
         ["connect", "--ticket-file", path, "7100:web", "7100:ssh"], ["connect", "--ticket-file"], ["pipe"],
         ["pipe", "--ticket-file", path], ["pipe", "--ticket-file", path, "a", "b"], ["ticket", "burn"],
         ["ticket", "new"], ["ticket", "new", "UPPER"], ["peer"], ["peer", "add"], ["id", "extra", "words"],
+        ["status", "all"], ["check"], ["check", "here"], ["connect", "nobody"],
         ["connect", "--ticket-file", path, "7100:web", "--timeout", "soon"], ["serve", "8080", "--port", "0x10"],
         ["connect", "--ticket-file", path, "7100:web", "--peer", "203.0.113.300"],
     ]
@@ -73,7 +74,7 @@ def help_and_version(t):
     lab = t.lab()
     side = proc.Side(lab, "ha")
     for words in (["help"], ["--version"], ["-h"], *([c, "-h"] for c in ("serve", "connect", "pipe", "ticket", "id", "peer",
-                                                                         "udphp", "status"))):
+                                                                         "udphp", "status", "check", "help"))):
         code, out, err = side.run(*words) if "udphp" not in words else (lambda r: (r.returncode, r.stdout, r.stderr))(
             lab.ha.run([side.program, *words], check=False))
         assert code == DONE and out.strip(), f"{words}: {code}\n{err}"
@@ -91,7 +92,7 @@ def exit_3(t):
     config = lab.path("config")
     with open(config, "w") as f:
         f.write("# fine\npeer 203.0.113.20\nnonsense yes\n")
-    for words in (["connect", damaged, "7100:web"], ["pipe", damaged, "web"],
+    for words in (["connect", damaged, "7100:web"], ["pipe", damaged, "web"], ["connect", ticket[:20], "7100:web"],
                   ["connect", "--ticket-file", side.ticket_file("no ticket at all"), "7100:web"],
                   ["serve", "8080", "--config", config]):
         code, out, err = side.run(*words)

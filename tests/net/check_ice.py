@@ -87,7 +87,7 @@ class Agent:
         """Its last words: driver's accounts, the others' role."""
         self.proc.popen.stdin.close()
         self.proc.wait()
-        wait_until(lambda: self.find("stats" if self.kind == "adit" else "ice-role"), 5, f"{self.kind}: its last words")
+        wait_until(lambda: self.find("stats" if self.kind == "adit" else "ice-role"), 15, f"{self.kind}: its last words")
 
 
 def find_example(name):

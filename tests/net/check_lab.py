@@ -228,7 +228,7 @@ sys.stdin.read()
         assert p.stdout.readline() == b"up\n"
         assert _count("7357") == 1
         p.send_signal(signal.SIGKILL)
-    wait_until(lambda: _count("7357") == 0, 5, "processes of the killed runner end")
+    wait_until(lambda: _count("7357") == 0, 15, "processes of the killed runner end")
 
 
 def _count(word):

@@ -220,7 +220,7 @@ def met_again(t):
     s.settimeout(90)
     assert s.recv(10, socket.MSG_WAITALL) == b"on its way"
     t.note(f"{time.monotonic() - begin:.1f} s")
-    connect.expect("^back after .*: punched", 5, "err")
+    connect.expect("^back after .*: punched", 15, "err")
     status = json.loads(other.run("status", "--json")[1])
     assert status["local"].rpartition(":")[2] != port, status
 
@@ -269,7 +269,7 @@ def second_witness(t):
     connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--stun", SECOND))
     proc.first_echo(lab.ha, 7100, 60, (connect, serve)).close()
     t.note(f"{time.monotonic() - begin:.1f} s")
-    connect.expect("a way is open after .*: found among all ports", 5, "err")
+    connect.expect("a way is open after .*: found among all ports", 15, "err")
 
 
 @check("5 for a wrong ticket: its peer is not there; 8 where no mediator answers; a right one beside it goes on", limit=120)

@@ -150,8 +150,40 @@ def opener_ends(t):
         pair.lab.close()
 
 
+@check("connect has the session that others share: Ctrl-C ends it and closes its ports, the others do not notice")
+def connect_opener_ends(t):
+    pair = proc.Pair(t.lab(delay=5))
+    own = pair.open("echo")
+    second = pair.connect_side.connect(pair.ticket, "7101:pump", peer="203.0.113.20")
+    lent = proc.first_echo(pair.lab.ha, 7101, 20, (second,))
+    pipe = pair.connect_side.pipe(pair.ticket, "pump", peer="203.0.113.20", stdin=subprocess.PIPE)
+    _say(pipe, b"echo\nhello\n")
+    pipe.expect("^hello$", 20, "out")
+    pair.connect.signal(signal.SIGINT)
+    assert pair.connect.wait() == 0, pair.connect.last_words()
+    pair.connect.expect("2 other commands use this session", 15)
+    for s in (own, lent):  # what is open goes on, whoever opened it
+        s.sendall(b"!")
+        assert s.recv(1) == b"!", "a connection has been cut"
+        s.close()
+    _say(pipe, b"still here\n")
+    pipe.expect("^still here$", 10, "out")
+    proc.first_echo(pair.lab.ha, 7101, 20, (second,)).close()
+    try:
+        pair.dial("echo").close()
+        raise AssertionError("the port of the one that has ended is open")
+    except ConnectionRefusedError:
+        pass
+    pipe.popen.stdin.close()
+    assert pipe.wait() == 0, pipe.last_words()
+    assert not _udp_sockets(second.pid), "the borrower has opened a way of its own"
+    second.signal(signal.SIGTERM)
+    assert second.wait() == 0, second.last_words()
+    wait_until(lambda: not _holders(pair.connect_side), 10, "nobody holds the session any more")
+
+
 def _holders(side):
-    """Processes of adit pipe that are left, of this installation."""
+    """Processes of connect and pipe that are left, of this installation."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -159,7 +191,7 @@ def _holders(side):
                 words = f.read().split(b"\0")
         except OSError:
             continue
-        if words[1:2] == [b"pipe"] and side.state.encode() in words:
+        if words[1:2] in ([b"pipe"], [b"connect"]) and side.state.encode() in words:
             found.append(pid)
     return found
 

@@ -132,7 +132,7 @@ def stalled_readers(t):
         with pair.lab.ha:
             s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(("127.0.0.1", 7100))
         s.sendall(b"get 1000000000\n")
         assert s.recv(1), "a stalled reader gets its first byte"

@@ -78,7 +78,7 @@ class Driver(Proc):
 
     def end(self):
         self.say("end")
-        self.next("^ENDED", 5)
+        self.next("^ENDED", 15)
         assert self.wait(5) == 0
 
 
@@ -126,8 +126,8 @@ def move(t, c, p, relayed, size, timeout=60):
         t.note(f"{'in at the client' if side is c else 'in at the peer'}: {int(m.group(1)) // MB} MB, {m.group(5)} MB/s, {m.group(3)} sent again")
 
 
-def certificate(lab, name):
-    """A CA and a certificate of it for |name|: (ca file, (certificate, key))."""
+def certificate(lab, name, address=None):
+    """A CA and a certificate of it for |name| (and |address|): (ca file, (certificate, key))."""
     top = lab.path("tls-" + name)
     ca, key, cert = top + ".ca", top + ".key", top + ".crt"
     run = dict(check=True, capture_output=True)
@@ -136,7 +136,7 @@ def certificate(lab, name):
     subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name,
                     "-keyout", key, "-out", cert + ".req"], **run)
     with open(cert + ".ext", "w") as f:
-        f.write(f"subjectAltName=DNS:{name}\n")
+        f.write(f"subjectAltName=DNS:{name}" + (f",IP:{address}" if address else "") + "\n")
     subprocess.run(["openssl", "x509", "-req", "-in", cert + ".req", "-CA", ca, "-CAkey", ca + ".key", "-CAcreateserial",
                     "-days", "2", "-extfile", cert + ".ext", "-out", cert], **run)
     return ca, (cert, key)

@@ -402,7 +402,7 @@ def udphp_listens(t):
     first.connect(("::1", LOCAL))
     p.expect("has connected")
     second = lab.ha.socket()
-    wait_until(lambda: second.connect_ex(("127.0.0.1", LOCAL)) != 0 or second.close(), 5, "a second connection is refused")
+    wait_until(lambda: second.connect_ex(("127.0.0.1", LOCAL)) != 0 or second.close(), 15, "a second connection is refused")
     assert p.err().count("no encryption") == 1
     assert p.stop() == 0
 

@@ -10,12 +10,10 @@
 #include <string.h>
 #include <uv.h>
 
+#include "driver_input.h"
 #include "io/io_portmap.h"
 
 static struct io_portmap *map;
-static uv_pipe_t input;
-static char line[256];
-static size_t line_len;
 
 static void on_told(void *ctx, const struct io_portmap_event *e)
 {
@@ -28,11 +26,12 @@ static void on_told(void *ctx, const struct io_portmap_event *e)
 	if (e->kind != IO_PORTMAP_ENDED)
 		return;
 	io_portmap_free(map);
-	uv_close((uv_handle_t *)&input, NULL);
+	driver_input_close();
 }
 
-static void on_command(const char *word)
+static void on_command(char *word)
 {
+	size_t len = strlen(word);
 	struct adit_addr seen;
 
 	if (strcmp(word, "check") == 0)
@@ -41,40 +40,15 @@ static void on_command(const char *word)
 		io_portmap_proven(map);
 	else if (strcmp(word, "suspect") == 0)
 		io_portmap_suspect(map);
-	else if (strncmp(word, "seen ", 5) == 0 && adit_addr_parse(word + 5, strlen(word + 5), &seen) == 0)
+	else if (len > 5 && strncmp(word, "seen ", 5) == 0 && adit_addr_parse(word + 5, len - 5, &seen) == 0)
 		io_portmap_set_seen(map, &seen);
 	else if (strcmp(word, "end") == 0)
 		io_portmap_end(map);
 }
 
-static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+static void on_end(void)
 {
-	(void)h;
-	(void)suggested;
-	*buf = uv_buf_init(line + line_len, (unsigned)(sizeof(line) - 1 - line_len));
-}
-
-static void on_input(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
-{
-	char *end;
-
-	(void)buf;
-	if (n < 0) {
-		uv_read_stop(s);
-		io_portmap_end(map);
-		return;
-	}
-	line_len += (size_t)n;
-	while ((end = memchr(line, '\n', line_len)) != NULL) {
-		char one[sizeof(line)];
-		size_t len = (size_t)(end - line);
-
-		memcpy(one, line, len);
-		one[len] = 0;
-		line_len -= len + 1;
-		memmove(line, end + 1, line_len);
-		on_command(one);
-	}
+	io_portmap_end(map);
 }
 
 static void write_log(void *ctx, enum adit_log_level level, const char *text)
@@ -105,9 +79,7 @@ int main(int argc, char **argv)
 	if (argc > 6 && adit_addr_parse(argv[6], strlen(argv[6]), &cfg.own) < 0)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	uv_pipe_init(loop, &input, 0);
-	uv_pipe_open(&input, 0);
-	uv_read_start((uv_stream_t *)&input, on_alloc, on_input);
+	driver_input_start(loop, on_command, on_end);
 	err = io_portmap_new(loop, &cfg, on_told, NULL, &map);
 	if (err < 0) {
 		fprintf(stderr, "portmap_io_driver: %s\n", adit_err_name(err));

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "base/bytes.h"
+#include "driver_input.h"
 #include "io/io_clock.h"
 #include "io/io_turn.h"
 #include "io/io_udp.h"
@@ -47,10 +48,7 @@ static uv_loop_t *loop;
 static struct io_turn *turn;
 static struct io_udp *udp;
 static struct move move;
-static uv_pipe_t input;
 static uv_timer_t timer;
-static char line[512];
-static size_t line_len;
 
 static const char *text_of(const struct adit_addr *a)
 {
@@ -243,7 +241,7 @@ static void finish(void)
 	turn = NULL;
 	udp = NULL;
 	uv_close((uv_handle_t *)&timer, NULL);
-	uv_close((uv_handle_t *)&input, NULL);
+	driver_input_close();
 }
 
 static void on_event(void *ctx, const struct turn_set_event *e)
@@ -317,36 +315,6 @@ static void on_command(char *text)
 	}
 }
 
-static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
-{
-	(void)h;
-	(void)suggested;
-	*buf = uv_buf_init(line + line_len, (unsigned)(sizeof(line) - 1 - line_len));
-}
-
-static void on_input(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
-{
-	char *end;
-
-	(void)buf;
-	if (n < 0) {
-		uv_read_stop(s);
-		stop();
-		return;
-	}
-	line_len += (size_t)n;
-	while ((end = memchr(line, '\n', line_len)) != NULL) {
-		char one[sizeof(line)];
-		size_t len = (size_t)(end - line);
-
-		memcpy(one, line, len);
-		one[len] = 0;
-		line_len -= len + 1;
-		memmove(line, end + 1, line_len);
-		on_command(one);
-	}
-}
-
 /* {udp|tcp|tls}:ADDR:PORT[=HOST] */
 static bool parse_server(const char *text, struct turn_server *ret)
 {
@@ -416,9 +384,7 @@ int main(int argc, char **argv)
 	loop = uv_default_loop();
 	uv_timer_init(loop, &timer);
 	uv_timer_start(&timer, on_tick, 5, 5);
-	uv_pipe_init(loop, &input, 0);
-	uv_pipe_open(&input, 0);
-	uv_read_start((uv_stream_t *)&input, on_alloc, on_input);
+	driver_input_start(loop, on_command, stop);
 	if (plain.port ? io_udp_open(loop, (enum adit_family)plain.family, plain.port, &udp_ops, NULL, &udp) < 0
 		       : io_turn_new(loop, &cfg, &turn_ops, NULL, &turn) < 0) {
 		fprintf(stderr, "turn_driver: cannot start\n");

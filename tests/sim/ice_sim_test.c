@@ -125,7 +125,7 @@ static void world_init(struct world *w, const struct cell *c, uint64_t seed)
 			asked.family = ADIT_FAMILY_NONE;
 		assert_int_equal(sim_ice_init(&w->peer[i], w->sim, w->host[i], c->role[i], &own, &asked), 0);
 		if (strncmp(c->nat[i], "nat64", 5) == 0)
-			w->peer[i].cfg.pref64 = asked;
+			w->peer[i].cfg.nat64 = adit_nat64_well_known();
 		w->peer[i].is_silent = c->is_silent[i];
 		w->peer[i].other = &w->peer[!i];
 		assert_int_equal(lab_sim_at(w->sim, i ? ADIT_MS(c->skew_ms) : 0, sim_ice_start, &w->peer[i]), 0);

@@ -44,6 +44,7 @@ int sim_peer_init_engine(struct sim_peer *p, struct lab_sim *s, struct lab_host 
 void sim_peer_done(struct sim_peer *p)
 {
 	free(p->punch);
+	free(p->store);
 	free(p->path);
 }
 
@@ -301,6 +302,7 @@ void sim_peer_start(void *ctx)
 static void begin(struct sim_peer *p, adit_time now)
 {
 	punch_init(p->punch, &p->cfg, now);
+	punch_lend(p->punch, p->store);
 	punch_set_peers(p->punch, now, &p->other, 1);
 }
 
@@ -406,7 +408,8 @@ int sim_peer_init(struct sim_peer *p, struct lab_sim *s, struct lab_host *h, enu
 	p->other = *other;
 	p->cfg.pinned_port = pinned_port;
 	p->punch = malloc(sizeof(*p->punch));
-	return p->punch ? r : ADIT_ENOMEM;
+	p->store = malloc(sizeof(*p->store));
+	return p->punch && p->store ? r : ADIT_ENOMEM;
 }
 
 void sim_peer_kill(struct sim_peer *p)

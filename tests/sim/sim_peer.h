@@ -59,6 +59,7 @@ struct sim_peer {
 	struct punch_config cfg; /* of core/punch, and of the path whatever found it */
 	struct punch_replay replay;
 	struct punch *punch; /* on the heap, as it is large; NULL: another engine */
+	struct punch_store *store; /* its own */
 	struct adit_rng_seeded rng_state;
 	struct lab_sim *sim;
 	struct lab_host *host;

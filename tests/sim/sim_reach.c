@@ -128,6 +128,7 @@ static void note(struct sim_reach *r, const struct reach_event *ev)
 	case REACH_EVENT_LOST:
 	case REACH_EVENT_MEDIATOR:
 	case REACH_EVENT_HEARD:
+	case REACH_EVENT_MAPPED:
 	case REACH_EVENT_RELAY:
 		break;
 	}

@@ -1,8 +1,11 @@
 /* The connect side without a peer: what others have lent to it, and its end. */
 #include "test.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -135,6 +138,33 @@ static void a_lent_door_outlives_the_shutdown_until_its_lender_goes(void **state
 	close(ctl);
 }
 
+static void who_waits_for_a_session_that_never_comes_gets_a_reset(void **state)
+{
+	struct ep_local local = {.addr = adit_addr_v4(127, 0, 0, 1, 0)};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fds[EP_LISTEN_FDS_MAX];
+	struct ep_door *door;
+	struct rig r;
+	uint16_t port;
+	char byte;
+	int s;
+
+	(void)state;
+	rig_init(&r);
+	assert_int_equal(ep_listen_open(&local, fds, &port), 1);
+	assert_int_equal(ep_connect_add_door(r.connect, "web", false, fds[0], &door), 0);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	to.sin_port = htons(port);
+	assert_int_equal(connect(s, (const struct sockaddr *)&to, sizeof(to)), 0);
+	for (int i = 0; i < 20; i++) /* accepted in the first of them */
+		uv_run(&r.loop, UV_RUN_NOWAIT);
+	shut_down(&r);
+	assert_int_equal(recv(s, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(s);
+	rig_done(&r);
+}
+
 static void a_lender_may_go_before_the_end(void **state)
 {
 	struct rig r;
@@ -183,6 +213,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lent_door_outlives_the_shutdown_until_its_lender_goes, tmp_setup,
 						tmp_teardown),
 		cmocka_unit_test_setup_teardown(a_lender_may_go_before_the_end, tmp_setup, tmp_teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_a_session_that_never_comes_gets_a_reset, tmp_setup,
+						tmp_teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_understood_is_told_so_and_takes_no_descriptor, tmp_setup,
 						tmp_teardown),
 	};

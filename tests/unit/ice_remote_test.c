@@ -200,7 +200,7 @@ static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **
 	described(); /* for y's credentials */
 	desc = (struct ice_remote_desc){.cred = *ice_agent_cred(&y.a)};
 	rig_init(&x, ICE_CONTROLLING, 11);
-	assert_int_equal(adit_addr_parse("64:ff9b::", 9, &x.cfg.pref64), 0);
+	x.cfg.nat64 = adit_nat64_well_known();
 	rig_begin(&x);
 	assert_int_equal(adit_addr_parse("[2001:db8::7]:5000", 18, &six), 0);
 	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &six, ICE_IFACE_NORMAL), 0);

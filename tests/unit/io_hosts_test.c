@@ -1,6 +1,9 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +40,195 @@ static void interfaces_are_told_apart_by_name_and_driver(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (io_iface_kind(rows[i].name, rows[i].driver) != rows[i].kind)
 			fail_msg("%s (%s)", rows[i].name, rows[i].driver);
+}
+
+/* ---- which addresses are told ---- */
+
+static struct adit_addr addr(const char *text)
+{
+	struct adit_addr a;
+
+	assert_int_equal(adit_addr_parse(text, strlen(text), &a), 0);
+	return a;
+}
+
+/* A row: the address, its interface and kind, what the kernel thinks of it ('t'emporary, 'd'eprecated, 'u'nsure). */
+struct row {
+	const char *addr;
+	unsigned link;
+	enum ice_iface kind;
+	const char *flags;
+};
+
+/* |want|: addresses in order, separated by blanks. */
+static void choose(const struct row *rows, size_t n, const char *want)
+{
+	struct io_iface_addr all[16];
+	struct io_ifaddr known[16];
+	struct reach_host got[16];
+	char text[512] = "";
+	size_t n_known = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all[i] = (struct io_iface_addr){.host = {.addr = addr(rows[i].addr), .iface = rows[i].kind},
+						.link = rows[i].link};
+		if (adit_addr_is_v6(&all[i].host.addr))
+			known[n_known++] = (struct io_ifaddr){.addr = all[i].host.addr,
+							      .link = rows[i].link,
+							      .is_temporary = strchr(rows[i].flags, 't') != NULL,
+							      .is_deprecated = strchr(rows[i].flags, 'd') != NULL,
+							      .is_unsure = strchr(rows[i].flags, 'u') != NULL};
+	}
+	n = io_ifaces_choose(all, n, known, n_known, got, 16);
+	for (size_t i = 0; i < n; i++) {
+		char one[ADIT_ADDR_STRLEN];
+
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "",
+			 adit_addr_format(&got[i].addr, one));
+	}
+	assert_string_equal(text, want);
+}
+
+static void a_laptop_tells_its_stable_addresses(void **state)
+{
+	static const struct row rows[] = {
+		{"192.168.1.7", 2, ICE_IFACE_NORMAL, ""},
+		{"fd00:1::7", 2, ICE_IFACE_NORMAL, ""},
+		{"2001:db8:1::aaaa", 2, ICE_IFACE_NORMAL, "t"},
+		{"2001:db8:1::bbbb", 2, ICE_IFACE_NORMAL, "td"},
+		{"2001:db8:1::7", 2, ICE_IFACE_NORMAL, ""},
+		{"2001:db8:2::7", 2, ICE_IFACE_NORMAL, "d"}, /* the provider has renumbered */
+		{"2001:db8:3::7", 2, ICE_IFACE_NORMAL, "u"},
+	};
+
+	(void)state;
+	choose(rows, sizeof(rows) / sizeof(rows[0]), "192.168.1.7 2001:db8:1::7 fd00:1::7");
+}
+
+static void a_temporary_address_is_better_than_none(void **state)
+{
+	static const struct row rows[] = {
+		{"2001:db8:1::aaaa", 2, ICE_IFACE_NORMAL, "t"},
+		{"2001:db8:1::bbbb", 2, ICE_IFACE_NORMAL, "td"},
+		{"fd00:1::7", 2, ICE_IFACE_NORMAL, ""}, /* stable, but leads nowhere */
+		{"2001:db8:9::7", 3, ICE_IFACE_NORMAL, ""}, /* of another interface */
+	};
+
+	(void)state;
+	choose(rows, sizeof(rows) / sizeof(rows[0]), "2001:db8:1::aaaa 2001:db8:9::7 fd00:1::7");
+}
+
+static void guests_and_vpns_come_last_in_both_families(void **state)
+{
+	static const struct row rows[] = {
+		{"172.17.0.1", 4, ICE_IFACE_VIRTUAL, ""},   {"2001:db8:d::1", 4, ICE_IFACE_VIRTUAL, ""},
+		{"10.8.0.2", 3, ICE_IFACE_VPN, ""},         {"fd00:8::2", 3, ICE_IFACE_VPN, ""},
+		{"2001:db8:8::2", 3, ICE_IFACE_VPN, ""},    {"fd00:1::7", 2, ICE_IFACE_NORMAL, ""},
+		{"2001:db8:1::7", 2, ICE_IFACE_NORMAL, ""}, {"192.168.1.7", 2, ICE_IFACE_NORMAL, ""},
+	};
+
+	(void)state;
+	choose(rows, sizeof(rows) / sizeof(rows[0]),
+	       "2001:db8:1::7 192.168.1.7 fd00:1::7 10.8.0.2 2001:db8:8::2 fd00:8::2 172.17.0.1 2001:db8:d::1");
+}
+
+/* Where rtnetlink is not to be had, nothing is known of any. */
+static void addresses_of_which_nothing_is_known_are_told(void **state)
+{
+	struct io_iface_addr all = {.host = {.addr = addr("2001:db8::1")}, .link = 2};
+	struct io_ifaddr other = {.addr = addr("2001:db8::1"), .link = 3, .is_deprecated = true};
+	struct reach_host got[2];
+
+	(void)state;
+	assert_int_equal(io_ifaces_choose(&all, 1, NULL, 0, got, 2), 1);
+	assert_int_equal(io_ifaces_choose(&all, 1, &other, 1, got, 2), 1);
+	assert_int_equal(io_ifaces_choose(&all, 1, &other, 1, got, 0), 0);
+}
+
+/* An RTM_NEWADDR as the kernel writes it. */
+struct message {
+	struct nlmsghdr h;
+	struct ifaddrmsg m;
+	struct rtattr addr_head;
+	uint8_t addr[16];
+	struct rtattr cache_head;
+	struct ifa_cacheinfo cache;
+	struct rtattr flags_head;
+	uint32_t flags;
+};
+
+static struct message message(uint32_t flags, uint32_t preferred)
+{
+	return (struct message){
+		.h = {.nlmsg_len = sizeof(struct message), .nlmsg_type = RTM_NEWADDR},
+		.m = {.ifa_family = AF_INET6, .ifa_flags = (uint8_t)flags, .ifa_index = 7},
+		.addr_head = {.rta_len = RTA_LENGTH(16), .rta_type = IFA_ADDRESS},
+		.addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 9},
+		.cache_head = {.rta_len = RTA_LENGTH(sizeof(struct ifa_cacheinfo)), .rta_type = IFA_CACHEINFO},
+		.cache = {.ifa_prefered = preferred, .ifa_valid = 1000},
+		.flags_head = {.rta_len = RTA_LENGTH(4), .rta_type = IFA_FLAGS},
+		.flags = flags,
+	};
+}
+
+static void what_the_kernel_says_of_an_address_is_read(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		uint32_t preferred;
+		bool is_temporary, is_deprecated, is_unsure;
+	} rows[] = {
+		{IFA_F_PERMANENT, UINT32_MAX, false, false, false},
+		{IFA_F_TEMPORARY, 600, true, false, false},
+		{IFA_F_TEMPORARY | IFA_F_DEPRECATED, 0, true, true, false},
+		{IFA_F_MANAGETEMPADDR, 0, false, true, false},
+		{IFA_F_TENTATIVE, 600, false, false, true},
+		{IFA_F_TENTATIVE | IFA_F_OPTIMISTIC, 600, false, false, false},
+		{IFA_F_TENTATIVE | IFA_F_DADFAILED, 600, false, false, true},
+	};
+	struct adit_addr want = addr("2001:db8::9");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct message m = message(rows[i].flags, rows[i].preferred);
+		struct io_ifaddr got;
+		size_t n = 0;
+
+		assert_int_equal(io_ifaddr_read(&m, sizeof(m), &got, 1, &n), 0);
+		assert_int_equal(n, 1);
+		assert_true(adit_addr_eq(&got.addr, &want));
+		assert_int_equal(got.link, 7);
+		assert_int_equal(got.is_temporary, rows[i].is_temporary);
+		assert_int_equal(got.is_deprecated, rows[i].is_deprecated);
+		assert_int_equal(got.is_unsure, rows[i].is_unsure);
+	}
+}
+
+static void an_answer_that_is_cut_short_or_an_error_is_no_address(void **state)
+{
+	struct message m = message(0, 600);
+	struct nlmsghdr done = {.nlmsg_len = sizeof(done), .nlmsg_type = NLMSG_DONE};
+	struct io_ifaddr got;
+	size_t n = 0;
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(m); len++) {
+		uint32_t *copy = malloc(sizeof(m));
+
+		/* The part that came says itself that it is as long as it is. */
+		memcpy(copy, &m, sizeof(m));
+		assert_int_equal(io_ifaddr_read(copy, len, &got, 1, &n), 0);
+		assert_int_equal(n, 0);
+		free(copy);
+	}
+	for (uint32_t len = sizeof(m.h); len < offsetof(struct message, cache_head); len++) {
+		m.h.nlmsg_len = len;
+		assert_int_equal(io_ifaddr_read(&m, sizeof(m), &got, 0, &n), 0);
+		assert_int_equal(n, 0);
+	}
+	assert_int_equal(io_ifaddr_read(&done, sizeof(done), &got, 1, &n), 1);
+	done.nlmsg_type = NLMSG_ERROR;
+	assert_int_equal(io_ifaddr_read(&done, sizeof(done), &got, 1, &n), ADIT_EPROTO);
 }
 
 struct seen {
@@ -129,10 +321,21 @@ static int watch_changes(void)
 	turn(&loop, &seen, 2);
 	if (seen.times != 2 || seen.n != 2 || !adit_addr_eq(&seen.hosts[0].addr, &first))
 		return 3;
+	/* A stable IPv6 address that comes, and one that grows old. */
+	if (!run("ip addr add 2001:db8::7/64 dev lan nodad && ip addr add 2001:db8::8/64 dev lan nodad"))
+		return 7;
+	turn(&loop, &seen, 3);
+	if (seen.times != 3 || seen.n != 4 || !adit_addr_is_v6(&seen.hosts[1].addr))
+		return 8;
+	if (!run("ip addr change 2001:db8::8/64 dev lan preferred_lft 0"))
+		return 9;
+	turn(&loop, &seen, 4);
+	if (seen.times != 4 || seen.n != 3)
+		return 10;
 	if (!run("ip link set lan down"))
 		return 4;
-	turn(&loop, &seen, 3);
-	if (seen.times != 3 || seen.n != 1)
+	turn(&loop, &seen, 5);
+	if (seen.times != 5 || seen.n != 1)
 		return 5;
 	io_hosts_close(h);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -160,6 +363,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interfaces_are_told_apart_by_name_and_driver),
+		cmocka_unit_test(a_laptop_tells_its_stable_addresses),
+		cmocka_unit_test(a_temporary_address_is_better_than_none),
+		cmocka_unit_test(guests_and_vpns_come_last_in_both_families),
+		cmocka_unit_test(addresses_of_which_nothing_is_known_are_told),
+		cmocka_unit_test(what_the_kernel_says_of_an_address_is_read),
+		cmocka_unit_test(an_answer_that_is_cut_short_or_an_error_is_no_address),
 		cmocka_unit_test(what_there_is_comes_at_once_and_without_loopback),
 		cmocka_unit_test(addresses_that_come_and_go_are_told),
 	};

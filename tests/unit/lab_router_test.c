@@ -690,8 +690,9 @@ static void the_zoos_nat64_works_with_every_prefix(void **state)
 		memcpy(peer.ip, cases[i].ip, 16);
 		stage_init(&w, v6(1, 2, 0), v6(1, 3, 0), adit_addr_v4(192, 0, 2, 33, 0));
 		zoo_config(&cfg, LAB_ZOO_NAT64, lan, wan);
-		memcpy(cfg.prefix, cases[i].ip, cases[i].len / 8);
-		cfg.prefix_len = cases[i].len;
+		memset(cfg.nat64.prefix, 0, sizeof(cfg.nat64.prefix));
+		memcpy(cfg.nat64.prefix, cases[i].ip, cases[i].len / 8);
+		cfg.nat64.len = cases[i].len;
 		assert_non_null(lab_router_new(w.sim, lab_zoo_new(&cfg), w.inside, &lan, w.outside, &wan, NULL));
 		send(&w, &w.a, 6, peer);
 		assert_int_equal(w.a.inputs, 1);

@@ -40,7 +40,7 @@ static void every_species_has_what_a_list_shows_and_passes_what_it_may(void **st
 		if (site.lan.family == ADIT_FAMILY_V6) {
 			f.src = adit_addr_with_port(site.lan, 5555);
 			f.src.ip[15] = 9;
-			f.dst = lab_zoo_synthesize(cfg.zoo.prefix, cfg.zoo.prefix_len, &f.dst);
+			f.dst = adit_nat64_synthesize(&cfg.zoo.nat64, &f.dst);
 		}
 		assert_int_equal(n->ops->out(n, ADIT_SEC(1), &f, &g), LAB_FORWARD);
 		f = (struct lab_flow){.ttl = 64, .src = g.dst, .dst = g.src};
@@ -126,8 +126,8 @@ static void settings_come_after_the_species_and_the_last_one_wins(void **state)
 	assert_int_equal(cfg.zoo.mapping, LAB_ZOO_EI);
 	assert_int_equal(cfg.zoo.idle, ADIT_SEC(300));
 	assert_int_equal(lab_species_parse("kind=nat64,prefix=2001:db8:122:344::/64", &cfg, NULL), 0);
-	assert_int_equal(cfg.zoo.prefix_len, 64);
-	assert_int_equal(cfg.zoo.prefix[6], 0x03);
+	assert_int_equal(cfg.zoo.nat64.len, 64);
+	assert_int_equal(cfg.zoo.nat64.prefix[6], 0x03);
 }
 
 static void linux_has_settings_of_its_own(void **state)

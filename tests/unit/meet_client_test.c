@@ -56,6 +56,27 @@ static void a_registration_lives_by_one_refresh_each_15_s(void **state)
 	assert_int_equal(r->servers[0]->stats.expired, 0);
 }
 
+static void who_ends_in_order_is_absent_at_once(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20)), *a;
+
+	meet_client_stop(&b->c);
+	rig_run(r, ADIT_MS(21));
+	for (unsigned i = 0; i < RIG_MEDIATORS; i++) {
+		assert_int_equal(r->servers[i]->table.used, 0);
+		assert_int_equal(r->servers[i]->stats.left, 1);
+	}
+	a = asking(r, ADIT_MS(15), NULL);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(a->count[MEET_EVENT_ABSENT], RIG_MEDIATORS);
+	/* And it is told once: nothing follows. */
+	assert_int_equal(meet_client_deadline(&b->c), ADIT_NEVER);
+	meet_client_stop(&b->c);
+	rig_run(r, ADIT_MS(50));
+	assert_int_equal(r->servers[0]->stats.unknown, 0);
+}
+
 static void who_goes_away_is_forgotten(void **state)
 {
 	struct rig *r = *state;
@@ -109,6 +130,89 @@ static void losses_are_repaired(void **state)
 	assert_int_equal(a->count[MEET_EVENT_ANSWER], 1);
 	rig_run(r, ADIT_SEC(600));
 	assert_int_equal(r->servers[0]->table.used, 1);
+}
+
+/* ---- a mediator with an address of each family ---- */
+
+/* A serve side that knows both addresses of the first mediator, which lives at |is_v6|'s. */
+static struct rig_peer *of_two_families(struct rig *r, bool is_v6)
+{
+	static const uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	struct rig_peer *p = rig_peer(r, MEET_SERVE, ADIT_MS(20), NULL);
+	struct adit_addr six = adit_addr_v6(ip, 3478);
+
+	meet_client_set_addr(&p->c, r->now, 0, &six);
+	if (is_v6)
+		r->server_addr[0] = six;
+	r->dead[1] = true;
+	return p;
+}
+
+static bool is_held(const struct rig_peer *p, bool over_v6)
+{
+	return p->c.entries[0].state == MEET_STATE_HELD && adit_addr_is_v6(&p->c.entries[0].addr) == over_v6;
+}
+
+static void a_mediator_is_asked_over_ipv4_where_that_answers(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = of_two_families(r, false);
+
+	meet_client_serve(&p->c, r->now);
+	rig_run(r, ADIT_MS(400));
+	assert_true(is_held(p, false));
+	rig_run(r, ADIT_SEC(300));
+	assert_true(is_held(p, false));
+}
+
+static void a_mediator_that_is_silent_over_one_family_answers_over_the_other(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = of_two_families(r, true);
+
+	meet_client_serve(&p->c, r->now);
+	rig_run(r, ADIT_MS(500 + 4 * 20 + 10)); /* the second question, and the registration */
+	assert_true(is_held(p, true));
+	assert_int_equal(p->count[MEET_EVENT_SILENT], 0);
+	rig_run(r, ADIT_SEC(300));
+	assert_true(is_held(p, true));
+	assert_int_equal(p->count[MEET_EVENT_LOST], 0);
+}
+
+static void without_ipv4_ipv6_is_asked_at_once_and_ipv4_when_it_comes(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = of_two_families(r, true);
+
+	meet_client_set_own(&p->c, r->now, false, true);
+	meet_client_serve(&p->c, r->now);
+	rig_run(r, ADIT_MS(4 * 20 + 10));
+	assert_true(is_held(p, true));
+	r->server_addr[0] = p->c.entries[0].other;
+	meet_client_set_own(&p->c, r->now, true, true);
+	rig_run(r, ADIT_MS(4 * 20 + 10));
+	assert_true(is_held(p, false));
+	assert_int_equal(p->count[MEET_EVENT_LOST], 0);
+}
+
+static void a_stranger_at_the_other_address_is_not_believed(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = of_two_families(r, false);
+	uint8_t answer[STUN_HEADER_LEN + 8];
+	static const uint8_t txid[STUN_TXID_LEN] = {1};
+	struct adit_addr six = p->c.entries[0].other;
+	struct stun_build b;
+	int len;
+
+	r->dead[0] = true;
+	meet_client_serve(&p->c, r->now);
+	rig_run(r, ADIT_SEC(1));
+	stun_build_begin(&b, answer, sizeof(answer), STUN_SUCCESS, MEET_REGISTER, txid);
+	len = stun_build_end(&b);
+	assert_true(len > 0);
+	assert_int_equal(meet_client_input(&p->c, r->now, &six, answer, (size_t)len), ADIT_EIGNORED);
+	assert_true(adit_addr_is_v4(&p->c.entries[0].addr));
 }
 
 static void an_absent_peer_is_told_in_two_round_trips_and_asked_for_again(void **state)
@@ -368,9 +472,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_peer_registers_in_two_round_trips_and_learns_its_address),
 		T(a_registration_lives_by_one_refresh_each_15_s),
+		T(who_ends_in_order_is_absent_at_once),
 		T(who_goes_away_is_forgotten),
 		T(two_peers_meet_and_start_within_a_millisecond),
 		T(losses_are_repaired),
+		T(a_mediator_is_asked_over_ipv4_where_that_answers),
+		T(a_mediator_that_is_silent_over_one_family_answers_over_the_other),
+		T(without_ipv4_ipv6_is_asked_at_once_and_ipv4_when_it_comes),
+		T(a_stranger_at_the_other_address_is_not_believed),
 		T(an_absent_peer_is_told_in_two_round_trips_and_asked_for_again),
 		T(with_another_secret_the_peer_cannot_even_be_asked_for),
 		T(a_dead_mediator_is_passed_over),

@@ -33,6 +33,7 @@ struct rig_peer {
 	adit_dur delay; /* one way to any mediator */
 	struct meet_event last[8]; /* the newest event of each kind */
 	struct meet_offer offer; /* the newest offer or answer that came */
+	struct meet_relay relay; /* the newest that was lent */
 	unsigned count[8]; /* how many of each kind */
 	bool answers; /* offers, at once */
 	adit_time start_at;
@@ -56,6 +57,8 @@ struct rig {
 	uint16_t copy_method;
 	struct crypto_identity identity;
 	uint8_t k[MEET_K_LEN];
+	struct meet_lender lender; /* of the mediators, if it has a URI */
+	uint8_t hosts[2][MEET_KEY_LEN];
 };
 
 static inline struct meet_offer rig_offer(void)
@@ -74,11 +77,32 @@ static inline struct meet_offer rig_offer(void)
 
 static inline void rig_server(struct rig *r, unsigned i)
 {
-	struct meet_server_config cfg = {.crypto = &crypto_meet, .rng = r->rng};
+	struct meet_server_config cfg = {
+		.crypto = &crypto_meet, .rng = r->rng, .lender = r->lender.n_uris ? &r->lender : NULL};
 
 	free(r->slots[i]);
 	r->slots[i] = calloc(RIG_SLOTS, sizeof(*r->slots[i]));
 	meet_server_init(r->servers[i], r->now, &cfg, r->slots[i], RIG_SLOTS);
+	meet_server_set_utc(r->servers[i], r->now, RIG_UTC + r->now);
+}
+
+/* The mediators lend relays from here on, to who is answered by the rig's identity where |to_us|. */
+static inline void rig_lend(struct rig *r, bool to_us)
+{
+	static const uint8_t secret[] = "0123456789abcdef";
+
+	r->lender = (struct meet_lender){.crypto = &crypto_gnutls,
+					 .n_uris = 2,
+					 .uris = {"turn:relay.example:3478", "turns:relay.example?transport=tcp"},
+					 .secret = secret,
+					 .secret_len = sizeof(secret) - 1,
+					 .hosts = (const uint8_t(*)[MEET_KEY_LEN])r->hosts,
+					 .n_hosts = 2};
+	memset(r->hosts, 0xff, sizeof(r->hosts));
+	memcpy(r->hosts[0], r->identity.public_key, MEET_KEY_LEN);
+	r->hosts[0][0] ^= !to_us;
+	for (unsigned i = 0; i < RIG_MEDIATORS; i++)
+		rig_server(r, i);
 }
 
 static inline struct rig *rig_new(void)
@@ -115,7 +139,7 @@ static inline struct rig_peer *rig_peer(struct rig *r, enum meet_role role, adit
 {
 	struct rig_peer *p = &r->peers[r->n_peers];
 	struct meet_client_config cfg = {
-		.role = role, .crypto = &crypto_gnutls, .meet_crypto = &crypto_meet, .rng = r->rng};
+		.role = role, .crypto = &crypto_gnutls, .meet_crypto = &crypto_meet, .rng = r->rng, .borrow = true};
 	static const char *const names[RIG_MEDIATORS] = {"one.example", "two.example"};
 
 	memcpy(cfg.k, k ? k : r->k, sizeof(cfg.k));
@@ -165,6 +189,8 @@ static inline void rig_drain(struct rig *r, struct rig_peer *p)
 			p->count[ev.kind]++;
 			if (ev.offer)
 				p->offer = *ev.offer;
+			if (ev.relay)
+				p->relay = *ev.relay;
 			if (ev.kind == MEET_EVENT_OFFER && p->answers) {
 				struct meet_offer answer = rig_offer();
 

@@ -171,6 +171,45 @@ static void a_refresh_from_elsewhere_or_with_another_handle_moves_nothing(void *
 	assert_true(adit_addr_eq(&at, &p->addr));
 }
 
+static void only_who_holds_a_registration_can_end_it(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REFRESH);
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct rig_dgram leave;
+	unsigned i;
+
+	rig_run(r, ADIT_SEC(20));
+	i = copy_server(r);
+	leave = r->copy;
+	leave.data[1] = 0x87; /* MEET_LEAVE with what a refresh has */
+	leave.from.port++;
+	assert_int_equal(rig_at_server(r, i, &leave, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+	leave.from = adit_addr_v4(198, 51, 100, 1, p->addr.port);
+	assert_int_equal(rig_at_server(r, i, &leave, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+	for (size_t n = leave.len - MEET_HANDLE_LEN; n < leave.len; n++) {
+		leave = r->copy;
+		leave.data[1] = 0x87;
+		leave.data[n] ^= 1;
+		assert_int_equal(rig_at_server(r, i, &leave, &out, buf), 1);
+		assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+		assert_true(out.len <= leave.len);
+	}
+	assert_int_equal(r->servers[i]->table.used, 1);
+	assert_int_equal(r->servers[i]->stats.left, 0);
+	leave = r->copy;
+	leave.data[1] = 0x87;
+	assert_int_equal(rig_at_server(r, i, &leave, &out, buf), 1);
+	assert_int_equal(r->servers[i]->table.used, 0);
+	assert_int_equal(r->servers[i]->stats.left, 1);
+	/* Once more: there is nothing to end. */
+	assert_int_equal(rig_at_server(r, i, &leave, &out, buf), 1);
+	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+}
+
 /* Every method, with and without its attributes, without a cookie or with a wrong one, in all sizes. */
 static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 {
@@ -178,8 +217,9 @@ static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 	struct rig *r = *state;
 	unsigned answers = 0;
 
-	for (uint16_t method = MEET_REGISTER; method <= MEET_GONE; method++) {
-		for (unsigned flags = 0; flags < 8; flags++) {
+	rig_lend(r, true);
+	for (uint16_t method = MEET_REGISTER; method <= MEET_LEAVE; method++) {
+		for (unsigned flags = 0; flags < 16; flags++) {
 			struct rig_dgram d = {.to = r->server_addr[0]};
 			struct meet_server_out out;
 			uint8_t buf[MEET_MSG_MAX];
@@ -194,6 +234,10 @@ static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 				stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, zero, STUN_COOKIE_LEN);
 			if (flags & 4)
 				stun_build_bytes(&b, MEET_ATTR_HANDLE, zero, MEET_HANDLE_LEN);
+			if (flags & 8) {
+				stun_build_bytes(&b, MEET_ATTR_PERMIT, zero, MEET_PERMIT_LEN);
+				stun_build_bytes(&b, MEET_ATTR_EPHEMERAL, zero, MEET_X25519_LEN);
+			}
 			len = stun_build_end(&b);
 			d.len = (size_t)len;
 			if (rig_at_server(r, 0, &d, &out, buf) == 1) {
@@ -312,6 +356,7 @@ int main(void)
 		T(a_forged_registration_is_refused_whatever_was_changed),
 		T(a_registration_that_comes_again_costs_no_second_signature),
 		T(a_refresh_from_elsewhere_or_with_another_handle_moves_nothing),
+		T(only_who_holds_a_registration_can_end_it),
 		T(an_unproven_source_never_gets_more_than_it_sent),
 		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),
 		T(a_flood_from_one_network_costs_few_signatures),

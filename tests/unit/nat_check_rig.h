@@ -94,7 +94,7 @@ static inline void world_nat(struct world *w, const char *species)
 		struct adit_addr *a = &w->cfg.server[i];
 
 		if (outside == ADIT_FAMILY_V4)
-			*a = lab_zoo_synthesize(cfg.zoo.prefix, cfg.zoo.prefix_len, &w->server[i].addr[0][0]);
+			*a = adit_nat64_synthesize(&cfg.zoo.nat64, &w->server[i].addr[0][0]);
 		else
 			*a = w->server[i].addr[1][0];
 		a->port = STUN_LAB_PORT;

@@ -27,6 +27,7 @@ struct rig_out {
 
 struct rig {
 	struct punch p;
+	struct punch_store store;
 	struct punch_config cfg;
 	struct punch_replay replay;
 	struct adit_rng_seeded rng;
@@ -70,6 +71,7 @@ static inline void rig_start(struct rig *r)
 	punch_replay_init(&r->replay);
 	r->cfg.replay = &r->replay;
 	punch_init(&r->p, &r->cfg, r->now);
+	punch_lend(&r->p, &r->store);
 	punch_set_utc(&r->p, r->now, r->utc);
 	punch_set_peers(&r->p, r->now, &peer, 1);
 	punch_start(&r->p, r->now);

@@ -118,7 +118,7 @@ static void stopped_news(struct pair_side *side, struct quic_stream *s, unsigned
 
 static size_t chunk_bytes(const struct pair_side *s)
 {
-	return (s->q->pool.n_used + s->q->pool.n_free) * (QUIC_CHUNK_SIZE + 32);
+	return (s->q->pool->n_used + s->q->pool->n_free) * (QUIC_CHUNK_SIZE + 32);
 }
 
 /* As many streams as the budget allows, each with a writer that never rests and a reader that never reads. */
@@ -162,7 +162,7 @@ static void stopped_streams_by_the_thousand_fit_into_64_megabytes(void **state)
 	pair_run(&p, ADIT_SEC(1));
 	for (size_t i = 0; i < n; i++)
 		quic_stream_release(s[i]);
-	assert_int_equal(p.client.q->pool.n_used, 0);
+	assert_int_equal(p.client.q->pool->n_used, 0);
 	assert_int_equal(p.client.q->unsent, 0);
 	assert_int_equal(p.client.q->order.holes, 0);
 	pair_done(&p);

@@ -24,7 +24,7 @@
 #define RIG_SOCKS     1024
 #define RIG_FLOWS     8192
 #define RIG_EVENTS    256
-#define RIG_KINDS     8
+#define RIG_KINDS     10
 #define RIG_UTC       (UINT64_C(1790000000) * ADIT_SEC(1))
 #define RIG_PORT      3478
 
@@ -60,6 +60,8 @@ struct rig_peer {
 	bool is_off; /* nothing leaves and nothing comes */
 	bool is_deaf; /* nothing comes from the other peers */
 	bool drops_low; /* routers tell nothing of a TTL that has run out */
+	uint16_t forward_outside; /* the NAT forwards this port to ... */
+	uint16_t forward_inside; /* ... this one, whoever sends; 0: none */
 	uint16_t next_port;
 	unsigned step; /* SEQUENTIAL; 0: 1 */
 	struct rig_sock socks[RIG_SOCKS];
@@ -244,6 +246,9 @@ static inline uint16_t rig_out(struct rig *r, struct rig_peer *p, uint16_t insid
 		if (p->nat == RIG_NAT_STEADY || p->nat == RIG_NAT_NONE)
 			outside = f->outside;
 	}
+	/* Answers to who came through the forward leave through it. */
+	if (p->forward_inside == inside)
+		outside = p->forward_outside;
 	if (p->n_flows == RIG_FLOWS)
 		abort();
 	if (outside == 0)
@@ -260,7 +265,7 @@ static inline uint16_t rig_in(const struct rig_peer *p, uint16_t outside, const 
 	for (size_t i = 0; i < p->n_flows; i++)
 		if (p->flows[i].outside == outside && adit_addr_eq(&p->flows[i].remote, remote))
 			return p->flows[i].inside;
-	return 0;
+	return outside == p->forward_outside ? p->forward_inside : 0;
 }
 
 /* ---- wires ---- */

@@ -174,7 +174,7 @@ static void the_accounts_tell_what_was_tried(void **state)
 static void names_are_there_for_all(void **state)
 {
 	(void)state;
-	for (int v = REACH_VERDICT_NO_MEDIATOR; v <= REACH_VERDICT_ONE_WAY; v++) {
+	for (int v = REACH_VERDICT_NO_MEDIATOR; v <= REACH_VERDICT_NO_RELAY; v++) {
 		assert_true(strlen(reach_verdict_name((enum reach_verdict)v)) > 0);
 		assert_true(strlen(reach_verdict_text((enum reach_verdict)v)) > 60);
 	}

@@ -23,7 +23,7 @@ static void a_network_has_its_burst_and_then_its_rate(void **state)
 	struct stun_limit l;
 
 	(void)state;
-	stun_limit_init(&l, now, slots, ARRAY_LEN(slots), 10, 50, key);
+	stun_limit_init(&l, now, slots, ARRAY_LEN(slots), ADIT_SEC(1) / 10, 50, key);
 	assert_int_equal(taken(&l, now, a, 1000), 50);
 	for (int i = 0; i < 10; i++) {
 		now += ADIT_SEC(1);
@@ -42,7 +42,7 @@ static void neighbours_share_and_strangers_do_not(void **state)
 	struct stun_limit l;
 
 	(void)state;
-	stun_limit_init(&l, 0, slots, ARRAY_LEN(slots), 1, 8, key);
+	stun_limit_init(&l, 0, slots, ARRAY_LEN(slots), ADIT_SEC(1), 8, key);
 	assert_int_equal(taken(&l, 0, adit_addr_v4(192, 0, 2, 1, 1), 5), 5);
 	assert_int_equal(taken(&l, 0, adit_addr_v4(192, 0, 2, 254, 2), 5), 3);
 	assert_int_equal(taken(&l, 0, adit_addr_v4(192, 0, 3, 1, 1), 9), 8);
@@ -59,7 +59,7 @@ static void an_old_bucket_is_full_whenever_it_is_looked_at(void **state)
 	struct stun_limit l;
 
 	(void)state;
-	stun_limit_init(&l, now, slots, ARRAY_LEN(slots), 10, 20, key);
+	stun_limit_init(&l, now, slots, ARRAY_LEN(slots), ADIT_SEC(1) / 10, 20, key);
 	for (int i = 0; i < 500; i++) {
 		assert_int_equal(taken(&l, now, a, 30), 20);
 		now += ADIT_SEC(60 * (unsigned)i);
@@ -75,7 +75,7 @@ static void forged_sources_neither_grow_the_sum_nor_wash_a_drained_bucket(void *
 	struct stun_limit l;
 
 	(void)state;
-	stun_limit_init(&l, 0, slots, ARRAY_LEN(slots), 10, 20, key);
+	stun_limit_init(&l, 0, slots, ARRAY_LEN(slots), ADIT_SEC(1) / 10, 20, key);
 	assert_int_equal(taken(&l, 0, bad, 100), 20);
 	for (unsigned i = 0; i < 100000; i++)
 		sum += taken(&l, 0, adit_addr_v4(10, (uint8_t)(i >> 8), (uint8_t)i, 1, 1), 1);

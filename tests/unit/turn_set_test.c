@@ -254,13 +254,16 @@ static void streams_begin_only_where_udp_does_not_answer(void **state)
 
 static void new_credentials_are_used_from_the_next_allocation_on(void **state)
 {
+	struct turn_server newer;
 	struct rig r;
 
 	(void)state;
 	prepare(&r, 1);
+	newer = r.cfg.servers[0];
 	begin(&r);
 	event(&r, TURN_SET_EVENT_READY);
-	assert_int_equal(turn_set_credentials(&r.t, 0, "ann", "newer"), 0);
+	memcpy(newer.pass, "newer", 6);
+	assert_int_equal(turn_set_put(&r.t, r.now, 0, &newer), 0);
 	run_for(&r, ADIT_SEC(600));
 	no_event(&r);
 	r.s[0].pass = "newer";

@@ -43,7 +43,10 @@ struct fwd_reasm {
 	struct fwd_reasm_stats stats;
 };
 
-/* |slots| need not be cleared; pages of it are touched only when needed. |n_slots| > 0. */
+/*
+ * |slots| need not be cleared; pages of it are touched only when needed. |n_slots| > 0. Not yet needed, as long as |r|
+ * is all zero and no fragment is handed in.
+ */
 void fwd_reasm_init(struct fwd_reasm *r, struct fwd_reasm_slot *slots, size_t n_slots);
 
 /*

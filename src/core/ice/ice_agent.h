@@ -26,6 +26,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/nat64.h"
 #include "base/rng.h"
 #include "core/ice/ice_account.h"
 #include "core/ice/ice_candidate.h"
@@ -52,11 +53,10 @@ struct ice_config {
 	bool allow_loopback; /* for tests on one machine */
 	bool no_consent; /* keepalives alone: the caller has a better sign of life */
 	/*
-	 * The prefix (96 bits) of a NAT64 that we are behind, RFC 6052: what an IPv6-only host needs to reach IPv4
-	 * peers. Found by RFC 7050, or taken from a STUN server's address there that names IPv4. Family NONE: there is
-	 * none.
+	 * A NAT64 that we are behind: what an IPv6-only host whose sockets do not translate (base/nat64.h) needs to
+	 * reach IPv4 peers.
 	 */
-	struct adit_addr pref64;
+	struct adit_nat64 nat64;
 };
 
 struct ice_agent; /* below: the caller hands the storage */

@@ -415,15 +415,14 @@ adit_time ice_gather_deadline(const struct ice_agent *a)
  */
 static bool is_mine(const struct ice_agent *a, const struct ice_gather *g, const struct adit_addr *mapped)
 {
-	const struct adit_addr *prefix = &a->cfg.pref64;
+	struct adit_addr v4;
 
 	if (ice_candidate_judge(mapped, a->cfg.allow_loopback) != ICE_REFUSED_NOT ||
 	    (ice_candidate_is_private(mapped) && !ice_candidate_is_private(&a->servers[g->server])))
 		return false;
 	if (mapped->family == a->bases[g->base].addr.family)
 		return true;
-	return adit_addr_is_v6(prefix) && adit_addr_is_v4(mapped) &&
-	       memcmp(prefix->ip, a->servers[g->server].ip, 12) == 0;
+	return adit_addr_is_v4(mapped) && adit_nat64_extract(&a->cfg.nat64, &a->servers[g->server], &v4);
 }
 
 static void gather_answered(struct ice_agent *a, struct ice_gather *g, const struct ice_msg_response *resp)

@@ -109,6 +109,15 @@ static struct ice_pair *pair_room(struct ice_agent *a, uint64_t priority)
 	return low;
 }
 
+/*
+ * A public relay reaches nobody's private address: what is there is another machine, or nothing. Worse, coturn 4.6.1
+ * drops the whole allocation when the system refuses to send there (no route, a firewall's REJECT).
+ */
+static bool is_beyond(const struct ice_base *base, const struct adit_addr *remote)
+{
+	return base->is_relayed && ice_candidate_is_private(remote) && !ice_candidate_is_private(&base->addr);
+}
+
 struct ice_pair *ice_pair_make(struct ice_agent *a, uint8_t base, uint8_t remote)
 {
 	struct ice_pair fresh = {
@@ -122,7 +131,8 @@ struct ice_pair *ice_pair_make(struct ice_agent *a, uint8_t base, uint8_t remote
 	};
 	struct ice_pair *p;
 
-	if (!ice_candidate_can_pair(&a->bases[base].addr, &a->remotes[remote].cand.addr))
+	if (!ice_candidate_can_pair(&a->bases[base].addr, &a->remotes[remote].cand.addr) ||
+	    is_beyond(&a->bases[base], &a->remotes[remote].cand.addr))
 		return NULL;
 	pair_rank(a, &fresh);
 	p = pair_room(a, fresh.priority);

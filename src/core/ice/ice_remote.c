@@ -153,15 +153,12 @@ static void remote_confirm(struct ice_remote *r, const struct ice_candidate *c)
 /* The peer's IPv4 address as we reach it, where we have none of our own. RFC 6052 3.1: not for private ones. */
 static struct adit_addr through_nat64(const struct ice_agent *a, const struct adit_addr *addr)
 {
-	struct adit_addr via = adit_addr_with_port(a->cfg.pref64, addr->port);
-
-	if (!adit_addr_is_v6(&via) || !adit_addr_is_v4(addr) || ice_candidate_is_private(addr))
+	if (a->cfg.nat64.len == 0 || !adit_addr_is_v4(addr) || ice_candidate_is_private(addr))
 		return *addr;
 	for (size_t i = 0; i < ICE_BASES_MAX; i++)
 		if (a->bases[i].is_used && !a->bases[i].is_relayed && adit_addr_is_v4(&a->bases[i].addr))
 			return *addr;
-	memcpy(via.ip + 12, addr->ip, 4);
-	return via;
+	return adit_nat64_synthesize(&a->cfg.nat64, addr);
 }
 
 int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c)

@@ -73,10 +73,33 @@ static void push_event(struct meet_client *c, struct meet_event ev)
 	c->events[(c->events_first + c->events_n++) % MEET_EVENTS] = ev;
 }
 
+/* ---- families ---- */
+
+static unsigned worth(const struct meet_client *c, const struct adit_addr *a)
+{
+	bool is_v6 = adit_addr_is_v6(a);
+
+	return a->family == ADIT_FAMILY_NONE ? 0 : 1u + 2u * !c->lacks[is_v6] + !is_v6;
+}
+
+/* What was learnt over the other address does not count here. */
+static void change_family(struct meet_entry *e)
+{
+	struct adit_addr was = e->addr;
+
+	e->addr = e->other;
+	e->other = was;
+	e->cookie_at = ADIT_NEVER;
+	e->rtt = 0;
+}
+
 /* A new request: its own transaction, sent at once. */
 static void begin(struct meet_client *c, struct meet_entry *e, enum meet_state state)
 {
+	if (state == MEET_STATE_ASKING && worth(c, &e->other) > worth(c, &e->addr))
+		change_family(e);
 	set_state(c, e, state);
+	e->want_other = false;
 	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
 	e->tries = 1;
 	e->rto = MEET_RTO;
@@ -90,7 +113,7 @@ static void rest(struct meet_client *c, struct meet_entry *e, enum meet_state st
 {
 	e->cookies = 0;
 	set_state(c, e, state);
-	e->want_send = false;
+	e->want_send = e->want_other = false;
 	e->retry_at = ADIT_NEVER;
 	e->wake_at = wake_at;
 }
@@ -167,6 +190,20 @@ static void ask(struct meet_client *c, struct meet_entry *e)
 		give_up(c, e, MEET_CODE_BAD);
 }
 
+void meet_client_set_own(struct meet_client *c, adit_time now, bool has_v4, bool has_v6)
+{
+	c->now = now;
+	/* A machine with neither is one whose addresses are not known. */
+	c->lacks[0] = !has_v4 && has_v6;
+	c->lacks[1] = !has_v6 && has_v4;
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (worth(c, &e->other) > worth(c, &e->addr) && (is_under_way(e) || e->state == MEET_STATE_HELD))
+			begin(c, e, MEET_STATE_ASKING);
+	}
+}
+
 void meet_client_prepare(struct meet_client *c, adit_time now)
 {
 	c->now = now;
@@ -189,6 +226,8 @@ void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family)
 			begin(c, e, MEET_STATE_REFRESHING);
 		else if (is_under_way(e))
 			ask(c, e);
+		else if (e->state == MEET_STATE_BACKOFF)
+			e->wake_at = now; /* it may have been the network's fault */
 	}
 }
 
@@ -198,6 +237,14 @@ void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediato
 	bool was_active = e->state != MEET_STATE_IDLE && e->state != MEET_STATE_DONE;
 
 	c->now = now;
+	if (e->addr.family != addr->family) {
+		if (adit_addr_eq(&e->other, addr))
+			return;
+		e->other = *addr;
+		if (e->state == MEET_STATE_ASKING)
+			ask(c, e);
+		return;
+	}
 	if (adit_addr_eq(&e->addr, addr))
 		return;
 	e->addr = *addr;
@@ -240,9 +287,14 @@ int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_of
 void meet_client_stop(struct meet_client *c)
 {
 	c->is_serving = c->has_offer = false;
+	c->borrowing.active = false;
 	for (size_t i = 0; i < c->n; i++) {
-		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
-		c->entries[i].want_report = false;
+		struct meet_entry *e = &c->entries[i];
+
+		rest(c, e, MEET_STATE_IDLE, ADIT_NEVER);
+		e->want_report = false;
+		e->want_leave = e->was_held;
+		e->was_held = false;
 	}
 	for (size_t i = 0; i < MEET_ASKS; i++)
 		c->asks[i].used = false;
@@ -322,6 +374,49 @@ static int on_success(struct meet_client *c, struct meet_entry *e, const struct 
 	return 0;
 }
 
+/* The answer brought a permit: the rest of it counts without. */
+static void borrow(struct meet_client *c, unsigned mediator, const struct stun_msg *m)
+{
+	const uint8_t *permit = meet_msg_bytes(m, MEET_ATTR_PERMIT, MEET_PERMIT_LEN);
+	struct meet_borrowing *b = &c->borrowing;
+
+	if (!permit || !c->cfg.borrow)
+		return;
+	*b = (struct meet_borrowing){.active = true,
+				     .want_send = true,
+				     .mediator = mediator,
+				     .tries = 1,
+				     .rto = MEET_RTO,
+				     .retry_at = adit_time_add(c->now, MEET_RTO)};
+	memcpy(b->permit, permit, sizeof(b->permit));
+	adit_rng_fill(&c->cfg.rng, b->txid, sizeof(b->txid));
+	adit_rng_fill(&c->cfg.rng, b->secret, sizeof(b->secret));
+}
+
+/* What is refused is done without. */
+static int on_loan(struct meet_client *c, const struct stun_msg *m)
+{
+	struct meet_borrowing *b = &c->borrowing;
+	struct meet_relay relay;
+	struct stun_attr a;
+
+	if (m->class == STUN_ERROR) {
+		adit_trace(c->cfg.log, ADIT_LOG_DECIDE, "meet_borrow mediator=%u refused=1", b->mediator);
+		b->active = false;
+		return 0;
+	}
+	if (stun_msg_find(m, MEET_ATTR_LOAN, &a) != 0)
+		return ADIT_EIGNORED;
+	if (meet_relay_unseal(c->cfg.meet_crypto, c->cfg.crypto, b->secret, b->txid, a.value, a.len, &relay) != 0) {
+		c->stats.forged++;
+		return ADIT_EAUTH;
+	}
+	b->active = false;
+	c->relay = relay;
+	push_event(c, (struct meet_event){.kind = MEET_EVENT_RELAY, .mediator = b->mediator, .relay = &c->relay});
+	return 0;
+}
+
 /* The peer's answer, through the mediator. */
 static int on_answer(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
 {
@@ -344,6 +439,7 @@ static int on_answer(struct meet_client *c, struct meet_entry *e, const struct s
 					  .mediator = (unsigned)(e - c->entries),
 					  .start_at = c->now,
 					  .offer = &c->answer});
+	borrow(c, (unsigned)(e - c->entries), m);
 	return 0;
 }
 
@@ -485,6 +581,11 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 		return m->method == MEET_GONE ? on_gone(c, e, m) : ADIT_EIGNORED;
 	if (m->class == STUN_REQUEST)
 		return c->cfg.role == MEET_SERVE && m->method == MEET_INTRODUCE ? on_offer(c, e, m) : ADIT_EIGNORED;
+	if (m->method == MEET_LEND)
+		return c->borrowing.active && &c->entries[c->borrowing.mediator] == e &&
+				       memcmp(m->txid, c->borrowing.txid, STUN_TXID_LEN) == 0
+			       ? on_loan(c, m)
+			       : ADIT_EIGNORED;
 	if (!is_under_way(e) || memcmp(m->txid, e->txid, STUN_TXID_LEN) != 0)
 		return ADIT_EIGNORED;
 	e->has_answered = true;
@@ -492,6 +593,11 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 		return on_error(c, e, m);
 	return c->cfg.role == MEET_CONNECT ? (m->method == MEET_INTRODUCE ? on_answer(c, e, m) : ADIT_EIGNORED)
 					   : on_success(c, e, m);
+}
+
+static bool is_asked_at_other(const struct meet_entry *e, const struct adit_addr *remote)
+{
+	return e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote);
 }
 
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
@@ -503,10 +609,15 @@ int meet_client_input(struct meet_client *c, adit_time now, const struct adit_ad
 	for (size_t i = 0; i < c->n; i++) {
 		int rc;
 
-		if (!adit_addr_eq(&c->entries[i].addr, remote))
+		if (!adit_addr_eq(&c->entries[i].addr, remote) && !is_asked_at_other(&c->entries[i], remote))
 			continue;
 		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
 			return ADIT_EIGNORED;
+		if (!adit_addr_eq(&c->entries[i].addr, remote)) {
+			if (memcmp(m.txid, c->entries[i].txid, STUN_TXID_LEN) != 0)
+				return ADIT_EIGNORED;
+			change_family(&c->entries[i]);
+		}
 		rc = dispatch(c, &c->entries[i], &m);
 		c->stats.ignored += rc == ADIT_EIGNORED;
 		return rc;
@@ -526,6 +637,20 @@ static void retry(struct meet_client *c, struct meet_entry *e)
 	e->rto *= 2;
 	e->retry_at = adit_time_add(c->now, e->rto);
 	e->want_send = true;
+	e->want_other = e->state == MEET_STATE_ASKING && e->other.family != ADIT_FAMILY_NONE;
+}
+
+static void retry_borrowing(struct meet_client *c)
+{
+	struct meet_borrowing *b = &c->borrowing;
+
+	if (!b->active || c->now < b->retry_at)
+		return;
+	b->active = b->tries < MEET_TRIES;
+	b->tries++;
+	b->rto *= 2;
+	b->retry_at = adit_time_add(c->now, b->rto);
+	b->want_send = true;
 }
 
 static void wake(struct meet_client *c, struct meet_entry *e)
@@ -547,11 +672,12 @@ void meet_client_tick(struct meet_client *c, adit_time now)
 		else if (!is_under_way(e) && now >= e->wake_at)
 			wake(c, e);
 	}
+	retry_borrowing(c);
 }
 
 adit_time meet_client_deadline(const struct meet_client *c)
 {
-	adit_time at = ADIT_NEVER;
+	adit_time at = c->borrowing.active ? c->borrowing.retry_at : ADIT_NEVER;
 
 	for (size_t i = 0; i < c->n; i++)
 		at = adit_time_min(at, is_under_way(&c->entries[i]) ? c->entries[i].retry_at : c->entries[i].wake_at);
@@ -612,6 +738,31 @@ static int build_report(struct meet_client *c, struct meet_entry *e)
 	return stun_build_end(&b);
 }
 
+/* Sent once: it ends by itself 75 s later. */
+static int build_leave(struct meet_client *c, struct meet_entry *e)
+{
+	struct stun_build b;
+
+	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_LEAVE, e->txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, e->id, MEET_ID_LEN);
+	stun_build_bytes(&b, MEET_ATTR_HANDLE, e->handle, MEET_HANDLE_LEN);
+	return stun_build_end(&b);
+}
+
+static int build_borrow(struct meet_client *c)
+{
+	struct meet_borrowing *o = &c->borrowing;
+	uint8_t key[MEET_X25519_LEN];
+	struct stun_build b;
+
+	c->cfg.meet_crypto->x25519_public(o->secret, key);
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_LEND, o->txid);
+	stun_build_bytes(&b, MEET_ATTR_PERMIT, o->permit, sizeof(o->permit));
+	stun_build_bytes(&b, MEET_ATTR_EPHEMERAL, key, sizeof(key));
+	return stun_build_end(&b);
+}
+
 static int build_answer(struct meet_client *c, const struct meet_ask *a)
 {
 	struct stun_build b;
@@ -622,11 +773,11 @@ static int build_answer(struct meet_client *c, const struct meet_ask *a)
 	return stun_build_end(&b);
 }
 
-static int put(struct meet_client *c, const struct meet_entry *e, int len, struct adit_out *ret_out)
+static int put(struct meet_client *c, const struct adit_addr *to, int len, struct adit_out *ret_out)
 {
 	if (len <= 0)
 		return 0;
-	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .remote = e->addr, .data = c->buf, .len = (size_t)len};
+	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .remote = *to, .data = c->buf, .len = (size_t)len};
 	return 1;
 }
 
@@ -638,7 +789,7 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 
 		if (a->used && a->want_send) {
 			a->want_send = false;
-			if (!put(c, &c->entries[a->mediator], build_answer(c, a), ret_out))
+			if (!put(c, &c->entries[a->mediator].addr, build_answer(c, a), ret_out))
 				return 0;
 			ret_out->sock = (uint32_t)i + 1;
 			return 1;
@@ -649,12 +800,24 @@ int meet_client_output(struct meet_client *c, adit_time now, struct adit_out *re
 
 		if (e->want_send) {
 			e->want_send = false;
-			return put(c, e, build_request(c, e), ret_out);
+			return put(c, &e->addr, build_request(c, e), ret_out);
+		}
+		if (e->want_other) {
+			e->want_other = false;
+			return put(c, &e->other, build_request(c, e), ret_out);
 		}
 		if (e->want_report) {
 			e->want_report = false;
-			return put(c, e, build_report(c, e), ret_out);
+			return put(c, &e->addr, build_report(c, e), ret_out);
 		}
+		if (e->want_leave) {
+			e->want_leave = false;
+			return put(c, &e->addr, build_leave(c, e), ret_out);
+		}
+	}
+	if (c->borrowing.active && c->borrowing.want_send) {
+		c->borrowing.want_send = false;
+		return put(c, &c->entries[c->borrowing.mediator].addr, build_borrow(c), ret_out);
 	}
 	return 0;
 }

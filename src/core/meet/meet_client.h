@@ -5,6 +5,7 @@
  * The serve side registers with every mediator of its ticket, stays so by one small refresh each 15 s, and gets offers
  * as events; meet_client_answer() answers one. The connect side is given an offer (meet_client_offer()); it asks the
  * first mediator, the next ones after 1.5 s without an answer or at once after a refusal, and takes the first answer.
+ * Where the answer brings a permit, and the owner wants it, it borrows the operator's relay (meet_relay.h) at once.
  * Both sides then start punching at |start_at|: the answerer waits half of both round trips, which is when its answer
  * arrives.
  *
@@ -24,6 +25,7 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "core/meet/meet_msg.h"
+#include "core/meet/meet_relay.h"
 #include "core/meet/meet_seal.h"
 
 enum meet_role {
@@ -48,6 +50,7 @@ enum meet_event_kind {
 	MEET_EVENT_ANSWER, /* connect: |offer| is the answer; punch at |start_at| */
 	MEET_EVENT_ABSENT, /* connect: this mediator does not have the peer; it is asked again */
 	MEET_EVENT_SILENT, /* this mediator does not answer, or refuses; |code| 0: silence */
+	MEET_EVENT_RELAY, /* connect: it lends |relay| */
 };
 
 struct meet_event {
@@ -58,6 +61,7 @@ struct meet_event {
 	struct adit_addr mapped;
 	adit_time start_at;
 	const struct meet_offer *offer; /* good until the next call but meet_client_answer() */
+	const struct meet_relay *relay; /* good until the next answer with a permit */
 };
 
 struct meet_client_config {
@@ -69,12 +73,14 @@ struct meet_client_config {
 	uint8_t k[MEET_K_LEN]; /* the pair secret */
 	uint8_t key[MEET_KEY_LEN]; /* the serve side's identity */
 	uint8_t seed[MEET_KEY_LEN]; /* and its secret; of the serve side alone */
+	bool borrow; /* connect: relays that mediators lend are welcome */
 };
 
 /* One mediator. */
 struct meet_entry {
 	enum meet_state state;
-	struct adit_addr addr;
+	struct adit_addr addr; /* that is asked */
+	struct adit_addr other; /* its address of the other family; NONE: it has none */
 	uint8_t salt[MEET_SALT_LEN];
 	uint8_t id[MEET_ID_LEN];
 	uint8_t txid[STUN_TXID_LEN];
@@ -82,6 +88,7 @@ struct meet_entry {
 	adit_time cookie_at; /* when it came; NEVER: there is none */
 	uint8_t handle[MEET_HANDLE_LEN];
 	bool want_send;
+	bool want_other; /* the same to |other| */
 	bool was_held;
 	bool has_answered; /* ever */
 	unsigned tries;
@@ -95,6 +102,20 @@ struct meet_entry {
 	size_t sealed_len; /* connect: the offer as this mediator gets it */
 	uint8_t sealed[MEET_SEALED_MAX];
 	bool want_report;
+	bool want_leave; /* serve: its end is to be told there */
+};
+
+/* Connect: asking for what |permit| allows. */
+struct meet_borrowing {
+	bool active;
+	bool want_send;
+	unsigned mediator;
+	unsigned tries;
+	adit_time retry_at;
+	adit_dur rto;
+	uint8_t txid[STUN_TXID_LEN];
+	uint8_t permit[MEET_PERMIT_LEN];
+	uint8_t secret[MEET_X25519_LEN];
 };
 
 #define MEET_ASKS   4 /* offers that may be open at once; the oldest gives way */
@@ -131,6 +152,7 @@ struct meet_client {
 	struct meet_entry entries[MEET_MEDIATORS_MAX];
 	struct meet_ask asks[MEET_ASKS];
 	uint64_t serial;
+	bool lacks[2]; /* this machine has no IPv4, no IPv6 */
 	bool is_serving;
 	bool has_offer; /* connect: there is something to ask for */
 	unsigned first; /* connect: who is asked first; the last one that helped */
@@ -139,6 +161,8 @@ struct meet_client {
 		uint64_t nonce;
 	} seen[MEET_SEEN];
 	struct meet_offer answer; /* connect: what came */
+	struct meet_borrowing borrowing;
+	struct meet_relay relay; /* what was lent last */
 	uint32_t outcome_ms;
 	uint8_t outcome;
 	size_t events_first, events_n;
@@ -165,7 +189,13 @@ void meet_client_prepare(struct meet_client *c, adit_time now);
  * and what is under way is asked again. Cookies, being for an address, are fetched anew.
  */
 void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family);
-/* The address has changed. Before or after the start. |mediator|: its number. */
+/*
+ * Which families this machine has addresses of; both at first. A mediator is asked over IPv4 where that may be: its
+ * answer shows, and its refreshes keep, the address that a NAT gives us. Who has not answered the first question is
+ * asked over both families at once, and the first answer counts.
+ */
+void meet_client_set_own(struct meet_client *c, adit_time now, bool has_v4, bool has_v6);
+/* An address, or that of one family has changed. Before or after the start. |mediator|: its number. */
 void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediator, const struct adit_addr *addr);
 /* Has it ever answered? Who is silent after that has an offer that the peer does not answer. */
 bool meet_client_is_alive(const struct meet_client *c, unsigned mediator);
@@ -178,7 +208,7 @@ ADIT_MUST_CHECK int meet_client_answer(struct meet_client *c, adit_time now, uns
 				       const struct meet_offer *answer, adit_time *ret_start_at);
 /* Connect: how it ended, for the statistics of the mediator that helped. */
 void meet_client_report(struct meet_client *c, adit_time now, enum meet_path path, uint32_t ms);
-/* Nothing more is sent. */
+/* Serve: mediators are told, one datagram each, which comes out once more; else nothing is sent after this. */
 void meet_client_stop(struct meet_client *c);
 
 /* EIGNORED: not from a mediator, or no message of this protocol. */

@@ -23,6 +23,11 @@ struct meet_crypto {
 	/* |out| gets |len| - MEET_SEAL_TAG bytes; false and nothing, where it is not authentic. */
 	bool (*open)(const uint8_t key[MEET_SEAL_KEY], const uint8_t nonce[MEET_SEAL_NONCE], const void *ad,
 		     size_t ad_len, const void *data, size_t len, uint8_t *out);
+	/* RFC 7748 X25519. */
+	void (*x25519_public)(const uint8_t secret[MEET_X25519_LEN], uint8_t ret_public[MEET_X25519_LEN]);
+	/* false: |public| is one of the few with which everybody knows the result. */
+	bool (*x25519)(const uint8_t secret[MEET_X25519_LEN], const uint8_t public[MEET_X25519_LEN],
+		       uint8_t ret_shared[MEET_X25519_LEN]);
 };
 
 #endif

@@ -13,6 +13,7 @@
 #define MEET_SEAL_KEY   32 /* XChaCha20-Poly1305 */
 #define MEET_SEAL_NONCE 24 /* random: the key is used by two machines that do not count together */
 #define MEET_SEAL_TAG   16
+#define MEET_X25519_LEN 32 /* RFC 7748 5 */
 
 /*
  * A sealed offer with nonce and tag. With header, id and route the message has 1200 bytes then, and with those of UDP
@@ -27,10 +28,15 @@
 #define MEET_MSG_MAX    1400 /* the longest message of this protocol */
 
 /* Credentials of a relay. */
+#define MEET_PERMIT_LEN     12
 #define MEET_RELAY_URIS     4
 #define MEET_RELAY_URI_MAX  128 /* bytes */
 #define MEET_RELAY_USER_MAX 48 /* "2147483647:" and 16 digits in hexadecimal */
 #define MEET_RELAY_PASS_MAX 48 /* a SHA-1 in base64 has 28 */
+#define MEET_RELAY_PLAIN_MAX \
+	(1 + 4 + 1 + MEET_RELAY_USER_MAX + 1 + MEET_RELAY_PASS_MAX + 1 + MEET_RELAY_URIS * (1 + MEET_RELAY_URI_MAX))
+#define MEET_LOAN_HEAD (MEET_X25519_LEN + MEET_SEAL_NONCE)
+#define MEET_LOAN_MAX  (MEET_LOAN_HEAD + MEET_RELAY_PLAIN_MAX + MEET_SEAL_TAG)
 
 /* ---- the mediator ---- */
 #define MEET_LIFETIME       ADIT_SEC(75) /* of a registration that is not refreshed: five keepalives */
@@ -38,6 +44,9 @@
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100
+#define MEET_LEND_LIFE      ADIT_SEC(600) /* of credentials: long enough to make an allocation with */
+#define MEET_LEND_EACH      ADIT_SEC(5) /* and network */
+#define MEET_LEND_BURST     30
 #define MEET_VERIFIED                                                                                  \
 	16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
 	       */

@@ -6,7 +6,7 @@ static const char label[20] = "adit meet register 1";
 
 bool meet_msg_is_ours(const struct stun_msg *m)
 {
-	return m->method >= MEET_REGISTER && m->method <= MEET_GONE;
+	return m->method >= MEET_REGISTER && m->method <= MEET_LEAVE;
 }
 
 const uint8_t *meet_msg_bytes(const struct stun_msg *m, uint16_t type, size_t len)
@@ -14,6 +14,32 @@ const uint8_t *meet_msg_bytes(const struct stun_msg *m, uint16_t type, size_t le
 	struct stun_attr a = {0};
 
 	return stun_msg_find(m, type, &a) == 0 && a.len == len ? a.value : NULL;
+}
+
+void meet_msg_put_text(struct adit_wr *w, const char *text, size_t max)
+{
+	size_t len = strnlen(text, max + 1);
+
+	if (len > max)
+		w->bad = true;
+	adit_wr_u8(w, (uint8_t)len);
+	adit_wr_bytes(w, text, len);
+}
+
+void meet_msg_get_text(struct adit_rd *r, char *text, size_t max)
+{
+	uint8_t len = adit_rd_u8(r);
+	const uint8_t *p = len <= max ? adit_rd_take(r, len) : NULL;
+
+	if (!p) {
+		r->bad = true;
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			r->bad = true;
+	memcpy(text, p, len);
+	text[len] = '\0';
 }
 
 void meet_id_make(const struct meet_crypto *mc, const uint8_t key[MEET_KEY_LEN], const uint8_t salt[MEET_SALT_LEN],

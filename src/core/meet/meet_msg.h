@@ -15,6 +15,8 @@ enum meet_method {
 	MEET_INTRODUCE = 0x0c3, /* an offer, passed on as a request; its answer comes back as the success */
 	MEET_REPORT = 0x0c4, /* how a meeting went */
 	MEET_GONE = 0x0c5, /* indication: the mediator ends */
+	MEET_LEND = 0x0c6, /* "I was answered: lend me your relay" */
+	MEET_LEAVE = 0x0c7, /* "I am not to be found here any more" */
 };
 
 /* Required attributes, from the range of RFC 8489 18.3 for expert review. The cookie is STUN_ATTR_ADIT_COOKIE. */
@@ -27,6 +29,9 @@ enum meet_attr {
 	MEET_ATTR_SEALED = 0x5ad6,
 	MEET_ATTR_ROUTE = 0x5ad7, /* of the mediator to itself: whom an answer is for */
 	MEET_ATTR_OUTCOME = 0x5ad8,
+	MEET_ATTR_EPHEMERAL = 0x5ad9, /* the asker's X25519 key, made for this question */
+	MEET_ATTR_LOAN = 0x5ada, /* credentials, sealed for that key */
+	MEET_ATTR_PERMIT = 0xfad1, /* who returns it may borrow; optional in STUN's sense */
 };
 
 enum meet_code {
@@ -35,6 +40,7 @@ enum meet_code {
 	MEET_CODE_ABSENT = 404, /* nobody is registered under this id */
 	MEET_CODE_UNKNOWN = 437, /* no such registration: register anew */
 	MEET_CODE_COOKIE = 438, /* once more, with the cookie that comes with this */
+	MEET_CODE_QUOTA = 486, /* this network has borrowed enough, RFC 8656 19 */
 	MEET_CODE_FULL = 508, /* no room, or ending */
 };
 
@@ -65,6 +71,11 @@ static inline bool meet_msg_may_be_ours(const uint8_t *data, size_t len)
 
 /* Exactly |len| bytes, or NULL. */
 const uint8_t *meet_msg_bytes(const struct stun_msg *m, uint16_t type, size_t len);
+
+/* Text with its length in one byte before it. EFULL is |w->bad|. */
+void meet_msg_put_text(struct adit_wr *w, const char *text, size_t max);
+/* Printable ASCII alone, as it goes into messages and comparisons; |text| has room for |max| + 1. */
+void meet_msg_get_text(struct adit_rd *r, char *text, size_t max);
 
 /* The id of who owns |key|, for those who know |salt|. */
 void meet_id_make(const struct meet_crypto *mc, const uint8_t key[MEET_KEY_LEN], const uint8_t salt[MEET_SALT_LEN],

@@ -3,21 +3,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/meet/meet_msg.h"
 
 #define VERSION 1
 
 static const char offer_label[] = "adit meet offer";
 static const char answer_label[] = "adit meet answer";
-
-static void write_text(struct adit_wr *w, const char *text, size_t max)
-{
-	size_t len = strnlen(text, max + 1);
-
-	if (len > max)
-		w->bad = true;
-	adit_wr_u8(w, (uint8_t)len);
-	adit_wr_bytes(w, text, len);
-}
 
 static void write_cand(struct adit_wr *w, const struct meet_cand *c)
 {
@@ -42,31 +33,14 @@ int meet_offer_encode(const struct meet_offer *o, uint8_t buf[MEET_PLAIN_MAX])
 	adit_wr_u8(&w, VERSION);
 	adit_wr_u64(&w, o->stamp);
 	adit_wr_u32(&w, o->rtt);
-	write_text(&w, o->ufrag, MEET_UFRAG_MAX);
-	write_text(&w, o->pwd, MEET_PWD_MAX);
+	meet_msg_put_text(&w, o->ufrag, MEET_UFRAG_MAX);
+	meet_msg_put_text(&w, o->pwd, MEET_PWD_MAX);
 	adit_wr_u8(&w, o->n_cands);
 	for (size_t i = 0; i < o->n_cands; i++)
 		write_cand(&w, &o->cands[i]);
 	adit_wr_u8(&w, o->extra_len);
 	adit_wr_bytes(&w, o->extra, o->extra_len);
 	return w.bad ? ADIT_EFULL : (int)w.len;
-}
-
-/* Printable ASCII alone (RFC 8839 has a part of it): it goes into messages and comparisons. */
-static void read_text(struct adit_rd *r, char *text, size_t max)
-{
-	uint8_t len = adit_rd_u8(r);
-	const uint8_t *p = len <= max ? adit_rd_take(r, len) : NULL;
-
-	if (!p) {
-		r->bad = true;
-		return;
-	}
-	for (size_t i = 0; i < len; i++)
-		if (p[i] <= ' ' || p[i] > '~')
-			r->bad = true;
-	memcpy(text, p, len);
-	text[len] = '\0';
 }
 
 static void read_cand(struct adit_rd *r, struct meet_cand *c)
@@ -91,8 +65,8 @@ int meet_offer_decode(const uint8_t *data, size_t len, struct meet_offer *ret_of
 		return r.bad ? ADIT_EPROTO : ADIT_EVERSION;
 	o.stamp = adit_rd_u64(&r);
 	o.rtt = adit_rd_u32(&r);
-	read_text(&r, o.ufrag, MEET_UFRAG_MAX);
-	read_text(&r, o.pwd, MEET_PWD_MAX);
+	meet_msg_get_text(&r, o.ufrag, MEET_UFRAG_MAX);
+	meet_msg_get_text(&r, o.pwd, MEET_PWD_MAX);
 	o.n_cands = adit_rd_u8(&r);
 	if (r.bad || o.n_cands > MEET_CANDS_MAX)
 		return ADIT_EPROTO;

@@ -4,7 +4,8 @@
 
 #include "core/stun/stun_attr.h"
 
-#define ROUTE_HEAD  8 /* family, socket, local, 0, port, minute */
+#define ROUTE_HEAD  8 /* family, socket, local, flags, port, minute */
+#define ROUTE_HOST  1 /* flag: whom it goes to may borrow a relay */
 #define ROUTE_MAC   8
 #define ROUTE_MAX   (ROUTE_HEAD + 16 + ROUTE_MAC)
 #define ROUTE_SLOTS ADIT_SEC(64) /* "minute": an answer comes within seconds */
@@ -25,15 +26,19 @@ void meet_server_init(struct meet_server *s, adit_time now, const struct meet_se
 
 	memset(s, 0, offsetof(struct meet_server, register_slots));
 	s->crypto = cfg->crypto;
+	s->lender = cfg->lender;
+	s->rng = cfg->rng;
 	s->born = now;
 	s->sweep_at = now + MEET_SWEEP_EACH;
 	adit_rng_fill(&cfg->rng, s->key, sizeof(s->key));
 	adit_rng_fill(&cfg->rng, key, sizeof(key));
 	meet_table_init(&s->table, slots, n_slots, key);
-	stun_limit_init(&s->register_limit, now, s->register_slots, MEET_NETS, cfg->no_limits ? 0 : MEET_REGISTER_RATE,
-			MEET_REGISTER_BURST, key);
-	stun_limit_init(&s->offer_limit, now, s->offer_slots, MEET_NETS, cfg->no_limits ? 0 : MEET_OFFER_RATE,
-			MEET_OFFER_BURST, key);
+	stun_limit_init(&s->register_limit, now, s->register_slots, MEET_NETS,
+			cfg->no_limits ? 0 : ADIT_SEC(1) / MEET_REGISTER_RATE, MEET_REGISTER_BURST, key);
+	stun_limit_init(&s->offer_limit, now, s->offer_slots, MEET_NETS,
+			cfg->no_limits ? 0 : ADIT_SEC(1) / MEET_OFFER_RATE, MEET_OFFER_BURST, key);
+	if (cfg->lender)
+		stun_limit_init(&s->lend_limit, now, s->lend_slots, MEET_NETS, MEET_LEND_EACH, MEET_LEND_BURST, key);
 }
 
 /* Seconds since birth, from 1: 0 marks a free slot. */
@@ -199,7 +204,7 @@ static int on_register(struct meet_server *s, adit_time now, struct work *w)
 		s->stats.full++;
 		return reply_code(w, MEET_CODE_FULL);
 	}
-	p->sock = (uint8_t)w->d->sock;
+	p->sock = (uint8_t)(w->d->sock | (s->lender && meet_lender_has_host(s->lender, key) ? MEET_PEER_HOST : 0));
 	p->local = local;
 	meet_peer_set_addr(p, &w->d->remote);
 	if (adit_addr_eq(&before, &w->d->remote))
@@ -214,25 +219,40 @@ static int on_register(struct meet_server *s, adit_time now, struct work *w)
 	return reply(w, &b);
 }
 
-/* No limit for a good one: who has a handle has shown a signature. */
-static int on_refresh(struct meet_server *s, adit_time now, struct work *w)
+/* The registration of who shows its handle, from its own address; NULL: there is none such. */
+static struct meet_peer *holder(struct meet_server *s, adit_time now, const struct work *w, const uint8_t *id,
+				const uint8_t *handle)
+{
+	struct meet_peer *p = find(s, now, id);
+	struct adit_addr a = p ? meet_peer_addr(p) : (struct adit_addr){.family = ADIT_FAMILY_NONE};
+	uint8_t want[MEET_HANDLE_LEN];
+
+	make_handle(s, id, &w->d->remote, want);
+	return p && adit_bytes_eq_ct(want, handle, sizeof(want)) && adit_addr_eq_ip(&a, &w->d->remote) &&
+			       a.port == w->d->remote.port && !s->draining
+		       ? p
+		       : NULL;
+}
+
+/* MEET_REFRESH and MEET_LEAVE. No limit for a good one: who has a handle has shown a signature. */
+static int on_holder(struct meet_server *s, adit_time now, struct work *w)
 {
 	const uint8_t *id = meet_msg_bytes(&w->msg, MEET_ATTR_ID, MEET_ID_LEN);
 	const uint8_t *handle = meet_msg_bytes(&w->msg, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
-	uint8_t want[MEET_HANDLE_LEN];
-	struct adit_addr a;
 	struct meet_peer *p;
 	struct stun_build b;
 
 	if (!id || !handle)
 		return malformed(s);
-	make_handle(s, id, &w->d->remote, want);
-	p = find(s, now, id);
-	a = p ? meet_peer_addr(p) : (struct adit_addr){.family = ADIT_FAMILY_NONE};
-	if (p && adit_bytes_eq_ct(want, handle, sizeof(want)) && adit_addr_eq_ip(&a, &w->d->remote) &&
-	    a.port == w->d->remote.port && !s->draining) {
+	p = holder(s, now, w, id, handle);
+	if (p && w->msg.method == MEET_LEAVE) {
+		meet_table_del(&s->table, p);
+		s->stats.left++;
+	} else if (p) {
 		p->expire = seconds(s, now) + (uint32_t)(MEET_LIFETIME / ADIT_SEC(1));
 		s->stats.refreshed++;
+	}
+	if (p) {
 		begin(&b, w, STUN_SUCCESS);
 		return reply(w, &b);
 	}
@@ -244,21 +264,22 @@ static int on_refresh(struct meet_server *s, adit_time now, struct work *w)
 	return reply_cookie(s, now, w, MEET_CODE_UNKNOWN);
 }
 
-/* Where the answer is to go, for |peer| to return. Its length. */
-static size_t make_route(struct meet_server *s, adit_time now, const struct work *w, const struct adit_addr *peer,
+/* Where the answer is to go, for |p| to return. Its length. */
+static size_t make_route(struct meet_server *s, adit_time now, const struct work *w, const struct meet_peer *p,
 			 uint8_t route[ROUTE_MAX])
 {
 	const struct adit_addr *a = &w->d->remote;
+	struct adit_addr peer = meet_peer_addr(p);
 	struct adit_wr r = adit_wr_over(route, ROUTE_MAX);
 
 	adit_wr_u8(&r, a->family);
 	adit_wr_u8(&r, (uint8_t)w->d->sock);
 	adit_wr_u8(&r, local_index(s, &w->d->local));
-	adit_wr_u8(&r, 0);
+	adit_wr_u8(&r, p->sock & MEET_PEER_HOST ? ROUTE_HOST : 0);
 	adit_wr_u16(&r, a->port);
 	adit_wr_u16(&r, (uint16_t)(now / ROUTE_SLOTS));
 	adit_wr_bytes(&r, a->ip, adit_addr_is_v4(a) ? 4 : 16);
-	make_route_mac(s, route, r.len, w->msg.txid, peer, route + r.len);
+	make_route_mac(s, route, r.len, w->msg.txid, &peer, route + r.len);
 	return r.len + ROUTE_MAC;
 }
 
@@ -282,32 +303,32 @@ static int on_introduce(struct meet_server *s, adit_time now, struct work *w)
 	to = meet_peer_addr(p);
 	begin(&b, w, STUN_REQUEST);
 	stun_build_bytes(&b, MEET_ATTR_ID, id, MEET_ID_LEN);
-	stun_build_bytes(&b, MEET_ATTR_ROUTE, route, make_route(s, now, w, &to, route));
+	stun_build_bytes(&b, MEET_ATTR_ROUTE, route, make_route(s, now, w, p, route));
 	stun_build_bytes(&b, MEET_ATTR_SEALED, sealed.value, sealed.len);
 	len = stun_build_end(&b);
 	if (len <= 0)
 		return malformed(s);
 	s->stats.introduced++;
 	*w->out = (struct meet_server_out){
-		.len = (size_t)len, .sock = p->sock & ~MEET_PEER_V6, .local = local_at(s, p->local), .remote = to};
+		.len = (size_t)len, .sock = p->sock & MEET_PEER_SOCK, .local = local_at(s, p->local), .remote = to};
 	return 1;
 }
 
-/* Reads a route that |w->d->remote| returned; EAUTH: not ours, not his, or too old. */
+/* Reads a route that |w->d->remote| returned: its flags, or EAUTH: not ours, not his, or too old. */
 static int read_route(const struct meet_server *s, adit_time now, const struct work *w, const struct stun_attr *route,
 		      struct meet_server_out *ret_out)
 {
 	struct adit_rd r = adit_rd_over(route->value, route->len);
 	struct meet_server_out o = {.len = 0};
 	uint8_t mac[ROUTE_MAC];
+	uint8_t local, flags;
 	uint16_t slot;
-	uint8_t local;
 	size_t ip_len;
 
 	o.remote.family = adit_rd_u8(&r);
 	o.sock = adit_rd_u8(&r);
 	local = adit_rd_u8(&r);
-	adit_rd_skip(&r, 1);
+	flags = adit_rd_u8(&r);
 	o.remote.port = adit_rd_u16(&r);
 	slot = adit_rd_u16(&r);
 	ip_len = adit_addr_is_v4(&o.remote) ? 4 : 16;
@@ -320,26 +341,61 @@ static int read_route(const struct meet_server *s, adit_time now, const struct w
 		return ADIT_EAUTH;
 	o.local = local_at(s, local);
 	*ret_out = o;
-	return 0;
+	return flags;
+}
+
+/* Shown again it proves that its bearer receives at |to|, where a host's answer went. */
+static void make_permit(const struct meet_server *s, const struct adit_addr *to, uint16_t slot,
+			uint8_t ret_permit[MEET_PERMIT_LEN])
+{
+	uint8_t text[1 + 16 + 2 + 1 + 2];
+	struct adit_wr w = adit_wr_over(text, sizeof(text));
+	struct adit_wr out = adit_wr_over(ret_permit, MEET_PERMIT_LEN);
+
+	adit_wr_u8(&w, 'p');
+	adit_wr_bytes(&w, to->ip, sizeof(to->ip));
+	adit_wr_u16(&w, to->port);
+	adit_wr_u8(&w, to->family);
+	adit_wr_u16(&w, slot);
+	adit_wr_u16(&out, slot);
+	adit_wr_zero(&out, 2);
+	adit_wr_u64(&out, adit_siphash(s->key, text, w.len));
+}
+
+static bool is_permitted(const struct meet_server *s, adit_time now, const struct adit_addr *from,
+			 const uint8_t permit[MEET_PERMIT_LEN])
+{
+	struct adit_rd r = adit_rd_over(permit, MEET_PERMIT_LEN);
+	uint16_t slot = adit_rd_u16(&r);
+	uint8_t want[MEET_PERMIT_LEN];
+
+	make_permit(s, from, slot, want);
+	return adit_bytes_eq_ct(want, permit, sizeof(want)) && (uint16_t)((uint16_t)(now / ROUTE_SLOTS) - slot) <= 1;
 }
 
 /* The answer of who was introduced. */
 static int on_answer(struct meet_server *s, adit_time now, struct work *w)
 {
-	struct meet_server_out out;
+	uint8_t permit[MEET_PERMIT_LEN];
 	struct stun_attr route, sealed;
+	struct meet_server_out out;
 	struct stun_build b;
-	int len;
+	int len, flags;
 
 	if (stun_msg_find(&w->msg, MEET_ATTR_ROUTE, &route) != 0 ||
 	    stun_msg_find(&w->msg, MEET_ATTR_SEALED, &sealed) != 0 || sealed.len > MEET_SEALED_MAX)
 		return malformed(s);
-	if (read_route(s, now, w, &route, &out) != 0) {
+	flags = read_route(s, now, w, &route, &out);
+	if (flags < 0) {
 		s->stats.forged++;
 		return 0;
 	}
 	begin(&b, w, STUN_SUCCESS);
 	stun_build_bytes(&b, MEET_ATTR_SEALED, sealed.value, sealed.len);
+	if (flags & ROUTE_HOST) {
+		make_permit(s, &out.remote, (uint16_t)(now / ROUTE_SLOTS), permit);
+		stun_build_bytes(&b, MEET_ATTR_PERMIT, permit, sizeof(permit));
+	}
 	len = stun_build_end(&b);
 	if (len <= 0)
 		return malformed(s);
@@ -347,6 +403,39 @@ static int on_answer(struct meet_server *s, adit_time now, struct work *w)
 	out.len = (size_t)len;
 	*w->out = out;
 	return 1;
+}
+
+/* The permit is all the proof that is needed: it was sent to this address. */
+static int on_lend(struct meet_server *s, adit_time now, struct work *w)
+{
+	const uint8_t *permit = meet_msg_bytes(&w->msg, MEET_ATTR_PERMIT, MEET_PERMIT_LEN);
+	const uint8_t *asker = meet_msg_bytes(&w->msg, MEET_ATTR_EPHEMERAL, MEET_X25519_LEN);
+	uint8_t loan[MEET_LOAN_MAX];
+	struct meet_relay relay;
+	struct stun_build b;
+	int len;
+
+	if (!permit || !asker)
+		return malformed(s);
+	w->proved = is_permitted(s, now, &w->d->remote, permit);
+	if (!w->proved || !s->lender || s->utc == 0) {
+		s->stats.forged++;
+		return reply_code(w, MEET_CODE_FORBIDDEN);
+	}
+	if (!stun_limit_take(&s->lend_limit, now, &w->d->remote)) {
+		s->stats.limited++;
+		return reply_code(w, MEET_CODE_QUOTA);
+	}
+	meet_lender_make(s->lender, s->utc + adit_time_since(now, s->utc_at),
+			 stun_limit_net(&s->lend_limit, &w->d->remote), &relay);
+	len = meet_relay_seal(s->crypto, s->lender->crypto, &s->rng, asker, w->msg.txid, &relay, loan);
+	adit_bytes_wipe(&relay, sizeof(relay));
+	if (len < 0)
+		return malformed(s);
+	s->stats.lent++;
+	begin(&b, w, STUN_SUCCESS);
+	stun_build_bytes(&b, MEET_ATTR_LOAN, loan, (size_t)len);
+	return reply(w, &b);
 }
 
 /* u8 path, u8 0, u16 0, u32 milliseconds: sums are kept, the sender is forgotten. */
@@ -378,12 +467,14 @@ static int on_request(struct meet_server *s, adit_time now, struct work *w)
 	const uint8_t *cookie = meet_msg_bytes(&w->msg, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
 	bool is_register = w->msg.method == MEET_REGISTER;
 
-	if (w->msg.method == MEET_REFRESH)
-		return on_refresh(s, now, w);
+	if (w->msg.method == MEET_REFRESH || w->msg.method == MEET_LEAVE)
+		return on_holder(s, now, w);
 	if (!stun_limit_take(is_register ? &s->register_limit : &s->offer_limit, now, &w->d->remote)) {
 		s->stats.limited++;
 		return 0;
 	}
+	if (w->msg.method == MEET_LEND)
+		return on_lend(s, now, w);
 	w->proved = cookie && stun_cookie_is_good(s->key, now, STUN_COOKIE_IP_PORT, &w->d->remote, cookie);
 	if (!w->proved) {
 		s->stats.cookies++;
@@ -409,6 +500,12 @@ int meet_server_input(struct meet_server *s, adit_time now, const struct adit_dg
 	if (w.msg.class != STUN_REQUEST || w.msg.method == MEET_GONE)
 		return malformed(s);
 	return on_request(s, now, &w);
+}
+
+void meet_server_set_utc(struct meet_server *s, adit_time now, adit_utc utc)
+{
+	s->utc_at = now;
+	s->utc = utc;
 }
 
 void meet_server_tick(struct meet_server *s, adit_time now)
@@ -475,7 +572,7 @@ int meet_server_goodbye(struct meet_server *s, uint8_t *buf, struct meet_server_
 		stun_build_bytes(&b, MEET_ATTR_HANDLE, handle, sizeof(handle));
 		len = stun_build_end(&b);
 		*ret_out = (struct meet_server_out){.len = (size_t)len,
-						    .sock = p->sock & ~MEET_PEER_V6,
+						    .sock = p->sock & MEET_PEER_SOCK,
 						    .local = local_at(s, p->local),
 						    .remote = a};
 		return 1;

@@ -8,6 +8,8 @@
  *               refresh after a restart tells the peer to register anew
  *   route       where an answer goes, handed out with the offer and returned with the answer, under a MAC: the mediator
  *               remembers nothing of a meeting
+ *   permit      comes with the answer of a host (meet_relay.h): who returns it is at the address that was answered, and
+ *               may borrow the operator's relay
  */
 #ifndef ADIT_MEET_SERVER_H
 #define ADIT_MEET_SERVER_H
@@ -15,6 +17,7 @@
 #include "base/machine.h"
 #include "base/rng.h"
 #include "core/meet/meet_msg.h"
+#include "core/meet/meet_relay.h"
 #include "core/meet/meet_table.h"
 #include "core/stun/stun_limit.h"
 
@@ -23,12 +26,14 @@ struct meet_server_stats {
 	uint64_t renewed; /* registered once more at the same address */
 	uint64_t refreshed;
 	uint64_t expired;
+	uint64_t left; /* said that they go */
 	uint64_t introduced; /* offers passed on */
 	uint64_t answered; /* answers passed on */
 	uint64_t absent; /* asked for who is not there */
 	uint64_t cookies; /* sent away to come back with a cookie */
 	uint64_t unknown; /* refreshes of who is not registered */
-	uint64_t forged; /* signature, handle or route wrong */
+	uint64_t lent; /* credentials of the relay */
+	uint64_t forged; /* signature, handle, route or permit wrong */
 	uint64_t malformed;
 	uint64_t limited; /* more than one network may do */
 	uint64_t full;
@@ -38,17 +43,23 @@ struct meet_server_stats {
 
 struct meet_server_config {
 	const struct meet_crypto *crypto;
-	struct adit_rng rng; /* used during init */
+	struct adit_rng rng;
+	const struct meet_lender *lender; /* borrowed; NULL: no relay is lent */
 	bool no_limits; /* for measuring */
 };
 
 struct meet_server {
 	const struct meet_crypto *crypto;
+	const struct meet_lender *lender;
+	struct adit_rng rng;
 	struct meet_table table;
 	struct stun_limit register_limit;
 	struct stun_limit offer_limit;
+	struct stun_limit lend_limit;
 	struct meet_server_stats stats;
-	uint8_t key[ADIT_SIPHASH_KEY_LEN]; /* of cookies, handles and routes */
+	uint8_t key[ADIT_SIPHASH_KEY_LEN]; /* of cookies, handles, routes and permits */
+	adit_time utc_at; /* when |utc| was told */
+	adit_utc utc; /* 0: never told, and nothing is lent */
 	adit_time born; /* seconds count from here */
 	adit_time sweep_at;
 	size_t sweep_pos;
@@ -59,12 +70,13 @@ struct meet_server {
 	uint64_t verified[MEET_VERIFIED]; /* keyed hashes of whole registrations; 0: none */
 	struct stun_limit_slot register_slots[MEET_NETS];
 	struct stun_limit_slot offer_slots[MEET_NETS];
+	struct stun_limit_slot lend_slots[MEET_NETS];
 };
 
 /* What to send: |len| bytes of the buffer, from |sock| and the address |local|. */
 struct meet_server_out {
 	size_t len;
-	uint32_t sock; /* below 128 */
+	uint32_t sock; /* at most MEET_PEER_SOCK */
 	struct adit_addr local;
 	struct adit_addr remote;
 };
@@ -80,6 +92,8 @@ void meet_server_init(struct meet_server *s, adit_time now, const struct meet_se
 int meet_server_input(struct meet_server *s, adit_time now, const struct adit_dgram *d, uint8_t *buf,
 		      struct meet_server_out *ret_out);
 
+/* What time it is, for the end of what is lent. */
+void meet_server_set_utc(struct meet_server *s, adit_time now, adit_utc utc);
 void meet_server_tick(struct meet_server *s, adit_time now);
 adit_time meet_server_deadline(const struct meet_server *s);
 

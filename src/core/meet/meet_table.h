@@ -18,7 +18,7 @@ struct meet_peer {
 	uint8_t ip[16];
 	uint32_t expire; /* second; 0: the slot is free */
 	uint16_t port;
-	uint8_t sock; /* it came in at; the top bit: IPv6 */
+	uint8_t sock; /* it came in at, and the flags below */
 	uint8_t local; /* and at which address of ours */
 };
 
@@ -45,6 +45,8 @@ struct meet_peer *meet_table_move(struct meet_table *t, struct meet_peer *slots,
 void meet_peer_set_addr(struct meet_peer *p, const struct adit_addr *a);
 struct adit_addr meet_peer_addr(const struct meet_peer *p);
 
-#define MEET_PEER_V6 0x80u /* of |sock| */
+#define MEET_PEER_V6   0x80u /* of |sock|: |ip| is IPv6 */
+#define MEET_PEER_HOST 0x40u /* whom it answers may borrow a relay (meet_relay.h) */
+#define MEET_PEER_SOCK 0x3fu
 
 #endif

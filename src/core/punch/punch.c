@@ -33,6 +33,7 @@ void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now)
 {
 	assert(cfg->replay);
 	memset(p, 0, sizeof(*p));
+	punch_use_few(p);
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
 	p->decoy = p->keys;
@@ -157,7 +158,7 @@ void punch_start(struct punch *p, adit_time now)
 	p->ladder_at = adit_time_add(now, LADDER_STEP);
 	p->calm_until = 0;
 	p->bursts = 0;
-	memset(p->sent, 0, sizeof(p->sent));
+	memset(p->sent, 0, p->n_sent * sizeof(p->sent[0]));
 	punch_holes_clear(p);
 	for (int i = 0; i < 2; i++)
 		nat_ttl_init(&p->ttl[i]);
@@ -311,10 +312,10 @@ static void tick_stuck(struct punch *p)
 {
 	struct punch_event *e;
 
-	if (p->now < p->stuck_at || p->events_n == PUNCH_EVENTS_MAX)
+	if (p->now < p->stuck_at || p->events_n == p->events_max)
 		return;
 	p->stuck_at = ADIT_NEVER;
-	e = &p->events[(p->events_first + p->events_n++) % PUNCH_EVENTS_MAX];
+	e = &p->events[(p->events_first + p->events_n++) % p->events_max];
 	*e = (struct punch_event){.kind = PUNCH_EVENT_STUCK};
 	adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "punch_stuck flows=%llu", (unsigned long long)p->stats.flows_opened);
 }
@@ -373,7 +374,7 @@ int punch_event(struct punch *p, struct punch_event *ret_event)
 	if (p->events_n == 0)
 		return 0;
 	*ret_event = p->events[p->events_first];
-	p->events_first = (p->events_first + 1) % PUNCH_EVENTS_MAX;
+	p->events_first = (p->events_first + 1) % p->events_max;
 	p->events_n--;
 	return 1;
 }

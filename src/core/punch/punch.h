@@ -60,8 +60,18 @@ struct punch_config {
 };
 
 struct punch; /* below: the caller hands the storage */
+struct punch_store;
 
+/* It must not be moved from then on. */
 void punch_init(struct punch *p, const struct punch_config *cfg, adit_time now);
+
+/*
+ * |store| is the machine's until punch_give_back() says so. Before a search: without, whatever does not fit into the
+ * few places of its own is not opened. It is 63 KB, so who keeps many machines takes it back while they rest.
+ */
+void punch_lend(struct punch *p, struct punch_store *store);
+/* Is the store, if there was one, the caller's again? Not before what is left of a search is closed and told. */
+bool punch_give_back(struct punch *p);
 
 /*
  * The peer's public addresses (at most PUNCH_PEERS_MAX, more are ignored); again whenever a name resolves differently.
@@ -234,6 +244,21 @@ struct punch_answer {
 	uint8_t data[PUNCH_PROBE_MAX];
 };
 
+/* Room for all that a search opens and sends. Without one, the steady pairs alone find room. */
+struct punch_store {
+	struct punch_pair pairs[PUNCH_PAIRS_MAX];
+	struct punch_sent sent[PUNCH_SENT_MAX];
+	struct punch_hole holes[PUNCH_HOLES_MAX];
+	struct punch_event events[PUNCH_EVENTS_MAX];
+};
+
+struct punch_few {
+	struct punch_pair pairs[PUNCH_FEW_PAIRS];
+	struct punch_sent sent[PUNCH_FEW_SENT];
+	struct punch_hole holes[PUNCH_FEW_HOLES];
+	struct punch_event events[PUNCH_FEW_EVENTS];
+};
+
 /* What of a family's plan comes next. */
 struct punch_cursor {
 	uint64_t slot;
@@ -261,22 +286,27 @@ struct punch {
 	struct nat_ttl ttl[2]; /* v4, v6 */
 	adit_time steady_at[2]; /* when to try to open the steady pair; NEVER: it is open, taken or not wanted */
 	struct punch_cursor cursors[PUNCH_FAMILIES];
-	struct punch_pair pairs[PUNCH_PAIRS_MAX];
+	struct punch_pair *pairs; /* of the lent store, or |few| */
+	size_t n_pairs;
 	size_t pairs_end; /* from here on they are free */
 	uint32_t sock_next; /* after sock_base */
 	uint32_t taken[PUNCH_TAKEN_MAX];
 	size_t taken_next;
-	struct punch_sent sent[PUNCH_SENT_MAX];
+	struct punch_sent *sent; /* as |pairs| */
+	size_t n_sent;
 	size_t sent_next;
-	struct punch_hole holes[PUNCH_HOLES_MAX];
+	struct punch_hole *holes; /* as |pairs| */
+	size_t n_holes;
 	struct punch_answer answers[PUNCH_ANSWERS_MAX];
 	size_t answers_first;
 	size_t answers_n;
 	adit_time answers_paid; /* GCRA: the time up to which answers are paid for */
-	struct punch_event events[PUNCH_EVENTS_MAX];
+	struct punch_event *events; /* as |pairs| */
+	size_t events_max;
 	size_t events_first;
 	size_t events_n;
 	struct punch_stats stats;
+	struct punch_few few;
 	uint8_t out[PUNCH_PROBE_MAX];
 };
 

@@ -6,7 +6,7 @@
 
 void punch_holes_clear(struct punch *p)
 {
-	memset(p->holes, 0, sizeof(p->holes));
+	memset(p->holes, 0, p->n_holes * sizeof(p->holes[0]));
 }
 
 /* What waits to be sent from there. */
@@ -26,21 +26,21 @@ static void answers_forget(struct punch *p, uint32_t sock)
 void punch_holes_forget(struct punch *p, uint32_t sock)
 {
 	answers_forget(p, sock);
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++)
+	for (size_t i = 0; i < p->n_holes; i++)
 		if (p->holes[i].is_used && p->holes[i].sock == sock)
 			p->holes[i].is_used = false;
 }
 
 void punch_holes_taken(struct punch *p, uint32_t sock)
 {
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++)
+	for (size_t i = 0; i < p->n_holes; i++)
 		if (p->holes[i].is_used && p->holes[i].sock == sock)
 			p->holes[i].check_at = ADIT_NEVER;
 }
 
 static struct punch_hole *hole_find(struct punch *p, uint32_t sock, const struct adit_addr *remote)
 {
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++) {
+	for (size_t i = 0; i < p->n_holes; i++) {
 		struct punch_hole *h = &p->holes[i];
 
 		if (h->is_used && h->sock == sock && adit_addr_eq(&h->remote, remote))
@@ -54,7 +54,7 @@ static struct punch_hole *hole_room(struct punch *p)
 {
 	struct punch_hole *worst = &p->holes[0];
 
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++) {
+	for (size_t i = 0; i < p->n_holes; i++) {
 		struct punch_hole *h = &p->holes[i];
 
 		if (!h->is_used)
@@ -91,9 +91,9 @@ static struct punch_event *event_push(struct punch *p, const struct punch_hole *
 {
 	struct punch_event *e;
 
-	if (p->events_n == PUNCH_EVENTS_MAX)
+	if (p->events_n == p->events_max)
 		return NULL;
-	e = &p->events[(p->events_first + p->events_n++) % PUNCH_EVENTS_MAX];
+	e = &p->events[(p->events_first + p->events_n++) % p->events_max];
 	*e = (struct punch_event){
 		.kind = kind,
 		.how = h->how,
@@ -265,7 +265,7 @@ static const struct punch_sent *complained_about(struct punch *p, const struct a
 
 	if (icmp->len >= STUN_HEADER_LEN)
 		return punch_sent_find(p, icmp->data + STUN_HEADER_LEN - STUN_TXID_LEN);
-	for (size_t i = 0; i < PUNCH_SENT_MAX; i++) {
+	for (size_t i = 0; i < p->n_sent; i++) {
 		const struct punch_sent *s = &p->sent[i];
 
 		if (s->is_out && s->ttl && s->sock == icmp->sock && adit_addr_eq(&s->remote, &icmp->remote) &&
@@ -293,7 +293,7 @@ adit_time punch_holes_deadline(const struct punch *p)
 {
 	adit_time at = p->answers_n > 0 ? p->now : ADIT_NEVER;
 
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++)
+	for (size_t i = 0; i < p->n_holes; i++)
 		if (p->holes[i].is_used)
 			at = adit_time_min(at, p->holes[i].check_at);
 	return at;
@@ -321,7 +321,7 @@ static bool output_answer(struct punch *p, struct adit_out *ret_out)
 
 static bool output_check(struct punch *p, adit_time now, struct adit_out *ret_out)
 {
-	for (size_t i = 0; i < PUNCH_HOLES_MAX; i++) {
+	for (size_t i = 0; i < p->n_holes; i++) {
 		struct punch_hole *h = &p->holes[i];
 
 		if (!h->is_used || now < h->check_at)

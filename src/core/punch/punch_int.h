@@ -1,6 +1,6 @@
 /*
  * Between the files of the punching machine: punch.c (commands and time), punch_pair.c (sockets and probes),
- * punch_hole.c (what comes in). Not for others.
+ * punch_hole.c (what comes in), punch_store.c (its tables). Not for others.
  */
 #ifndef ADIT_PUNCH_INT_H
 #define ADIT_PUNCH_INT_H
@@ -9,6 +9,9 @@
 
 /* punch.c */
 adit_utc punch_utc(const struct punch *p, adit_time now);
+
+/* punch_store.c */
+void punch_use_few(struct punch *p);
 
 /* punch_pair.c */
 struct punch_pair *punch_pair_find(struct punch *p, uint32_t sock);

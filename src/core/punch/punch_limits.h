@@ -19,6 +19,10 @@
 #define PUNCH_BURST_PEERS_MAX 2 /* of them, those that volleys and bursts are for: the flow budget is the limit */
 #define PUNCH_PAIRS_MAX       256 /* open sockets: burst 128 + two volleys 48 + slots 16 + steady 2, and v6 */
 #define PUNCH_SENT_MAX        512 /* probes whose answer would be known: a burst's first second */
+#define PUNCH_FEW_PAIRS       8 /* of a machine without a store: the steady pairs, and those that still close */
+#define PUNCH_FEW_SENT        32
+#define PUNCH_FEW_HOLES       8
+#define PUNCH_FEW_EVENTS      8
 #define PUNCH_HOLES_MAX       64 /* (socket, remote) that were heard: a volley of which all pairs open, twice */
 #define PUNCH_EVENTS_MAX      64
 #define PUNCH_ANSWERS_MAX     16 /* the driver drains after each datagram; more than this at once is lost */
@@ -138,9 +142,12 @@
 #define PUNCH_PATH_RTT_MAX       ADIT_SEC(3) /* ... as if it were at most this */
 #define PUNCH_PATH_MOVE_TRIES    3
 #define PUNCH_PATH_MOVE_STEP     ADIT_MS(200)
+#define PUNCH_PATH_MOVE_WAIT     ADIT_MS(100) /* and two round trips: for the old address to answer, if it still does */
 #define PUNCH_PATH_SENT_MAX      16 /* a lost path's last 16 s; the oldest is forgotten */
 #define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
 #define PUNCH_PATH_ANSWERS_PER_S 50
+#define PUNCH_PATH_SMOOTH        8 /* weight of the past against one answer: RFC 6298 2.3, alpha = 1/8 */
+#define PUNCH_PATH_LATE          ADIT_MS(100) /* beyond two round trips a question counts as lost */
 #define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
 
 /*

@@ -35,7 +35,7 @@ static struct punch_pair *pair_new(struct punch *p)
 {
 	struct punch_pair *pair = NULL;
 
-	for (size_t i = 0; i < PUNCH_PAIRS_MAX && !pair; i++)
+	for (size_t i = 0; i < p->n_pairs && !pair; i++)
 		if (p->pairs[i].state == PUNCH_PAIR_FREE)
 			pair = &p->pairs[i];
 	if (!pair)
@@ -367,7 +367,7 @@ static uint8_t low_ttl(const struct punch *p, uint8_t ip_family)
 
 struct punch_sent *punch_sent_find(struct punch *p, const uint8_t *txid)
 {
-	for (size_t i = 0; i < PUNCH_SENT_MAX; i++)
+	for (size_t i = 0; i < p->n_sent; i++)
 		if (p->sent[i].is_out && memcmp(p->sent[i].txid, txid, STUN_TXID_LEN) == 0)
 			return &p->sent[i];
 	return NULL;
@@ -376,7 +376,7 @@ struct punch_sent *punch_sent_find(struct punch *p, const uint8_t *txid)
 void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const struct adit_addr *local,
 			const struct adit_addr *remote, uint8_t ttl, struct adit_out *ret_out)
 {
-	struct punch_sent *s = &p->sent[p->sent_next++ % PUNCH_SENT_MAX];
+	struct punch_sent *s = &p->sent[p->sent_next++ % p->n_sent];
 	/* Captured on its way, what never arrives would still be fresh at the peer. */
 	const struct punch_keys *keys = ttl ? &p->decoy : &p->keys;
 	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, punch_utc(p, now));

@@ -31,6 +31,8 @@ static adit_utc path_utc(const struct punch_path *p, adit_time now)
 
 static adit_dur keepalive(const struct punch_path *p)
 {
+	if (p->stands_by)
+		return ADIT_NEVER;
 	return PUNCH_PATH_KEEPALIVE + (p->cfg.role == PUNCH_SERVE ? PUNCH_PATH_LATER : 0);
 }
 
@@ -54,7 +56,8 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 	p->local = *local;
 	p->remote = *remote;
 	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
-	p->waiting_since = p->check_at = p->probe_at = p->move_at = ADIT_NEVER;
+	p->answered_at = p->answered_sent_at = p->asked_at = ADIT_NEVER;
+	p->waiting_since = p->check_at = p->probe_at = p->move_at = p->move_by = p->move_since = ADIT_NEVER;
 	p->keepalive_at = adit_time_add(now, keepalive(p));
 	punch_size_init(&p->size);
 }
@@ -75,6 +78,52 @@ void punch_path_sent_full(struct punch_path *p, adit_time now)
 size_t punch_path_size(const struct punch_path *p)
 {
 	return p->size.size;
+}
+
+/* Something should be asked: from |since| on an answer is owed. */
+static void ask(struct punch_path *p, adit_time since)
+{
+	if (p->waiting_since == ADIT_NEVER)
+		p->waiting_since = since;
+	p->probe_at = p->now;
+}
+
+bool punch_path_is_question(const struct punch_path *p, const struct adit_dgram *d)
+{
+	struct punch_probe probe;
+
+	return punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe) == 0 && !probe.is_answer;
+}
+
+void punch_path_ask(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	p->keepalive_at = adit_time_add(now, keepalive(p));
+	ask(p, now);
+}
+
+void punch_path_stand_by(struct punch_path *p, adit_time now, bool stands_by)
+{
+	set_now(p, now);
+	p->stands_by = stands_by;
+	p->keepalive_at = adit_time_add(now, keepalive(p));
+	if (!stands_by)
+		return;
+	punch_size_init(&p->size);
+	p->check_at = ADIT_NEVER;
+}
+
+void punch_path_proven(struct punch_path *p, adit_time now, adit_dur rtt)
+{
+	set_now(p, now);
+	p->rtt = p->smooth_rtt = rtt;
+	p->answered_at = now;
+	p->answered_sent_at = adit_time_since(now, rtt);
+}
+
+void punch_path_set_local(struct punch_path *p, const struct adit_addr *local)
+{
+	p->local = *local;
 }
 
 void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc)
@@ -115,6 +164,8 @@ void punch_path_heard(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	alive(p, 0);
+	if (p->stands_by)
+		return; /* a packet that was late */
 	p->keepalive_at = adit_time_add(now, keepalive(p));
 	p->check_at = adit_time_add(now, PUNCH_PATH_SUSPECT + grace(p));
 }
@@ -149,8 +200,19 @@ static void consider_move(struct punch_path *p, const struct adit_addr *remote)
 	if (adit_addr_eq(&p->moved_to, remote) && p->move_at != ADIT_NEVER)
 		return;
 	p->moved_to = *remote;
-	p->move_at = p->now;
+	p->move_at = p->move_since = p->now;
+	p->move_by = ADIT_NEVER;
 	p->move_tries = 0;
+	if (p->state == PUNCH_PATH_IS_ALIVE)
+		ask(p, p->now);
+}
+
+/* Put off: its peer asks. Not for ever: that may be a punching machine, which tries this hole for a while. */
+static void keepalive_put_off(struct punch_path *p)
+{
+	p->keepalive_at = adit_time_add(p->now, keepalive(p));
+	if (!p->stands_by)
+		p->keepalive_at = adit_time_min(p->keepalive_at, adit_time_add(p->heard_at, 2 * PUNCH_PATH_KEEPALIVE));
 }
 
 static int input_request(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
@@ -170,13 +232,10 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		consider_move(p, &d->remote);
 		return 0;
 	}
-	/*
-	 * It shows one direction only: not a sign of life while something is owed, but when idle a reason to put the
-	 * own question off. Not for ever: who asks may be a punching machine that tries this hole for a while.
-	 */
+	p->asked_at = p->now;
+	/* It shows one direction only: not a sign of life while something is owed, but when idle a reason to wait. */
 	if (p->waiting_since == ADIT_NEVER)
-		p->keepalive_at = adit_time_min(adit_time_add(p->now, keepalive(p)),
-						adit_time_add(p->heard_at, 2 * PUNCH_PATH_KEEPALIVE));
+		keepalive_put_off(p);
 	else if (p->state == PUNCH_PATH_IS_LOST)
 		p->probe_at = p->now;
 	return 0;
@@ -190,11 +249,16 @@ static struct punch_path_sent *sent_find(struct punch_path *p, const uint8_t *tx
 	return NULL;
 }
 
+static void move_end(struct punch_path *p)
+{
+	p->moved_to = (struct adit_addr){.family = ADIT_FAMILY_NONE};
+	p->move_at = p->move_by = ADIT_NEVER;
+}
+
 static void move(struct punch_path *p, const struct adit_addr *remote)
 {
 	p->remote = *remote;
-	p->moved_to = (struct adit_addr){.family = ADIT_FAMILY_NONE};
-	p->move_at = ADIT_NEVER;
+	move_end(p);
 	event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
 }
 
@@ -206,6 +270,24 @@ static void size_passed(struct punch_path *p, size_t size)
 	if (p->size.size != before)
 		adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "punch_path sock=%u size=%u", (unsigned)p->sock,
 			   (unsigned)p->size.size);
+}
+
+static unsigned smooth(unsigned old, unsigned sample)
+{
+	return (old * (PUNCH_PATH_SMOOTH - 1) + sample) / PUNCH_PATH_SMOOTH;
+}
+
+/* Padded ones say little: they are lost for their size. */
+static void answered(struct punch_path *p, const struct punch_path_sent *s)
+{
+	p->rtt = adit_time_since(p->now, s->at);
+	p->smooth_rtt =
+		p->smooth_rtt == 0 ? p->rtt : (p->smooth_rtt * (PUNCH_PATH_SMOOTH - 1) + p->rtt) / PUNCH_PATH_SMOOTH;
+	p->answered_at = p->now;
+	p->answered_sent_at = s->at;
+	p->answered++;
+	if (s->size == 0)
+		p->loss = smooth(p->loss, 0);
 }
 
 static int input_answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
@@ -224,11 +306,19 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 			p->other_answered = probe->instance;
 		return 0;
 	}
-	p->rtt = adit_time_since(p->now, s->at);
+	if (!adit_addr_eq(&d->remote, &p->remote)) {
+		if (p->state == PUNCH_PATH_IS_ALIVE) {
+			if (p->move_since != ADIT_NEVER && adit_addr_eq(&d->remote, &p->moved_to))
+				p->move_by = adit_time_add(p->move_since, 2 * p->smooth_rtt + PUNCH_PATH_MOVE_WAIT);
+			return 0; /* the old one may answer, too */
+		}
+		move(p, &d->remote);
+	} else if (s->at >= p->move_since) {
+		move_end(p);
+	}
+	answered(p, s);
 	if (s->size > 0)
 		size_passed(p, s->size);
-	if (!adit_addr_eq(&d->remote, &p->remote))
-		move(p, &d->remote);
 	p->check_at = ADIT_NEVER;
 	alive(p, (int64_t)(probe->stamp - (path_utc(p, p->now) - p->rtt / 2)));
 	return 0;
@@ -247,14 +337,6 @@ int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgra
 	if (r < 0)
 		return r;
 	return probe.is_answer ? input_answer(p, d, &probe) : input_request(p, d, &probe);
-}
-
-/* Something should be asked: from |since| on an answer is owed. */
-static void ask(struct punch_path *p, adit_time since)
-{
-	if (p->waiting_since == ADIT_NEVER)
-		p->waiting_since = since;
-	p->probe_at = p->now;
 }
 
 static void tick_idle(struct punch_path *p)
@@ -283,6 +365,12 @@ void punch_path_tick(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	tick_idle(p);
+	if (now >= p->move_by) {
+		struct adit_addr to = p->moved_to;
+
+		move(p, &to);
+		alive(p, 0);
+	}
 	if (p->state == PUNCH_PATH_IS_ALIVE && now >= suspect_at(p)) {
 		set_state(p, PUNCH_PATH_IS_SUSPECT);
 		p->probe_at = now;
@@ -299,12 +387,24 @@ adit_time punch_path_deadline(const struct punch_path *p)
 
 	if (p->answers_n > 0)
 		return p->now;
-	at = adit_time_min(at, adit_time_min(p->probe_at, p->move_at));
+	at = adit_time_min(at, adit_time_min(p->probe_at, adit_time_min(p->move_at, p->move_by)));
 	if (p->state == PUNCH_PATH_IS_ALIVE)
 		at = adit_time_min(at, adit_time_min(suspect_at(p), punch_size_deadline(&p->size)));
 	else if (p->state == PUNCH_PATH_IS_SUSPECT)
 		at = adit_time_min(at, lost_at(p));
 	return at;
+}
+
+/* The last question has had its time. */
+static void note_unanswered(struct punch_path *p, adit_time now)
+{
+	struct punch_path_sent *last = &p->sent[(p->sent_next + PUNCH_PATH_SENT_MAX - 2) % PUNCH_PATH_SENT_MAX];
+
+	if (!last->is_out || last->is_counted || last->size != 0 ||
+	    adit_time_since(now, last->at) < 2 * p->smooth_rtt + PUNCH_PATH_LATE)
+		return;
+	last->is_counted = true;
+	p->loss = smooth(p->loss, 1000);
 }
 
 /* |size| 0: not padded. */
@@ -314,6 +414,7 @@ static void send_request(struct punch_path *p, adit_time now, const struct adit_
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
 	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
 
+	note_unanswered(p, now);
 	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now, .size = size};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
 	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .sock = p->sock, .local = p->local, .remote = *remote};
@@ -416,4 +517,19 @@ const struct adit_addr *punch_path_remote(const struct punch_path *p)
 adit_dur punch_path_rtt(const struct punch_path *p)
 {
 	return p->rtt;
+}
+
+void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_view)
+{
+	*ret_view = (struct punch_path_view){
+		.state = p->state,
+		.rtt = p->smooth_rtt,
+		.loss = p->loss,
+		.answers = p->answered,
+		.answered_at = p->answered_at,
+		.answered_sent_at = p->answered_sent_at,
+		.asked_at = p->asked_at,
+		.heard_at = p->heard_at,
+		.owed_since = p->waiting_since,
+	};
 }

@@ -9,8 +9,8 @@
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
  *     PUNCH_PATH_STEP.
  * Nothing for PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer:
- * BACK. A valid fresh request from another remote address on the same socket is asked back; its answer moves the path
- * (MOVED): the peer's NAT rebound it.
+ * BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one with it:
+ * where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one (MOVED).
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
@@ -39,6 +39,8 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 
 /* STUN messages that came over the path's socket. Codes as punch_input. */
 int punch_path_input(struct punch_path *p, adit_time now, const struct adit_dgram *d);
+/* Is it an authentic question of this pair secret's, whatever path it came over? It is not looked at further. */
+bool punch_path_is_question(const struct punch_path *p, const struct adit_dgram *d);
 /* The session authenticated something that came over this path. */
 void punch_path_heard(struct punch_path *p, adit_time now);
 /* The session sent something over it that will be acknowledged. */
@@ -52,6 +54,18 @@ void punch_path_measure(struct punch_path *p, adit_time now, uint8_t *buf, size_
 void punch_path_sent_full(struct punch_path *p, adit_time now);
 /* Bytes of UDP payload. */
 size_t punch_path_size(const struct punch_path *p);
+/* Asks now; the next keepalive is a whole one later. */
+void punch_path_ask(struct punch_path *p, adit_time now);
+/*
+ * Stands by: nothing of the session's goes over it, its size is not measured, and it asks nothing by itself: whoever
+ * keeps it calls punch_path_ask(). It answers, and a question of its own that is not answered makes it suspect and
+ * lost.
+ */
+void punch_path_stand_by(struct punch_path *p, adit_time now, bool stands_by);
+/* What the finder has measured: its own question took |rtt| and was answered just now. */
+void punch_path_proven(struct punch_path *p, adit_time now, adit_dur rtt);
+/* The address it leaves from; family NONE: as the system chooses. */
+void punch_path_set_local(struct punch_path *p, const struct adit_addr *local);
 void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc);
 void punch_path_tick(struct punch_path *p, adit_time now);
 adit_time punch_path_deadline(const struct punch_path *p);
@@ -82,11 +96,26 @@ const struct adit_addr *punch_path_remote(const struct punch_path *p);
 /* The last measured round trip; 0: none yet. */
 adit_dur punch_path_rtt(const struct punch_path *p);
 
+/* What it has shown of itself, to choose by. All instants are NEVER before the first. */
+struct punch_path_view {
+	enum punch_path_state state;
+	adit_dur rtt; /* smoothed; 0: none yet */
+	unsigned loss; /* of questions, per mille, smoothed */
+	unsigned answers; /* to our questions, ever */
+	adit_time answered_at; /* the last of them ... */
+	adit_time answered_sent_at; /* ... and when its question left */
+	adit_time asked_at; /* by the peer, the last time */
+	adit_time heard_at; /* the last sign of life of any kind */
+	adit_time owed_since; /* something is owed to us; NEVER: nothing */
+};
+void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_view);
+
 /* From here on: the storage. Nobody but the room looks inside. */
 
 struct punch_path_sent {
 	uint8_t txid[STUN_TXID_LEN];
 	bool is_out;
+	bool is_counted; /* among the lost */
 	struct adit_addr remote;
 	adit_time at;
 	size_t size; /* of the whole datagram; 0: not padded */
@@ -106,12 +135,21 @@ struct punch_path {
 	uint64_t other_heard; /* the instance that HEARD told of */
 	uint64_t other_answered; /* RESTARTED */
 	adit_dur rtt;
+	adit_dur smooth_rtt;
+	unsigned loss; /* per mille */
+	unsigned answered;
+	adit_time answered_at;
+	adit_time answered_sent_at;
+	adit_time asked_at;
+	bool stands_by;
 	adit_time heard_at; /* the last answer or session data */
 	adit_time waiting_since; /* something is owed to us; NEVER: nothing */
 	adit_time check_at; /* ask, as data stopped coming */
 	adit_time keepalive_at;
 	adit_time probe_at; /* the next probe of a suspect or lost path */
 	struct adit_addr moved_to; /* a candidate; no family: none */
+	adit_time move_since; /* when it was first heard of */
+	adit_time move_by; /* it has answered: it is the new remote then, if the old one has not; NEVER: it has not */
 	adit_time move_at;
 	unsigned move_tries;
 	struct punch_path_sent sent[PUNCH_PATH_SENT_MAX];

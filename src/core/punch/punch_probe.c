@@ -161,9 +161,10 @@ int punch_probe_read(const struct punch_keys *k, enum punch_role role, const uin
 
 	if (!stun_msg_is_stun(data, len))
 		return ADIT_EIGNORED;
-	if (stun_msg_parse(&m, data, len) < 0 || m.fingerprint_at == 0)
+	if (stun_msg_parse(&m, data, len) < 0)
 		return ADIT_EPROTO;
-	if (m.method != STUN_BINDING || (m.class != STUN_REQUEST && m.class != STUN_SUCCESS))
+	/* A mediator's word may come to the same socket (--port): ours always have a fingerprint. */
+	if (m.fingerprint_at == 0 || m.method != STUN_BINDING || (m.class != STUN_REQUEST && m.class != STUN_SUCCESS))
 		return ADIT_EIGNORED;
 	probe.is_answer = m.class == STUN_SUCCESS;
 	if (!probe.is_answer) {

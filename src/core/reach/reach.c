@@ -54,12 +54,13 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 		.meet_crypto = cfg->meet_crypto,
 		.rng = cfg->rng,
 		.log = cfg->log,
+		.borrow = cfg->borrow,
 	};
 
 	memset(r, 0, sizeof(*r));
 	r->cfg = *cfg;
 	r->now = now;
-	r->home[0] = r->home[1] = REACH_NO_SOCK;
+	r->home[0] = r->home[1] = r->last_home[0] = r->last_home[1] = REACH_NO_SOCK;
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
 	r->pause = REACH_PAUSE;
@@ -75,6 +76,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	adit_bytes_wipe(&meet, sizeof(meet));
 	reach_measure_init(r);
 	reach_window_init(r);
+	reach_relay_init(r);
+	reach_mapped_init(r);
 }
 
 void reach_done(struct reach *r)
@@ -138,6 +141,14 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
+static bool has_host(const struct reach *r, unsigned family)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (reach_family_index(r->hosts[i].addr.family) == family)
+			return true;
+	return false;
+}
+
 void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	bool is_same;
@@ -151,13 +162,16 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
+	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
 	r->reopen = REACH_REOPEN;
+	reach_relay_forget(r);
 	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
 		if (r->home[f] != REACH_NO_SOCK && r->state != REACH_IDLE)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	}
 	homes_refresh(r);
+	reach_mapped_again(r);
 	reach_step(r);
 }
 
@@ -249,6 +263,32 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
+/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+static bool is_attempt_alive(const struct reach *r)
+{
+	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN
+					 : r->heard_at > r->began_at;
+}
+
+void reach_again(struct reach *r, adit_time now)
+{
+	reach_set_now(r, now);
+	if (r->state == REACH_IDLE)
+		return;
+	if (r->cfg.role == MEET_CONNECT) {
+		if (!is_attempt_alive(r))
+			reach_start(r, now);
+		return;
+	}
+	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+		return;
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] != REACH_NO_SOCK)
+			meet_client_moved(&r->meet, now, reach_family_of(f));
+	homes_refresh(r);
+	reach_step(r);
+}
+
 void reach_stop(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);
@@ -256,6 +296,10 @@ void reach_stop(struct reach *r, adit_time now)
 	reach_window_close(r);
 	reach_measure_stop(r);
 	meet_client_stop(&r->meet);
+	for (unsigned f = 0; f < 2; f++)
+		r->last_home[f] = r->home[f] != REACH_NO_SOCK && r->socks[r->home[f]].state == REACH_SOCK_OPEN
+					  ? r->home[f]
+					  : REACH_NO_SOCK;
 	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
 		reach_sock_close(r, i);
 	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
@@ -306,6 +350,8 @@ void reach_released(struct reach *r, adit_time now, uint32_t sock)
 	reach_set_now(r, now);
 	if (slot != REACH_NO_SOCK && r->socks[slot].state == REACH_SOCK_TAKEN)
 		r->socks[slot].state = REACH_SOCK_FREE;
+	if (r->state != REACH_IDLE)
+		reach_mapped_open(r);
 }
 
 bool reach_has_sock(const struct reach *r, uint32_t sock)
@@ -324,6 +370,7 @@ void reach_step(struct reach *r)
 		reach_meet_event(r, &ev);
 	reach_measure_step(r);
 	reach_told_scan(r);
+	reach_relay_tick(r);
 	do {
 		was = r->state;
 		reach_meet_tick(r);
@@ -371,6 +418,7 @@ void reach_tick(struct reach *r, adit_time now)
 	reach_socks_tick(r);
 	meet_client_tick(&r->meet, now);
 	reach_measure_tick(r);
+	reach_mapped_tick(r);
 	reach_window_tick(r);
 	if (r->has_agent)
 		ice_agent_tick(&r->agent, now);
@@ -384,26 +432,42 @@ adit_time reach_deadline(const struct reach *r)
 	if (r->state == REACH_IDLE)
 		return at;
 	at = adit_time_min(at, reach_fire_deadline(r));
+	at = adit_time_min(at, reach_mapped_deadline(r));
 	at = adit_time_min(at, meet_client_deadline(&r->meet));
 	at = adit_time_min(at, adit_time_min(reach_measure_deadline(r), reach_window_deadline(r)));
+	at = adit_time_min(at, reach_relay_deadline(r));
 	if (r->has_agent)
 		at = adit_time_min(at, ice_agent_deadline(&r->agent));
 	return adit_time_min(at, reach_round_deadline(r));
 }
 
+/* The socket for what goes to a mediator; an answer, number |ask| from 1 on, leaves from where its offer came in. */
+static uint32_t meet_sock(const struct reach *r, unsigned family, uint32_t ask)
+{
+	uint16_t home = r->state == REACH_IDLE ? r->last_home[family] : r->home[family];
+
+	if (ask > 0)
+		return r->ask_sock[ask - 1];
+	/* A report goes where the mediator knows us from, whoever has that socket now. */
+	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
+		return r->offer_sock;
+	if (reach_relay_is_via(r, family))
+		return r->relay.sock;
+	if (home == REACH_NO_SOCK)
+		return r->cfg.sock_base - 1; /* nobody's: as if it were lost */
+	return reach_sock_number(r, home);
+}
+
 static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
-		uint16_t home = r->home[reach_family_index(ret_out->remote.family)];
+		unsigned family = reach_family_index(ret_out->remote.family);
 
-		if (ret_out->sock > 0)
-			home = reach_sock_find(r, r->ask_sock[ret_out->sock - 1]);
-		/* A report goes where the mediator knows us from, whoever has that socket now. */
-		if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE)
-			home = reach_sock_find(r, r->offer_sock);
-		if (home == REACH_NO_SOCK)
-			continue; /* as if it were lost */
-		ret_out->sock = reach_sock_number(r, home);
+		ret_out->sock = meet_sock(r, family, ret_out->sock);
+		if (!reach_sock_is_live(r, ret_out->sock))
+			continue;
+		if (!reach_relay_is_sock(r, ret_out->sock))
+			reach_relay_asked(r, family);
 		return 1;
 	}
 	return 0;
@@ -428,9 +492,12 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))
 		return 1;
+	/* The last words, likewise. */
+	if (r->state == REACH_IDLE && output_meet(r, ret_out))
+		return 1;
 	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;
-	if (reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
+	if (reach_relay_output(r, ret_out) || reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
 		return 1;
 	return output_agent(r, ret_out) || reach_fire_output(r, ret_out);
 }

@@ -47,6 +47,7 @@
 #include "core/nat/nat_budget.h"
 #include "core/reach/reach_desc.h"
 #include "core/reach/reach_limits.h"
+#include "core/reach/reach_mapped.h"
 #include "core/reach/reach_measure.h"
 #include "core/reach/reach_plan.h"
 #include "core/reach/reach_salvo.h"
@@ -66,6 +67,9 @@ struct reach_config {
 	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	bool allow_loopback; /* for tests on one machine */
+	bool relay_only; /* no socket of its own is opened, no own address is told: all goes through the relay */
+	bool direct_only; /* nothing goes through the peer's relay either */
+	bool borrow; /* connect: a relay that a mediator lends is welcome (REACH_EVENT_RELAY) */
 };
 
 struct reach; /* below: the caller hands the storage */
@@ -75,8 +79,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
- * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with another address when
- * the name resolves anew. EFULL.
+ * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
+ * other family, and with another one when the name resolves anew. EFULL.
  */
 ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
 /* A further STUN server, a witness for public addresses. EFULL. */
@@ -99,6 +103,13 @@ struct reach_relay {
 	struct adit_addr mapped; /* our own address as the server sees it */
 };
 void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *relay);
+/* One is on its way: an offer or an answer waits for it, a moment. */
+void reach_await_relay(struct reach *r, adit_time now);
+/*
+ * A port of ours that the router forwards in this family (reach_mapped.h); NULL: none (any more). Whenever it changes.
+ * REACH_EVENT_MAPPED tells whether it works.
+ */
+void reach_set_mapped(struct reach *r, adit_time now, enum adit_family family, const struct reach_mapping *map);
 /* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
@@ -109,6 +120,11 @@ void reach_set_memory(struct reach *r, const struct reach_memory *m);
 void reach_start(struct reach *r, adit_time now);
 /* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
 void reach_rest(struct reach *r, adit_time now);
+/*
+ * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
+ * when its time comes. May be called every second.
+ */
+void reach_again(struct reach *r, adit_time now);
 /* Closes everything. */
 void reach_stop(struct reach *r, adit_time now);
 /* Connect: how it ended, told to the mediator that helped, for its statistics. */
@@ -140,6 +156,7 @@ enum reach_verdict {
 	REACH_VERDICT_BUDGET, /* a search would have been needed, and the router has had enough flows for this minute */
 	REACH_VERDICT_SILENT, /* everything was tried, and nothing of the peer's ever came */
 	REACH_VERDICT_ONE_WAY, /* the peer's packets came, none of ours was answered */
+	REACH_VERDICT_NO_RELAY, /* nothing but a relay may be used, and there is none */
 };
 
 enum reach_event_kind {
@@ -151,8 +168,10 @@ enum reach_event_kind {
 			      */
 	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
-	REACH_EVENT_FAILED, /* the attempt is over: |verdict|; connect tries again after a pause, by itself */
+	/* The attempt is over: |verdict|, |how| RELAYED: but for a relayed pair; connect tries again after a pause. */
+	REACH_EVENT_FAILED,
 	REACH_EVENT_LEARNT, /* |memory| is worth keeping for the next run */
+	REACH_EVENT_MAPPED, /* the port that the router forwards to |mapped| was tried from outside: |works| */
 	REACH_EVENT_RELAY, /* connect: |mediator| lends a |relay| for this peer, shortly after MEETING */
 };
 
@@ -187,6 +206,7 @@ struct reach_event {
 	enum reach_verdict verdict;
 	const struct reach_memory *memory; /* good until the next call */
 	const struct meet_relay *relay; /* the same */
+	bool works; /* MAPPED */
 };
 
 /* 1: filled; 0: none. */
@@ -277,6 +297,7 @@ enum reach_use {
 	REACH_USE_OLD, /* was home; still of this round */
 	REACH_USE_SAMPLE, /* shows the port that a new flow gets */
 	REACH_USE_TTL, /* asks with a low TTL */
+	REACH_USE_MAPPED, /* the router forwards its port */
 	REACH_USE_WINDOW,
 	REACH_USE_SALVO,
 };
@@ -317,6 +338,14 @@ struct reach_window {
 	adit_time until;
 };
 
+/* How a family's mediators are asked. */
+struct reach_via {
+	bool is_on; /* through the relay */
+	adit_time asked_at; /* the first question from home that nobody has answered; NEVER: none */
+	adit_time heard_at; /* the last answer to home; NEVER: none */
+	adit_time direct_at; /* is_on: servers are asked from home again */
+};
+
 /* A pair that was told of. */
 struct reach_told {
 	uint32_t sock;
@@ -337,6 +366,13 @@ struct reach {
 	size_t n_trusted;
 	struct reach_relay relay;
 	bool has_relay;
+	bool is_relay_awaited; /* one may be there soon */
+	adit_time relay_by; /* MEASURING, serve's MEETING: without it from then on */
+	bool was_relay_offered; /* the peer knows of it */
+	bool peer_has_relay;
+	bool is_relay_valid; /* in this attempt */
+	size_t relay_opened; /* candidates of the peer's that had a check through it */
+	struct reach_via via[2]; /* v4, v6 */
 	struct reach_memory memory;
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
@@ -348,6 +384,7 @@ struct reach {
 	unsigned n_mediators;
 	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
 	struct reach_measure measure;
+	struct reach_mapped mapped[2]; /* v4, v6 */
 	struct reach_window window;
 
 	/* the attempt and its round */
@@ -365,9 +402,12 @@ struct reach {
 	bool was_extended; /* this state's time */
 	bool heard_any; /* in this round */
 	adit_dur pause;
+	adit_time rest_at; /* RESTING: since */
 	unsigned ask; /* serve: what is being answered */
+	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */
 	uint32_t ask_sock[MEET_ASKS]; /* where each came in */
+	uint16_t last_home[2]; /* IDLE: what mediators knew us by, until it is closed; REACH_NO_SOCK */
 	unsigned mediator; /* that brought the two together */
 	adit_time offers_paid; /* GCRA: the time up to which offers are paid for */
 	bool has_peer; /* |peer| is known */

@@ -45,7 +45,8 @@ static int hear_peer(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 
 	if (!r->has_agent || !stun_msg_is_stun(d->data, d->len))
 		return ADIT_EIGNORED;
-	if (s && !s->is_base && !is_home_use(s) && !adopt(r, slot, d))
+	/* What a path has taken may have a mapped port: other peers knock there, too. */
+	if (s && !s->is_base && (!is_home_use(s) || s->state == REACH_SOCK_TAKEN) && !adopt(r, slot, d))
 		return ADIT_EIGNORED;
 	err = ice_agent_input(&r->agent, r->now, d);
 	r->stats.bad_auth += err == ADIT_EAUTH;
@@ -54,14 +55,19 @@ static int hear_peer(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 
 static int hear_one(struct reach *r, uint16_t slot, const struct adit_dgram *d)
 {
+	bool is_relay = slot == REACH_NO_SOCK;
 	int err;
 
-	if (slot == REACH_NO_SOCK || is_home_use(&r->socks[slot])) {
+	if (is_relay || is_home_use(&r->socks[slot])) {
 		err = meet_client_input(&r->meet, r->now, &d->remote, d->data, d->len);
+		if (err == 0 && !is_relay)
+			reach_relay_heard(r, reach_family_index(d->remote.family));
 		if (err != ADIT_EIGNORED)
 			return err;
 	}
-	err = reach_measure_input(r, d);
+	err = is_relay ? ADIT_EIGNORED : reach_measure_input(r, d);
+	if (err == 0)
+		reach_relay_heard(r, reach_family_index(d->remote.family));
 	return err != ADIT_EIGNORED ? err : hear_peer(r, slot, d);
 }
 
@@ -88,6 +94,8 @@ int reach_hear(struct reach *r, const struct adit_dgram *d)
 	}
 	if (result == ADIT_EIGNORED)
 		r->stats.other++;
+	else if (result == 0)
+		r->heard_at = r->now;
 	return result;
 }
 
@@ -173,6 +181,7 @@ static void tell(struct reach *r, const struct ice_account *a, enum reach_how ho
 
 static void heard(struct reach *r, const struct ice_account *a)
 {
+	reach_mapped_heard(r, a);
 	if (reach_relay_has(r, a))
 		return;
 	r->heard_any = true;
@@ -191,7 +200,7 @@ void reach_told_scan(struct reach *r)
 		struct reach_told *t;
 		enum reach_how how;
 
-		if (a.heard == 0 && !a.is_valid)
+		if ((a.heard == 0 && !a.is_valid) || reach_relay_is_refused(r, &a))
 			continue;
 		t = told_of(r, &a);
 		if (!t)
@@ -205,7 +214,9 @@ void reach_told_scan(struct reach *r)
 			t->valid = true;
 			how = how_of(r, &a);
 			tell(r, &a, how, REACH_EVENT_VALID);
-			if (!reach_relay_has(r, &a))
+			if (reach_relay_has(r, &a))
+				r->is_relay_valid = true;
+			else
 				reach_round_won(r, &a, how);
 		}
 	}

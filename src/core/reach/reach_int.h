@@ -2,7 +2,7 @@
  * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
  * (asking servers), reach_judge.c (what their answers mean), reach_meet.c (offers and answers), reach_round.c (a round
  * from the start to its end), reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in),
- * reach_relay.c (TURN servers), reach_verdict.c, reach_account.c. Not for others.
+ * reach_relay.c (TURN servers), reach_mapped.c, reach_verdict.c, reach_account.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H
@@ -75,7 +75,9 @@ enum reach_tag {
 	REACH_TAG_SAMPLE,
 	REACH_TAG_TTL, /* |index| is the TTL */
 	REACH_TAG_WINDOW, /* |index| 0: before, 1: after */
+	REACH_TAG_MAPPED, /* |index| 0: is the server there, 1: its answer goes to the mapped port */
 };
+uint32_t reach_measure_tag(enum reach_tag tag, unsigned family, unsigned index);
 bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, unsigned index, uint16_t slot,
 		       const struct adit_addr *to);
 /* The same, to a server that answers. */
@@ -111,6 +113,8 @@ void reach_round_again(struct reach *r);
 void reach_agent_start(struct reach *r);
 /* Low TTL toward the peer's public candidates, now. */
 void reach_openers_start(struct reach *r);
+/* Candidate |i| of the peer's is the agent's, too. */
+void reach_remote_add(struct reach *r, size_t i);
 /* Both descriptions are known. */
 void reach_punch(struct reach *r, adit_time start_at);
 /* Nothing of this round goes on. Sockets that nobody took are closed, homes stay. */
@@ -154,11 +158,49 @@ adit_time reach_window_deadline(const struct reach *r);
 int reach_window_output(struct reach *r, struct adit_out *ret_out);
 
 /* reach_relay.c */
+void reach_relay_init(struct reach *r);
+void reach_relay_forget(struct reach *r);
 bool reach_relay_is_sock(const struct reach *r, uint32_t sock);
+/* Does a relay carry this pair? One that may not? */
+bool reach_relay_has(const struct reach *r, const struct ice_account *a);
+bool reach_relay_is_refused(const struct reach *r, const struct ice_account *a);
+/* A round, or serve's answer, begins. May what is said go out? */
+void reach_relay_begin(struct reach *r);
+bool reach_relay_may_go(const struct reach *r);
 /* What is relayed for us becomes candidates of the agent's. */
 void reach_relay_add(struct reach *r);
-/* Does a relay carry this pair? */
-bool reach_relay_has(const struct reach *r, const struct ice_account *a);
+/* Both descriptions are known. */
+void reach_relay_open(struct reach *r);
+/* Could a further round find a relayed pair, and there is none yet? */
+bool reach_relay_wants_round(const struct reach *r);
+/* Are mediators of this family asked through the relay? Any, as the network lets nothing else out? */
+bool reach_relay_is_via(const struct reach *r, unsigned family);
+bool reach_relay_is_cut_off(const struct reach *r);
+/* A mediator was asked from home; a server has answered there. */
+void reach_relay_asked(struct reach *r, unsigned family);
+void reach_relay_heard(struct reach *r, unsigned family);
+void reach_relay_tick(struct reach *r);
+adit_time reach_relay_deadline(const struct reach *r);
+int reach_relay_output(struct reach *r, struct adit_out *ret_out);
+
+/* reach_mapped.c */
+void reach_mapped_init(struct reach *r);
+/* Where a family has a home and its mapped port is not open. */
+void reach_mapped_open(struct reach *r);
+/* But for those that a path has taken. */
+void reach_mapped_close(struct reach *r);
+struct adit_addr reach_mapped_external(const struct reach *r, unsigned family);
+/* Everybody gets in who knows the mapped address (IPv4). */
+bool reach_mapped_is_open(const struct reach *r);
+/* |b|: what a good answer says, else NULL. */
+void reach_mapped_answered(struct reach *r, unsigned family, const struct stun_result *res,
+			   const struct stun_binding *b);
+void reach_mapped_heard(struct reach *r, const struct ice_account *a);
+/* The next word about it comes soon, and an offer should have it. */
+bool reach_mapped_is_awaited(const struct reach *r);
+void reach_mapped_again(struct reach *r);
+void reach_mapped_tick(struct reach *r);
+adit_time reach_mapped_deadline(const struct reach *r);
 
 /* reach_verdict.c */
 /* Why it has come to nothing, from what is known now. */

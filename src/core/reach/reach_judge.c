@@ -44,6 +44,7 @@ static void known(struct reach *r, struct reach_view *v, enum nat_kind kind)
 		   v == &r->measure.view[0] ? 4u : 6u, nat_kind_name(kind),
 		   v->reflexive.family != ADIT_FAMILY_NONE ? adit_addr_format(&v->reflexive, a) : "none", v->witnesses,
 		   (unsigned)(adit_time_since(r->now, v->asked_at) / ADIT_MS(1)));
+	reach_mapped_again(r);
 }
 
 /* The address that most witnesses name; of several, what the first of them says. */

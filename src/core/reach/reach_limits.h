@@ -104,12 +104,26 @@
 #define REACH_SAMPLE_MAX    ADIT_MS(1200) /* after the last one */
 #define REACH_ANSWER_BY     ADIT_MS(1500) /* serve: an offer is answered by then, with what is known */
 
+/* A port that the router forwards (reach_mapped.c). */
+#define REACH_MAPPED_AGAIN  ADIT_SEC(300) /* it is tried from outside this often */
+#define REACH_MAPPED_RETRY  ADIT_SEC(20) /* it could not be: no server was known, or none that can */
+#define REACH_MAPPED_WAIT   ADIT_MS(400) /* two round trips: an offer that says "open" saves a search */
+#define REACH_MAPPED_SILENT 2u /* answers that do not arrive, of REACH_ASK_SENDS questions each: it is dead */
+#define REACH_MAPPED_PREF   8u /* below home's reflexive address, which searches aim at */
+
 /* A window (reach_window.c). */
 #define REACH_WINDOW_SOCKS 6u /* one hit is enough, 10 % of the openers may be lost */
 #define REACH_WINDOW_PACE  ADIT_MS(1)
 #define REACH_WINDOW_SPAN  64u /* ports; more are too many for the peer to fire at */
 #define REACH_WINDOW_MAX   ADIT_MS(1200) /* for the answers to its questions */
 #define REACH_WINDOW_AGAIN ADIT_MS(100) /* between two checks from one of its sockets */
+
+/* Relays (reach_relay.c). */
+#define REACH_RELAY_WAIT    ADIT_MS(500) /* what is said waits for an allocation: two round trips and a slow server */
+#define REACH_RELAY_MAX     ADIT_SEC(15) /* the same where nothing else may be used: TURN_STREAM_ASK_WAIT and some */
+#define REACH_RELAY_SILENCE ADIT_SEC(1) /* mediators do not answer for so long ... */
+#define REACH_RELAY_ALIVE   ADIT_SEC(20) /* ... and nobody has in this time (refreshes come each 15 s): through it */
+#define REACH_RELAY_DIRECT  ADIT_SEC(15) /* between questions whether it works from home again */
 
 /* Rounds. */
 #define REACH_OPENER_SENDS 3u /* each may be lost ... */
@@ -132,6 +146,7 @@
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
 #define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
+#define REACH_AGAIN        ADIT_SEC(1) /* without a path, and nobody answers: as often as a lost path asks */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */
 

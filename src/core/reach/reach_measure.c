@@ -56,6 +56,11 @@ int reach_measure_add(struct reach *r, const struct adit_addr *addr)
 
 /* ---- questions ---- */
 
+uint32_t reach_measure_tag(enum reach_tag tag, unsigned family, unsigned index)
+{
+	return (uint32_t)tag << 16 | family << 8 | index;
+}
+
 bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, unsigned index, uint16_t slot,
 		       const struct adit_addr *to)
 {
@@ -63,7 +68,7 @@ bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, uns
 	bool is_known = stun_client_rto(c, r->now, to) != STUN_RTO;
 	struct stun_ask ask = {
 		.sock = reach_sock_number(r, slot),
-		.tag = (uint32_t)tag << 16 | family << 8 | index,
+		.tag = reach_measure_tag(tag, family, index),
 		.to = *to,
 		.rto = is_known ? 0 : REACH_ASK_RTO,
 		.sends = REACH_ASK_SENDS,
@@ -275,6 +280,9 @@ static void ended(struct reach *r, const struct stun_result *res)
 		break;
 	case REACH_TAG_WINDOW:
 		reach_window_answered(r, index, good ? b.mapped.port : 0);
+		break;
+	case REACH_TAG_MAPPED:
+		reach_mapped_answered(r, family, res, good ? &b : NULL);
 		break;
 	case REACH_TAG_TTL:
 		break;

@@ -13,7 +13,8 @@ static void cand_add(struct meet_offer *o, const struct ice_candidate *c)
 	for (size_t i = 0; i < o->n_cands; i++)
 		if (adit_addr_eq(&o->cands[i].addr, &c->addr))
 			return;
-	if (o->n_cands == MEET_CANDS_MAX)
+	/* Of this machine alone, or of a carrier's translation: nobody else gets there. */
+	if (o->n_cands == MEET_CANDS_MAX || adit_nat64_is_own(&c->addr))
 		return;
 	*m = (struct meet_cand){
 		.type = (uint8_t)c->type, .foundation = o->n_cands, .priority = c->priority, .addr = c->addr};
@@ -25,13 +26,17 @@ static void own_desc(struct reach *r)
 {
 	const struct reach_view *v = &r->measure.view[0];
 	bool has_home = r->home[0] != REACH_NO_SOCK;
+	bool is_blocked = reach_relay_is_via(r, 0) && (!has_home || v->witnesses == 0);
 	adit_dur age = adit_time_since(r->now, v->ports_at) / ADIT_MS(1);
 
 	r->own = (struct reach_desc){
 		.instance = r->cfg.instance,
 		.attempt = r->attempt,
 		.round = r->round,
-		.kind = has_home ? v->kind : NAT_KIND_UNKNOWN,
+		.kind = is_blocked                ? NAT_KIND_BLOCKED
+			: reach_mapped_is_open(r) ? NAT_KIND_OPEN
+			: has_home                ? v->kind
+						  : NAT_KIND_UNKNOWN,
 		.public = v->public,
 		.witnesses = (uint8_t)v->witnesses,
 		.ports = v->ports,
@@ -67,6 +72,13 @@ static void own_offer(struct reach *r)
 					  .addr = r->measure.view[f].reflexive};
 
 		if (r->home[f] != REACH_NO_SOCK && c.addr.family != ADIT_FAMILY_NONE)
+			cand_add(o, &c);
+	}
+	for (unsigned f = 0; f < 2; f++) {
+		struct ice_candidate c = {.type = ICE_SRFLX, .addr = reach_mapped_external(r, f)};
+
+		c.priority = ice_candidate_priority(ICE_SRFLX, (uint16_t)(ICE_LOCAL_PREF_MAX - REACH_MAPPED_PREF - f));
+		if (c.addr.family != ADIT_FAMILY_NONE)
 			cand_add(o, &c);
 	}
 	own_desc(r);
@@ -165,7 +177,6 @@ static bool is_stale(const struct reach *r)
 static void on_answer(struct reach *r, const struct meet_event *ev)
 {
 	struct reach_desc peer;
-	uint16_t home;
 
 	if (r->state != REACH_MEETING || r->cfg.role != MEET_CONNECT)
 		return;
@@ -177,9 +188,7 @@ static void on_answer(struct reach *r, const struct meet_event *ev)
 	if (!remote_set(r))
 		return;
 	r->mediator = ev->mediator;
-	home = r->home[reach_family_index(r->meet.entries[ev->mediator].addr.family)];
-	if (home != REACH_NO_SOCK)
-		r->offer_sock = reach_sock_number(r, home);
+	r->offer_sock = r->input_sock;
 	reach_fire_plan(r, ev->start_at);
 	if (is_stale(r)) {
 		reach_round_again(r);
@@ -276,6 +285,7 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 		   peer.window_to.family != ADIT_FAMILY_NONE);
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
 	r->ask_by = adit_time_add(r->now, REACH_ANSWER_BY);
+	reach_relay_begin(r);
 	homes_for(r);
 	if (is_window_wanted(r))
 		return; /* its burst shows the ports, too */
@@ -307,12 +317,18 @@ static adit_time start_guess(const struct reach *r)
 	return adit_time_add(r->now, rtt / 2 < ADIT_SEC(2) ? rtt / 2 : ADIT_SEC(2));
 }
 
-/* The own side is known well enough: openers at once, a window where one is called for, then the answer. */
+/* Enough is known of the own side for an offer or an answer, or ever will be. */
+static bool may_tell(const struct reach *r)
+{
+	bool is_known = reach_measure_is_known(r) && !reach_mapped_is_awaited(r);
+
+	return (is_known || reach_relay_is_cut_off(r) || r->now >= r->ask_by) && reach_relay_may_go(r);
+}
+
+/* Openers at once, a window where one is called for, then the answer. */
 static void answer_when_ready(struct reach *r)
 {
-	bool is_late = r->now >= r->ask_by;
-
-	if (!reach_measure_is_known(r) && !is_late)
+	if (!may_tell(r))
 		return;
 	if (!r->has_agent) {
 		reach_agent_start(r);
@@ -328,7 +344,7 @@ static void answer_when_ready(struct reach *r)
 			reach_openers_start(r);
 		reach_fire_load(r, ADIT_NEVER);
 	}
-	if (!r->window.is_out || is_late)
+	if (!r->window.is_out || r->now >= r->ask_by)
 		answer(r);
 }
 
@@ -336,7 +352,7 @@ void reach_meet_tick(struct reach *r)
 {
 	if (r->cfg.role == MEET_SERVE && r->state == REACH_MEETING)
 		answer_when_ready(r);
-	else if (r->state == REACH_MEASURING && !r->window.is_out && (reach_measure_is_known(r) || r->now >= r->ask_by))
+	else if (r->state == REACH_MEASURING && !r->window.is_out && may_tell(r))
 		reach_offer(r);
 }
 
@@ -348,7 +364,7 @@ static void on_held(struct reach *r, const struct adit_addr *mapped)
 	unsigned f = reach_family_index(mapped->family);
 	const struct reach_view *v = &r->measure.view[f];
 
-	if (v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
+	if (!reach_relay_is_via(r, f) && v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
 	    (v->kind == NAT_KIND_STEADY || v->kind == NAT_KIND_OPEN || v->kind == NAT_KIND_UNKNOWN) &&
 	    !adit_addr_eq(mapped, &v->reflexive))
 		reach_measure_start(r, f);
@@ -377,6 +393,11 @@ void reach_meet_event(struct reach *r, const struct meet_event *ev)
 	case MEET_EVENT_SILENT:
 		r->refused_by[ev->mediator] = ev->code;
 		out.kind = REACH_EVENT_MEDIATOR;
+		reach_push(r, &out);
+		break;
+	case MEET_EVENT_RELAY:
+		out.kind = REACH_EVENT_RELAY;
+		out.relay = ev->relay;
 		reach_push(r, &out);
 		break;
 	case MEET_EVENT_OFFER:

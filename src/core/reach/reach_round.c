@@ -16,6 +16,7 @@ void reach_attempt_start(struct reach *r)
 	r->round = 0;
 	r->verdict = REACH_VERDICT_NONE;
 	r->has_peer = false;
+	r->is_relay_valid = false;
 	r->stats.attempts++;
 	r->was_capped = r->was_refused = false;
 	r->n_past = 0;
@@ -39,6 +40,7 @@ static void round_begin(struct reach *r)
 	if (!r->window.is_open)
 		reach_measure_again(r, 0);
 	meet_client_prepare(&r->meet, r->now);
+	reach_relay_begin(r);
 	r->ask_by = adit_time_add(r->now, REACH_ASK_MAX);
 	reach_set_state(r, REACH_MEASURING, ADIT_NEVER);
 }
@@ -79,28 +81,26 @@ void reach_agent_start(struct reach *r)
 		.no_consent = true,
 	};
 	size_t n = 0;
+	bool any[2] = {false, false};
 
 	ice_agent_init(&r->agent, &cfg, r->now);
 	r->has_agent = true;
 	r->n_told = 0;
 	r->heard_any = false;
-	for (unsigned f = 0; f < 2; f++) {
-		const struct reach_view *v = &r->measure.view[f];
-		bool any = false;
+	/* The best ones come first, whatever their family. */
+	for (size_t i = 0; i < r->n_hosts && n < REACH_BASES_HOST; i++) {
+		unsigned f = reach_family_index(r->hosts[i].addr.family);
 
 		if (r->home[f] == REACH_NO_SOCK)
 			continue;
-		for (size_t i = 0; i < r->n_hosts; i++) {
-			if (reach_family_index(r->hosts[i].addr.family) != f || n == REACH_BASES_HOST)
-				continue;
-			add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
-			any = true;
-			n++;
-		}
-		/* Nobody has said which addresses there are: the one that servers are talked to from. */
-		if (!any && v->local.family != ADIT_FAMILY_NONE)
-			add_base(r, r->home[f], &v->local, ICE_IFACE_NORMAL);
+		add_base(r, r->home[f], &r->hosts[i].addr, r->hosts[i].iface);
+		any[f] = true;
+		n++;
 	}
+	/* Nobody has said which addresses there are: the one that servers are talked to from. */
+	for (unsigned f = 0; f < 2; f++)
+		if (!any[f] && r->home[f] != REACH_NO_SOCK && r->measure.view[f].local.family != ADIT_FAMILY_NONE)
+			add_base(r, r->home[f], &r->measure.view[f].local, ICE_IFACE_NORMAL);
 	ice_agent_gather(&r->agent, r->now, false);
 	reach_relay_add(r);
 }
@@ -152,7 +152,7 @@ static void meeting_tell(struct reach *r)
 
 /*
  * Who asked is loud from the start on: its answer has come, so the peer is there. The peer cannot know that it has: it
- * stays quiet until it hears us, for a while.
+ * stays quiet until it hears us, for a while; not toward a peer that is open to all, where nothing can be spoilt.
  */
 static adit_time loud_at(const struct reach *r)
 {
@@ -163,7 +163,8 @@ static adit_time loud_at(const struct reach *r)
 	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
 	if (r->plan.n_salvos > 0 && r->plan.salvo[0].target == REACH_TO_ONE)
 		return r->start_at;
-	if (r->start == REACH_START_APART && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	if (r->start == REACH_START_APART && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl &&
+	    reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
@@ -196,11 +197,24 @@ void reach_punch(struct reach *r, adit_time start_at)
 		   (unsigned)r->round, nat_way_name(r->plan.way), (unsigned)(lasts / ADIT_MS(1)),
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
+	reach_relay_open(r);
 	if (r->start == REACH_START_CROSS && r->plan.quiet == 0)
 		openers_load(r, start_at, false);
 	reach_window_fire(r, start_at);
 	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)
 		reach_window_open(r, &r->peer_reflexive);
+}
+
+void reach_remote_add(struct reach *r, size_t i)
+{
+	const struct meet_cand *m = &r->peer_offer.cands[i];
+	struct ice_candidate c = {
+		.component = 1, .type = (enum ice_type)m->type, .priority = m->priority, .addr = m->addr};
+
+	/* Each its own: all are checked at once, as there are few. */
+	c.foundation[0] = (char)('A' + i % 26);
+	c.foundation[1] = (char)('a' + i / 26);
+	(void)!ice_agent_add_remote(&r->agent, r->now, &c);
 }
 
 /* Checks from home toward all that the peer has named. */
@@ -209,18 +223,9 @@ static void be_loud(struct reach *r)
 	r->is_loud = true;
 	/* Few, and what everything else is for: they are counted, whatever the budget says. */
 	(void)reach_flow_take(r, r->peer_offer.n_cands);
-	for (size_t i = 0; i < r->peer_offer.n_cands; i++) {
-		const struct meet_cand *m = &r->peer_offer.cands[i];
-		struct ice_candidate c = {.component = 1, .priority = m->priority, .addr = m->addr};
-
-		if (m->type > ICE_RELAY)
-			continue;
-		c.type = (enum ice_type)m->type;
-		/* Each its own: all are checked at once, as there are few. */
-		c.foundation[0] = (char)('A' + i % 26);
-		c.foundation[1] = (char)('a' + i / 26);
-		(void)!ice_agent_add_remote(&r->agent, r->now, &c);
-	}
+	for (size_t i = 0; i < r->peer_offer.n_cands; i++)
+		if (r->peer_offer.cands[i].type < ICE_RELAY)
+			reach_remote_add(r, i); /* relayed ones it has */
 	ice_agent_end_remote(&r->agent, r->now);
 }
 
@@ -323,6 +328,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 		learn(r, NAT_WAY_UNKNOWN);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
+			      .how = r->is_relay_valid ? REACH_HOW_RELAYED : REACH_HOW_DIRECT,
 			      .verdict = verdict,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
@@ -341,6 +347,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	meet_client_stop(&r->meet); /* nobody is to answer an offer whose credentials are gone */
 	if (!is_cheap)
 		r->pause = 2 * r->pause < REACH_PAUSE_MAX ? 2 * r->pause : REACH_PAUSE_MAX;
+	r->rest_at = r->now;
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
@@ -355,7 +362,7 @@ static void round_failed(struct reach *r)
 		nat_ttl_failed(&r->measure.view[f].ttl);
 	}
 	reach_window_close(r);
-	if (r->round >= REACH_ROUNDS || r->plan.is_last) {
+	if (r->round >= REACH_ROUNDS || (r->plan.is_last && !reach_relay_wants_round(r))) {
 		reach_attempt_failed(r, reach_verdict_of(r));
 		return;
 	}
@@ -407,6 +414,7 @@ void reach_settled(struct reach *r)
 		return;
 	}
 	reach_measure_stop(r);
+	reach_mapped_close(r);
 	for (unsigned f = 0; f < 2; f++)
 		reach_home_close(r, f);
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);

@@ -84,6 +84,8 @@ int reach_socks_output(struct reach *r, struct adit_out *ret_out)
 /* Is there anything of this family to talk from or to? */
 static bool is_family_used(const struct reach *r, unsigned family)
 {
+	if (r->cfg.relay_only)
+		return false;
 	for (size_t i = 0; i < r->measure.n_dests; i++)
 		if (reach_family_index(r->measure.dest[i].addr.family) == family)
 			return true;
@@ -129,6 +131,7 @@ void reach_homes_open(struct reach *r)
 	for (unsigned f = 0; f < 2; f++)
 		if (r->home[f] == REACH_NO_SOCK && is_family_used(r, f))
 			home_open(r, f);
+	reach_mapped_open(r);
 }
 
 void reach_home_close(struct reach *r, unsigned family)

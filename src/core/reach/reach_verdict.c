@@ -66,8 +66,8 @@ const char *reach_how_name(enum reach_how how)
 
 const char *reach_verdict_name(enum reach_verdict v)
 {
-	static const char *const names[] = {"none",   "no-mediator", "absent", "unanswered", "blocked",
-					    "random", "untrusted",   "budget", "silent",     "one-way"};
+	static const char *const names[] = {"none",      "no-mediator", "absent", "unanswered", "blocked", "random",
+					    "untrusted", "budget",      "silent", "one-way",    "no-relay"};
 
 	return NAME_OF(names, v);
 }
@@ -107,6 +107,9 @@ const char *reach_verdict_text(enum reach_verdict v)
 			"The peer's packets came, but none of ours was answered. A firewall here or there lets UDP "
 			"pass in one "
 			"direction only: allow answers to outgoing UDP, or forward a UDP port and give it with --port.",
+		[REACH_VERDICT_NO_RELAY] = "Nothing but a relay may be used (--relay-only), and no TURN server gives "
+					   "an address. Look at what was said about each server: its name, the user "
+					   "and the password.",
 	};
 
 	return NAME_OF(texts, v);

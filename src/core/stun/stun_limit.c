@@ -5,21 +5,21 @@
 
 #include "core/stun/stun_limits.h"
 
-void stun_limit_init(struct stun_limit *l, adit_time now, struct stun_limit_slot *slots, size_t n_slots, uint32_t rate,
+void stun_limit_init(struct stun_limit *l, adit_time now, struct stun_limit_slot *slots, size_t n_slots, adit_dur each,
 		     uint32_t burst, const uint8_t key[ADIT_SIPHASH_KEY_LEN])
 {
 	assert(n_slots >= STUN_LIMIT_WAYS && (n_slots & (n_slots - 1)) == 0);
 	l->slots = slots;
 	l->n_slots = n_slots;
-	l->interval = rate ? ADIT_SEC(1) / rate : 0;
+	l->interval = each;
 	l->depth = l->interval * burst;
 	memcpy(l->key, key, sizeof(l->key));
-	for (size_t i = 0; rate && i < n_slots; i++)
+	for (size_t i = 0; each && i < n_slots; i++)
 		slots[i] = (struct stun_limit_slot){.due = now};
 }
 
 /* The network as eight bytes: family, then its prefix. */
-static uint64_t hash_net(const struct stun_limit *l, const struct adit_addr *a)
+uint64_t stun_limit_net(const struct stun_limit *l, const struct adit_addr *a)
 {
 	uint8_t net[8] = {a->family};
 
@@ -35,7 +35,7 @@ bool stun_limit_take(struct stun_limit *l, adit_time now, const struct adit_addr
 
 	if (l->interval == 0)
 		return true;
-	tag = hash_net(l, from) | 1;
+	tag = stun_limit_net(l, from) | 1;
 	set = l->slots + (tag >> 8 & (l->n_slots - 1) & ~(size_t)(STUN_LIMIT_WAYS - 1));
 	slot = set;
 	for (size_t i = 0; i < STUN_LIMIT_WAYS; i++) {

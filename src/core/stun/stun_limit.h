@@ -31,12 +31,14 @@ struct stun_limit {
 };
 
 /*
- * |slots| is borrowed; |n_slots| is a power of two, at least STUN_LIMIT_WAYS. |rate|: answers a second, 0: no limit.
- * |key| is random: nobody can aim at a slot.
+ * |slots| is borrowed; |n_slots| is a power of two, at least STUN_LIMIT_WAYS. |each|: the time between two answers, 0:
+ * no limit. |key| is random: nobody can aim at a slot.
  */
-void stun_limit_init(struct stun_limit *l, adit_time now, struct stun_limit_slot *slots, size_t n_slots, uint32_t rate,
+void stun_limit_init(struct stun_limit *l, adit_time now, struct stun_limit_slot *slots, size_t n_slots, adit_dur each,
 		     uint32_t burst, const uint8_t key[ADIT_SIPHASH_KEY_LEN]);
 
+/* The network of |a| as a number that tells nothing to who has not the key. */
+uint64_t stun_limit_net(const struct stun_limit *l, const struct adit_addr *a);
 /* May |from| have one more? */
 bool stun_limit_take(struct stun_limit *l, adit_time now, const struct adit_addr *from);
 

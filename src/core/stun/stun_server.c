@@ -41,10 +41,10 @@ void stun_server_init(struct stun_server *s, adit_time now, const struct stun_se
 	memset(&s->stats, 0, sizeof(s->stats));
 	adit_rng_fill(&cfg->rng, s->cookie_key, sizeof(s->cookie_key));
 	adit_rng_fill(&cfg->rng, key, sizeof(key));
-	stun_limit_init(&s->limit, now, s->slots, STUN_SERVER_NETS, cfg->rate,
+	stun_limit_init(&s->limit, now, s->slots, STUN_SERVER_NETS, cfg->rate ? ADIT_SEC(1) / cfg->rate : 0,
 			cfg->rate * (STUN_SERVER_BURST / STUN_SERVER_RATE), key);
 	stun_limit_init(&s->change_limit, now, s->change_slots, STUN_SERVER_CHANGE_NETS,
-			cfg->rate ? STUN_SERVER_CHANGE_RATE : 0, STUN_SERVER_CHANGE_BURST, key);
+			cfg->rate ? ADIT_SEC(1) / STUN_SERVER_CHANGE_RATE : 0, STUN_SERVER_CHANGE_BURST, key);
 }
 
 /* Nothing is sent to these, whoever asks. */

@@ -25,7 +25,8 @@
 
 #define TRUST_MEDIATOR_PORT 3478 /* where none is named: RFC 8489 18.6, it is a STUN server, too */
 
-#define TRUST_TICKET_PREFIX_LEN 5 /* "adit1" */
+#define TRUST_TICKET_PREFIX     "adit1"
+#define TRUST_TICKET_PREFIX_LEN 5
 /* Characters of the longest ticket, without NUL and white space. */
 #define TRUST_TICKET_TEXT_MAX (TRUST_TICKET_PREFIX_LEN + TRUST_BASE32_LEN(TRUST_TICKET_BYTES_MAX))
 

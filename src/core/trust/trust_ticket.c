@@ -9,7 +9,6 @@
 #define VERSION          1
 #define KEY_TYPE_ED25519 1
 
-static const char PREFIX[TRUST_TICKET_PREFIX_LEN + 1] = "adit1";
 static const char CHECK_LABEL[] = "adit ticket checksum";
 
 void trust_ticket_init(struct trust_ticket *t, const uint8_t identity[TRUST_KEY_LEN], const struct adit_rng *rng)
@@ -98,7 +97,7 @@ int trust_ticket_encode(const struct trust_ticket *t, const struct adit_crypto *
 	adit_wr_bytes(&w, t->hints, t->hints_len);
 	checksum(crypto, buf, w.len, sum);
 	adit_wr_bytes(&w, sum, sizeof(sum));
-	memcpy(ret_text, PREFIX, TRUST_TICKET_PREFIX_LEN);
+	memcpy(ret_text, TRUST_TICKET_PREFIX, TRUST_TICKET_PREFIX_LEN);
 	n = trust_base32_encode(buf, w.len, ret_text + TRUST_TICKET_PREFIX_LEN);
 	adit_bytes_wipe(buf, sizeof(buf));
 	return (int)(TRUST_TICKET_PREFIX_LEN + n);
@@ -118,7 +117,7 @@ static const char *after_prefix(const char *text, size_t len)
 			continue;
 		if (c >= 'A' && c <= 'Z')
 			c = (char)(c - 'A' + 'a');
-		if (c != PREFIX[matched++])
+		if (c != TRUST_TICKET_PREFIX[matched++])
 			return NULL;
 	}
 	return NULL;

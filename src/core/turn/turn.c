@@ -65,31 +65,43 @@ int turn_event(struct turn *t, struct turn_event *ret_event)
 	return 1;
 }
 
+int turn_server_check(const struct turn_server *server)
+{
+	bool is_ok = server->addr.family != ADIT_FAMILY_NONE && server->addr.port != 0 && server->user[0] &&
+		     memchr(server->user, 0, sizeof(server->user)) && memchr(server->pass, 0, sizeof(server->pass)) &&
+		     memchr(server->host, 0, sizeof(server->host));
+
+	return is_ok ? 0 : ADIT_EINVAL;
+}
+
 int turn_init(struct turn *t, const struct turn_config *cfg)
 {
-	struct turn_auth auth;
-
-	if (cfg->server.addr.family == ADIT_FAMILY_NONE || cfg->server.addr.port == 0 || cfg->out_cap < TURN_OUT_MIN ||
-	    turn_auth_init(&auth, cfg->crypto, cfg->server.user, cfg->server.pass) < 0)
+	if (cfg->out_cap < TURN_OUT_MIN)
 		return ADIT_EINVAL;
 	memset(t, 0, sizeof(*t));
 	t->cfg = *cfg;
 	if (t->cfg.families == 0)
 		t->cfg.families = TURN_V4;
-	t->server = cfg->server;
-	t->auth = auth; /* it points at itself only when it is challenged */
 	t->unheard_since = ADIT_NEVER;
-	adit_bytes_wipe(&auth, sizeof(auth));
+	if (turn_aim(t, &cfg->server) < 0)
+		return ADIT_EINVAL;
 	stun_client_init(&t->stun, &t->cfg.rng, t->tx, TURN_TX_MAX);
 	stun_client_set_known(&t->stun, known, ARRAY_LEN(known));
 	return 0;
 }
 
-int turn_set_user(struct turn *t, const char *user, const char *pass)
+int turn_aim(struct turn *t, const struct turn_server *server)
 {
-	if (t->state != TURN_IDLE && t->state != TURN_FAILED)
+	struct turn_auth auth;
+
+	if ((t->state != TURN_IDLE && t->state != TURN_FAILED) || turn_server_check(server) < 0 ||
+	    turn_auth_init(&auth, t->cfg.crypto, server->user, server->pass) < 0)
 		return ADIT_EINVAL;
-	return turn_auth_init(&t->auth, t->cfg.crypto, user, pass);
+	t->auth = auth; /* it points at itself only when it is challenged */
+	adit_bytes_wipe(&auth, sizeof(auth));
+	t->server = *server;
+	t->cfg.server = *server;
+	return 0;
 }
 
 void turn_done(struct turn *t)
@@ -688,6 +700,13 @@ adit_time turn_deadline(const struct turn *t)
 	return at;
 }
 
+static enum adit_sock_kind kind_of(const struct turn_server *server)
+{
+	return server->transport == TURN_TLS   ? ADIT_SOCK_TLS
+	       : server->transport == TURN_TCP ? ADIT_SOCK_TCP
+					       : ADIT_SOCK_UDP;
+}
+
 int turn_output(struct turn *t, adit_time now, struct adit_out *ret_out)
 {
 	t->now = now;
@@ -701,8 +720,10 @@ int turn_output(struct turn *t, adit_time now, struct adit_out *ret_out)
 		t->want_open = false;
 		t->is_open = true;
 		ret_out->kind = ADIT_OUT_OPEN;
+		ret_out->sock_kind = kind_of(&t->server);
 		ret_out->local.family = t->server.addr.family;
 		ret_out->remote = t->server.addr;
+		ret_out->host = t->server.host;
 		return 1;
 	}
 	if (t->is_open && t->state != TURN_CONNECT &&

@@ -55,6 +55,9 @@ enum turn_families {
 	TURN_V6 = 1 << 1,
 };
 
+/* EINVAL: no address, no user, or a string without an end. */
+ADIT_MUST_CHECK int turn_server_check(const struct turn_server *server);
+
 struct turn_config {
 	struct turn_server server;
 	unsigned families; /* 0: TURN_V4. With both, a server that has but one gives that one */
@@ -153,8 +156,8 @@ struct turn; /* below: the caller hands the storage */
 
 /* |cfg| is copied. EINVAL: no address, no user, or a string too long. */
 ADIT_MUST_CHECK int turn_init(struct turn *t, const struct turn_config *cfg);
-/* Other credentials, from the next turn_start() on. EINVAL as above. */
-ADIT_MUST_CHECK int turn_set_user(struct turn *t, const char *user, const char *pass);
+/* Another server or other credentials, from IDLE or FAILED. EINVAL as above; then nothing has changed. */
+ADIT_MUST_CHECK int turn_aim(struct turn *t, const struct turn_server *server);
 /* From IDLE or FAILED. */
 void turn_start(struct turn *t, adit_time now);
 void turn_go(struct turn *t, adit_time now);

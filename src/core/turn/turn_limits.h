@@ -32,6 +32,8 @@
 #define TURN_REALM_MAX 128 /* bytes. RFC 8489 14.9: 127 characters */
 #define TURN_NONCE_MAX 160 /* bytes. RFC 8489 14.10: 127 characters; the longest in use are about 100 */
 #define TURN_ALGS_MAX  64 /* bytes of PASSWORD-ALGORITHMS: two of 4 are defined */
+#define TURN_PORT      3478u /* RFC 7065 3.2 */
+#define TURN_PORT_TLS  5349u
 #define TURN_HOST_MAX  253 /* bytes, RFC 1035 2.3.4 as text */
 
 /* ---- one server ---- */

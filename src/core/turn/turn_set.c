@@ -70,18 +70,7 @@ void turn_set_done(struct turn_set *s)
 	}
 }
 
-int turn_set_credentials(struct turn_set *s, size_t i, const char *user, const char *pass)
-{
-	struct turn_server *server = &s->cfg.servers[i];
-	size_t user_len = strlen(user);
-	size_t pass_len = strlen(pass);
-
-	if (i >= s->cfg.n || user_len == 0 || user_len > TURN_USER_MAX || pass_len > TURN_PASS_MAX)
-		return ADIT_EINVAL;
-	memcpy(server->user, user, user_len + 1);
-	memcpy(server->pass, pass, pass_len + 1);
-	return 0;
-}
+static void drain(struct turn_set *s);
 
 /* --- the race --- */
 
@@ -92,13 +81,13 @@ static adit_dur head_start(const struct turn_server *server)
 					       : 0;
 }
 
-/* New credentials come into use here. Never one that is at work. */
+/* Another address and other credentials come into use here. Never one that is at work. */
 static void start_member(struct turn_set *s, size_t i)
 {
 	struct turn *t = &s->members[i];
 
 	s->start_at[i] = ADIT_NEVER;
-	(void)!turn_set_user(t, s->cfg.servers[i].user, s->cfg.servers[i].pass);
+	(void)!turn_aim(t, &s->cfg.servers[i]);
 	turn_start(t, s->now);
 }
 
@@ -112,12 +101,54 @@ static void race_tick(struct turn_set *s)
 
 static void race(struct turn_set *s)
 {
+	adit_dur least = ADIT_NEVER; /* nobody waits where there is nobody to be waited for */
+
+	for (size_t i = 0; i < s->cfg.n; i++)
+		least = adit_time_min(least, head_start(&s->cfg.servers[i]));
 	set_state(s, TURN_SET_RACE);
 	s->chosen = s->cfg.n;
 	s->why = TURN_WHY_NONE;
 	for (size_t i = 0; i < s->cfg.n; i++)
-		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]);
+		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]) - least;
 	race_tick(s);
+}
+
+/* Whose turn is over, or was not there, has one: nobody is waited for in vain. */
+static void join_race(struct turn_set *s, size_t i)
+{
+	if (s->state == TURN_SET_WAIT)
+		race(s);
+	else if (s->state == TURN_SET_RACE &&
+		 (turn_state(&s->members[i]) == TURN_IDLE || turn_state(&s->members[i]) == TURN_FAILED))
+		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]);
+}
+
+static bool is_same(const struct turn_server *a, const struct turn_server *b)
+{
+	return adit_addr_eq(&a->addr, &b->addr) && a->transport == b->transport && strcmp(a->host, b->host) == 0 &&
+	       strcmp(a->user, b->user) == 0 && strcmp(a->pass, b->pass) == 0;
+}
+
+int turn_set_put(struct turn_set *s, adit_time now, size_t i, const struct turn_server *server)
+{
+	int err = i > s->cfg.n || i >= TURN_SERVERS_MAX ? ADIT_EFULL : turn_server_check(server);
+
+	s->now = now;
+	if (err < 0 || (i < s->cfg.n && is_same(&s->cfg.servers[i], server)))
+		return err;
+	s->cfg.servers[i] = *server;
+	if (i == s->cfg.n) {
+		err = init_member(s, i);
+		if (err < 0)
+			return err;
+		s->start_at[i] = ADIT_NEVER;
+		s->chosen += s->chosen == s->cfg.n; /* n is nobody */
+		s->data_of += s->data_of == s->cfg.n;
+		s->cfg.n++;
+	}
+	join_race(s, i);
+	drain(s);
+	return 0;
 }
 
 void turn_set_start(struct turn_set *s, adit_time now)

@@ -89,10 +89,11 @@ void turn_set_end(struct turn_set *s, adit_time now);
 /* Wipes the secrets. NULL is fine. */
 void turn_set_done(struct turn_set *s);
 /*
- * New credentials for server |i|, for allocations from now on; the present one keeps its own (RFC 8656 5: a refresh is
- * for the same user). EINVAL as for turn_set_init().
+ * Server |i| has another address or other credentials, for allocations from now on; the present one keeps its own (RFC
+ * 8656 5: a refresh is for the same user). |i| = n: one more server, which joins in when the next is looked for. Where
+ * there is no allocation that is at once. EINVAL as for turn_set_init(), EFULL.
  */
-ADIT_MUST_CHECK int turn_set_credentials(struct turn_set *s, size_t i, const char *user, const char *pass);
+ADIT_MUST_CHECK int turn_set_put(struct turn_set *s, adit_time now, size_t i, const struct turn_server *server);
 
 /* As in turn.h. */
 int turn_set_input(struct turn_set *s, adit_time now, const struct adit_dgram *d);

@@ -3,6 +3,8 @@
 import ctypes
 import glob
 import os
+import socket
+import struct
 import subprocess
 
 import ns as ns_module
@@ -17,9 +19,9 @@ def fetch(*names):
                    timeout=120, check=False)
 
 
-def find(name, program):
+def find(name, program, executable=True):
     path = os.path.join(PEERS, name, program)
-    if not os.access(path, os.X_OK):
+    if not os.access(path, os.X_OK if executable else os.R_OK):
         raise Skip(f"{name} is not unpacked: tests/net/peers {name}")
     libraries = glob.glob(os.path.join(PEERS, name, "**/lib/*-linux-gnu"), recursive=True)
     return path, {"LD_LIBRARY_PATH": ":".join(libraries)}
@@ -112,9 +114,10 @@ def start_dns(lab, ns, port):
     return p
 
 
-def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra=""):
-    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees (None: what its own interface has). Its rules go to the
-    table `inet filter` of the lab, whose forward chain asks them first, and to a NAT table of its own."""
+def start_miniupnpd(lab, ns, address, tables=True, upnp=False, pmp=True, extra="", lease=86400):
+    """A home router's port mapping daemon (PCP, NAT-PMP; UPnP); |address| is what it says the world sees (None: what its
+    own interface has). Its rules go to the table `inet filter` of the lab, whose forward chain asks them first, and to a
+    NAT table of its own. |lease|: the longest it gives, in seconds; UPnP's are not limited."""
     program, env = find("miniupnpd", "usr/sbin/miniupnpd")
     if tables:
         ns.run(["nft", "-f", "-"], input="""
@@ -140,7 +143,7 @@ enable_natpmp={'yes' if pmp else 'no'}
 enable_upnp={'yes' if upnp else 'no'}
 {extra}
 min_lifetime=1
-max_lifetime=86400
+max_lifetime={lease}
 system_uptime=no
 upnp_table_name=filter
 upnp_nat_table_name=upnp_nat
@@ -195,3 +198,13 @@ def natdiscovery(ns, server, *words):
     """What turnutils_natdiscovery says about mapping and filtering."""
     program, env = find("coturn", "usr/bin/turnutils_natdiscovery")
     return ns.run([program, *words, server], env=dict(os.environ, **env), timeout=90).stdout
+
+
+def take_port(ns, own, router, port):
+    """Another host's mapping of the external |port|, by NAT-PMP (RFC 6886 3.3) from |own|, for an hour."""
+    with ns.socket(kind=socket.SOCK_DGRAM) as s:
+        s.bind((own, 0))
+        s.settimeout(2)
+        s.sendto(struct.pack("!BBHHHI", 0, 1, 0, 9999, port, 3600), (router, 5351))
+        answer = struct.unpack("!BBHIHHI", s.recv(64))
+        assert answer[2] == 0 and answer[5] == port, answer

@@ -1,0 +1,120 @@
+#include "endpoint/ep_relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+struct relay_name {
+	struct ep_relay *owner;
+	struct ep_relay_config cfg;
+	struct ep_peers *peers;
+	struct adit_addr addr; /* family NONE: not resolved (yet) */
+};
+
+struct ep_relay {
+	ep_relay_changed *changed;
+	ep_peers_failed *failed;
+	void *ctx;
+	struct relay_name name[EP_RELAYS_MAX];
+	size_t n_names;
+	struct ep_relays now;
+};
+
+void ep_relays_tell(const struct ep_relays *r, struct link *link, adit_time now)
+{
+	/* A server that the link cannot use is no reason to do without the others. */
+	for (size_t i = 0; i < r->n; i++)
+		(void)!link_set_relay(link, now, i, &r->server[i]);
+}
+
+/* Those that are resolved, in the user's order. */
+static void refresh(struct ep_relay *r)
+{
+	r->now.n = 0;
+	for (size_t i = 0; i < r->n_names; i++) {
+		const struct relay_name *name = &r->name[i];
+		struct turn_server *s = &r->now.server[r->now.n];
+
+		if (name->addr.family == ADIT_FAMILY_NONE)
+			continue;
+		*s = (struct turn_server){.addr = name->addr, .transport = name->cfg.uri.transport};
+		/* Of a numeric host the certificate has to name the address. */
+		if (name->cfg.uri.addr.family == ADIT_FAMILY_NONE)
+			memcpy(s->host, name->cfg.uri.host, sizeof(s->host));
+		memcpy(s->user, name->cfg.user, sizeof(s->user));
+		memcpy(s->pass, name->cfg.pass, sizeof(s->pass));
+		r->now.n++;
+	}
+	if (r->now.n > 0)
+		r->changed(r->ctx, &r->now);
+}
+
+/* The lowest IPv4 address, for that is where most can go; else the lowest of IPv6. */
+static void on_addrs(void *ctx, const struct adit_addr *addrs, size_t n)
+{
+	struct relay_name *name = ctx;
+	const struct adit_addr *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct adit_addr *a = &addrs[i];
+
+		if (!best || (adit_addr_is_v4(a) && !adit_addr_is_v4(best)) ||
+		    (a->family == best->family && memcmp(a->ip, best->ip, sizeof(a->ip)) < 0))
+			best = a;
+	}
+	if (!best)
+		return;
+	name->addr = *best;
+	refresh(name->owner);
+}
+
+static void on_failed(void *ctx, const char *host, const char *why)
+{
+	struct relay_name *name = ctx;
+
+	name->owner->failed(name->owner->ctx, host, why);
+}
+
+static int add_name(struct ep_relay *r, uv_loop_t *loop, const struct ep_relay_config *cfg)
+{
+	struct relay_name *name = &r->name[r->n_names++];
+	struct ep_host h = {.port = cfg->uri.port, .addr = cfg->uri.addr};
+
+	name->owner = r;
+	name->cfg = *cfg;
+	memcpy(h.name, cfg->uri.host, sizeof(cfg->uri.host));
+	return ep_peers_new(loop, &h, 1, on_addrs, on_failed, name, &name->peers);
+}
+
+int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n, ep_relay_changed *changed,
+		 ep_peers_failed *failed, void *ctx, struct ep_relay **ret_relay)
+{
+	struct ep_relay *r = calloc(1, sizeof(*r));
+	int err = 0;
+
+	if (!r)
+		return ADIT_ENOMEM;
+	r->changed = changed;
+	r->failed = failed;
+	r->ctx = ctx;
+	for (size_t i = 0; i < n && i < EP_RELAYS_MAX && err == 0; i++)
+		err = add_name(r, loop, &cfg[i]);
+	if (err < 0) {
+		ep_relay_close(r);
+		return err;
+	}
+	*ret_relay = r;
+	return 0;
+}
+
+void ep_relay_close(struct ep_relay *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_names; i++)
+		ep_peers_close(r->name[i].peers);
+	adit_bytes_wipe(r, sizeof(*r));
+	free(r);
+}

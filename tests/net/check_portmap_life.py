@@ -1,0 +1,238 @@
+"""Mapped ports in the program's life: adit serve behind a home router's own daemon (miniupnpd), a mediator, and a peer.
+
+Both NATs choose ports at random unless told otherwise, so that without a mapped port the two never meet.
+"""
+
+import json
+import time
+
+import daemons
+import proc
+from check import check
+from check_portmap import OUTSIDE, WAN, _open_lab, _pmp_only, _restart
+from check_portmap_io import rules
+from check_stun import _start
+from lab import wait_until
+
+HOME, SEEN = "203.0.113.66", "203.0.113.10"  # the mediator that sees the router's other address, and that address
+
+
+class World:
+    """ha serves behind ra, where the daemon runs; hb connects. |daemon| None: there is none."""
+
+    def __init__(self, t, daemon, nat="fully-random", mediator=OUTSIDE):
+        self.lab, first = _open_lab(t, nat=(nat, nat))
+        self.lab.rb.run(["ip", "addr", "add", "11.0.0.20/24", "dev", "wan"])
+        if daemon != {}:
+            first.kill()
+            first = daemons.start_miniupnpd(self.lab, self.lab.ra, WAN, tables=False, **daemon) if daemon else None
+        self.daemon = first
+        self.mediator = mediator
+        _start(self.lab, "--listen", mediator)
+        proc.start_target(self.lab, self.lab.ha, "pump", "8000")
+        self.here, self.there = proc.Side(self.lab, "ha"), proc.Side(self.lab, "hb")
+        self.serve = self.connect = None
+
+    def serves(self, *args):
+        self.serve = self.here.serve("pump=8000", args=("--mediator", self.mediator, "-v", *args))
+        self.serve.expect("registered with", 20, "err")
+        return self.serve
+
+    def connects(self, timeout=20, *args):
+        """The open connection."""
+        self.connect = self.there.connect(self.here.ticket(), "7100:pump", args=("--mediator", self.mediator, *args))
+        return proc.first_echo(self.lab.hb, 7100, timeout, (self.connect, self.serve))
+
+    def mapping(self):
+        found = json.loads(self.here.run("status", "--json")[1])["mappings"]
+        return found[0] if found else None
+
+    def reaches(self, state, timeout=30):
+        """Waits for a state of the mapping."""
+        def look():
+            m = self.mapping()
+            return m if m and m["state"] == state else None
+        return wait_until(look, timeout, f"a mapping that is {state}, not {self.mapping()}", step=0.2)
+
+    def ends(self):
+        begin = time.monotonic()
+        assert self.serve.stop() == 0, self.serve.err()
+        took = time.monotonic() - begin
+        assert "dnat" not in rules(self.lab), rules(self.lab)
+        return took
+
+
+def _echo(s, word=b"still here"):
+    s.sendall(word)
+    got = b""
+    while len(got) < len(word):
+        got += s.recv(64)
+    assert got == word, got
+
+
+def _lives(t, how, w):
+    w.serves()
+    m = w.reaches("proven")
+    assert (m["how"], m["external"].split(":")[0], m["second_nat"]) == (how, WAN, False), m
+    assert f"the router forwards {m['external']} ({how})" in w.serve.err(), w.serve.err()
+    begin = time.monotonic()
+    with w.connects() as s:
+        t.note(f"{m['external']}, {time.monotonic() - begin:.2f} s")
+        _echo(s)
+        assert "opened: direct" in w.there.run("status")[1], w.there.run("status")[1]
+        assert f"{m['external']} to UDP port {m['port']} ({how}): works from outside" in w.here.run("status")[1]
+    took = w.ends()
+    assert took < 3, f"the end took {took:.1f} s"
+
+
+@check("UPnP alone: mapped, proven by the mediator, two random NATs meet through it at once, and it is gone at the end")
+def life_upnp(t):
+    _lives(t, "UPnP", World(t, dict(upnp=True, pmp=False)))
+
+
+@check("PCP alone: the same")
+def life_pcp(t):
+    _lives(t, "PCP", World(t, {}))
+
+
+@check("NAT-PMP alone: the same")
+def life_pmp(t):
+    w = World(t, {})
+    _pmp_only(w.lab)
+    _lives(t, "NAT-PMP", w)
+
+
+@check("all three together: one mapping, by PCP")
+def life_together(t):
+    w = World(t, dict(upnp=True, pmp=True))
+    _lives(t, "PCP", w)
+
+
+@check("without the service the same two NATs do not meet; --no-portmap asks nobody")
+def life_none(t):
+    w = World(t, {})
+    w.lab.ra.run(["nft", "-f", "-"], input="""
+        table inet ask {
+            chain in { type filter hook input priority -20; iifname "lan" udp dport { 1900, 5350, 5351 } counter
+            }
+        }""")
+    w.serves("--no-portmap")
+    w.connect = w.there.connect(w.here.ticket(), "7100:pump", args=("--mediator", w.mediator, "--no-portmap"))
+    w.connect.expect("the peer was not reached yet", 30, "err")
+    asked = w.lab.ra.run(["nft", "list", "table", "inet", "ask"]).stdout
+    assert "packets 0 " in asked and w.mapping() is None, asked
+
+
+LIAR = """
+    table inet liar {
+        chain pre { type filter hook prerouting priority -150; iifname "wan" meta l4proto udp ct state new drop
+        }
+    }"""
+
+
+def _lying(t, how, w):
+    """The router says yes, and what comes from outside is dropped before its rules."""
+    w.lab.ra.run(["nft", "-f", "-"], input=LIAR)
+    w.serves()
+    begin = time.monotonic()
+    m = w.reaches("withdrawn", 60)
+    t.note(f"{time.monotonic() - begin:.0f} s: {m['why']}")
+    said = w.serve.err()
+    assert f"({how})" in said and "the port mapping is not used" in said, said
+    assert said.count("the router's port mapping is lost") == 2, said
+    assert "dnat" not in rules(w.lab), rules(w.lab)
+    w.ends()
+
+
+@check("a lying router (PCP): made again once, then withdrawn with a message; nothing is left of it", limit=120)
+def life_lying_pcp(t):
+    _lying(t, "PCP", World(t, {}))
+
+
+@check("a lying router (UPnP): the same", limit=120)
+def life_lying_upnp(t):
+    _lying(t, "UPnP", World(t, dict(upnp=True, pmp=False)))
+
+
+@check("the router is switched off and on: mapped again, and the session through it goes on", limit=90)
+def life_reboot(t):
+    w = World(t, {})
+    w.serves()
+    w.reaches("proven")
+    with w.connects() as s:
+        _echo(s)
+        time.sleep(4)  # the daemon's clock has run: its fall is seen
+        begin = time.monotonic()
+        w.daemon = _restart(w.lab, w.daemon)
+        wait_until(lambda: "dnat" in rules(w.lab), 40, "the mapping is made again", step=0.2)
+        _echo(s)
+        t.note(f"going again after {time.monotonic() - begin:.1f} s")
+        w.reaches("proven")
+    w.ends()
+
+
+@check("a lease of 10 s is renewed: after 25 s strangers still come in by it, and the session has noticed nothing", limit=90)
+def life_lease(t):
+    w = World(t, dict(upnp=False, pmp=True, lease=10))
+    w.serves()
+    m = w.reaches("proven")
+    assert m["lifetime_s"] <= 10, m
+    with w.connects() as s:
+        for _ in range(25):
+            _echo(s)
+            time.sleep(1)
+        assert w.mapping()["external"] == m["external"], w.mapping()
+    assert w.connect.stop() == 0
+    with w.connects() as s:
+        _echo(s)
+    assert "is lost" not in w.serve.err(), w.serve.err()
+    w.ends()
+
+
+@check("a port that another host has: another one is mapped, proven, and the peer comes in by it")
+def life_conflict(t):
+    w = World(t, {})
+    w.lab.ra.run(["ip", "addr", "add", "192.168.1.1/24", "dev", "lan"], check=False)
+    w.lab.ha.run(["ip", "addr", "add", "192.168.1.3/24", "dev", "lan"])
+    daemons.take_port(w.lab.ha, "192.168.1.3", "192.168.1.1", 5555)
+    w.serves("--port", "5555")
+    m = wait_until(lambda: (w.mapping() or {}).get("external") and w.mapping(), 20, "a mapping")
+    assert m["port"] == 5555 and m["external"] != f"{WAN}:5555", m
+    t.note(f"{m['external']} instead of 5555")
+    with w.connects() as s:
+        _echo(s)
+    w.reaches("proven")
+
+
+@check("a second NAT above: noticed by what the mediator sees, said, and never taken for proven")
+def life_second_nat(t):
+    w = World(t, {}, nat="masquerade", mediator=HOME)
+    w.serves()
+    m = wait_until(lambda: (w.mapping() or {}).get("second_nat") and w.mapping(), 20, "the second NAT is noticed")
+    assert m["state"] == "held" and "second NAT" in m["why"], m
+    w.serve.expect("a second NAT stands outside the router", 5, "err")
+    with w.connects() as s:
+        _echo(s)
+        assert w.mapping()["state"] == "held" and SEEN, w.mapping()
+    w.ends()
+
+
+@check("the user's own forward: --port N --mapped, with a mediator and without one; --mapped=PORT; a rule that is missing")
+def life_user(t):
+    w = World(t, None)
+    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
+                  "192.168.1.2:5555"])
+    w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
+    w.serves("--port", "5555", "--mapped=4500")
+    with w.connects() as s:
+        _echo(s)
+        m = w.reaches("proven")
+        assert (m["how"], m["port"], m["external"]) == ("user", 5555, "0.0.0.0:4500"), m
+    assert w.connect.stop() == 0 and w.serve.stop() == 0
+    w.serve = w.here.serve("pump=8000", args=("--port", "5555", "--mapped=4500", "-v"))
+    w.serve.expect("the router forwards port 4500", 10, "err")
+    w.connect = w.there.connect(w.here.ticket(), "7100:pump", peer=f"{WAN}:4500")
+    with proc.first_echo(w.lab.hb, 7100, 20, (w.connect, w.serve)) as s:
+        _echo(s)
+    code, _, err = w.here.run("serve", "8000", "--mapped")
+    assert code == 2 and "--mapped needs --port" in err, err

@@ -1,0 +1,244 @@
+"""Relays end to end: adit on both sides, the kernel's NAT between them, coturn and a mediator outside.
+
+The mediator is at 203.0.113.66, coturn at .67; what neither NAT lets through directly goes through coturn.
+"""
+
+import json
+import os
+import re
+
+import time
+
+import daemons
+import proc
+from check import check
+from check_turn import certificate
+from lab import find_program, wait_until
+
+MEDIATOR, TURN = "203.0.113.66", "203.0.113.67"
+PORT, TLS_PORT = 3478, 3478 + 1871
+RANDOM = ("fully-random", "fully-random")
+MB = 1 << 20
+
+
+class World:
+    """Two homes that cannot meet directly, a mediator, and coturn."""
+
+    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), **kw):
+        self.t, self.lab = t, t.lab(stranger=True, nat=nat, **kw)
+        lab = self.lab
+        self.ca, pair = certificate(lab, "turn.test", TURN) if tls else (None, None)
+        lab.pub.run(["ip", "addr", "add", TURN + "/24", "dev", "wan"])
+        self.mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR])
+        self.mediator.expect("ready", where="err")
+        self.options, self.tls = options, pair
+        self.turn = self.start_turn() if turn else None
+        self.target = proc.start_target(lab, lab.hb, "pump", "8000")
+        self.sides = {"serve": proc.Side(lab, "hb"), "connect": proc.Side(lab, "ha")}
+        self.ticket = self.sides["serve"].ticket()
+
+    def start_turn(self, user="ann:secret"):
+        return daemons.start_turn(self.lab, self.lab.pub, [TURN], *self.options, user=user, tls=self.tls)
+
+    def relay_file(self, *lines, mode=0o600):
+        path = self.lab.path(f"relays-{len(os.listdir(self.lab.tmp))}")
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n")
+        os.chmod(path, mode)
+        return path
+
+    def args(self, *uris, user="ann", password="secret"):
+        words = ("--relay-file", self.relay_file(*(f"{uri} {user} {password}" for uri in uris))) if uris else ()
+        return (*words, "--relay-ca", self.ca) if self.ca else words
+
+    def block_udp(self, *routers):
+        """Networks that let nothing out but TCP."""
+        for r in routers:
+            self.lab.spaces[r].run(["nft", "-f", "-"], input="""
+                table inet noudp {
+                    chain f { type filter hook forward priority -10; meta l4proto udp drop; }
+                }""")
+
+    def mend_udp(self, *routers):
+        for r in routers:
+            self.lab.spaces[r].run(["nft", "delete", "table", "inet", "noudp"])
+
+    def start(self, serve=(), connect=()):
+        """Both sides, each with the options given."""
+        base = ("--mediator", MEDIATOR, "-v")
+        self.serve = self.sides["serve"].serve("pump=8000", args=(*base, *serve))
+        self.serve.expect("registered with", where="err")
+        self.connect = self.sides["connect"].connect(self.ticket, "7100:pump", args=(*base, *connect))
+
+    def open(self, line="echo", timeout=30):
+        s = proc.first_echo(self.lab.ha, 7100, timeout, (self.serve, self.connect))
+        if line == "echo":
+            return s
+        s.close()
+        return self.dial(line)
+
+    def dial(self, line):
+        return proc.dial(self.lab.ha, 7100, line)
+
+    def status(self, side="connect"):
+        out = self.sides[side].run("status", "--json")[1]
+        st = json.loads(out)
+        return st["lanes"][0] if side == "serve" else st
+
+    def both_ways(self, size):
+        down = proc.get(self.dial(f"get {size}"), size)
+        up = proc.put(self.dial("put"), size)
+        return size / down / 1e6, size / up / 1e6
+
+
+def uri(kind):
+    return {"udp": f"turn:{TURN}", "tcp": f"turn:{TURN}?transport=tcp", "tls": f"turns:{TURN}:{TLS_PORT}"}[kind]
+
+
+for _name, _serve, _connect in (("both", True, True), ("serve", True, False), ("connect", False, True)):
+    def _run(t, serve=_serve, connect=_connect):
+        w = World(t)
+        w.start(serve=w.args(uri("udp")) if serve else (), connect=w.args(uri("udp")) if connect else ())
+        w.open().close()
+        st = w.status()
+        assert st["how"] == "relayed", st
+        down, up = w.both_ways(4 * MB)
+        t.note(f"{down:.0f} and {up:.0f} MB/s")
+    check(f"two NATs that choose every port at random, coturn over UDP, a relay at {'either side' if _name == 'both' else _name + ' alone'}: "
+          "connected, relayed, every byte right", name=f"relay_{_name}")(_run)
+
+
+@check("UDP blocked at the connect side, then at both: the mediator, the meeting and the data go through TURN over TLS, within 5 s", limit=120)
+def udp_blocked(t):
+    w = World(t, nat=("masquerade", "masquerade"), tls=True)
+    for blocked in (("ra",), ("rb",), ("ra", "rb")):
+        w.block_udp(*blocked)
+        w.lab.forget()
+        args = w.args(uri("tls"))
+        w.start(serve=args, connect=args)
+        w.open().close()
+        took = time.monotonic() - w.connect.started_at
+        st = w.status()
+        assert st["how"] == "relayed", st
+        assert took < 5, f"{took:.1f} s with UDP blocked at {blocked}"
+        w.both_ways(MB)
+        t.note(f"{'+'.join(blocked)}: {took:.1f} s")
+        for p in (w.connect, w.serve):
+            p.stop()
+        w.mend_udp(*blocked)
+
+
+@check("--relay-only: the peer sees the relay's address alone, though the two networks could meet; --direct-only: no relay at all")
+def only(t):
+    w = World(t, nat=("masquerade", "masquerade"))
+    seen = w.lab.pub.popen(["tcpdump", "-lni", "wan", "udp and host 203.0.113.10 and not host " + TURN], stdout=open(w.lab.path("seen"), "w"),
+                           stderr=open(w.lab.path("tcpdump"), "w"))
+    wait_until(lambda: "listening" in open(w.lab.path("tcpdump")).read(), 10, "tcpdump listens")
+    wan = w.lab.rb.popen(["tcpdump", "-lni", "wan", "udp and host 203.0.113.10"], stdout=open(w.lab.path("wan"), "w"),
+                         stderr=open(w.lab.path("tcpdump2"), "w"))
+    wait_until(lambda: "listening" in open(w.lab.path("tcpdump2")).read(), 10, "tcpdump listens")
+    w.start(connect=(*w.args(uri("udp")), "--relay-only"))
+    w.open().close()
+    assert w.status()["how"] == "relayed"
+    w.both_ways(MB)
+    time.sleep(2)
+    for p in (seen, wan):
+        p.terminate()
+        p.wait()
+    for name in ("seen", "wan"):
+        text = open(w.lab.path(name)).read()
+        assert not text, f"{name}: {text[:500]}"
+    for p in (w.connect, w.serve):
+        p.stop()
+    # Nothing else than a relay could do it: without one there is no way.
+    w.lab.nat = RANDOM
+    for r in ("ra", "rb"):
+        w.lab.firewall(r)
+    w.lab.forget()
+    w.start(serve=w.args(uri("udp")), connect=("--direct-only", "--timeout", "8"))
+    assert w.connect.wait(20) == 5, w.connect.last_words()
+    assert "relay" not in w.status("serve").get("how", "")
+
+
+@check("what relays have to say: wrong password, no server, no certificate that is trusted, passwords that others may read; exit code 8 where nothing answers")
+def faults(t):
+    w = World(t, tls=True)
+    ca, w.ca = w.ca, None
+    w.start(connect=("--timeout", "5", *w.args(uri("udp"), password="wrong")))
+    w.connect.expect("no relay: .*does not accept user name and password .401.", where="err")
+    assert w.connect.wait(20) == 5
+    connect = w.sides["connect"]
+
+    def run(*words):
+        return connect.connect(w.ticket, "7100:pump", args=words)
+
+    p = run("--mediator", MEDIATOR, "--timeout", "5", *w.args(f"turn:{TURN}:9"))
+    p.expect("no relay: .*(does not answer|cannot be reached)", where="err")
+    assert p.wait(20) == 5
+    p = run("--mediator", MEDIATOR, "--timeout", "5", *w.args(uri("tls")))
+    p.expect("no relay: .*no connection to the TURN server: .*certificate", where="err")
+    assert p.wait(20) == 5
+    loose = w.relay_file(f"{uri('udp')} ann secret", mode=0o644)
+    p = run("--mediator", MEDIATOR, "--relay-file", loose)
+    p.expect(r"other users may read the passwords in .* .mode 0644.", where="err")
+    p.expect("connected to", where="err")
+    assert p.stop() in (0, None)
+    # Neither a mediator nor a relay: it is the network.
+    p = run("--mediator", "203.0.113.99", "--timeout", "4", *w.args(f"turn:{TURN}:9"))
+    assert p.wait(20) == 8, p.last_words()
+    p.expect("no mediator answered .* nor did a relay", where="err")
+    p = run("--mediator", MEDIATOR, "--relay-only", "--timeout", "4", *w.args(f"turn:{TURN}:9"))
+    assert p.wait(20) == 8, p.last_words()
+    p.expect("no relay", where="err")
+    for words, code, text in (
+            (("--relay-only", "--direct-only"), 2, "contradict"),
+            (("--relay-only",), 2, "there is no relay"),
+            (("--relay", "turn:relay.example.org"), 3, "user and password are missing"),
+            (("--relay", "http://relay"), 2, "no address of a TURN server"),
+            (("--relay-file", w.relay_file("turn:relay.example.org ann")), 3, "user and password are expected"),
+            (("--relay-file", w.relay_file("stun:relay.example.org ann secret")), 3, "no address of a TURN server"),
+            (("--relay-file", "/nonexistent"), 4, "--relay-file")):
+        p = run("--mediator", MEDIATOR, *words)
+        assert p.wait(20) == code, (words, p.last_words())
+        assert text in p.err(), (words, p.err())
+
+
+@check("a saved peer keeps the relay's options: adit connect NAME needs nothing more")
+def saved(t):
+    w = World(t)
+    w.start(serve=w.args(uri("udp")))
+    side = w.sides["connect"]
+    code, out, err = side.run("peer", "add", "home", w.ticket, "--mediator", MEDIATOR, *w.args(uri("udp")), "--relay", uri("udp"), "--relay-only", "7100:pump")
+    assert code == 0, err
+    w.connect.stop()
+    w.connect = side.start("connect", "home")
+    w.open().close()
+    st = w.status()
+    assert st["how"] == "relayed" and st["local"].startswith(TURN), st
+
+
+@check("the relay dies under data and another takes over, then the first comes back: no byte is lost, and no connection", limit=120)
+def death(t):
+    w = World(t)
+    second = "203.0.113.68"
+    w.lab.pub.run(["ip", "addr", "add", second + "/24", "dev", "wan"])
+    other = None
+    args = w.args(uri("udp"), f"turn:{second}")
+    w.start(serve=args, connect=args)
+    s = w.open()
+    times = []
+    for step in ("first dies", "second dies, first is back"):
+        if step.startswith("first"):
+            other = daemons.start_turn(w.lab, w.lab.pub, [second], name="turn2")
+            w.turn.kill()
+        else:
+            w.turn = w.start_turn()
+            other.kill()
+        began = time.monotonic()
+        s.settimeout(60)
+        s.sendall(b"still there?")
+        assert s.recv(12, 0x100) == b"still there?"
+        times.append(time.monotonic() - began)
+    t.note(", ".join(f"{x:.1f} s" for x in times))
+    assert max(times) < 30, times
+    w.both_ways(MB)

@@ -1,0 +1,180 @@
+/*
+ * A session whose paths come and go, in virtual time: relayed at first, direct in mid-transfer, the direct way cut,
+ * back to the relay, direct again. ADIT_SIM_SEEDS=1000 prints how long the gaps are; ADIT_SIM_SEED=17 runs that one
+ * and prints its packets (sim_trace.h has pictures).
+ */
+#include "../unit/test.h"
+
+#include "sim_link.h"
+
+#define CI_SEEDS 12
+
+/* NATs between which a direct way can be found. */
+static const char *const nats[] = {"linux", "mapping=ei,filter=apd", "mapping=ei,filter=ad", "mapping=ei,filter=ei"};
+
+static struct sim_link world;
+
+struct gaps {
+	adit_dur *all;
+	size_t n;
+	size_t cap;
+};
+
+static struct gaps before; /* what loss alone does */
+static struct gaps upgrades[2]; /* without loss, with loss */
+static struct gaps beyond[2]; /* of it, what is more than a round trip */
+static struct gaps falls;
+
+static void note(struct gaps *g, adit_dur gap)
+{
+	if (g->n == g->cap) {
+		g->cap = g->cap ? 2 * g->cap : 64;
+		g->all = realloc(g->all, g->cap * sizeof(*g->all));
+		assert_non_null(g->all);
+	}
+	g->all[g->n++] = gap;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	adit_dur x = *(const adit_dur *)a;
+	adit_dur y = *(const adit_dur *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static adit_dur quantile(struct gaps *g, unsigned percent)
+{
+	if (g->n == 0)
+		return 0;
+	qsort(g->all, g->n, sizeof(*g->all), by_value);
+	return g->all[(g->n - 1) * percent / 100];
+}
+
+static void print_gaps(const char *what, struct gaps *g)
+{
+	printf("%-28s %5zu  median %6.1f ms  p95 %6.1f  p99 %6.1f  longest %6.1f\n", what, g->n,
+	       (double)quantile(g, 50) / 1e6, (double)quantile(g, 95) / 1e6, (double)quantile(g, 99) / 1e6,
+	       (double)quantile(g, 100) / 1e6);
+}
+
+static void print_all(void)
+{
+	print_gaps("upgrade, no loss", &upgrades[0]);
+	print_gaps("  beyond a round trip", &beyond[0]);
+	print_gaps("upgrade, with loss", &upgrades[1]);
+	print_gaps("  beyond a round trip", &beyond[1]);
+	print_gaps("  loss alone, no upgrade", &before);
+	print_gaps("fall-back", &falls);
+}
+
+static adit_dur between(const struct adit_rng *rng, adit_dur lo, adit_dur hi)
+{
+	return lo + adit_rng_below(rng, hi - lo);
+}
+
+/* What went wrong in the transfer; NULL: nothing. */
+static const char *roam_turns(struct sim_link *w, const struct adit_rng *rng, unsigned turns, adit_dur rtt)
+{
+	const adit_dur slack = w->cfg.pace + SIM_LINK_STEP;
+
+	if (!sim_link_up(w))
+		return "no session";
+	if (!sim_link_is_relayed(w))
+		return "not relayed at first";
+	sim_link_forget(w);
+	sim_link_run(w, between(rng, ADIT_SEC(1), ADIT_SEC(8)));
+	if (w->cfg.loss_ppm > 0)
+		note(&before, sim_link_gap(w));
+	for (unsigned i = 0; i < turns; i++) {
+		adit_dur gap;
+
+		sim_link_open(w, true);
+		sim_link_forget(w);
+		if (!sim_link_run_until(w, ADIT_SEC(700), sim_link_is_direct))
+			return "not direct";
+		sim_link_run(w, ADIT_SEC(1));
+		gap = sim_link_gap(w);
+		note(&upgrades[w->cfg.loss_ppm > 0], gap);
+		note(&beyond[w->cfg.loss_ppm > 0], gap > rtt + slack ? gap - rtt - slack : 0);
+		sim_link_run(w, between(rng, ADIT_SEC(1), ADIT_SEC(8)));
+		sim_link_forget(w);
+		sim_link_open(w, false);
+		if (!sim_link_run_until(w, ADIT_SEC(20), sim_link_is_relayed))
+			return "not back on the relay";
+		sim_link_run(w, ADIT_SEC(1));
+		note(&falls, sim_link_gap(w));
+		sim_link_run(w, between(rng, ADIT_SEC(1), ADIT_SEC(20)));
+	}
+	if (!sim_link_drain(w, ADIT_SEC(20)))
+		return "bytes are missing";
+	return w->r.serve.n[LINK_EVENT_OUTAGE] + w->r.connect.n[LINK_EVENT_OUTAGE] ? "an outage" : NULL;
+}
+
+/* One schedule; false: it went wrong, and stderr says how to see it again. */
+static bool roam(struct sim_link *w, uint64_t seed, bool traced)
+{
+	static const unsigned losses[] = {0, 0, 1000, 10000};
+	struct adit_rng_seeded g;
+	struct adit_rng rng = adit_rng_seeded_init(&g, seed);
+	unsigned who = (unsigned)adit_rng_below(&rng, 3);
+	struct sim_link_config cfg = {
+		.nats = {nats[adit_rng_below(&rng, ARRAY_LEN(nats))], nats[adit_rng_below(&rng, ARRAY_LEN(nats))]},
+		.way = {between(&rng, ADIT_MS(2), ADIT_MS(40)), between(&rng, ADIT_MS(2), ADIT_MS(40))},
+		.relay_way = between(&rng, ADIT_MS(2), ADIT_MS(30)),
+		.mediator_way = between(&rng, ADIT_MS(2), ADIT_MS(30)),
+		.loss_ppm = losses[adit_rng_below(&rng, ARRAY_LEN(losses))],
+		.relays = {who != 0, who != 1},
+		.pace = ADIT_MS(10),
+		.piece = 300,
+	};
+	adit_dur rtt = 2 * (cfg.way[0] + cfg.way[1]) + 4 * cfg.relay_way;
+	unsigned turns = 1 + (unsigned)adit_rng_below(&rng, 3);
+	const char *wrong;
+
+	sim_link_init(w, &cfg, seed);
+	if (traced)
+		sim_link_trace(w, stdout);
+	wrong = roam_turns(w, &rng, turns, rtt);
+	if (wrong)
+		fprintf(stderr, "  %s: ADIT_SIM_SEED=%llu tests/sim/roam_sim_test\n", wrong, (unsigned long long)seed);
+	sim_link_done(w);
+	return !wrong;
+}
+
+static void relayed_and_direct_in_turns_lose_no_byte_and_little_time(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= CI_SEEDS; seed++)
+		assert_true(roam(&world, seed, false));
+	print_all();
+	assert_true(quantile(&beyond[0], 100) == 0);
+	assert_true(quantile(&falls, 95) <= ADIT_SEC(1));
+}
+
+static int print_table(uint64_t first, uint64_t seeds)
+{
+	unsigned wrong = 0;
+
+	for (uint64_t seed = first; seed < first + seeds; seed++)
+		wrong += !roam(&world, seed, false);
+	printf("%llu schedules, %u went wrong\n", (unsigned long long)seeds, wrong);
+	print_all();
+	return wrong > 0;
+}
+
+int main(void)
+{
+	const char *seeds = getenv("ADIT_SIM_SEEDS");
+	const char *seed = getenv("ADIT_SIM_SEED");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(relayed_and_direct_in_turns_lose_no_byte_and_little_time),
+	};
+
+	if (seeds)
+		return print_table(seed ? strtoull(seed, NULL, 0) : 1, strtoull(seeds, NULL, 0));
+	if (seed) {
+		return !roam(&world, strtoull(seed, NULL, 0), true);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

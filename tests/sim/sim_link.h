@@ -1,0 +1,96 @@
+/*
+ * Two links with real sessions, each behind a NAT of the zoo, a mediator and a TURN server between them: what becomes
+ * of a session whose paths come and go. The direct way between the two routers has a gate that lets nothing pass, or
+ * everything; either router can be rebooted, cut off, or given another address; either machine can be put to sleep.
+ * Include "../unit/test.h" first.
+ *
+ * Both sides send a little all the time, so that a gap in what arrives is a gap of the session: sim_link_run() keeps
+ * the longest. Every byte is checked.
+ */
+#ifndef SIM_LINK_H
+#define SIM_LINK_H
+
+#include "../unit/link_rig.h"
+#include "sim_mediator.h"
+#include "sim_trace.h"
+#include "sim_turn.h"
+
+#define SIM_LINK_STEP ADIT_MS(5) /* of the tests' own clock: gaps are known to this much */
+
+struct sim_link_config {
+	const char *nats[2]; /* by enum punch_role; texts of lab_species.h */
+	adit_dur way[2]; /* from each side to the middle of the Internet, one way */
+	adit_dur relay_way; /* and from the TURN server */
+	adit_dur mediator_way;
+	unsigned loss_ppm; /* on each of the sides' wires */
+	bool relays[2]; /* who is told of the TURN server */
+	bool no_mediator_at_first;
+	bool direct_at_first;
+	adit_dur pace; /* each side sends |piece| bytes this often; 0: nothing by itself */
+	size_t piece;
+};
+
+struct sim_link_gate; /* a NAT with the gate in front of it */
+
+/* What arrives at one side. */
+struct sim_link_ear {
+	uint64_t seen; /* bytes */
+	adit_time at; /* of the newest */
+	adit_dur longest; /* wait for the next one, since sim_link_forget() */
+};
+
+struct sim_link {
+	struct rig r;
+	struct sim_link_config cfg;
+	struct sim_mediator mediator;
+	struct sim_turn turn;
+	struct lab_iface *mediator_iface;
+	struct lab_iface *turn_iface;
+	struct lab_router *router[2];
+	struct lab_net *home[2];
+	struct sim_link_gate *gate[2];
+	struct adit_addr wan[2];
+	struct sim_link_ear ear[2];
+	adit_time send_at;
+	bool is_open; /* the direct way */
+	bool is_tracing;
+	struct sim_trace trace;
+	struct sim_link_log {
+		struct adit_log log; /* what a side decides, between the packets */
+		const struct lab_sim *sim;
+		const char *name;
+		FILE *f;
+	} log[2];
+};
+
+/* Makes the world; a test may change the sides' |cfg| before sim_link_up(). */
+void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64_t seed);
+void sim_link_done(struct sim_link *w);
+/* Before sim_link_up(): prints what happens to |f| (NULL: nothing) and writes the files of sim_trace.h. */
+void sim_link_trace(struct sim_link *w, FILE *f);
+
+/* The side with |role|. */
+struct side *sim_link_side(struct sim_link *w, enum punch_role role);
+/* Both running, admitted, and one stream open that both send on; false: not within 30 s. */
+bool sim_link_up(struct sim_link *w);
+/* For |d|. */
+void sim_link_run(struct sim_link *w, adit_dur d);
+/* Until |done|, for |d| at most; returns whether. */
+bool sim_link_run_until(struct sim_link *w, adit_dur d, bool (*done)(struct sim_link *w));
+/* The longest gap is counted from here on. */
+void sim_link_forget(struct sim_link *w);
+/* Of both directions, also one that has not ended yet. */
+adit_dur sim_link_gap(const struct sim_link *w);
+/* Nothing more is sent; all that was arrives within |d|, and none of it was wrong. */
+bool sim_link_drain(struct sim_link *w, adit_dur d);
+
+struct link_status sim_link_status(const struct side *s);
+bool sim_link_is_relayed(struct sim_link *w);
+bool sim_link_is_direct(struct sim_link *w);
+
+/* The direct way between the two routers. */
+void sim_link_open(struct sim_link *w, bool open);
+/* Router of |role|. */
+void sim_link_cut(struct sim_link *w, enum punch_role role, bool cut);
+
+#endif
