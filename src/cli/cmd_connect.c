@@ -316,10 +316,18 @@ static void on_timeout(uv_timer_t *timer)
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
 	cli_run_dur(c->cli->opts.meet.timeout, buf);
+	if (c->cli->opts.meet.relay_only && st.relay.state != LINK_RELAY_READY) {
+		cli_error(m, NULL, "no relay within %s: %s", buf, turn_why_text(st.relay.why));
+		leave(c, CLI_EXIT_SERVER);
+		return;
+	}
 	if (c->cli->opts.meet.n_peers == 0 && cli_news_is_cut_off(&c->news, &st)) {
 		cli_error(m,
 			  "are they running, and does this network let UDP out? \"adit check --mediator HOST\" tells",
-			  "no mediator answered within %s: %s", buf, cli_mediators_text(&c->news.mediators, names));
+			  "no mediator answered within %s%s: %s", buf,
+			  st.relay.state == LINK_RELAY_NONE || st.relay.state == LINK_RELAY_READY ? ""
+												  : ", nor did a relay",
+			  cli_mediators_text(&c->news.mediators, names));
 		leave(c, CLI_EXIT_SERVER);
 		return;
 	}
@@ -492,10 +500,14 @@ static int stay(struct connect *c, int exit)
 	}
 	/* Where no child could be made this process stays itself. */
 	c->run.n_signals = 0;
-	if (ep_share_borrowers(c->share) == 0)
-		return exit;
 	ep_share_on_idle(c->share, on_idle);
+	if (ep_share_borrowers(c->share) == 0)
+		on_idle(c);
 	(void)cli_run_loop(&c->run);
+	if (child == 0) { /* without what threads of the parent would have to finish */
+		ep_share_close(c->share);
+		_exit(exit);
+	}
 	return exit;
 }
 

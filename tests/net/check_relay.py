@@ -146,7 +146,7 @@ def only(t):
         p.terminate()
         p.wait()
     for name in ("seen", "wan"):
-        text = open(w.lab.path(name)).read()
+        text = open(w.lab.path(name)).read().strip()
         assert not text, f"{name}: {text[:500]}"
     for p in (w.connect, w.serve):
         p.stop()

@@ -125,6 +125,15 @@ static bool is_near(const struct adit_addr *a)
 	return adit_addr_is_private(a) || adit_addr_is_link_local(a) || adit_addr_is_loopback(a);
 }
 
+/* From an address of a VPN or of a bridge to guests: private addresses there are near to nobody. */
+static bool is_from_tunnel(const struct reach *r, const struct adit_addr *local)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (adit_addr_eq_ip(&r->hosts[i].addr, local))
+			return r->hosts[i].iface != ICE_IFACE_NORMAL;
+	return false;
+}
+
 /* What opened it: by the address, then by the socket, then by what the round tried. */
 static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 {
@@ -133,10 +142,12 @@ static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 
 	if (reach_relay_has(r, a))
 		return REACH_HOW_RELAYED;
-	if (is_near(&a->remote))
+	if (is_near(&a->remote) && !is_from_tunnel(r, &a->local))
 		return REACH_HOW_LAN;
 	if (adit_addr_is_v6(&a->remote))
 		return REACH_HOW_IPV6;
+	if (is_near(&a->remote))
+		return REACH_HOW_DIRECT;
 	if (is_searched || !is_signalled(r, &a->remote)) {
 		switch (r->plan.way) {
 		case NAT_WAY_PREDICT:

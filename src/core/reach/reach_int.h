@@ -31,6 +31,8 @@ bool reach_is_remembered(const struct reach *r);
 bool reach_flow_take(struct reach *r, unsigned n);
 /* The low TTL toward a family; 0: the system's. */
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family);
+/* Has this machine named an address of this family? */
+bool reach_has_host(const struct reach *r, unsigned family);
 bool reach_ttl_is_known(const struct reach *r, uint8_t family);
 
 /* reach_sock.c */

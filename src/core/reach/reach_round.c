@@ -450,7 +450,7 @@ adit_time reach_round_deadline(const struct reach *r)
 	if (r->state == REACH_PUNCHING && !r->is_loud)
 		at = adit_time_min(at, r->loud_at);
 	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
-		at = adit_time_min(at, r->ask_by);
+		at = adit_time_min(at, reach_relay_may_go(r) ? r->ask_by : ADIT_NEVER); /* else its own time counts */
 	for (size_t i = 0; i < r->n_openers; i++)
 		if (r->openers[i].left > 0)
 			at = adit_time_min(at, r->openers[i].at);
