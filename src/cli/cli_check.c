@@ -102,7 +102,7 @@ static const char *server_words(const struct nat_server *s, char *buf, size_t ca
 
 const char *cli_check_kind(enum nat_kind k)
 {
-	static const char *const words[] = {"unknown",
+	static const char *const words[] = {"not known: it takes answers from servers at two addresses",
 					    "open: public, forwarded, or a full cone",
 					    "usual: each socket has one public port",
 					    "another port for each destination, one after the other",

@@ -33,7 +33,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 				 "  --mediator HOST      meet through this introducer; may be repeated\n"
 				 "  --peer ADDR[:PORT]   the other side's public address; may be repeated\n"
 				 "  --stun HOST[:PORT]   one more witness of the own public address\n"
-				 "  --port N             use this UDP port instead of those the ticket implies\n"
+				 "  --port N             use this UDP port; --mapped: the router forwards it\n"
 				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
 				 "  --no-ticket          print no ticket\n"
 				 "  --compress           compress streams; one side is enough\n"
@@ -56,7 +56,7 @@ static const char connect_text[] =
 	"  --peer ADDR[:PORT]   the other side's public address\n"
 	"  --stun HOST[:PORT]   one more witness of the own public address\n"
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
-	"  --port N             use this UDP port instead of those the ticket implies\n"
+	"  --port N             use this UDP port; --mapped: the router forwards it\n"
 	"  --timeout TIME       give up after this long (else wait for ever)\n"
 	"  --compress           compress streams; one side is enough\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
@@ -76,7 +76,7 @@ static const char pipe_text[] = "Example: ssh -o ProxyCommand='adit pipe home ss
 				"  --peer ADDR[:PORT]   the other side's public address\n"
 				"  --stun HOST[:PORT]   one more witness of the own public address\n"
 				"  --ticket-file FILE   read the ticket there; PEER is left out\n"
-				"  --port N             use this UDP port instead of those the ticket implies\n"
+				"  --port N             use this UDP port; --mapped: the router forwards it\n"
 				"  --timeout TIME       give up after this long (60 s)\n"
 				"  --compress           compress streams; one side is enough\n"
 				"  --linger TIME        keep it this long when the path is lost (5m)\n" COMMON

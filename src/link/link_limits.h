@@ -51,7 +51,7 @@
 #define LINK_SETTLE       ADIT_SEC(4) /* the finders go on for so long, for better paths and stand-bys */
 #define LINK_FRESH_SEARCH ADIT_SEC(60) /* the finder without servers looks for so long while a relay is in use */
 #define LINK_SLEPT        ADIT_SEC(5) /* nobody came for this long after the deadline: the machine was asleep */
-#define LINK_AGAIN        ADIT_SEC(1) /* in an outage, while no server answers: the finders begin anew ... */
+#define LINK_AGAIN        ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
 #define LINK_AGAIN_OFTEN  ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
 #define LINK_AGAIN_MAX    ADIT_SEC(15) /* ... up to this far apart */
 

@@ -122,7 +122,7 @@ void reach_start(struct reach *r, adit_time now);
 void reach_rest(struct reach *r, adit_time now);
 /*
  * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
- * when its time comes. May be called every second.
+ * when its time comes. May be called as often as one likes.
  */
 void reach_again(struct reach *r, adit_time now);
 /* Closes everything. */
@@ -390,6 +390,7 @@ struct reach {
 	/* the attempt and its round */
 	uint32_t attempt;
 	uint8_t round;
+	uint8_t start; /* enum reach_start: how it begins */
 	adit_time began_at; /* the attempt */
 	adit_time offered_at; /* connect: this round's offer */
 	bool is_again; /* connect: this round has been offered before */
@@ -402,6 +403,7 @@ struct reach {
 	bool heard_any; /* in this round */
 	adit_dur pause;
 	adit_time rest_at; /* RESTING: since */
+	adit_time again_at; /* serve: everybody was asked anew */
 	unsigned ask; /* serve: what is being answered */
 	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */

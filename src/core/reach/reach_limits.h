@@ -146,7 +146,7 @@
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
 #define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
-#define REACH_AGAIN        ADIT_SEC(1) /* without a path, and nobody answers: as often as a lost path asks */
+#define REACH_AGAIN        ADIT_MS(500) /* without a path, and nobody answers; or three round trips to a mediator */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */
 
