@@ -10,9 +10,9 @@ _adit_listed() {
 _adit_options() {
 	local meet='--mediator --peer --stun --port --linger --relay --relay-file --relay-ca --relay-only --direct-only'
 	case $1 in
-	serve) printf '%s ' "$meet" --compress --no-ticket --allow --json ;;
-	connect) printf '%s ' "$meet" --compress --timeout --ticket-file --json ;;
-	pipe) printf '%s ' "$meet" --compress --timeout --ticket-file ;;
+	serve) printf '%s ' "$meet" --mapped --no-portmap --compress --no-ticket --allow --json ;;
+	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file --json ;;
+	pipe) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file ;;
 	peer) printf '%s ' "$meet" --timeout --json ;;
 	ticket) printf '%s ' --single --json ;;
 	status) printf '%s ' --watch --json ;;

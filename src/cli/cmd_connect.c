@@ -518,10 +518,14 @@ static int stay(struct connect *c, int exit)
 	}
 	/* Where no child could be made this process stays itself. */
 	c->run.n_signals = 0;
-	if (ep_share_borrowers(c->share) == 0)
-		return exit;
 	ep_share_on_idle(c->share, on_idle);
+	if (ep_share_borrowers(c->share) == 0)
+		on_idle(c);
 	(void)cli_run_loop(&c->run);
+	if (child == 0) { /* without what threads of the parent would have to finish */
+		ep_share_close(c->share);
+		_exit(exit);
+	}
 	return exit;
 }
 

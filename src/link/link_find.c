@@ -275,6 +275,15 @@ void link_find_again(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_fresh(struct link_find *f, adit_time now)
+{
+	if (!f->reach)
+		return;
+	f->wish = LINK_FIND_PEER;
+	reach_start(f->reach, now);
+	f->reach_busy = true;
+}
+
 void link_find_wait(struct link_find *f, adit_time now)
 {
 	lend_store(f);
