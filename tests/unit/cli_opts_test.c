@@ -182,7 +182,7 @@ static void usage_errors_say_what_why_and_what_next(void **state)
 		{CLI_FOR_SERVE, "serve 22 -x", "unknown option \"-x\"", "-h, -q and -v"},
 		{CLI_FOR_SERVE, "serve 22 -q -v", "contradict", ""},
 		{CLI_FOR_SERVE, "serve 22 --clock-offset soon", "no number of seconds", ""},
-		{CLI_FOR_SERVE, "serve 22 --direct-only", "unknown option", ""},
+		{CLI_FOR_SERVE, "serve 22 --sideways", "unknown option", ""},
 		{CLI_FOR_SERVE, "serve 22 --qr", "unknown option", ""},
 		{CLI_FOR_CONNECT, "connect", "whom to reach", "ADIT_TICKET"},
 		{CLI_FOR_CONNECT, "connect Home", "no saved name", "a-z"},
