@@ -45,6 +45,7 @@
 /* Keeping stand-bys (link_watch.c). */
 #define LINK_TRIALS       4u /* questions to a new one, ... */
 #define LINK_TRIAL_EVERY  ADIT_SEC(1) /* ... this far apart; then as often as a keepalive is due */
+#define LINK_STALE        ADIT_SEC(12) /* less than a keepalive: several stand-bys share an answer of the path in use */
 #define LINK_LATE         ADIT_SEC(3) /* packets may still come over a path that was left: a slow relay's queue */
 #define LINK_LOST_FOR     ADIT_SEC(60) /* a stand-by that is lost is asked for so long whether it comes back */
 #define LINK_UNASKED      ADIT_SEC(150) /* serve: the connect side asks its stand-bys more often than this */
