@@ -47,13 +47,18 @@ static enum adit_family family_of(const struct side *s)
 	return s == &s->owner->side[1] ? ADIT_FAMILY_V6 : ADIT_FAMILY_V4;
 }
 
-static void tell(struct side *s, enum ep_mapped_kind kind, const char *why)
+static void set_kind(struct side *s, enum ep_mapped_kind kind)
 {
 	s->is_used = true;
 	s->st.kind = kind;
-	snprintf(s->st.why, sizeof(s->st.why), "%s", why);
 	if (!s->owner->is_ending)
 		s->owner->ops->told(s->owner->ctx, &s->st);
+}
+
+static void tell(struct side *s, enum ep_mapped_kind kind, const char *why)
+{
+	snprintf(s->st.why, sizeof(s->st.why), "%s", why);
+	set_kind(s, kind);
 }
 
 static void set_map(struct side *s, const struct reach_mapping *map)
@@ -251,7 +256,7 @@ static void works(struct side *s)
 	if (s->portmap)
 		io_portmap_proven(s->portmap);
 	if (s->st.kind != EP_MAPPED_PROVEN)
-		tell(s, EP_MAPPED_PROVEN, s->st.is_behind ? s->st.why : "");
+		set_kind(s, EP_MAPPED_PROVEN);
 }
 
 static void fails(struct side *s)

@@ -47,7 +47,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.low_ttl = true,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
-		.borrow = !cfg->direct_only,
+		.borrow = cfg->borrow,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));

@@ -397,6 +397,7 @@ struct reach {
 	/* the attempt and its round */
 	uint32_t attempt;
 	uint8_t round;
+	uint8_t start; /* enum reach_start: how it begins */
 	adit_time began_at; /* the attempt */
 	adit_time offered_at; /* connect: this round's offer */
 	bool is_again; /* connect: this round has been offered before */

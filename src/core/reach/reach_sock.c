@@ -82,18 +82,15 @@ int reach_socks_output(struct reach *r, struct adit_out *ret_out)
 
 /* ---- homes ---- */
 
-/* Is there anything of this family to talk from or to? */
+/* Is there anything of this family to talk from, and to? Where nobody has said which addresses there are: perhaps. */
 static bool is_family_used(const struct reach *r, unsigned family)
 {
-	if (r->cfg.relay_only)
+	if (r->cfg.relay_only || (r->n_hosts > 0 && !reach_has_host(r, family)))
 		return false;
 	for (size_t i = 0; i < r->measure.n_dests; i++)
 		if (reach_family_index(r->measure.dest[i].addr.family) == family)
 			return true;
-	for (size_t i = 0; i < r->n_hosts; i++)
-		if (reach_family_index(r->hosts[i].addr.family) == family)
-			return true;
-	return false;
+	return reach_has_host(r, family);
 }
 
 static uint16_t random_port(const struct reach *r)
