@@ -291,8 +291,12 @@ void reach_again(struct reach *r, adit_time now)
 	if (r->state == REACH_IDLE)
 		return;
 	if (r->cfg.role == MEET_CONNECT) {
-		if (!is_attempt_alive(r))
-			reach_start(r, now);
+		if (is_attempt_alive(r))
+			return;
+		for (unsigned f = 0; f < 2; f++)
+			if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].kind == NAT_KIND_UNKNOWN)
+				reach_measure_start(r, f);
+		reach_start(r, now);
 		return;
 	}
 	if ((r->heard_at != 0 && adit_time_since(now, r->heard_at) < again_after(r)) ||
