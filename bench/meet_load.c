@@ -29,7 +29,7 @@
 #include "crypto/crypto.h"
 #include "meet_crowd.h"
 
-#define WINDOW       64 /* requests under way: the server's socket holds more */
+#define WINDOW       256 /* requests under way: the server's socket holds more, with the system's defaults */
 #define WAIT         0.2 /* seconds until a lost request goes out again; doubling */
 #define PATIENCE     60 /* seconds without any answer: the mediator is gone */
 #define REFRESH_EACH 30 /* seconds: registrations live 75 */
@@ -39,6 +39,7 @@
 
 static struct crowd crowd = {.n_peers = 100000, .n_addresses = 1000};
 static struct crowd_mediator mediator;
+static unsigned window_len; /* WINDOW, or what the addresses allow: two of a window never share a socket */
 static struct crowd_request requests[2 * WINDOW]; /* signed beforehand: of this window and the next one */
 
 void crowd_start(struct crowd_mediator *m)
@@ -114,14 +115,14 @@ static double peak(void)
 static void sign_ahead(unsigned first, unsigned end)
 {
 	for (unsigned n = first; n < end; n++)
-		crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n % (2 * WINDOW)]);
+		crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n % (2 * window_len)]);
 }
 
 static void send_for(uint16_t method, unsigned n)
 {
 	if (method == MEET_REGISTER)
-		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n % (2 * WINDOW)].data,
-			    requests[n % (2 * WINDOW)].len, 0);
+		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n % (2 * window_len)].data,
+			    requests[n % (2 * window_len)].len, 0);
 	else if (method == MEET_REFRESH)
 		crowd_refresh(&crowd, n);
 	else
@@ -203,7 +204,7 @@ struct rate {
 
 static unsigned window_end(unsigned first, unsigned last)
 {
-	return first + WINDOW < last ? first + WINDOW : last;
+	return first + window_len < last ? first + window_len : last;
 }
 
 /* Peers |first| to |last|, a window of them at a time. */
@@ -212,7 +213,7 @@ static void pass(const char *name, uint16_t method, unsigned first, unsigned las
 	double start = crowd_now(), cpu = crowd_cpu(&mediator);
 
 	rate->n += last - first;
-	for (; first < last; first += WINDOW)
+	for (; first < last; first += window_len)
 		window(name, method, first, window_end(first, last), 0);
 	rate->seconds += crowd_now() - start;
 	rate->cpu += crowd_cpu(&mediator) - cpu;
@@ -221,16 +222,16 @@ static void pass(const char *name, uint16_t method, unsigned first, unsigned las
 /* Those of the first |last| who were heard of longest ago, while that is too long: registrations live 75 s. */
 static void refresh_due(double *touched, unsigned last, unsigned *at, struct rate *refreshes)
 {
-	while (last > 0 && crowd_now() - touched[*at / WINDOW] > REFRESH_EACH) {
-		touched[*at / WINDOW] = crowd_now();
+	while (last > 0 && crowd_now() - touched[*at / window_len] > REFRESH_EACH) {
+		touched[*at / window_len] = crowd_now();
 		pass("refreshes", MEET_REFRESH, *at, window_end(*at, last), refreshes);
-		*at = *at + WINDOW < last ? *at + WINDOW : 0;
+		*at = *at + window_len < last ? *at + window_len : 0;
 	}
 }
 
 static void register_all(struct rate *rate, struct rate *refreshes)
 {
-	double *touched = calloc(crowd.n_peers / WINDOW + 1, sizeof(*touched));
+	double *touched = calloc(crowd.n_peers / window_len + 1, sizeof(*touched));
 	double cookies_at = crowd_now();
 	unsigned refresh_at = 0, end;
 
@@ -246,7 +247,7 @@ static void register_all(struct rate *rate, struct rate *refreshes)
 		rate->n += end - first;
 		rate->seconds += crowd_now() - start;
 		rate->cpu += crowd_cpu(&mediator) - cpu;
-		touched[first / WINDOW] = crowd_now();
+		touched[first / window_len] = crowd_now();
 		refresh_due(touched, end, &refresh_at, refreshes);
 		if (crowd_now() - cookies_at < COOKIES_EACH)
 			continue;
@@ -341,10 +342,10 @@ int main(int argc, char **argv)
 		else
 			usage();
 	}
-	if (argc - optind < 3 || crowd.n_peers < 1 || crowd.n_addresses < WINDOW + 2 ||
-	    crowd.n_addresses > CROWD_ADDRESSES_MAX)
+	if (argc - optind < 3 || crowd.n_peers < 1 || crowd.n_addresses < 3 || crowd.n_addresses > CROWD_ADDRESSES_MAX)
 		usage();
 	(void)crypto_rng();
+	window_len = crowd.n_addresses < WINDOW + 2 ? crowd.n_addresses - 2 : WINDOW;
 	crowd.peers = calloc(crowd.n_peers, sizeof(*crowd.peers));
 	if (!crowd.peers)
 		crowd_die("memory");

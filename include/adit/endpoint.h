@@ -88,7 +88,7 @@ enum adit_endpoint_event_kind {
 	ADIT_ENDPOINT_MEETING, /* |meeting| */
 	ADIT_ENDPOINT_OUTAGE, /* the path is lost, another is sought */
 	ADIT_ENDPOINT_BACK, /* the session goes on over |path| */
-	ADIT_ENDPOINT_MOVED, /* the peer's address changed: |path| */
+	ADIT_ENDPOINT_MOVED, /* the peer's address changed, or another path is used: |path| */
 	ADIT_ENDPOINT_REQUEST, /* serve: |stream| to |service|: adit_stream_accept() or adit_stream_refuse() */
 	ADIT_ENDPOINT_STREAM, /* |news| of |stream| */
 	ADIT_ENDPOINT_CREDIT, /* adit_stream_open() may succeed again */

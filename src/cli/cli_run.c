@@ -273,6 +273,8 @@ static const char *event_name(enum link_event_kind kind)
 		return "back";
 	case LINK_EVENT_MOVED:
 		return "moved";
+	case LINK_EVENT_SWITCHED:
+		return "switched";
 	case LINK_EVENT_DOWN:
 		return "disconnected";
 	default:
@@ -309,6 +311,10 @@ static void say_json(struct cli_run *r, const char *who, const struct link_event
 	if (who)
 		cli_json_str(&j, "label", who);
 	path_json(&j, &e->path);
+	if (e->kind == LINK_EVENT_SWITCHED) {
+		cli_json_str(&j, "was", link_how_name(e->was.how));
+		cli_json_str(&j, "why", link_why_name(e->why));
+	}
 	if (e->kind == LINK_EVENT_UP)
 		cli_json_str(&j, "peer_key", cli_run_key(e->peer_key, key));
 	if (e->kind == LINK_EVENT_DOWN)
@@ -364,6 +370,24 @@ static void say_path(struct cli_run *r, const char *what, const char *prefix, co
 		say_clock(r, p->clock_diff);
 }
 
+/* Open connections do not notice: so what is no other kind of way is told with -v alone. */
+static void say_switch(struct cli_run *r, const char *prefix, const struct link_event *e)
+{
+	static const char *const why[] = {
+		[LINK_WHY_BETTER] = "a better way is open",
+		[LINK_WHY_SILENT] = "no answer on the way until now",
+		[LINK_WHY_AGE] = "ways end at a certain age here",
+		[LINK_WHY_PEER] = "the peer has changed over",
+	};
+	char remote[ADIT_ADDR_STRLEN];
+
+	if (e->path.how != e->was.how)
+		cli_info(&r->cli->msg, "%s%s: going on %s", prefix, why[e->why], how_words(e->path.how));
+	else
+		cli_detail(&r->cli->msg, "%s%s: going on %s, %s", prefix, why[e->why], how_words(e->path.how),
+			   adit_addr_format(&e->path.remote, remote));
+}
+
 void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 {
 	struct cli_msg *m = &r->cli->msg;
@@ -387,6 +411,9 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	case LINK_EVENT_MOVED:
 		cli_detail(m, "%sthe peer's address changed: its NAT gave it another port", prefix);
 		break;
+	case LINK_EVENT_SWITCHED:
+		say_switch(r, prefix, e);
+		break;
 	case LINK_EVENT_OUTAGE:
 		cli_warn(m, NULL, "%sno answer from the peer: looking for a new way; open connections wait for %s",
 			 prefix, cli_run_dur(r->cli->opts.meet.linger, buf));
@@ -400,6 +427,32 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	default:
 		break;
 	}
+}
+
+/* One line for each path that stands by; what does not fit is left out. */
+static size_t standbys_text(char *buf, size_t cap, const struct link_status *st)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < st->n_paths; i++) {
+		const struct link_path_status *p = &st->paths[i];
+		char remote[ADIT_ADDR_STRLEN];
+		char age[24];
+		char rtt[24];
+		int n;
+
+		if (p->is_used)
+			continue;
+		n = snprintf(buf + at, cap - at, "  stands by: %s, %s, %s%s%s, for %s\n", how_words(p->info.how),
+			     adit_addr_format(&p->info.remote, remote), p->is_lost ? "lost" : "alive",
+			     p->rtt ? ", round trip " : "", p->rtt ? cli_run_dur(p->rtt, rtt) : "",
+			     cli_run_dur(p->age, age));
+		if (n < 0 || (size_t)n >= cap - at)
+			break;
+		at += (size_t)n;
+	}
+	buf[at] = '\0';
+	return at;
 }
 
 size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct link_status *st, adit_time now,
@@ -419,9 +472,33 @@ size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct
 			     "  opened: %s, round trip %s, path number %u; %zu connections\n"
 			     "  sent %llu bytes, received %llu bytes\n",
 			     what, link_state_name(st->state), since, adit_addr_format(&st->path.remote, remote),
-			     how_words(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->generation, n_conns,
+			     how_words(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->switches + 1, n_conns,
 			     (unsigned long long)st->quic.tx_bytes, (unsigned long long)st->quic.rx_bytes);
-	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+	if (n < 0 || (size_t)n >= cap)
+		return n < 0 ? 0 : cap - 1;
+	return (size_t)n + standbys_text(buf + n, cap - (size_t)n, st);
+}
+
+static void standbys_json(struct cli_json *j, const struct link_status *st)
+{
+	cli_json_array(j, "stand_bys");
+	for (size_t i = 0; i < st->n_paths; i++) {
+		const struct link_path_status *p = &st->paths[i];
+		char remote[ADIT_ADDR_STRLEN];
+
+		if (p->is_used)
+			continue;
+		cli_json_object(j, NULL);
+		cli_json_str(j, "how", link_how_name(p->info.how));
+		cli_json_str(j, "remote", adit_addr_format(&p->info.remote, remote));
+		cli_json_str(j, "state", p->is_lost ? "lost" : "alive");
+		if (p->rtt > 0)
+			cli_json_milli(j, "rtt_ms", (double)p->rtt / 1e6);
+		cli_json_uint(j, "loss_per_mille", p->loss);
+		cli_json_milli(j, "age_s", (double)p->age / 1e9);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
 }
 
 void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now)
@@ -444,6 +521,8 @@ void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_
 		cli_json_uint(j, "datagrams_lost", st->dgrams_lost + st->quic.dgrams_dropped);
 	}
 	cli_json_uint(j, "paths", st->generation);
+	cli_json_uint(j, "switches", st->switches);
+	standbys_json(j, st);
 	cli_json_uint(j, "probes_sent", st->punch.probes_sent);
 	cli_json_uint(j, "flows_opened", st->punch.flows_opened);
 	cli_json_uint(j, "probes_heard", st->punch.heard);

@@ -211,8 +211,36 @@ static const struct reach *reach_of(const struct connect *c)
 	return st.reach;
 }
 
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_connect_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
+}
+
+/* The operator's relay, for as long as there is nothing better. */
+static void on_lent(struct connect *c, const struct link_event *e)
+{
+	struct link_status st;
+
+	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	if (st.state == LINK_UP && st.path.how != LINK_HOW_RELAYED)
+		return;
+	if (!c->relay && ep_relay_new(&c->run.loop, NULL, 0, on_relays, on_relay_failed, c, &c->relay) < 0)
+		return;
+	if (ep_relay_lend(c->relay, e->meet.relay) > 0)
+		cli_detail(&c->cli->msg, "a mediator lends a relay: %s", e->meet.relay->uris[0]);
+}
+
 static void on_meet(struct connect *c, const struct link_event *e)
 {
+	if (e->meet.kind == REACH_EVENT_RELAY) {
+		on_lent(c, e);
+		return;
+	}
 	if (e->meet.kind == REACH_EVENT_LEARNT)
 		cli_kept_way_set(&c->run, c->doors.peer, e->meet.memory);
 	else
@@ -296,16 +324,6 @@ static void on_mediator_failed(void *ctx, const char *name, const char *why)
 	cli_run_unresolved(of_run(ctx)->cli, "mediator", name, why);
 }
 
-static void on_relays(void *ctx, const struct ep_relays *r)
-{
-	ep_connect_set_relays(of_run(ctx)->ep, r);
-}
-
-static void on_relay_failed(void *ctx, const char *name, const char *why)
-{
-	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
-}
-
 static void on_timeout(uv_timer_t *timer)
 {
 	struct connect *c = of_run(timer->data);
@@ -316,10 +334,18 @@ static void on_timeout(uv_timer_t *timer)
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
 	cli_run_dur(c->cli->opts.meet.timeout, buf);
+	if (c->cli->opts.meet.relay_only && st.relay.state != LINK_RELAY_READY) {
+		cli_error(m, NULL, "no relay within %s: %s", buf, turn_why_text(st.relay.why));
+		leave(c, CLI_EXIT_SERVER);
+		return;
+	}
 	if (c->cli->opts.meet.n_peers == 0 && cli_news_is_cut_off(&c->news, &st)) {
 		cli_error(m,
 			  "are they running, and does this network let UDP out? \"adit check --mediator HOST\" tells",
-			  "no mediator answered within %s: %s", buf, cli_mediators_text(&c->news.mediators, names));
+			  "no mediator answered within %s%s: %s", buf,
+			  st.relay.state == LINK_RELAY_NONE || st.relay.state == LINK_RELAY_READY ? ""
+												  : ", nor did a relay",
+			  cli_mediators_text(&c->news.mediators, names));
 		leave(c, CLI_EXIT_SERVER);
 		return;
 	}
@@ -492,10 +518,14 @@ static int stay(struct connect *c, int exit)
 	}
 	/* Where no child could be made this process stays itself. */
 	c->run.n_signals = 0;
-	if (ep_share_borrowers(c->share) == 0)
-		return exit;
 	ep_share_on_idle(c->share, on_idle);
+	if (ep_share_borrowers(c->share) == 0)
+		on_idle(c);
 	(void)cli_run_loop(&c->run);
+	if (child == 0) { /* without what threads of the parent would have to finish */
+		ep_share_close(c->share);
+		_exit(exit);
+	}
 	return exit;
 }
 

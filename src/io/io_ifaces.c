@@ -83,6 +83,13 @@ static bool is_unique_local(const struct adit_addr *a)
 	return adit_addr_is_v6(a) && adit_addr_is_private(a);
 }
 
+#define RANKS 3u
+
+static unsigned rank_of(const struct adit_addr *a)
+{
+	return is_unique_local(a) ? 2 : adit_addr_is_v4(a) ? 1 : 0;
+}
+
 /* Not of this kind or reach: it is no reason to leave a temporary one out. */
 static bool is_stable(const struct io_iface_addr *a, const struct io_ifaddr *k)
 {
@@ -106,11 +113,11 @@ size_t io_ifaces_choose(const struct io_iface_addr *all, size_t n_all, const str
 	static const enum ice_iface order[] = {ICE_IFACE_NORMAL, ICE_IFACE_VPN, ICE_IFACE_VIRTUAL};
 	size_t n = 0;
 
-	for (size_t i = 0; i < 2 * ARRAY_LEN(order); i++) {
+	for (size_t i = 0; i < RANKS * ARRAY_LEN(order); i++) {
 		for (size_t j = 0; j < n_all && n < cap; j++) {
 			const struct io_ifaddr *k = known_of(&all[j], known, n_known);
 
-			if (all[j].host.iface != order[i / 2] || is_unique_local(&all[j].host.addr) != (i % 2 == 1))
+			if (all[j].host.iface != order[i / RANKS] || rank_of(&all[j].host.addr) != i % RANKS)
 				continue;
 			if (k && (k->is_deprecated || k->is_unsure ||
 				  (k->is_temporary && has_stable(all, n_all, known, n_known, &all[j]))))

@@ -11,10 +11,10 @@
 
 /*
  * Those of interfaces that are up and running; |cap| at most. Ordinary interfaces come first, VPNs' next, docker's and
- * libvirt's last; on each kind IPv4 and global IPv6 addresses before unique local ones, otherwise in the system's
- * order. Not told: loopback and link-local addresses; deprecated ones, and such as are not sure to be ours; temporary
- * ones (RFC 8981) beside a stable one of the same interface, as a peer is to be met for longer than they live. Returns
- * their number, or ESYS with errno.
+ * libvirt's last; on each kind global IPv6 addresses (RFC 8421), then IPv4's, then unique local ones, otherwise in the
+ * system's order. Not told: loopback and link-local addresses; deprecated ones, and such as are not sure to be ours;
+ * temporary ones (RFC 8981) beside a stable one of the same interface, as a peer is to be met for longer than they
+ * live. Returns their number, or ESYS with errno.
  */
 ADIT_MUST_CHECK int io_ifaces_get(struct reach_host *ret_hosts, size_t cap);
 

@@ -5,7 +5,7 @@
  *
  * covers: src/lab/lab_zoo.c src/lab/lab_zoo_table.c src/lab/lab_zoo_port.c src/lab/lab_zoo_host.c
  * covers: src/lab/lab_zoo_session.c src/lab/lab_zoo_timer.c src/lab/lab_zoo_local.c src/lab/lab_zoo_fragment.c
- * covers: src/lab/lab_zoo_foreign.c src/lab/lab_zoo_hash.c src/lab/lab_zoo_nat64.c
+ * covers: src/lab/lab_zoo_foreign.c src/lab/lab_zoo_hash.c
  */
 #include "fuzz.h"
 

@@ -96,10 +96,11 @@ def explained(t):
     proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
     tried = re.findall(r"^\S+ tried: (.*)$", connect.err(), re.M)
     assert tried and any(PUBLIC_B in line for line in tried), connect.err()
-    assert re.search(r"NAT here: usual: each socket has one public port$", connect.err(), re.M), connect.err()
+    # One server address cannot show whether the NAT looks at addresses.
+    assert re.search(r"NAT here: not known: ", connect.err(), re.M), connect.err()
     events = [json.loads(line) for line in connect.out().splitlines()]
     meeting = next(e for e in events if e["event"] == "meeting")
-    assert meeting["nat_here"] == meeting["nat_there"] == "steady" and meeting["way"] == "punch", meeting
+    assert meeting["nat_here"] == meeting["nat_there"] == "unknown" and meeting["way"] == "punch", meeting
     assert next(e for e in events if e["event"] == "hole")["how"] == "punched", events
     status = json.loads(other.run("status", "--json")[1])
     assert status["how"] == "punched" and status["mediators"][0]["state"] == "met" and status["tried"], status

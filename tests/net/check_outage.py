@@ -111,7 +111,7 @@ def rebinding(t):
     d.finish()
 
 
-@check("the line is dead for 60 s with 100 idle and 10 busy TCP connections: all live, checksums equal", limit=300)
+@check("the line is dead for 60 s with 100 idle and 10 busy TCP connections: all live, checksums equal", limit=450)
 def line_cut(t):
     lab = t.lab(delay=10, rate=80, queue=512)
     pair = proc.Pair(lab)

@@ -5,10 +5,13 @@
 A driver with servers is the client on ha; one without is the peer on hb, which knows nothing of relays.
 """
 
+import base64
+import hmac
 import re
 import subprocess
 
 import daemons
+import meet
 from check import check
 from lab import Lab, _Links, find_program, wait_until
 from proc import Proc, Unexpected
@@ -315,3 +318,76 @@ def turn_ipv6(t):
     c = client(lab, f"udp:[{SERVER6}]:{PORT}", extra=("--families", "2"))
     m = c.ready(v4="((-))")
     both_ways(c, p6, m.group(4), "six again")
+
+
+SHARED = "0123456789abcdef0123456789abcdef"  # coturn's static-auth-secret, and the mediator's
+
+
+def _identity_line(seed):
+    return "ed25519 " + base64.b32encode(meet.sign(seed, b"")[0]).decode().lower().rstrip("=") + " host\n"
+
+
+def _answered(ask, host):
+    """|ask| has put its offer to |host|, and that has answered: what the mediator makes of it."""
+    offer = meet.message(meet.INTRODUCE, meet.attribute(meet.ID, host.id) + meet.attribute(meet.COOKIE, ask.cookie()) +
+                         meet.attribute(meet.SEALED, b"o" * 200))
+    assert ask.say(offer, 0.2) is None
+    heard = host.hear(2)
+    host.say(meet.message(meet.INTRODUCE, meet.attribute(meet.ROUTE, heard.attributes[meet.ROUTE]) +
+                          meet.attribute(meet.SEALED, b"a" * 200), meet.SUCCESS, heard.tid), 0.01)
+    return ask.hear(2)
+
+
+@check("a mediator lends coturn (use-auth-secret) to whom a host of its list answers, and to nobody else", limit=90)
+def turn_lent(t):
+    lab = open_lab(t)
+    where, listed = (SERVER, 4478), meet.Peer(lab.hb, PEER, (SERVER, 4478))
+    files = lab.path("secret"), lab.path("hosts")
+    for name, text in zip(files, (SHARED + "\n", "# ours\n" + _identity_line(listed.seed))):
+        with open(name, "w") as f:
+            f.write(text)
+    daemons.start_turn(lab, lab.srv, [SERVER], "--use-auth-secret", "--static-auth-secret", SHARED)
+    m = Proc(lab, lab.srv, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", f"{SERVER}:4478", "--turn",
+                                        f"turn:{SERVER}:{PORT}", "--turn-secret-file", files[0], "--turn-for", files[1]])
+    m.expect("ready", where="err")
+    assert f"lending turn:{SERVER}:{PORT} to who is answered by one of 1 hosts" in m.err(), m.err()
+    stranger, ask = meet.Peer(lab.hb, PEER, where).register(), meet.Peer(lab.ha, "192.0.2.1", where)
+    listed.register()
+    assert meet.PERMIT not in _answered(ask, stranger).attributes
+    permit = _answered(ask, listed).attributes[meet.PERMIT]
+    loan = meet.Loan(permit)
+    thief = meet.Peer(lab.ha, "192.0.2.1", where)  # behind the same address, from another port
+    a = thief.say(loan.request)
+    assert a.code == 403 and len(a.data) <= len(loan.request), a.code
+    a = ask.say(loan.request)
+    assert a.tid == loan.tid and loan.open(a.attributes[meet.LOAN]).life == 600
+    assert meet.Loan(permit).open(a.attributes[meet.LOAN]) is None  # who only listens has no key
+    assert loan.uris == [f"turn:{SERVER}:{PORT}"]
+    p = peer(lab)
+    c = client(lab, f"udp:{SERVER}:{PORT}", user=loan.user, password=loan.password)
+    both_ways(c, p, relayed_of(c.ready()), "lent")
+    c.end()
+    # What was lengthened, and what has ended, coturn refuses.
+    end, _, source = loan.user.partition(":")
+    ended = f"{int(end) - 601}:{source}"
+    for user, password in ((f"{int(end) + 600}:{source}", loan.password),
+                           (ended, base64.b64encode(hmac.digest(SHARED.encode(), ended.encode(), "sha1")).decode())):
+        c = client(lab, f"udp:{SERVER}:{PORT}", user=user, password=password)
+        assert c.next(r"^FAILED .*code=(\d+)").group(1) == "401"
+
+
+@check("adit mediator: what is wrong with --turn is told, and with which exit code", limit=60)
+def turn_lent_usage(t):
+    lab = open_lab(t)
+    files = {name: lab.path(name) for name in ("short", "good", "bad", "hosts")}
+    for name, text in (("short", "tooshort"), ("good", SHARED), ("bad", "no key at all\n"), ("hosts", _identity_line(b"7" * 32))):
+        with open(files[name], "w") as f:
+            f.write(text)
+    uri = ("--turn", f"turn:{SERVER}")
+    for words, code, said in (
+            (uri, 2, "go together"), (("--turn", "http://a"), 2, "takes a URI"), (("--turn-for", files["hosts"]), 2, "go together"),
+            ((*uri, "--turn-secret-file", files["short"], "--turn-for", files["hosts"]), 3, "a secret of 8 bytes"),
+            ((*uri, "--turn-secret-file", files["good"], "--turn-for", files["bad"]), 3, "bad:1: "),
+            ((*uri, "--turn-secret-file", "/nowhere", "--turn-for", files["hosts"]), 4, "/nowhere")):
+        p = Proc(lab, lab.srv, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", f"{SERVER}:4478", *words])
+        assert p.wait(5) == code and said in p.err(), (words, code, p.err())

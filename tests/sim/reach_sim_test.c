@@ -448,6 +448,59 @@ static void one_seed_gives_one_run(void **state)
 	}
 }
 
+/* The second of two runs that are alike, with what was learnt in the first. */
+static struct sim_meet_result run_again(const struct sim_meet_cell *m, uint64_t seed, struct sim_meet_result *ret_first)
+{
+	struct reach_memory learnt[2];
+	struct sim_meet_result r = {0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim_meet *w = malloc(sizeof(*w));
+
+		if (!w || sim_meet_init(w, m, seed) < 0)
+			abort();
+		for (unsigned side = 0; side < 2 && i > 0; side++) {
+			w->peer[side].memory = learnt[side];
+			w->peer[side].has_memory = true;
+		}
+		sim_meet_run(w, HORIZON, &r);
+		for (unsigned side = 0; side < 2; side++)
+			learnt[side] = w->peer[side].memory;
+		sim_meet_done(w);
+		free(w);
+		if (i == 0)
+			*ret_first = r;
+	}
+	return r;
+}
+
+static void a_peer_that_is_remembered_is_met_as_it_was_met_last(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 6; n++) {
+		struct sim_meet_cell m = {.nats = {"linux-accept", "linux-accept"},
+					  .share = "none",
+					  .med = 2,
+					  .addrs = 1,
+					  .rtt_ms = 2 + 3 * n,
+					  .skew_us = 1000000,
+					  .late_us = 100};
+		struct sim_meet_result first;
+		struct sim_meet_result second = run_again(&m, n, &first);
+
+		assert_true(first.met && second.met);
+		assert_int_equal(first.round, 2); /* neighbours' open routers need packets that cross */
+		assert_int_equal(second.round, 1);
+		assert_true(second.packets[0] + second.packets[1] < first.packets[0] + first.packets[1]);
+		assert_true(second.offer_to_valid + ADIT_MS(500) < first.offer_to_valid);
+		snprintf(m.nats[0], sizeof(m.nats[0]), "symmetric-random");
+		m.hops = 8;
+		second = run_again(&m, n, &first);
+		assert_true(first.met && second.met);
+		assert_int_equal(second.kind[0], NAT_KIND_RANDOM);
+	}
+}
+
 /* ---- the table ---- */
 
 /* Wilson's interval for a share, 95 %. */
@@ -642,14 +695,17 @@ int main(void)
 {
 	const char *cell = getenv("ADIT_SIM_CELL");
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
-	struct CMUnitTest tests[CELLS + 1] = {cmocka_unit_test(one_seed_gives_one_run)};
+	struct CMUnitTest tests[CELLS + 2] = {
+		cmocka_unit_test(one_seed_gives_one_run),
+		cmocka_unit_test(a_peer_that_is_remembered_is_met_as_it_was_met_last),
+	};
 
 	if (cell)
 		return replay(cell);
 	if (seeds)
 		return print_table(seeds);
 	for (size_t i = 0; i < CELLS; i++)
-		tests[i + 1] = (struct CMUnitTest){
+		tests[i + 2] = (struct CMUnitTest){
 			.name = cells[i].name,
 			.test_func = a_cell_keeps_its_promise,
 			.initial_state = (void *)(uintptr_t)&cells[i],

@@ -4,6 +4,7 @@
 
 #include "crypto/crypto_meet.h"
 #include "lab/lab_species.h"
+#include "lab/lab_zoo.h"
 
 /* --- the gate --- */
 
@@ -202,7 +203,7 @@ static void send_piece(struct sim_link *w, adit_time now)
 	for (int i = 0; i < 2; i++) {
 		struct side *s = sim_link_side(w, (enum punch_role)i);
 
-		if (!s->stream)
+		if (!s->stream || rig_is_asleep(s, lab_host_now(s->host)))
 			continue;
 		s->to_send += w->cfg.piece;
 		rig_pump(s);
@@ -342,4 +343,38 @@ void sim_link_open(struct sim_link *w, bool open)
 void sim_link_cut(struct sim_link *w, enum punch_role role, bool cut)
 {
 	lab_iface_set_cut(lab_router_wan(w->router[role]), cut);
+}
+
+/*
+ * The first address of the router outside and of the host inside are replaced, and the NAT forgets all: to its machine
+ * this is another network.
+ */
+void sim_link_readdress(struct sim_link *w, enum punch_role role)
+{
+	struct side *s = sim_link_side(w, role);
+	struct lab_nat *nat = w->gate[role]->inner;
+	struct reach_host own;
+
+	w->wan[role].ip[3]++;
+	nat->ops->flush(nat);
+	if (strcmp(w->cfg.nats[role], "linux") == 0)
+		lab_linux_set_wan(nat, &w->wan[role]);
+	else
+		assert_int_equal(lab_zoo_readdress(nat, &w->wan[role], 1), 0);
+	assert_int_equal(lab_iface_set_addr(lab_router_wan(w->router[role]), &w->wan[role]), 0);
+	w->gate[!role]->other = w->wan[role];
+	s->addr = w->wan[role];
+	s->own.ip[3] = (uint8_t)(3 + ++w->moves);
+	assert_int_equal(lab_iface_set_addr(s->iface, &s->own), 0);
+	own = (struct reach_host){.addr = s->own};
+	link_set_hosts(s->link, lab_host_now(s->host), &own, 1);
+	lab_machine_wake(s->machine);
+}
+
+void sim_link_sleep(struct sim_link *w, enum punch_role role, adit_dur d)
+{
+	struct side *s = sim_link_side(w, role);
+
+	s->asleep_until = lab_host_now(s->host) + d;
+	lab_machine_wake(s->machine);
 }

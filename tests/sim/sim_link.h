@@ -52,6 +52,8 @@ struct sim_link {
 	struct adit_addr wan[2];
 	struct sim_link_ear ear[2];
 	adit_time send_at;
+	uint64_t mark[2]; /* for the test: bytes seen then */
+	unsigned moves; /* sim_link_readdress() */
 	bool is_open; /* the direct way */
 	bool is_tracing;
 	struct sim_trace trace;
@@ -92,5 +94,9 @@ bool sim_link_is_direct(struct sim_link *w);
 void sim_link_open(struct sim_link *w, bool open);
 /* Router of |role|. */
 void sim_link_cut(struct sim_link *w, enum punch_role role, bool cut);
+/* The side's machine has another address in another network, behind a router with another address; it is told. */
+void sim_link_readdress(struct sim_link *w, enum punch_role role);
+/* The side's machine neither hears nor does anything for |d|; its clock goes on. */
+void sim_link_sleep(struct sim_link *w, enum punch_role role, adit_dur d);
 
 #endif

@@ -12,13 +12,15 @@ static uint32_t mind_sock(const struct sim_mediator *m, uint32_t sock, const str
 {
 	bool second = m->n_addrs > 1 && adit_addr_eq_ip(local, &m->addrs[1]);
 
+	if (adit_addr_is_v6(local))
+		return MED_SOCK_FAMILY | (sock - m->n_ports);
 	return (second ? MED_SOCK_IP : 0) | sock;
 }
 
-/* The one that is sent from belongs to the lab: which port. */
-static uint32_t lab_sock(uint32_t sock)
+/* The one that is sent from belongs to the lab: which port, of which family. */
+static uint32_t lab_sock(const struct sim_mediator *m, uint32_t sock)
 {
-	return sock & MED_SOCK_PORT;
+	return (sock & MED_SOCK_FAMILY ? m->n_ports : 0) + (sock & MED_SOCK_PORT);
 }
 
 static void mediator_input(void *self, adit_time now, const struct adit_dgram *d)
@@ -55,11 +57,12 @@ static int mediator_output(void *self, adit_time now, struct adit_out *ret_out)
 	const struct sim_mediator_out *o = &m->outs[m->out_first];
 
 	(void)now;
-	if (m->opened < m->n_ports) {
-		*ret_out = (struct adit_out){
-			.kind = ADIT_OUT_OPEN,
-			.sock = m->opened,
-			.local = {.family = ADIT_FAMILY_V4, .port = (uint16_t)(SIM_MEDIATOR_PORT + m->opened)}};
+	if (m->opened < m->n_ports * (m->six.family == ADIT_FAMILY_NONE ? 1 : 2)) {
+		*ret_out =
+			(struct adit_out){.kind = ADIT_OUT_OPEN,
+					  .sock = m->opened,
+					  .local = {.family = m->opened < m->n_ports ? ADIT_FAMILY_V4 : ADIT_FAMILY_V6,
+						    .port = (uint16_t)(SIM_MEDIATOR_PORT + m->opened % m->n_ports)}};
 		m->opened++;
 		return 1;
 	}
@@ -67,8 +70,11 @@ static int mediator_output(void *self, adit_time now, struct adit_out *ret_out)
 		return 0;
 	*ret_out = (struct adit_out){
 		.kind = ADIT_OUT_SEND,
-		.sock = lab_sock(o->to.sock),
-		.local = adit_addr_with_port(m->addrs[o->to.sock & MED_SOCK_IP ? 1 : 0], 0),
+		.sock = lab_sock(m, o->to.sock),
+		.local = adit_addr_with_port(o->to.sock & MED_SOCK_FAMILY ? m->six
+					     : o->to.sock & MED_SOCK_IP   ? m->addrs[1]
+									  : m->addrs[0],
+					     0),
 		.remote = o->to.remote,
 		.data = o->data,
 		.len = o->to.len,
@@ -116,6 +122,20 @@ int sim_mediator_init(struct sim_mediator *m, struct lab_sim *s, struct lab_host
 	open_all(m);
 	m->machine = lab_machine_new(h, &mediator_ops, m, NULL, NULL);
 	return m->machine ? 0 : ADIT_ENOMEM;
+}
+
+void sim_mediator_add_v6(struct sim_mediator *m, const struct adit_addr *addr)
+{
+	static const struct adit_addr same = {.family = ADIT_FAMILY_NONE};
+
+	m->six = *addr;
+	for (unsigned k = 0; k < m->n_ports; k++) {
+		struct adit_addr a = adit_addr_with_port(*addr, (uint16_t)(SIM_MEDIATOR_PORT + k));
+
+		med_mind_opened(m->mind, MED_SOCK_FAMILY + k * MED_SOCK_PORT, &a, &same);
+	}
+	med_mind_ready(m->mind);
+	lab_machine_wake(m->machine);
 }
 
 void sim_mediator_done(struct sim_mediator *m)

@@ -21,10 +21,11 @@ struct sim_mediator {
 	struct meet_peer *slots;
 	struct lab_host *host;
 	struct lab_machine *machine;
-	struct adit_addr addrs[MED_LISTEN];
+	struct adit_addr addrs[MED_LISTEN]; /* IPv4 */
+	struct adit_addr six; /* family NONE: none */
 	unsigned n_addrs;
 	unsigned n_ports;
-	unsigned opened;
+	unsigned opened; /* sockets: its ports, then those of |six| */
 	unsigned out_first;
 	unsigned n_outs;
 	struct sim_mediator_out outs[SIM_MEDIATOR_OUTS];
@@ -37,6 +38,8 @@ struct sim_mediator {
  */
 ADIT_MUST_CHECK int sim_mediator_init(struct sim_mediator *m, struct lab_sim *s, struct lab_host *h,
 				      const struct adit_addr *addrs, unsigned n_addrs, unsigned n_ports);
+/* One of IPv6 beside them, which its host has already. */
+void sim_mediator_add_v6(struct sim_mediator *m, const struct adit_addr *addr);
 /* After lab_sim_free. Accepts a zeroed one. */
 void sim_mediator_done(struct sim_mediator *m);
 

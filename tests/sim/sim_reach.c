@@ -40,6 +40,8 @@ static void begin(struct sim_peer *p, adit_time now)
 	for (unsigned i = 0; i < r->n_hosts; i++)
 		hosts[i] = (struct reach_host){.addr = r->hosts[i], .iface = ICE_IFACE_NORMAL};
 	reach_set_hosts(r->reach, now, hosts, r->n_hosts);
+	if (r->has_memory)
+		reach_set_memory(r->reach, &r->memory);
 	if (r->trusted.family != ADIT_FAMILY_NONE)
 		reach_trust(r->reach, &r->trusted, 1);
 }
@@ -120,10 +122,12 @@ static void note(struct sim_reach *r, const struct reach_event *ev)
 			r->verdict = ev->verdict;
 		}
 		break;
+	case REACH_EVENT_LEARNT:
+		r->memory = *ev->memory;
+		break;
 	case REACH_EVENT_LOST:
 	case REACH_EVENT_MEDIATOR:
 	case REACH_EVENT_HEARD:
-	case REACH_EVENT_LEARNT:
 	case REACH_EVENT_MAPPED:
 	case REACH_EVENT_RELAY:
 		break;

@@ -24,6 +24,9 @@ struct sim_reach {
 	unsigned n_hosts;
 	struct adit_addr trusted; /* the peer's address, if the user typed it; NONE: not */
 
+	struct reach_memory memory; /* of an earlier run; and what was learnt in this one */
+	bool has_memory;
+
 	/* What has happened, in virtual time; ADIT_NEVER: not yet. */
 	adit_time held_at; /* serve: registered for the first time */
 	adit_time meeting_at; /* the last round's descriptions are known */

@@ -22,6 +22,13 @@ static void key_of(uint8_t key[16])
 	crypto_gnutls.md5(text, sizeof(text) - 1, key);
 }
 
+#define SOCK_V6 (SIM_TURN_ALLOCS + 1) /* clients of IPv6 ask here; of IPv4 at 0 */
+
+static uint32_t sock_of(const struct adit_addr *client)
+{
+	return adit_addr_is_v6(client) ? SOCK_V6 : 0;
+}
+
 static struct sim_turn_out *out_new(struct sim_turn *t, uint32_t sock, const struct adit_addr *remote)
 {
 	struct sim_turn_out *o = &t->outs[(t->out_first + t->n_outs) % SIM_TURN_OUTS];
@@ -92,7 +99,7 @@ static void from_peer(struct sim_turn *t, struct sim_turn_alloc *a, const struct
 {
 	const struct sim_turn_channel *c = channel_to(a, &d->remote);
 	struct sim_turn_out *o = a->used && is_permitted(a, &d->remote) && d->len + 40 <= SIM_TURN_OUT_MAX
-					 ? out_new(t, 0, &a->client)
+					 ? out_new(t, sock_of(&a->client), &a->client)
 					 : NULL;
 	struct stun_build b;
 
@@ -201,7 +208,7 @@ static unsigned perform(struct sim_turn *t, const struct adit_addr *client, cons
 
 static void request(struct sim_turn *t, const struct adit_dgram *d, const struct stun_msg *m)
 {
-	struct sim_turn_out *o = out_new(t, 0, &d->remote);
+	struct sim_turn_out *o = out_new(t, sock_of(&d->remote), &d->remote);
 	bool is_known = m->sha1_at != 0;
 	unsigned code = 0;
 	uint8_t key[16];
@@ -268,7 +275,7 @@ static void turn_in(void *self, adit_time now, const struct adit_dgram *d)
 	struct sim_turn *t = self;
 
 	(void)now;
-	if (d->sock == 0)
+	if (d->sock == 0 || d->sock == SOCK_V6)
 		from_client(t, d);
 	else
 		from_peer(t, &t->allocs[d->sock - 1], d);
@@ -288,8 +295,10 @@ static adit_time turn_next(const void *self)
 
 static void open_sock(uint32_t sock, uint16_t port, struct adit_out *ret_out)
 {
-	*ret_out = (struct adit_out){
-		.kind = ADIT_OUT_OPEN, .sock = sock, .local = {.family = ADIT_FAMILY_V4, .port = port}};
+	*ret_out =
+		(struct adit_out){.kind = ADIT_OUT_OPEN,
+				  .sock = sock,
+				  .local = {.family = sock == SOCK_V6 ? ADIT_FAMILY_V6 : ADIT_FAMILY_V4, .port = port}};
 }
 
 static int turn_out(void *self, adit_time now, struct adit_out *ret_out)
@@ -301,6 +310,11 @@ static int turn_out(void *self, adit_time now, struct adit_out *ret_out)
 	if (!t->opened) {
 		t->opened = true;
 		open_sock(0, SIM_TURN_PORT, ret_out);
+		return 1;
+	}
+	if (!t->opened_v6 && t->server_v6.addr.family != ADIT_FAMILY_NONE) {
+		t->opened_v6 = true;
+		open_sock(SOCK_V6, SIM_TURN_PORT, ret_out);
 		return 1;
 	}
 	for (uint32_t i = 0; i < SIM_TURN_ALLOCS; i++) {
@@ -332,6 +346,13 @@ int sim_turn_init(struct sim_turn *t, struct lab_host *h, const struct adit_addr
 		return ADIT_ENOMEM;
 	t->machine = lab_machine_new(h, &turn_ops, t, NULL, NULL);
 	return t->machine ? 0 : ADIT_ENOMEM;
+}
+
+void sim_turn_add_v6(struct sim_turn *t, const struct adit_addr *addr)
+{
+	t->server_v6 = t->server;
+	t->server_v6.addr = adit_addr_with_port(*addr, SIM_TURN_PORT);
+	lab_machine_wake(t->machine);
 }
 
 void sim_turn_forget(struct sim_turn *t)

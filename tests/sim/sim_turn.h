@@ -1,7 +1,7 @@
 /*
- * A TURN server as a machine for the lab: RFC 8656 over UDP and IPv4, with long-term credentials, permissions and
- * channels; written from the RFC, not over core/turn. It forgets nothing but what it is told to: sim_turn_forget() is
- * its restart. Its relayed addresses are ports of its host.
+ * A TURN server as a machine for the lab: RFC 8656 over UDP, relaying IPv4, asked over either family, with long-term
+ * credentials, permissions and channels; written from the RFC, not over core/turn. It forgets nothing but what it is
+ * told to: sim_turn_forget() is its restart. Its relayed addresses are ports of its host.
  */
 #ifndef SIM_TURN_H
 #define SIM_TURN_H
@@ -43,7 +43,9 @@ struct sim_turn {
 	struct lab_machine *machine;
 	struct adit_addr addr;
 	struct turn_server server; /* for who uses it */
+	struct turn_server server_v6; /* the same over IPv6; its address has family NONE: it has none */
 	bool opened;
+	bool opened_v6;
 	struct sim_turn_alloc allocs[SIM_TURN_ALLOCS]; /* relayed at socket 1 + index, port 50000 + index */
 	struct sim_turn_out *outs;
 	unsigned out_first;
@@ -55,6 +57,8 @@ struct sim_turn {
 /* Becomes a machine of |h|, which has |addr| (no port) already; runs at once. 0 or ENOMEM; then _done is due as well.
  */
 ADIT_MUST_CHECK int sim_turn_init(struct sim_turn *t, struct lab_host *h, const struct adit_addr *addr);
+/* Clients may ask over IPv6, too, at |addr|, which its host has already. */
+void sim_turn_add_v6(struct sim_turn *t, const struct adit_addr *addr);
 /* All allocations are gone. */
 void sim_turn_forget(struct sim_turn *t);
 /* After lab_sim_free. Accepts a zeroed one. */

@@ -53,6 +53,7 @@ struct side {
 	struct link_config cfg;
 	struct adit_rng_seeded rng_state;
 
+	adit_time asleep_until; /* the machine hears and does nothing; 0: it is awake */
 	uint64_t packets; /* that it put onto the Internet */
 
 	unsigned n[LINK_EVENT_DOWN + 1]; /* how often each came */
@@ -205,13 +206,18 @@ static inline void rig_on_event(struct side *s, const struct link_event *e)
 		s->log[s->n_log++] = e->kind;
 }
 
+static inline bool rig_is_asleep(const struct side *s, adit_time now)
+{
+	return now < s->asleep_until;
+}
+
 static inline bool rig_events(void *ctx, adit_time now)
 {
 	struct side *s = ctx;
 	struct link_event e;
 	bool any = false;
 
-	while (link_event(s->link, now, &e)) {
+	while (!rig_is_asleep(s, now) && link_event(s->link, now, &e)) {
 		rig_on_event(s, &e);
 		any = true;
 	}
@@ -222,6 +228,8 @@ static inline void rig_input(void *self, adit_time now, const struct adit_dgram 
 {
 	struct side *s = self;
 
+	if (rig_is_asleep(s, now))
+		return;
 	if (s->role == PUNCH_SERVE)
 		s->rig->last_source = d->remote;
 	(void)link_input(s->link, now, d);
@@ -239,7 +247,10 @@ static inline void rig_sock_failed(void *self, adit_time now, uint32_t sock)
 
 static inline void rig_tick(void *self, adit_time now)
 {
-	link_tick(((struct side *)self)->link, now);
+	struct side *s = self;
+
+	if (!rig_is_asleep(s, now))
+		link_tick(s->link, now);
 }
 
 static inline void rig_set_utc(void *self, adit_time now, adit_utc utc)
@@ -249,12 +260,16 @@ static inline void rig_set_utc(void *self, adit_time now, adit_utc utc)
 
 static inline adit_time rig_deadline(const void *self)
 {
-	return link_deadline(((const struct side *)self)->link);
+	const struct side *s = self;
+
+	return rig_is_asleep(s, lab_host_now(s->host)) ? s->asleep_until : link_deadline(s->link);
 }
 
 static inline int rig_output(void *self, adit_time now, struct adit_out *ret_out)
 {
-	return link_output(((struct side *)self)->link, now, ret_out);
+	struct side *s = self;
+
+	return rig_is_asleep(s, now) ? 0 : link_output(s->link, now, ret_out);
 }
 
 static const struct adit_machine_ops rig_ops = {

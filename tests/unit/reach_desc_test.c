@@ -30,6 +30,8 @@ static struct reach_desc full(void)
 			  .last = 40002},
 		.age = 150,
 		.nats = 2,
+		.start = REACH_START_LATER,
+		.way = NAT_WAY_BIRTHDAY,
 		.window_to = adit_addr_v4(198, 51, 100, 9, 5555),
 		.window_low = 40110,
 		.window_high = 40130,
@@ -63,6 +65,8 @@ static void assert_same(const struct reach_desc *a, const struct reach_desc *b)
 	assert_same_ports(&a->ports, &b->ports);
 	assert_int_equal(a->age, b->age);
 	assert_int_equal(a->nats, b->nats);
+	assert_int_equal(a->start, b->start);
+	assert_int_equal(a->way, b->way);
 	assert_true(adit_addr_eq(&a->window_to, &b->window_to));
 	assert_int_equal(a->window_low, b->window_low);
 	assert_int_equal(a->window_high, b->window_high);
@@ -234,6 +238,7 @@ static struct reach_memory a_memory(void)
 		.peer_network = adit_addr_v4(198, 51, 100, 9, 0),
 		.peer_kind = NAT_KIND_STEADY,
 		.way = NAT_WAY_BLOCK,
+		.start = REACH_START_CROSS,
 		.at = ADIT_SEC(1790000000),
 	};
 }
@@ -246,6 +251,7 @@ static void assert_same_memory(const struct reach_memory *a, const struct reach_
 	assert_true(adit_addr_eq(&a->peer_network, &b->peer_network));
 	assert_int_equal(a->peer_kind, b->peer_kind);
 	assert_int_equal(a->way, b->way);
+	assert_int_equal(a->start, b->start);
 	assert_true(a->at == b->at);
 }
 
@@ -259,7 +265,7 @@ static void a_memory_is_a_line_of_words(void **state)
 	(void)state;
 	assert_int_equal(len, strlen(buf));
 	assert_string_equal(buf, "network=203.0.113.7 kind=block ttl=4 peer-network=198.51.100.9 peer-kind=steady "
-				 "way=block at=1790000000");
+				 "way=block start=2 at=1790000000");
 	assert_int_equal(reach_memory_parse(buf, &back), 0);
 	assert_same_memory(&m, &back);
 }
@@ -277,6 +283,7 @@ static void every_memory_comes_back(void **state)
 			m.peer_kind = (enum nat_kind)(NAT_KIND_BLOCKED - kind);
 			m.way = (enum nat_way)way;
 			m.low_ttl = (uint8_t)(way * 31);
+			m.start = (uint8_t)(way % (REACH_STARTS + 1));
 			assert_true(reach_memory_format(&m, buf) > 0);
 			assert_int_equal(reach_memory_parse(buf, &back), 0);
 			assert_same_memory(&m, &back);

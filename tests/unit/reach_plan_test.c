@@ -176,6 +176,9 @@ static void a_search_waits_a_round_trip_for_plain_checks(void **state)
 	ask.round_trip = ADIT_SEC(4);
 	reach_plan_make(&ask, &p);
 	assert_true(p.salvo[0].delay == REACH_PLAIN_MAX);
+	ask.last_way = NAT_WAY_BLOCK; /* they were of no use last time */
+	reach_plan_make(&ask, &p);
+	assert_true(p.salvo[0].delay == 0);
 }
 
 static void a_block_takes_few_sockets_and_probes_of_either_side(void **state)

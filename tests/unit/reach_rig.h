@@ -24,6 +24,8 @@
 #define RIG_SOCKS     1024
 #define RIG_FLOWS     8192
 #define RIG_EVENTS    256
+#define RIG_PERMITS   32
+#define RIG_RELAY     0xffffffffu /* the socket that leads through the relay */
 #define RIG_KINDS     10
 #define RIG_UTC       (UINT64_C(1790000000) * ADIT_SEC(1))
 #define RIG_PORT      3478
@@ -78,6 +80,12 @@ struct rig_peer {
 	adit_time valid_at; /* the first one */
 	unsigned bad_sends;
 	unsigned fail_opens; /* so many OPENs fail */
+	struct adit_addr relay; /* what a TURN server relays; family NONE: there is none */
+	struct adit_addr permits[RIG_PERMITS]; /* who may send there: whoever was sent to */
+	size_t n_permits;
+	unsigned relayed; /* sent through it */
+	bool relay_only; /* as configured, by rig_engine() */
+	bool direct_only;
 };
 
 struct rig_mediator {
@@ -181,6 +189,8 @@ static inline void rig_engine(struct rig *r, struct rig_peer *p, enum meet_role 
 		.sock_base = 1000,
 		.budget = r->budget,
 		.low_ttl = true,
+		.relay_only = p->relay_only,
+		.direct_only = p->direct_only,
 	};
 	struct reach_host host = {.addr = p->inside};
 
@@ -335,6 +345,27 @@ static inline void rig_expired(struct rig *r, struct rig_peer *p, const struct a
 	reach_icmp(p->reach, r->now, &icmp);
 }
 
+static inline bool rig_relay_lets_in(const struct rig_peer *p, const struct adit_addr *from)
+{
+	for (size_t i = 0; i < p->n_permits; i++)
+		if (adit_addr_eq_ip(&p->permits[i], from))
+			return true;
+	return false;
+}
+
+/* Works where nothing else does: over TCP. */
+static inline void rig_relay(struct rig *r, struct rig_peer *p, const struct adit_out *o)
+{
+	if (p->relay.family == ADIT_FAMILY_NONE)
+		return;
+	if (!rig_relay_lets_in(p, &o->remote)) {
+		assert_true(p->n_permits < RIG_PERMITS);
+		p->permits[p->n_permits++] = o->remote;
+	}
+	p->relayed++;
+	rig_put(r, r->now + p->delay, &p->relay, &o->remote, 62, o->data, o->len);
+}
+
 static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit_out *o)
 {
 	struct rig_sock *s = rig_sock_by(p, o->sock, 0);
@@ -345,6 +376,10 @@ static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit
 	struct stun_msg m;
 	uint8_t data[1500];
 
+	if (o->sock == RIG_RELAY) {
+		rig_relay(r, p, o);
+		return;
+	}
 	if (!s) {
 		p->bad_sends++;
 		return;
@@ -435,24 +470,25 @@ static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const 
 	rig_put(r, r->now + back, &in->to, &answer.remote, 62, buf, answer.len);
 }
 
-static inline void rig_input(struct rig *r, struct rig_peer *p, const struct rig_packet *in, uint16_t port)
+static inline void rig_input_on(struct rig *r, struct rig_peer *p, const struct rig_packet *in, uint32_t sock,
+				const struct adit_addr *local)
 {
-	struct rig_sock *s = rig_sock_by(p, 0, port);
-	uint8_t *copy;
-	struct adit_dgram d;
+	uint8_t *copy = malloc(in->len ? in->len : 1);
+	struct adit_dgram d = {.sock = sock, .local = *local, .remote = in->from, .data = copy, .len = in->len};
 
-	if (!s)
-		return;
-	copy = malloc(in->len ? in->len : 1);
 	memcpy(copy, in->data, in->len);
-	d = (struct adit_dgram){.sock = s->number,
-				.local = adit_addr_with_port(p->inside, port),
-				.remote = in->from,
-				.data = copy,
-				.len = in->len};
 	(void)!reach_input(p->reach, r->now, &d);
 	free(copy);
 	rig_drain(r, p);
+}
+
+static inline void rig_input(struct rig *r, struct rig_peer *p, const struct rig_packet *in, uint16_t port)
+{
+	struct rig_sock *s = rig_sock_by(p, 0, port);
+	struct adit_addr local = adit_addr_with_port(p->inside, port);
+
+	if (s)
+		rig_input_on(r, p, in, s->number, &local);
 }
 
 static inline void rig_deliver(struct rig *r, const struct rig_packet *in)
@@ -467,6 +503,11 @@ static inline void rig_deliver(struct rig *r, const struct rig_packet *in)
 		bool from_mediator = in->from.ip[0] == 203;
 		uint16_t port;
 
+		if (adit_addr_eq(&in->to, &p->relay)) {
+			if (rig_relay_lets_in(p, &in->from))
+				rig_input_on(r, p, in, RIG_RELAY, &p->relay);
+			return;
+		}
 		if (!adit_addr_eq_ip(&in->to, &p->outside) || p->is_off || (p->is_deaf && !from_mediator) ||
 		    in->ttl < 1)
 			continue;
@@ -557,6 +598,20 @@ static inline bool rig_until(struct rig *r, const struct rig_peer *p, enum reach
 }
 
 /* ---- for tests ---- */
+
+/* The peer's allocation is there, number |n|; 0: it is gone. */
+static inline void rig_relay_set(struct rig *r, struct rig_peer *p, uint8_t n)
+{
+	struct reach_relay relay = {.sock = RIG_RELAY,
+				    .server = adit_addr_v4(198, 51, 100, 9, 3478),
+				    .mapped = adit_addr_with_port(p->outside, 5000)};
+
+	p->relay = n ? adit_addr_v4(198, 51, 100, (uint8_t)(10 * n + (p - r->peers)), 50000) : (struct adit_addr){0};
+	p->n_permits = 0;
+	relay.relayed[0] = p->relay;
+	reach_set_relay(p->reach, r->now, n ? &relay : NULL);
+	rig_drain(r, p);
+}
 
 static inline void rig_print(void *ctx, enum adit_log_level level, const char *line)
 {

@@ -141,7 +141,7 @@ int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *add
 	return 0;
 }
 
-static bool has_host(const struct reach *r, unsigned family)
+bool reach_has_host(const struct reach *r, unsigned family)
 {
 	for (size_t i = 0; i < r->n_hosts; i++)
 		if (reach_family_index(r->hosts[i].addr.family) == family)
@@ -162,7 +162,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 		return;
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
-	meet_client_set_own(&r->meet, now, has_host(r, 0), has_host(r, 1));
+	meet_client_set_own(&r->meet, now, reach_has_host(r, 0), reach_has_host(r, 1));
 	r->reopen = REACH_REOPEN;
 	reach_relay_forget(r);
 	reach_measure_forget(r);
@@ -194,13 +194,16 @@ void reach_set_memory(struct reach *r, const struct reach_memory *m)
 	r->memory = *m;
 }
 
-/* Learnt here in an earlier run? Elsewhere it does not count. */
-static bool is_remembered(const struct reach *r)
+bool reach_is_remembered(const struct reach *r)
 {
 	const struct reach_view *v = &r->measure.view[0];
 
-	return r->memory.low_ttl != 0 && v->public.family != ADIT_FAMILY_NONE &&
-	       adit_addr_eq_ip(&r->memory.network, &v->public);
+	return v->public.family != ADIT_FAMILY_NONE && adit_addr_eq_ip(&r->memory.network, &v->public);
+}
+
+static bool is_ttl_remembered(const struct reach *r)
+{
+	return r->memory.low_ttl != 0 && reach_is_remembered(r);
 }
 
 bool reach_flow_take(struct reach *r, unsigned n)
@@ -215,7 +218,7 @@ bool reach_ttl_is_known(const struct reach *r, uint8_t family)
 {
 	unsigned f = reach_family_index(family);
 
-	return r->measure.view[f].ttl.state == NAT_TTL_KNOWN || (f == 0 && is_remembered(r));
+	return r->measure.view[f].ttl.state == NAT_TTL_KNOWN || (f == 0 && is_ttl_remembered(r));
 }
 
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
@@ -224,7 +227,7 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 
 	if (!r->cfg.low_ttl)
 		return 0;
-	if (f == 0 && r->measure.view[0].ttl.state != NAT_TTL_KNOWN && is_remembered(r))
+	if (f == 0 && r->measure.view[0].ttl.state != NAT_TTL_KNOWN && is_ttl_remembered(r))
 		return r->memory.low_ttl;
 	return nat_ttl_low(&r->measure.view[f].ttl);
 }
@@ -234,6 +237,9 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 void reach_start(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);
+	/* The peer has noticed first that there is no path, and is being answered. */
+	if (r->cfg.role == MEET_SERVE && (r->state == REACH_MEETING || r->state == REACH_PUNCHING))
+		return;
 	reach_round_stop(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
@@ -260,10 +266,23 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
-/* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
+/* How long an answer may take. */
+static adit_dur again_after(const struct reach *r)
+{
+	adit_dur d = REACH_AGAIN;
+
+	for (unsigned i = 0; i < r->n_mediators; i++)
+		if (3 * meet_client_rtt(&r->meet, i) > d)
+			d = 3 * meet_client_rtt(&r->meet, i);
+	return d;
+}
+
+/* An attempt that somebody has answered, or may yet, is under way; one that is over waits no longer than that. */
 static bool is_attempt_alive(const struct reach *r)
 {
-	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+	adit_time since = r->state == REACH_RESTING ? r->rest_at : r->began_at;
+
+	return adit_time_since(r->now, since) < again_after(r) || (r->state != REACH_RESTING && r->heard_at > since);
 }
 
 void reach_again(struct reach *r, adit_time now)
@@ -276,13 +295,20 @@ void reach_again(struct reach *r, adit_time now)
 			reach_start(r, now);
 		return;
 	}
-	if (r->heard_at != 0 && adit_time_since(now, r->heard_at) < REACH_AGAIN)
+	if ((r->heard_at != 0 && adit_time_since(now, r->heard_at) < again_after(r)) ||
+	    adit_time_since(now, r->again_at) < again_after(r))
 		return;
+	r->again_at = now;
 	for (unsigned f = 0; f < 2; f++)
 		if (r->home[f] != REACH_NO_SOCK)
 			meet_client_moved(&r->meet, now, reach_family_of(f));
 	homes_refresh(r);
 	reach_step(r);
+}
+
+void reach_set_fresh(struct reach *r, bool fresh)
+{
+	r->wants_fresh = fresh;
 }
 
 void reach_stop(struct reach *r, adit_time now)

@@ -122,9 +122,14 @@ void reach_start(struct reach *r, adit_time now);
 void reach_rest(struct reach *r, adit_time now);
 /*
  * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
- * when its time comes. May be called every second.
+ * when its time comes. May be called as often as one likes.
  */
 void reach_again(struct reach *r, adit_time now);
+/*
+ * From now on no home that is older than REACH_HOME_OLD is punched with: there is a path already, another is wanted
+ * that does not share its fate (mappings end at a certain age in some networks). Not where the port is the user's.
+ */
+void reach_set_fresh(struct reach *r, bool fresh);
 /* Closes everything. */
 void reach_stop(struct reach *r, adit_time now);
 /* Connect: how it ended, told to the mediator that helped, for its statistics. */
@@ -310,6 +315,7 @@ struct reach_sock {
 	uint16_t port; /* that was asked for; 0: any */
 	uint16_t index; /* SALVO: its number there */
 	bool is_base; /* the agent has it */
+	adit_time opened_at;
 };
 
 /* A packet from home, some times. */
@@ -377,6 +383,7 @@ struct reach {
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
+	bool wants_fresh;
 	adit_time reopen_at; /* a home could not be opened */
 	adit_dur reopen; /* how long after that */
 	struct meet_client meet;
@@ -390,6 +397,7 @@ struct reach {
 	/* the attempt and its round */
 	uint32_t attempt;
 	uint8_t round;
+	uint8_t start; /* enum reach_start: how it begins */
 	adit_time began_at; /* the attempt */
 	adit_time offered_at; /* connect: this round's offer */
 	bool is_again; /* connect: this round has been offered before */
@@ -402,6 +410,7 @@ struct reach {
 	bool heard_any; /* in this round */
 	adit_dur pause;
 	adit_time rest_at; /* RESTING: since */
+	adit_time again_at; /* serve: everybody was asked anew */
 	unsigned ask; /* serve: what is being answered */
 	adit_time heard_at; /* something came that was for us */
 	uint32_t input_sock; /* the one that is being heard on */

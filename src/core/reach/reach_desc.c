@@ -17,6 +17,7 @@ enum tlv {
 			spread, mean, foreign, low, high, block, last, age u16 */
 	TLV_NATS = 5, /* u8 */
 	TLV_WINDOW = 6, /* IPv4 address, port u16, low u16, high u16 */
+	TLV_LAST = 7, /* enum reach_start u8, enum nat_way u8 */
 };
 
 #define IP_LEN 4
@@ -98,6 +99,12 @@ size_t reach_desc_encode(const struct reach_desc *d, uint8_t buf[MEET_EXTRA_MAX]
 	at = tlv_begin(&w, TLV_NATS);
 	adit_wr_u8(&w, d->nats);
 	tlv_end(&w, at);
+	if (d->start > 0 || d->way != NAT_WAY_UNKNOWN) {
+		at = tlv_begin(&w, TLV_LAST);
+		adit_wr_u8(&w, d->start);
+		adit_wr_u8(&w, (uint8_t)d->way);
+		tlv_end(&w, at);
+	}
 	if (adit_addr_is_v4(&d->window_to))
 		write_window(&w, d);
 	return w.len;
@@ -185,6 +192,16 @@ static bool read_window(struct adit_rd *r, struct reach_desc *d)
 	return ok && d->window_to.port > 0 && d->window_low > 0 && d->window_low <= d->window_high;
 }
 
+static bool read_last(struct adit_rd *r, struct reach_desc *d)
+{
+	uint8_t way;
+
+	d->start = adit_rd_u8(r);
+	way = adit_rd_u8(r);
+	d->way = (enum nat_way)way;
+	return d->start <= REACH_STARTS && way <= NAT_WAY_RELAY;
+}
+
 static bool read_tlv(uint8_t type, struct adit_rd *r, struct reach_desc *d)
 {
 	bool ok = true;
@@ -207,6 +224,9 @@ static bool read_tlv(uint8_t type, struct adit_rd *r, struct reach_desc *d)
 		break;
 	case TLV_WINDOW:
 		ok = read_window(r, d);
+		break;
+	case TLV_LAST:
+		ok = read_last(r, d);
 		break;
 	default:
 		break;
@@ -243,22 +263,24 @@ enum key {
 	KEY_PEER_NETWORK,
 	KEY_PEER_KIND,
 	KEY_WAY,
+	KEY_START,
 	KEY_AT,
 	KEYS,
 };
 
-static const char *const KEY_NAME[KEYS] = {"network", "kind", "ttl", "peer-network", "peer-kind", "way", "at"};
+static const char *const KEY_NAME[KEYS] = {"network", "kind", "ttl", "peer-network", "peer-kind", "way", "start", "at"};
 
 int reach_memory_format(const struct reach_memory *m, char buf[REACH_MEMORY_STRLEN])
 {
 	char network[ADIT_ADDR_STRLEN];
 	char peer[ADIT_ADDR_STRLEN];
-	int n = snprintf(buf, REACH_MEMORY_STRLEN, "%s=%s %s=%s %s=%u %s=%s %s=%s %s=%s %s=%llu", KEY_NAME[KEY_NETWORK],
-			 m->network.family ? adit_addr_format(&m->network, network) : "-", KEY_NAME[KEY_KIND],
-			 nat_kind_name(m->kind), KEY_NAME[KEY_TTL], m->low_ttl, KEY_NAME[KEY_PEER_NETWORK],
+	int n = snprintf(buf, REACH_MEMORY_STRLEN, "%s=%s %s=%s %s=%u %s=%s %s=%s %s=%s %s=%u %s=%llu",
+			 KEY_NAME[KEY_NETWORK], m->network.family ? adit_addr_format(&m->network, network) : "-",
+			 KEY_NAME[KEY_KIND], nat_kind_name(m->kind), KEY_NAME[KEY_TTL], m->low_ttl,
+			 KEY_NAME[KEY_PEER_NETWORK],
 			 m->peer_network.family ? adit_addr_format(&m->peer_network, peer) : "-",
 			 KEY_NAME[KEY_PEER_KIND], nat_kind_name(m->peer_kind), KEY_NAME[KEY_WAY], nat_way_name(m->way),
-			 KEY_NAME[KEY_AT], (unsigned long long)(m->at / ADIT_SEC(1)));
+			 KEY_NAME[KEY_START], m->start, KEY_NAME[KEY_AT], (unsigned long long)(m->at / ADIT_SEC(1)));
 
 	return n < REACH_MEMORY_STRLEN ? n : ADIT_EFULL;
 }
@@ -337,6 +359,10 @@ static bool parse_value(enum key key, struct word w, struct reach_memory *m)
 		return parse_kind(w, &m->peer_kind);
 	case KEY_WAY:
 		return parse_way(w, &m->way);
+	case KEY_START:
+		ok = parse_number(w, REACH_STARTS, &n);
+		m->start = (uint8_t)n;
+		return ok;
 	case KEY_AT:
 		ok = parse_number(w, UINT64_MAX / ADIT_SEC(1), &n);
 		m->at = n * ADIT_SEC(1);

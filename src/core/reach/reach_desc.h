@@ -15,6 +15,15 @@
 #include "core/meet/meet_limits.h"
 #include "core/nat/nat_report.h"
 
+/* How both begin a round: one after the other, but what worked last time comes first. */
+enum reach_start {
+	REACH_START_APART = 1, /* serve opens its NAT with openers, and stays quiet until it hears the peer */
+	REACH_START_CROSS, /* both send full packets at one moment, which cross on their way: routers are neighbours */
+	REACH_START_LATER, /* the peer goes first: serve sends nothing before REACH_LATER */
+};
+
+#define REACH_STARTS 3u
+
 struct reach_desc {
 	uint64_t instance; /* which run of the program */
 	uint32_t attempt; /* the connect side's; the answer returns it */
@@ -25,6 +34,8 @@ struct reach_desc {
 	struct nat_ports ports; /* kinds that change ports: how */
 	uint16_t age; /* ms since ports.last was seen, when this was sent */
 	uint8_t nats; /* NATs in a row, so far as known */
+	uint8_t start; /* enum reach_start of this round; 0: goes by the round's number. The connect side's counts */
+	enum nat_way way; /* that worked last between these two; UNKNOWN: not known. The connect side's counts */
 	/*
 	 * Ports |window_low| to |window_high| of |public| lead to sockets of ours that have already sent to |window_to|
 	 * (an address of yours), so that its packets get in. Family NONE: no window.
@@ -47,6 +58,7 @@ struct reach_memory {
 	struct adit_addr peer_network;
 	enum nat_kind peer_kind;
 	enum nat_way way; /* that worked last */
+	uint8_t start; /* enum reach_start that did; 0: not known */
 	adit_utc at;
 };
 

@@ -125,6 +125,15 @@ static bool is_near(const struct adit_addr *a)
 	return adit_addr_is_private(a) || adit_addr_is_link_local(a) || adit_addr_is_loopback(a);
 }
 
+/* From an address of a VPN or of a bridge to guests: private addresses there are near to nobody. */
+static bool is_from_tunnel(const struct reach *r, const struct adit_addr *local)
+{
+	for (size_t i = 0; i < r->n_hosts; i++)
+		if (adit_addr_eq_ip(&r->hosts[i].addr, local))
+			return r->hosts[i].iface != ICE_IFACE_NORMAL;
+	return false;
+}
+
 /* What opened it: by the address, then by the socket, then by what the round tried. */
 static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 {
@@ -133,10 +142,12 @@ static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 
 	if (reach_relay_has(r, a))
 		return REACH_HOW_RELAYED;
-	if (is_near(&a->remote))
+	if (is_near(&a->remote) && !is_from_tunnel(r, &a->local))
 		return REACH_HOW_LAN;
 	if (adit_addr_is_v6(&a->remote))
 		return REACH_HOW_IPV6;
+	if (is_near(&a->remote))
+		return REACH_HOW_DIRECT;
 	if (is_searched || !is_signalled(r, &a->remote)) {
 		switch (r->plan.way) {
 		case NAT_WAY_PREDICT:
@@ -153,11 +164,11 @@ static enum reach_how how_of(const struct reach *r, const struct ice_account *a)
 	return r->own.kind == NAT_KIND_OPEN || r->peer.kind == NAT_KIND_OPEN ? REACH_HOW_DIRECT : REACH_HOW_PUNCHED;
 }
 
-static void tell(struct reach *r, const struct ice_account *a, enum reach_event_kind kind)
+static void tell(struct reach *r, const struct ice_account *a, enum reach_how how, enum reach_event_kind kind)
 {
 	struct reach_event ev = {
 		.kind = kind,
-		.how = how_of(r, a),
+		.how = how,
 		.sock = a->sock,
 		.local = a->local,
 		.remote = a->remote,
@@ -198,6 +209,7 @@ void reach_told_scan(struct reach *r)
 
 	while (r->has_agent && ice_agent_account(&r->agent, &pos, &a)) {
 		struct reach_told *t;
+		enum reach_how how;
 
 		if ((a.heard == 0 && !a.is_valid) || reach_relay_is_refused(r, &a))
 			continue;
@@ -207,15 +219,16 @@ void reach_told_scan(struct reach *r)
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
 			heard(r, &a);
-			tell(r, &a, REACH_EVENT_HEARD);
+			tell(r, &a, how_of(r, &a), REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {
 			t->valid = true;
-			tell(r, &a, REACH_EVENT_VALID);
+			how = how_of(r, &a);
+			tell(r, &a, how, REACH_EVENT_VALID);
 			if (reach_relay_has(r, &a))
 				r->is_relay_valid = true;
 			else
-				reach_round_won(r, &a);
+				reach_round_won(r, &a, how);
 		}
 	}
 }

@@ -25,10 +25,14 @@ void reach_set_state(struct reach *r, enum reach_state state, adit_time until);
 void reach_push(struct reach *r, const struct reach_event *ev);
 /* All that follows from what has just happened. */
 void reach_step(struct reach *r);
+/* Was |memory| learnt behind the NAT that we are behind now? Elsewhere it does not count. */
+bool reach_is_remembered(const struct reach *r);
 /* Takes new flows from the budget. False: it has none left. */
 bool reach_flow_take(struct reach *r, unsigned n);
 /* The low TTL toward a family; 0: the system's. */
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family);
+/* Has this machine named an address of this family? */
+bool reach_has_host(const struct reach *r, unsigned family);
 bool reach_ttl_is_known(const struct reach *r, uint8_t family);
 
 /* reach_sock.c */
@@ -44,6 +48,8 @@ adit_time reach_socks_deadline(const struct reach *r);
 void reach_socks_tick(struct reach *r);
 /* Homes of the families that are in use are opened where there is none. */
 void reach_homes_open(struct reach *r);
+/* Old ones are spent, where fresh ones are wanted. */
+void reach_homes_freshen(struct reach *r);
 void reach_home_close(struct reach *r, unsigned family);
 /* Another one from now on: what is known of the old one's address is asked anew. */
 void reach_home_renew(struct reach *r, unsigned family);
@@ -118,7 +124,7 @@ void reach_punch(struct reach *r, adit_time start_at);
 /* Nothing of this round goes on. Sockets that nobody took are closed, homes stay. */
 void reach_round_stop(struct reach *r);
 /* The first valid pair. */
-void reach_round_won(struct reach *r, const struct ice_account *a);
+void reach_round_won(struct reach *r, const struct ice_account *a, enum reach_how how);
 /* Closes what nobody took; connect has nothing open then. */
 void reach_settled(struct reach *r);
 void reach_round_tick(struct reach *r);

@@ -82,6 +82,27 @@ static struct reach_mark first_mark(const struct reach *r, unsigned family)
 	return m;
 }
 
+/* Ports of one address tell nothing of a NAT that maps by address (RFC 4787 4.1): it is dealt with as if it were
+ * steady. */
+static enum nat_kind kind_where_all_agree(const struct reach *r, unsigned family)
+{
+	const struct reach_view *v = &r->measure.view[family];
+	const struct reach_dest *first = NULL;
+
+	if (adit_addr_eq(&v->local, &v->reflexive))
+		return NAT_KIND_OPEN;
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (!reach_dest_is_of(d, family) || !d->has_answered)
+			continue;
+		if (first && !adit_addr_eq_ip(&d->addr, &first->addr))
+			return NAT_KIND_STEADY;
+		first = d;
+	}
+	return NAT_KIND_UNKNOWN;
+}
+
 void reach_judge_home(struct reach *r, unsigned family)
 {
 	struct reach_view *v = &r->measure.view[family];
@@ -98,11 +119,11 @@ void reach_judge_home(struct reach *r, unsigned family)
 	v->witnesses = named_by(r, family, &best->mapped, false);
 	if (is_steady(r, family, &best->mapped)) {
 		v->ports = (struct nat_ports){.last = best->mapped.port};
-		known(r, v, adit_addr_eq(&v->local, &best->mapped) ? NAT_KIND_OPEN : NAT_KIND_STEADY);
+		known(r, v, kind_where_all_agree(r, family));
 		return;
 	}
 	/* Learnt here in an earlier run: no burst is needed to know it again. */
-	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && adit_addr_eq_ip(&r->memory.network, &v->public)) {
+	if (r->memory.kind == NAT_KIND_RANDOM && family == 0 && reach_is_remembered(r)) {
 		v->ports = (struct nat_ports){.kind = NAT_PORT_RANDOM, .last = best->mapped.port};
 		v->ports_at = r->now;
 		known(r, v, NAT_KIND_RANDOM);

@@ -86,6 +86,7 @@
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u
 #define REACH_PORT_COUNT 16384u
+#define REACH_HOME_OLD   ADIT_SEC(10) /* the youngest death of a mapping was seen at 48 s: most of that is left */
 #define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
 #define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
 
@@ -146,7 +147,7 @@
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
 #define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
-#define REACH_AGAIN        ADIT_SEC(1) /* without a path, and nobody answers: as often as a lost path asks */
+#define REACH_AGAIN        ADIT_MS(500) /* without a path, and nobody answers; or three round trips to a mediator */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */
 

@@ -375,6 +375,18 @@ static void sample_send(struct reach *r, unsigned family)
 		v->n_ended++;
 }
 
+/* Nobody has answered: nobody will after this. Where the other family is answered, this one is not waited for long. */
+static adit_time silent_until(const struct reach *r, unsigned family)
+{
+	adit_time asked_at = r->measure.view[family].asked_at;
+	adit_time other = r->measure.view[!family].first_at;
+	adit_time at = adit_time_add(asked_at, REACH_ASK_MAX);
+
+	if (other == ADIT_NEVER || r->home[!family] == REACH_NO_SOCK)
+		return at;
+	return adit_time_min(at, adit_time_add(other > asked_at ? other : asked_at, REACH_ASK_ONE));
+}
+
 /* Enough words, or no time for more? */
 static bool is_heard_out(const struct reach *r, unsigned family)
 {
@@ -385,7 +397,7 @@ static bool is_heard_out(const struct reach *r, unsigned family)
 	if (out == 0)
 		return true;
 	if (n == 0)
-		return r->now >= adit_time_add(v->asked_at, REACH_ASK_MAX);
+		return r->now >= silent_until(r, family);
 	return r->now >=
 	       adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE), adit_time_add(v->second_at, REACH_ASK_TWO));
 }
@@ -472,7 +484,7 @@ static adit_time view_deadline(const struct reach *r, unsigned family)
 	if (v->phase == REACH_PHASE_REST || r->home[family] == REACH_NO_SOCK)
 		return ADIT_NEVER;
 	if (v->phase == REACH_PHASE_ASK && v->first_at == ADIT_NEVER)
-		at = adit_time_min(at, adit_time_add(v->asked_at, REACH_ASK_MAX));
+		at = adit_time_min(at, silent_until(r, family));
 	else if (v->phase == REACH_PHASE_ASK)
 		at = adit_time_min(at, adit_time_min(adit_time_add(v->first_at, REACH_ASK_ONE),
 						     adit_time_add(v->second_at, REACH_ASK_TWO)));

@@ -42,7 +42,10 @@ static void own_desc(struct reach *r)
 		.ports = v->ports,
 		.age = (uint16_t)(age < UINT16_MAX ? age : UINT16_MAX),
 		.nats = v->ttl.inside,
+		.start = r->start,
 	};
+	if (r->cfg.role == MEET_CONNECT && reach_is_remembered(r))
+		r->own.way = r->memory.way;
 	if (r->window.is_open) {
 		r->own.window_to = r->window.to;
 		r->own.window_low = r->window.low;
@@ -137,8 +140,19 @@ static bool remote_set(struct reach *r)
 
 /* ---- connect ---- */
 
+/* What worked last time, then the others in their order. */
+static uint8_t start_of(const struct reach *r)
+{
+	uint8_t first = reach_is_remembered(r) && r->memory.start > 0 ? r->memory.start : REACH_START_APART;
+
+	if (r->round == 1)
+		return first;
+	return r->round <= first ? r->round - 1 : r->round;
+}
+
 void reach_offer(struct reach *r)
 {
+	r->start = start_of(r);
 	reach_agent_start(r);
 	own_offer(r);
 	if (meet_client_offer(&r->meet, r->now, &r->own_offer) < 0) {
@@ -221,6 +235,7 @@ static void homes_for(struct reach *r)
 	bool window =
 		adit_addr_is_v4(&r->peer.window_to) && adit_addr_eq(&r->peer.window_to, &r->measure.view[0].reflexive);
 
+	reach_homes_freshen(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f] && !(f == 0 && window))
 			reach_home_renew(r, f);
@@ -230,7 +245,7 @@ static void homes_for(struct reach *r)
 static bool is_window_wanted(const struct reach *r)
 {
 	return r->measure.view[0].kind == NAT_KIND_SEQUENTIAL && r->peer_reflexive.family == ADIT_FAMILY_V4 &&
-	       (r->peer.kind == NAT_KIND_STEADY || r->peer.kind == NAT_KIND_OPEN);
+	       r->peer.kind <= NAT_KIND_STEADY;
 }
 
 static void on_offer(struct reach *r, const struct meet_event *ev)
@@ -260,6 +275,7 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 		reach_attempt_start(r);
 	r->attempt = peer.attempt;
 	r->round = peer.round;
+	r->start = peer.start > 0 ? peer.start : peer.round < REACH_STARTS ? peer.round : REACH_STARTS;
 	r->stats.rounds++;
 	r->ask = ev->ask;
 	r->mediator = ev->mediator;

@@ -99,11 +99,16 @@ static adit_dur time_of(const struct size *z, unsigned shots)
 	return shots * (shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z->pace) + ADIT_MS(200);
 }
 
-/* A round trip, for plain checks; both sides know the same one, but for what a packet took longer. */
+/*
+ * A round trip, for plain checks; both sides know the same one, but for what a packet took longer. Where a search was
+ * needed last time it is needed now.
+ */
 static adit_dur wait_of(const struct reach_plan_ask *ask)
 {
 	adit_dur wait = ask->round_trip + REACH_PLAIN_MORE;
 
+	if (ask->last_way == NAT_WAY_BLOCK || ask->last_way == NAT_WAY_BIRTHDAY)
+		return 0;
 	return wait < REACH_PLAIN_MAX ? wait : REACH_PLAIN_MAX;
 }
 

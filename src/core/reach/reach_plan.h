@@ -82,6 +82,7 @@ struct reach_plan_ask {
 	struct adit_addr own_reflexive; /* of the home socket, IPv4; NONE: not known */
 	struct adit_addr peer_reflexive; /* its best candidate that is neither private nor relayed, IPv4; NONE: none */
 	bool trusted; /* the peer's public address may be searched in full */
+	enum nat_way last_way; /* that worked last between the two; UNKNOWN: not known */
 	adit_dur round_trip; /* between the two, or more; 0: not known */
 	adit_dur since_measured; /* until the start, since the own ports.last was seen */
 	adit_dur since_peer; /* until the start, since the peer's was, its age and the way here included */

@@ -225,7 +225,7 @@ adit_time reach_relay_deadline(const struct reach *r)
 			at = adit_time_min(at, r->via[f].direct_at);
 	}
 	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
-		at = reach_relay_may_go(r) ? at : adit_time_min(at, r->relay_by);
+		at = reach_relay_may_go(r) || r->now >= r->relay_by ? at : adit_time_min(at, r->relay_by);
 	if (r->state == REACH_PUNCHING && r->has_relay && r->has_agent && r->relay_opened < r->peer_offer.n_cands)
 		at = adit_time_min(at, r->now);
 	return at;

@@ -33,6 +33,7 @@ static void round_begin(struct reach *r)
 {
 	r->stats.rounds++;
 	r->has_peer = false;
+	reach_homes_freshen(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
 			reach_home_renew(r, f);
@@ -131,7 +132,7 @@ static void openers_load(struct reach *r, adit_time at, bool is_low)
 void reach_openers_start(struct reach *r)
 {
 	r->n_openers = 0;
-	if (r->round == 1 && r->plan.quiet == 0)
+	if (r->start == REACH_START_APART && r->plan.quiet == 0)
 		openers_load(r, r->now, true);
 }
 
@@ -158,12 +159,13 @@ static adit_time loud_at(const struct reach *r)
 {
 	if (r->cfg.role == MEET_CONNECT || r->plan.quiet > 0)
 		return adit_time_add(r->start_at, r->plan.quiet);
-	if (r->round == 3)
+	if (r->start == REACH_START_LATER)
 		return adit_time_add(r->start_at, REACH_LATER);
 	/* Its packets come from a port that nobody knows: they take nothing, and may find the door open. */
 	if (r->plan.n_salvos > 0 && r->plan.salvo[0].target == REACH_TO_ONE)
 		return r->start_at;
-	if (r->round == 1 && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl && reach_ttl_is_known(r, ADIT_FAMILY_V4))
+	if (r->start == REACH_START_APART && r->peer.kind != NAT_KIND_OPEN && r->cfg.low_ttl &&
+	    reach_ttl_is_known(r, ADIT_FAMILY_V4))
 		return adit_time_add(r->start_at, REACH_QUIET);
 	return r->start_at;
 }
@@ -197,7 +199,7 @@ void reach_punch(struct reach *r, adit_time start_at)
 		   (unsigned)(adit_time_since(r->loud_at, r->start_at) / ADIT_MS(1)));
 	meeting_tell(r);
 	reach_relay_open(r);
-	if (r->round == 2 && r->plan.quiet == 0)
+	if (r->start == REACH_START_CROSS && r->plan.quiet == 0)
 		openers_load(r, start_at, false);
 	reach_window_fire(r, start_at);
 	if (r->cfg.role == MEET_CONNECT && r->plan.again_at_once && r->peer_reflexive.family != ADIT_FAMILY_NONE)
@@ -228,8 +230,20 @@ static void be_loud(struct reach *r)
 	ice_agent_end_remote(&r->agent, r->now);
 }
 
-/* What is worth keeping for the next run: told when it is new. */
-static void learn(struct reach *r, bool has_won)
+static enum nat_way way_of(enum reach_how how)
+{
+	static const enum nat_way ways[] = {
+		[REACH_HOW_LAN] = NAT_WAY_DIRECT,        [REACH_HOW_IPV6] = NAT_WAY_DIRECT,
+		[REACH_HOW_DIRECT] = NAT_WAY_DIRECT,     [REACH_HOW_PUNCHED] = NAT_WAY_PUNCH,
+		[REACH_HOW_PREDICTED] = NAT_WAY_PREDICT, [REACH_HOW_BLOCK] = NAT_WAY_BLOCK,
+		[REACH_HOW_BIRTHDAY] = NAT_WAY_BIRTHDAY,
+	};
+
+	return ways[how];
+}
+
+/* What is worth keeping for the next run: told when it is new. |way| UNKNOWN: nothing has worked. */
+static void learn(struct reach *r, enum nat_way way)
 {
 	const struct reach_view *v = &r->measure.view[0];
 	struct reach_memory m = {
@@ -238,7 +252,8 @@ static void learn(struct reach *r, bool has_won)
 		.low_ttl = reach_ttl_is_known(r, ADIT_FAMILY_V4) ? nat_ttl_low(&v->ttl) : 0,
 		.peer_network = r->peer.public,
 		.peer_kind = r->peer.kind,
-		.way = has_won ? r->plan.way : NAT_WAY_UNKNOWN,
+		.way = way,
+		.start = way != NAT_WAY_UNKNOWN ? r->start : 0,
 	};
 	struct reach_memory *old = &r->memory;
 
@@ -248,21 +263,21 @@ static void learn(struct reach *r, bool has_won)
 		m.low_ttl = old->low_ttl;
 	if (adit_addr_eq_ip(&old->network, &m.network) && adit_addr_eq_ip(&old->peer_network, &m.peer_network) &&
 	    old->kind == m.kind && old->low_ttl == m.low_ttl && old->peer_kind == m.peer_kind &&
-	    (old->way == m.way || !has_won))
+	    ((old->way == m.way && old->start == m.start) || way == NAT_WAY_UNKNOWN))
 		return;
 	m.at = r->utc + (r->now - r->utc_at);
 	*old = r->learnt = m;
 	reach_push(r, &(struct reach_event){.kind = REACH_EVENT_LEARNT, .memory = &r->learnt});
 }
 
-void reach_round_won(struct reach *r, const struct ice_account *a)
+void reach_round_won(struct reach *r, const struct ice_account *a, enum reach_how how)
 {
 	if (r->state != REACH_PUNCHING && r->state != REACH_MEETING && r->state != REACH_WAITING)
 		return;
 	adit_trace(r->cfg.log, ADIT_LOG_INFO, "reach_won round=%u way=%s sock=%u", (unsigned)r->round,
 		   nat_way_name(r->plan.way), (unsigned)a->sock);
 	r->pause = REACH_PAUSE;
-	learn(r, true);
+	learn(r, way_of(how));
 	r->n_openers = 0;
 	reach_fire_stop(r);
 	reach_window_hold(r);
@@ -311,7 +326,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 		   reach_verdict_name(verdict), (unsigned)r->round,
 		   (unsigned)(adit_time_since(r->now, r->began_at) / ADIT_MS(1)));
 	if (r->has_peer)
-		learn(r, false);
+		learn(r, NAT_WAY_UNKNOWN);
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_FAILED,
 			      .how = r->is_relay_valid ? REACH_HOW_RELAYED : REACH_HOW_DIRECT,
@@ -436,7 +451,7 @@ adit_time reach_round_deadline(const struct reach *r)
 	if (r->state == REACH_PUNCHING && !r->is_loud)
 		at = adit_time_min(at, r->loud_at);
 	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
-		at = adit_time_min(at, r->ask_by);
+		at = adit_time_min(at, reach_relay_may_go(r) ? r->ask_by : ADIT_NEVER); /* else its own time counts */
 	for (size_t i = 0; i < r->n_openers; i++)
 		if (r->openers[i].left > 0)
 			at = adit_time_min(at, r->openers[i].at);

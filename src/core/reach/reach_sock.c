@@ -18,6 +18,7 @@ uint16_t reach_sock_open(struct reach *r, enum reach_use use, uint8_t family, ui
 		*s = (struct reach_sock){.state = REACH_SOCK_WANTED,
 					 .use = use,
 					 .family = family,
+					 .opened_at = r->now,
 					 .turn = (uint8_t)((s->turn + 1u) % TURNS),
 					 .port = port};
 		r->stats.socks_open++;
@@ -81,18 +82,15 @@ int reach_socks_output(struct reach *r, struct adit_out *ret_out)
 
 /* ---- homes ---- */
 
-/* Is there anything of this family to talk from or to? */
+/* Is there anything of this family to talk from, and to? Where nobody has said which addresses there are: perhaps. */
 static bool is_family_used(const struct reach *r, unsigned family)
 {
-	if (r->cfg.relay_only)
+	if (r->cfg.relay_only || (r->n_hosts > 0 && !reach_has_host(r, family)))
 		return false;
 	for (size_t i = 0; i < r->measure.n_dests; i++)
 		if (reach_family_index(r->measure.dest[i].addr.family) == family)
 			return true;
-	for (size_t i = 0; i < r->n_hosts; i++)
-		if (reach_family_index(r->hosts[i].addr.family) == family)
-			return true;
-	return false;
+	return reach_has_host(r, family);
 }
 
 static uint16_t random_port(const struct reach *r)
@@ -132,6 +130,14 @@ void reach_homes_open(struct reach *r)
 		if (r->home[f] == REACH_NO_SOCK && is_family_used(r, f))
 			home_open(r, f);
 	reach_mapped_open(r);
+}
+
+void reach_homes_freshen(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->wants_fresh && r->home[f] != REACH_NO_SOCK &&
+		    adit_time_since(r->now, r->socks[r->home[f]].opened_at) > REACH_HOME_OLD)
+			r->is_spent[f] = true;
 }
 
 void reach_home_close(struct reach *r, unsigned family)

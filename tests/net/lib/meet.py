@@ -2,13 +2,15 @@
 
 import ctypes
 import hashlib
+import hmac
 import os
 import socket
 import struct
 
-REGISTER, REFRESH, INTRODUCE, REPORT, GONE = 0x0C1, 0x0C2, 0x0C3, 0x0C4, 0x0C5
+REGISTER, REFRESH, INTRODUCE, REPORT, GONE, LEND, LEAVE = 0x0C1, 0x0C2, 0x0C3, 0x0C4, 0x0C5, 0x0C6, 0x0C7
 ID, KEY, SALT, SIGNATURE, HANDLE, SEALED, ROUTE, OUTCOME, COOKIE = (0x5AD1, 0x5AD2, 0x5AD3, 0x5AD4, 0x5AD5, 0x5AD6, 0x5AD7,
                                                                     0x5AD8, 0xFAD0)
+EPHEMERAL, LOAN, PERMIT = 0x5AD9, 0x5ADA, 0xFAD1
 SUCCESS, ERROR = 2, 3  # classes, RFC 8489 5
 
 _sodium = ctypes.CDLL("libsodium.so.23")
@@ -19,6 +21,39 @@ def sign(seed, text):
     _sodium.crypto_sign_seed_keypair(public, secret, seed)
     _sodium.crypto_sign_detached(signature, None, text, ctypes.c_ulonglong(len(text)), secret)
     return public.raw, signature.raw
+
+
+class Loan:
+    """A key to borrow with, and what is lent for it: uris, user, password, life."""
+
+    def __init__(self, permit):
+        self.secret, self.key = os.urandom(32), ctypes.create_string_buffer(32)
+        _sodium.crypto_scalarmult_base(self.key, self.secret)
+        self.tid = os.urandom(12)
+        self.request = message(LEND, attribute(PERMIT, permit) + attribute(EPHEMERAL, self.key.raw), tid=self.tid)
+
+    def open(self, loan):
+        shared, plain, n = ctypes.create_string_buffer(32), ctypes.create_string_buffer(1024), ctypes.c_ulonglong()
+        assert _sodium.crypto_scalarmult(shared, self.secret, loan[:32]) == 0
+        extracted = hmac.digest(bytes(32), shared.raw, "sha256")
+        key = hmac.digest(extracted, b"adit meet loan" + self.key.raw + loan[:32] + b"\x01", "sha256")
+        sealed = loan[56:]
+        if _sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, ctypes.byref(n), None, sealed, ctypes.c_ulonglong(len(sealed)),
+                                                              self.tid, ctypes.c_ulonglong(12), loan[32:56], key) != 0:
+            return None
+        at, texts = 5, []
+
+        data = plain.raw[:n.value]
+        self.life = struct.unpack_from("!I", data, 1)[0]
+        while at < len(data):
+            if len(texts) == 2:  # how many URIs follow
+                texts.append(data[at])
+                at += 1
+                continue
+            texts.append(data[at + 1:at + 1 + data[at]].decode())
+            at += 1 + data[at]
+        self.user, self.password, _, *self.uris = texts
+        return self
 
 
 def attribute(kind, value):
