@@ -8,7 +8,7 @@ _adit_listed() {
 
 # _adit_options COMMAND: what `adit COMMAND -h` explains; the last row is common to all.
 _adit_options() {
-	local meet='--mediator --peer --stun --port --linger'
+	local meet='--mediator --peer --stun --port --linger --relay --relay-file --relay-ca --relay-only --direct-only'
 	case $1 in
 	serve) printf '%s ' "$meet" --mapped --no-portmap --compress --no-ticket --allow --json ;;
 	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file --json ;;
@@ -33,15 +33,15 @@ _adit_options() {
 # _adit_value OPTION: fills COMPREPLY with values of OPTION; 1 where it takes none.
 _adit_value() {
 	case $1 in
-	--ticket-file | --allow | --config | --state) compopt -o filenames 2>/dev/null ;;
+	--ticket-file | --allow | --config | --state | --relay-file | --relay-ca) compopt -o filenames 2>/dev/null ;;
 	esac
 	case $1 in
-	--ticket-file | --allow | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--ticket-file | --allow | --config | --relay-file | --relay-ca) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
 	--peer | --stun | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-	--port | --linger | --timeout | --listen | --public | --alt-port | --rate) COMPREPLY=() ;;
+	--port | --linger | --timeout | --listen | --public | --alt-port | --rate | --relay) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }

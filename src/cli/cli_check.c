@@ -252,13 +252,15 @@ static void put_ways(struct cli_msg *m, const struct nat_view *v, const struct i
 }
 
 void cli_check_text(struct cli_msg *m, const struct nat_report *r, const struct io_portmap_services *services,
-		    cli_check_name *name, void *ctx)
+		    const struct adit_nat64 *nat64, cli_check_name *name, void *ctx)
 {
 	const char *advice = cli_check_advice(r, services);
 	char addr[ADIT_ADDR_STRLEN];
 	char buf[160];
 
 	put_view(m, &r->v4);
+	if (nat64->len > 0)
+		cli_out(m, "  NAT64       %s: what leads to IPv4 here", adit_nat64_format(nat64, addr));
 	put_view(m, &r->v6);
 	cli_check_map_text(m, &r->v4, services);
 	if (r->n_servers > 0)
@@ -362,15 +364,18 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 }
 
 void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct io_portmap_services *services,
-		    cli_check_name *name, void *ctx)
+		    const struct adit_nat64 *nat64, cli_check_name *name, void *ctx)
 {
 	const char *advice = cli_check_advice(r, services);
+	char prefix[ADIT_NAT64_STRLEN];
 	struct cli_json j;
 
 	cli_json_init(&j);
 	cli_json_object(&j, NULL);
 	view_json(&j, "ipv4", &r->v4);
 	view_json(&j, "ipv6", &r->v6);
+	if (nat64->len > 0)
+		cli_json_str(&j, "nat64", adit_nat64_format(nat64, prefix));
 	cli_json_array(&j, "servers");
 	for (size_t i = 0; i < r->n_servers; i++) {
 		const struct nat_server *s = &r->server[i];

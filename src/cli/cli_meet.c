@@ -56,6 +56,8 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 		.compress = r->cli->opts.meet.compress,
 		.relay_only = r->cli->opts.meet.relay_only,
 		.direct_only = r->cli->opts.meet.direct_only,
+		.borrow = !r->cli->opts.meet.direct_only && !r->cli->opts.meet.relay_only &&
+			  r->cli->opts.meet.n_relays == 0 && r->cli->opts.meet.relay_file[0] == '\0',
 		.relay_ca = r->cli->opts.meet.relay_ca[0] ? r->cli->opts.meet.relay_ca : NULL,
 	};
 	memcpy(ret_cfg->secret_id, p->ticket.secret_id, sizeof(ret_cfg->secret_id));

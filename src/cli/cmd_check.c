@@ -86,9 +86,9 @@ static void on_done(void *ctx, const struct nat_report *r, const struct io_portm
 	if (c->stopped)
 		cli_warn(&c->cli->msg, NULL, "stopped before the end: what is unknown was not asked");
 	if (c->cli->opts.common.json)
-		cli_check_json(&c->cli->msg, r, services, server_name, c);
+		cli_check_json(&c->cli->msg, r, services, ep_check_nat64(c->check), server_name, c);
 	else
-		cli_check_text(&c->cli->msg, r, services, server_name, c);
+		cli_check_text(&c->cli->msg, r, services, ep_check_nat64(c->check), server_name, c);
 	if (r->v4.answered + r->v6.answered == 0 && !c->stopped)
 		say_unreachable(c, r, services);
 	uv_stop(&c->loop);

@@ -211,8 +211,36 @@ static const struct reach *reach_of(const struct connect *c)
 	return st.reach;
 }
 
+static void on_relays(void *ctx, const struct ep_relays *r)
+{
+	ep_connect_set_relays(of_run(ctx)->ep, r);
+}
+
+static void on_relay_failed(void *ctx, const char *name, const char *why)
+{
+	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
+}
+
+/* The operator's relay, for as long as there is nothing better. */
+static void on_lent(struct connect *c, const struct link_event *e)
+{
+	struct link_status st;
+
+	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
+	if (st.state == LINK_UP && st.path.how != LINK_HOW_RELAYED)
+		return;
+	if (!c->relay && ep_relay_new(&c->run.loop, NULL, 0, on_relays, on_relay_failed, c, &c->relay) < 0)
+		return;
+	if (ep_relay_lend(c->relay, e->meet.relay) > 0)
+		cli_detail(&c->cli->msg, "a mediator lends a relay: %s", e->meet.relay->uris[0]);
+}
+
 static void on_meet(struct connect *c, const struct link_event *e)
 {
+	if (e->meet.kind == REACH_EVENT_RELAY) {
+		on_lent(c, e);
+		return;
+	}
 	if (e->meet.kind == REACH_EVENT_LEARNT)
 		cli_kept_way_set(&c->run, c->doors.peer, e->meet.memory);
 	else
@@ -294,16 +322,6 @@ static void on_meeting(void *ctx, const struct ep_meeting *m)
 static void on_mediator_failed(void *ctx, const char *name, const char *why)
 {
 	cli_run_unresolved(of_run(ctx)->cli, "mediator", name, why);
-}
-
-static void on_relays(void *ctx, const struct ep_relays *r)
-{
-	ep_connect_set_relays(of_run(ctx)->ep, r);
-}
-
-static void on_relay_failed(void *ctx, const char *name, const char *why)
-{
-	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
 }
 
 static void on_timeout(uv_timer_t *timer)

@@ -149,7 +149,9 @@ static void key_of(const struct io_peer *p, char key[TRUST_BASE32_LEN(TRUST_KEY_
 
 static void list_json(struct listing *l, const struct io_peer *p, const char *key)
 {
-	static const char *const kinds[] = {"peer", "mediator", "stun", "connect"};
+	static const char *const kinds[] = {"peer", "mediator", "stun", "relay", "connect"};
+	static const char *const single[] = {"port",     "linger",     "timeout",    "relay-file",
+					     "relay-ca", "relay-only", "direct-only"};
 	struct cli_json *j = &l->json;
 
 	cli_json_object(j, NULL);
@@ -165,8 +167,9 @@ static void list_json(struct listing *l, const struct io_peer *p, const char *ke
 	for (size_t i = 0; i < p->n_options; i++) {
 		const char *name = p->options[i].name;
 
-		if (strcmp(name, "port") == 0 || strcmp(name, "linger") == 0 || strcmp(name, "timeout") == 0)
-			cli_json_str(j, name, p->options[i].value);
+		for (size_t k = 0; k < ARRAY_LEN(single); k++)
+			if (strcmp(name, single[k]) == 0)
+				cli_json_str(j, name, p->options[i].value);
 	}
 	cli_json_object_end(j);
 }

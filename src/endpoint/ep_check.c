@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
 #include "io/io_machine.h"
+#include "io/io_nat64.h"
 #include "io/io_sockaddr.h"
 
 #define STATUS_MS 250 /* how often progress is told where nothing happens */
@@ -34,6 +35,7 @@ struct ep_check {
 	struct adit_rng rng;
 	struct nat_check check;
 	struct io_machine *machine;
+	struct io_nat64 *nat64; /* NULL: it could not even begin */
 	struct io_portmap_look *look; /* NULL: it could not even begin */
 	bool looked; /* |look| is done */
 };
@@ -115,6 +117,8 @@ static void start_if_resolved(struct ep_check *c)
 		report_done(c);
 		return;
 	}
+	if (c->nat64)
+		io_machine_set_nat64(c->machine, io_nat64_get(c->nat64));
 	uv_timer_start(&c->timer, on_timer, STATUS_MS, STATUS_MS);
 }
 
@@ -142,12 +146,23 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 	start_if_resolved(c);
 }
 
+/* What was asked before is asked again by itself. */
+static void on_nat64(void *ctx, const struct adit_nat64 *n)
+{
+	struct ep_check *c = ctx;
+	char text[ADIT_NAT64_STRLEN];
+
+	adit_trace(c->cfg.log, ADIT_LOG_INFO, "nat64 prefix=%s", n->len > 0 ? adit_nat64_format(n, text) : "none");
+}
+
 /* Begins in the loop, so that done is never called from within ep_check_new(). */
 static void on_begin(uv_timer_t *timer)
 {
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct ep_check *c = timer->data;
 
+	if (io_nat64_new(c->loop, on_nat64, c, &c->nat64) < 0)
+		c->nat64 = NULL;
 	c->looked = io_portmap_look_new(c->loop, c->cfg.log, on_looked, c, &c->look) < 0;
 	for (size_t i = 0; i < c->cfg.n_hosts; i++) {
 		const struct ep_host *host = &c->cfg.host[i];
@@ -207,6 +222,13 @@ const char *ep_check_name(const struct ep_check *c, size_t server)
 	return host->addr.family == ADIT_FAMILY_NONE ? host->name : "";
 }
 
+const struct adit_nat64 *ep_check_nat64(const struct ep_check *c)
+{
+	static const struct adit_nat64 none;
+
+	return c->nat64 ? io_nat64_get(c->nat64) : &none;
+}
+
 static void on_closed(uv_handle_t *h)
 {
 	struct ep_check *c = h->data;
@@ -221,6 +243,7 @@ void ep_check_close(struct ep_check *c)
 		return;
 	c->closing = true;
 	io_machine_close(c->machine);
+	io_nat64_close(c->nat64);
 	io_portmap_look_close(c->look);
 	for (size_t i = 0; i < c->cfg.n_hosts; i++)
 		if (c->name[i].resolving)

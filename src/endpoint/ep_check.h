@@ -38,6 +38,8 @@ ADIT_MUST_CHECK int ep_check_new(uv_loop_t *loop, const struct ep_check_config *
 void ep_check_stop(struct ep_check *c);
 /* The name that a server of the report was given by, "" where it was given as an address. */
 const char *ep_check_name(const struct ep_check *c, size_t server);
+/* The NAT64 that IPv4 was asked through; its length is 0: none. Good until close. */
+const struct adit_nat64 *ep_check_nat64(const struct ep_check *c);
 void ep_check_close(struct ep_check *c);
 
 #endif

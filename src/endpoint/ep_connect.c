@@ -382,6 +382,7 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.linger = cfg->linger,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
+		.borrow = cfg->borrow,
 		.compress = cfg->compress,
 	};
 

@@ -45,6 +45,7 @@ struct ep_connect_config {
 	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
 	bool relay_only; /* link.h, likewise */
 	bool direct_only;
+	bool borrow;
 	const char *relay_ca; /* whom TURN servers' certificates are of, io_net_trust(); borrowed for its life */
 };
 

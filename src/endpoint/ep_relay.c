@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/ice/ice_candidate.h"
 
 struct relay_name {
 	struct ep_relay *owner;
@@ -14,6 +15,7 @@ struct relay_name {
 };
 
 struct ep_relay {
+	uv_loop_t *loop;
 	ep_relay_changed *changed;
 	ep_peers_failed *failed;
 	void *ctx;
@@ -51,6 +53,11 @@ static void refresh(struct ep_relay *r)
 		r->changed(r->ctx, &r->now);
 }
 
+static bool is_public(const struct adit_addr *a)
+{
+	return ice_candidate_judge(a, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(a);
+}
+
 /* The lowest IPv4 address, for that is where most can go; else the lowest of IPv6. */
 static void on_addrs(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -60,6 +67,8 @@ static void on_addrs(void *ctx, const struct adit_addr *addrs, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct adit_addr *a = &addrs[i];
 
+		if (name->cfg.is_lent && !is_public(a))
+			continue;
 		if (!best || (adit_addr_is_v4(a) && !adit_addr_is_v4(best)) ||
 		    (a->family == best->family && memcmp(a->ip, best->ip, sizeof(a->ip)) < 0))
 			best = a;
@@ -77,7 +86,7 @@ static void on_failed(void *ctx, const char *host, const char *why)
 	name->owner->failed(name->owner->ctx, host, why);
 }
 
-static int add_name(struct ep_relay *r, uv_loop_t *loop, const struct ep_relay_config *cfg)
+static int add_name(struct ep_relay *r, const struct ep_relay_config *cfg)
 {
 	struct relay_name *name = &r->name[r->n_names++];
 	struct ep_host h = {.port = cfg->uri.port, .addr = cfg->uri.addr};
@@ -85,7 +94,7 @@ static int add_name(struct ep_relay *r, uv_loop_t *loop, const struct ep_relay_c
 	name->owner = r;
 	name->cfg = *cfg;
 	memcpy(h.name, cfg->uri.host, sizeof(cfg->uri.host));
-	return ep_peers_new(loop, &h, 1, on_addrs, on_failed, name, &name->peers);
+	return ep_peers_new(r->loop, &h, 1, on_addrs, on_failed, name, &name->peers);
 }
 
 int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n, ep_relay_changed *changed,
@@ -96,17 +105,53 @@ int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n, e
 
 	if (!r)
 		return ADIT_ENOMEM;
+	r->loop = loop;
 	r->changed = changed;
 	r->failed = failed;
 	r->ctx = ctx;
 	for (size_t i = 0; i < n && i < EP_RELAYS_MAX && err == 0; i++)
-		err = add_name(r, loop, &cfg[i]);
+		err = add_name(r, &cfg[i]);
 	if (err < 0) {
 		ep_relay_close(r);
 		return err;
 	}
 	*ret_relay = r;
 	return 0;
+}
+
+static struct relay_name *find_lent(struct ep_relay *r, const struct turn_uri *uri)
+{
+	for (size_t i = 0; i < r->n_names; i++) {
+		const struct turn_uri *have = &r->name[i].cfg.uri;
+
+		if (r->name[i].cfg.is_lent && strcmp(have->host, uri->host) == 0 && have->port == uri->port &&
+		    have->transport == uri->transport)
+			return &r->name[i];
+	}
+	return NULL;
+}
+
+size_t ep_relay_lend(struct ep_relay *r, const struct meet_relay *loan)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < loan->n_uris; i++) {
+		struct ep_relay_config cfg = {.is_lent = true};
+		struct relay_name *name;
+
+		if (turn_uri_parse(loan->uris[i], &cfg.uri) < 0)
+			continue;
+		snprintf(cfg.user, sizeof(cfg.user), "%s", loan->user);
+		snprintf(cfg.pass, sizeof(cfg.pass), "%s", loan->pass);
+		name = find_lent(r, &cfg.uri);
+		if (name)
+			name->cfg = cfg;
+		else if (r->n_names == EP_RELAYS_MAX || add_name(r, &cfg) < 0)
+			continue;
+		n++;
+	}
+	refresh(r);
+	return n;
 }
 
 void ep_relay_close(struct ep_relay *r)

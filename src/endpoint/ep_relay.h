@@ -13,6 +13,7 @@
 
 struct ep_relay_config {
 	struct turn_uri uri;
+	bool is_lent; /* a mediator's word: it does not make us knock at private addresses */
 	char user[TURN_USER_MAX + 1];
 	char pass[TURN_PASS_MAX + 1];
 };
@@ -31,10 +32,16 @@ struct ep_relay;
 /* |r| is good until the next call, and the same each time. */
 typedef void ep_relay_changed(void *ctx, const struct ep_relays *r);
 
-/* |cfg| is copied. Begins in the loop's next turn: then, and whenever something is new, |changed| is called. ENOMEM. */
+/* |cfg| is copied; |n| may be 0. Begins in the loop's next turn: then, and whenever something is new, |changed| is
+ * called. ENOMEM. */
 ADIT_MUST_CHECK int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n,
 				 ep_relay_changed *changed, ep_peers_failed *failed, void *ctx,
 				 struct ep_relay **ret_relay);
+/*
+ * What a mediator lends: further servers, or other credentials for those that it has lent already. What cannot be used
+ * or has no room is left out; how many are used.
+ */
+size_t ep_relay_lend(struct ep_relay *r, const struct meet_relay *loan);
 /* Wipes the secrets. NULL is fine. */
 void ep_relay_close(struct ep_relay *r);
 

@@ -10,7 +10,7 @@
 
 #include "io/io_ifaces.h"
 
-#define SETTLE_MS 300 /* a network that comes up makes several changes at once */
+#define SETTLE_MS 100 /* a network that comes up makes several changes at once, within milliseconds of each other */
 #define AGAIN_MS  5000 /* without rtnetlink */
 
 struct io_hosts {

@@ -24,6 +24,7 @@ struct io_machine {
 	io_machine_ran *ran;
 	void *ctx;
 	struct io_timer *timer;
+	const struct adit_nat64 *nat64; /* NULL: no matter here */
 	struct adit_list socks;
 	bool running;
 	bool closed;
@@ -84,6 +85,7 @@ static void open_sock(struct io_machine *m, const struct adit_out *out)
 		s->nr = out->sock;
 		if (io_udp_open(m->loop, (enum adit_family)out->local.family, out->local.port, &sock_ops, s, &s->udp) ==
 		    0) {
+			io_udp_set_nat64(s->udp, m->nat64);
 			adit_list_push_back(&m->socks, &s->node);
 			return;
 		}
@@ -160,6 +162,11 @@ int io_machine_new(uv_loop_t *loop, const struct adit_log *log, const struct adi
 	io_timer_set(m->timer, io_clock_now());
 	*ret_machine = m;
 	return 0;
+}
+
+void io_machine_set_nat64(struct io_machine *m, const struct adit_nat64 *n)
+{
+	m->nat64 = n;
 }
 
 void io_machine_close(struct io_machine *m)

@@ -418,6 +418,8 @@ int link_output(struct link *l, adit_time now, struct adit_out *ret_out)
 static void on_up(struct link *l, adit_time now, const struct link_event *e)
 {
 	link_set_state(l, now, LINK_UP);
+	if (l->find.reach)
+		reach_set_fresh(l->find.reach, !l->cfg.no_successors);
 	link_find_hold(&l->find, now);
 	link_watch_settle(l, now);
 	if (l->cfg.role == PUNCH_SERVE && l->cfg.single && !l->cfg.has_peer_key) {
@@ -429,6 +431,8 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 static void on_down(struct link *l, adit_time now, enum link_reason reason)
 {
 	session_retire(l, now);
+	if (l->find.reach)
+		reach_set_fresh(l->find.reach, false);
 	if (l->state == LINK_OVER)
 		return; /* one that was coming has been ended, too: reap() */
 	if (l->incoming) {

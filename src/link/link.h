@@ -56,8 +56,10 @@ struct link_config {
 	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
 	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
+	bool no_successors; /* for tests: paths are not replaced before their time, to show what happens then */
 	bool relay_only; /* nothing is sent but through a relay, and the peer is not told of own addresses */
 	bool direct_only; /* never through the peer's relay either */
+	bool borrow; /* connect: a relay that a mediator lends is welcome: LINK_EVENT_MEET tells of it */
 	bool compress; /* ask for it; one side is enough */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;

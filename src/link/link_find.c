@@ -47,7 +47,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.low_ttl = true,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
-		.borrow = !cfg->direct_only,
+		.borrow = cfg->borrow,
 	};
 
 	f->reach = calloc(1, sizeof(*f->reach));
@@ -272,6 +272,15 @@ void link_find_again(struct link_find *f, adit_time now)
 {
 	if (f->reach)
 		reach_again(f->reach, now);
+	f->reach_busy = true;
+}
+
+void link_find_fresh(struct link_find *f, adit_time now)
+{
+	if (!f->reach)
+		return;
+	f->wish = LINK_FIND_PEER;
+	reach_start(f->reach, now);
 	f->reach_busy = true;
 }
 

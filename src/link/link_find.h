@@ -74,6 +74,8 @@ void link_find_await_relay(struct link_find *f, adit_time now);
 void link_find_start(struct link_find *f, adit_time now);
 /* The network may be back, or another one: whoever waits for servers asks them anew, now. */
 void link_find_again(struct link_find *f, adit_time now);
+/* Through mediators, while there is a path: one more, over sockets that no NAT has seen. */
+void link_find_fresh(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */
 void link_find_wait(struct link_find *f, adit_time now);
 /* A path is being secured. */

@@ -3,6 +3,7 @@
 #define ADIT_LINK_INT_H
 
 #include "core/punch/punch_path.h"
+#include "link/link_age.h"
 #include "link/link.h"
 #include "link/link_find.h"
 #include "link/link_limits.h"
@@ -13,6 +14,7 @@
 struct link_path {
 	bool used;
 	bool lost;
+	bool is_buried; /* its death has been taken note of */
 	uint32_t gen;
 	uint32_t sock;
 	struct punch_path keep;
@@ -42,6 +44,7 @@ struct link_watch {
 	adit_time prune_at;
 	adit_time settle_at; /* the finders may rest */
 	adit_time again_at; /* in an outage: the finders begin anew */
+	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
 };
 
 /* Who may begin a QUIC handshake or go on with one from a new address. */
@@ -65,6 +68,7 @@ struct link {
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
+	struct link_age age;
 	unsigned switches;
 	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */

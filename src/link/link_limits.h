@@ -71,6 +71,14 @@
 #define LINK_RELAY_WAIT     ADIT_SEC(1)
 #define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
 
+/* Paths that end at a certain age (link_age.h). */
+#define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (DESIGN 5.3) */
+#define LINK_AGE_LEAST      ADIT_SEC(30) /* a death before is of something else: no carrier would get away with it ... */
+#define LINK_AGE_MOST       ADIT_SEC(110) /* ... nor is one after it of interest: 75 s was the oldest */
+#define LINK_AGE_LASTS_FROM ADIT_SEC(120)
+#define LINK_AGE_WATCH      ADIT_SEC(5) /* between questions to the one before */
+#define LINK_AGE_AGAIN      ADIT_SEC(6) /* the search for a successor is begun anew after this */
+
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u
 

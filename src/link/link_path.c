@@ -177,6 +177,8 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 		punch_path_set_local(&p->keep, &p->info.local);
 		any = true;
 	}
-	if (any)
-		link_watch_alarm(l, now);
+	if (!any)
+		return;
+	link_age_forget(&l->age);
+	link_watch_alarm(l, now);
 }

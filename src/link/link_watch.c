@@ -8,7 +8,8 @@
 void link_watch_init(struct link_watch *w, adit_time now)
 {
 	*w = (struct link_watch){.moves = LINK_MOVES, .moves_at = now};
-	w->doubt_at = w->doubt_ask_at = w->choose_at = w->prune_at = w->settle_at = w->again_at = ADIT_NEVER;
+	w->doubt_at = w->doubt_ask_at = w->choose_at = w->prune_at = w->settle_at = w->again_at = w->succeed_at =
+		ADIT_NEVER;
 }
 
 static bool decides(const struct link *l)
@@ -107,6 +108,13 @@ static bool is_holding(const struct link *l, const struct link_path *p)
 	return p->falls > 0 && class_of(p) < class_of(l->session_path);
 }
 
+/* The one before, whose age at its death is worth knowing. */
+static bool is_watched(const struct link *l, const struct link_path *p)
+{
+	return p->left_at != ADIT_NEVER && class_of(p) == LINK_CLASS_DIRECT && l->age.kind != LINK_AGE_LASTS &&
+	       !l->cfg.no_successors;
+}
+
 static adit_dur next_ask(const struct link *l, struct link_path *p)
 {
 	if (is_holding(l, p)) {
@@ -115,7 +123,7 @@ static adit_dur next_ask(const struct link *l, struct link_path *p)
 		return d > LINK_HOLD_ASK ? d : LINK_HOLD_ASK;
 	}
 	if (p->trials == 0)
-		return PUNCH_PATH_KEEPALIVE;
+		return is_watched(l, p) ? LINK_AGE_WATCH : PUNCH_PATH_KEEPALIVE;
 	p->trials--;
 	return LINK_TRIAL_EVERY;
 }
@@ -257,6 +265,81 @@ static void choose(struct link *l, adit_time now)
 	doubt_end(&l->watch);
 }
 
+/* --- age --- */
+
+static adit_dur age_of(const struct link_path *p, adit_time now)
+{
+	return adit_time_since(now, p->since);
+}
+
+/* What the paths that were left tell, as long as the one in use lives and is of the same kind. */
+static void note_ages(struct link *l)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+		struct punch_path_view v;
+
+		if (!p->used || class_of(p) != LINK_CLASS_DIRECT || p == l->incoming_path || p->is_buried)
+			continue;
+		punch_path_view(&p->keep, &v);
+		if (v.answered_at != ADIT_NEVER)
+			link_age_lives(&l->age, adit_time_since(v.answered_at, p->since));
+		if (!p->lost || p == l->session_path || class_of(l->session_path) != LINK_CLASS_DIRECT)
+			continue;
+		p->is_buried = true;
+		link_age_died(&l->age, adit_time_since(v.heard_at, p->since));
+		adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-age died_at_s=%u kind=%d",
+			   (unsigned)(adit_time_since(v.heard_at, p->since) / ADIT_SEC(1)), (int)l->age.kind);
+	}
+}
+
+/* The youngest that is alive and has at most half the age. */
+static struct link_path *successor(struct link *l, adit_time now)
+{
+	struct link_path *best = NULL;
+
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+		struct punch_path_view v;
+
+		if (!stands_by(l, p) || p->lost || class_of(p) != LINK_CLASS_DIRECT || p->left_at != ADIT_NEVER ||
+		    2 * age_of(p, now) > age_of(l->session_path, now))
+			continue;
+		punch_path_view(&p->keep, &v);
+		if (v.answered_at != ADIT_NEVER && (!best || p->since > best->since))
+			best = p;
+	}
+	return best;
+}
+
+static void succeed(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+	adit_time due;
+	struct link_path *p;
+
+	note_ages(l);
+	if (l->cfg.no_successors || !l->find.reach || class_of(l->session_path) != LINK_CLASS_DIRECT) {
+		w->succeed_at = ADIT_NEVER;
+		return;
+	}
+	due = adit_time_add(l->session_path->since, link_age_due(&l->age));
+	if (now < due) {
+		w->succeed_at = due;
+		return;
+	}
+	p = successor(l, now);
+	if (p) {
+		link_move_to(l, now, p, LINK_WHY_AGE);
+		link_watch_settle(l, now);
+		w->succeed_at = adit_time_add(p->since, link_age_due(&l->age));
+	} else if (w->succeed_at == ADIT_NEVER || now >= w->succeed_at) {
+		w->succeed_at = adit_time_add(now, LINK_AGE_AGAIN);
+		w->settle_at = ADIT_NEVER;
+		link_find_fresh(&l->find, now);
+	}
+}
+
 /* --- what is not needed any more --- */
 
 /* Serve: which of its paths the connect side still keeps it knows from the questions. */
@@ -280,7 +363,7 @@ static bool is_over(const struct link *l, const struct link_path *p, adit_time n
 {
 	if (l->cfg.role == PUNCH_SERVE)
 		return is_unasked(p, now);
-	return p->lost && adit_time_since(now, p->lost_at) >= LINK_LOST_FOR;
+	return p->lost && (p->is_buried || adit_time_since(now, p->lost_at) >= LINK_LOST_FOR);
 }
 
 static void prune(struct link *l, adit_time now)
@@ -367,6 +450,7 @@ void link_watch_step(struct link *l, adit_time now)
 		ask_stand_bys(l, now);
 		compare(l, now);
 		choose(l, now);
+		succeed(l, now);
 	}
 	if (now >= w->prune_at)
 		prune(l, now);
@@ -386,7 +470,7 @@ adit_time link_watch_deadline(const struct link *l)
 		at = adit_time_min(at, w->again_at);
 	if (!decides(l) || l->state != LINK_UP)
 		return at;
-	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, w->choose_at));
+	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, adit_time_min(w->choose_at, w->succeed_at)));
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (stands_by(l, &l->path[i]))
 			at = adit_time_min(at, l->path[i].ask_at);

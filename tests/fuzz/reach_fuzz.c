@@ -374,6 +374,7 @@ static void op_command(struct world *w, struct adit_rd *r)
 	uint8_t what = adit_rd_u8(r);
 	struct side *s = &w->s[what & 1];
 	struct reach_host hosts[2] = {{.addr = s->addr}, {.addr = adit_addr_v4(10, 0, 0, what, 0)}};
+	struct reach_mapping map = {.port = 23456, .external = adit_addr_with_port(s->addr, 4500)};
 	struct reach_memory m = {.network = s->addr, .kind = NAT_KIND_RANDOM, .low_ttl = 3, .peer_network = s->addr};
 
 	switch (what >> 1 & 15) {
@@ -412,7 +413,10 @@ static void op_command(struct world *w, struct adit_rd *r)
 		reach_trust(s->r, &w->s[!(what & 1)].addr, 1);
 		break;
 	case 12:
-		reach_set_memory(s->r, &m);
+		if (what & 32)
+			reach_set_mapped(s->r, w->now, ADIT_FAMILY_V4, what & 64 ? &map : NULL);
+		else
+			reach_set_memory(s->r, &m);
 		break;
 	case 13:
 		op_icmp(w, s, r);

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import proc
 from check import ROOT, Skip, check
 from lab import find_program, wait_until
 
@@ -105,29 +106,18 @@ def codes(t):
     assert out == "yes\n", out
 
 
-def _sleepers(word):
-    n = 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                n += f.read().split(b"\0")[:2] == [b"sleep", word.encode()]
-        except OSError:
-            pass
-    return n
-
-
 @check("kill -9 of `adit-lab net` leaves no process, no network, no file")
 def killed(t):
     before = set(os.listdir("/run"))
     word = "7359"
     with subprocess.Popen([box(), "net", os.path.join(TOPOLOGIES, "two-homes.lab"), "--", "b", "sleep", word],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as p:
-        wait_until(lambda: _sleepers(word) == 1, 10, "the command runs")
+        wait_until(lambda: proc.sleepers(word) == 1, 10, "the command runs")
         tree = _tree(p.pid)
         assert len(tree) >= 5, tree  # itself, the first process, two routers, a wire
         p.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in tree), 15, "all its processes end")
-    assert _sleepers(word) == 0
+    assert proc.sleepers(word) == 0
     assert set(os.listdir("/run")) == before
 
 

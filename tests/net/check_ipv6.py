@@ -133,19 +133,22 @@ PUBLIC = "host b on internet 203.0.113.20"
 KNOWN = ("64:ff9b::192.0.0.170", "64:ff9b::192.0.0.171")
 
 
-def _bottle(far, serve, connect, prefix="64:ff9b::/96", known=KNOWN):
+def _run(text, known):
     program = find_program("ADIT_LAB", "adit-lab")
     if not program:
         raise Skip("adit-lab is not built")
-    text = BOTTLE.format(far=far, script=SCRIPT, serve=serve, connect=connect,
-                         prefix="" if prefix == "64:ff9b::/96" else ",prefix=" + prefix)
     env = dict(os.environ, ADIT=find_program("ADIT", "adit"), IPV4ONLY=" ".join(known))
     r = subprocess.run([program, "net", "-"], input=text, env=env, timeout=100, text=True, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE)
     assert r.returncode == 0, f"exit code {r.returncode}\n{r.stdout}{r.stderr}"
-    status = json.loads(r.stdout)
+    return json.loads(r.stdout), r.stderr
+
+
+def _bottle(far, serve, connect, prefix="64:ff9b::/96", known=KNOWN):
+    status, said = _run(BOTTLE.format(far=far, script=SCRIPT, serve=serve, connect=connect,
+                                      prefix="" if prefix == "64:ff9b::/96" else ",prefix=" + prefix), known)
     assert status["nat64"] == prefix, status
-    assert f"IPv4 goes through this network's NAT64: {prefix}" in r.stderr, r.stderr
+    assert f"IPv4 goes through this network's NAT64: {prefix}" in said, said
     assert "2001:db8:" not in status["remote"], status  # the peer is an IPv4 address to all but the socket
     return status
 
@@ -168,3 +171,11 @@ def nat64_public(t):
 def nat64_serverless(t):
     status = _bottle(PUBLIC, "--peer 203.0.113.10", "--peer 203.0.113.20")
     assert status["remote"].startswith("203.0.113.20:"), status
+
+
+@check("adit check on a network with NAT64 alone asks an IPv4 server through it, and says so", kind="cpu")
+def nat64_check(t):
+    report, said = _run(BOTTLE.format(far=PUBLIC, script=SCRIPT, serve="", connect="", prefix="").replace(
+        "fetch", "check 203.0.113.66").replace(f"run b: exec {SCRIPT} serve", "run b: true"), KNOWN)
+    assert report["nat64"] == "64:ff9b::/96" and report["ipv4"]["answered"] > 0, report
+    assert "NAT64       64:ff9b::/96" in said, said

@@ -226,17 +226,6 @@ sys.stdin.read()
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as p:
         assert p.stdout.readline() == b"up\n"
-        assert _count("7357") == 1
+        assert proc.sleepers("7357") == 1
         p.send_signal(signal.SIGKILL)
-    wait_until(lambda: _count("7357") == 0, 15, "processes of the killed runner end")
-
-
-def _count(word):
-    n = 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                n += f.read().split(b"\0")[:2] == [b"sleep", word.encode()]
-        except OSError:
-            pass
-    return n
+    wait_until(lambda: proc.sleepers("7357") == 0, 15, "processes of the killed runner end")

@@ -61,13 +61,7 @@ class Meeting:
         later = "connect" if first == "serve" else "serve"
         self.start(later, args[later])
         begin = time.monotonic()
-        try:
-            proc.first_echo(self.lab.ha, 7100, limit, (self.serve, self.connect)).close()
-            took = time.monotonic() - begin
-        except proc.Unexpected:
-            if not (self.serve.is_running() and self.connect.is_running()):
-                raise
-            took = None
+        took = proc.till_first_echo(self.lab.ha, 7100, limit, (self.serve, self.connect), begin)
         self.end()
         return took
 

@@ -49,7 +49,7 @@ def _open_lab(t, **shape):
     return lab, daemons.start_miniupnpd(lab, lab.ra, WAN)
 
 
-def _restart(lab, daemon):
+def _restart(lab, daemon, **options):
     """As a router that was switched off and on: the daemon comes back with a new epoch, and its rules are gone."""
     daemon.kill()
     lab.ra.run(["nft", "-f", "-"], input="""
@@ -57,7 +57,7 @@ def _restart(lab, daemon):
         flush chain inet upnp_nat prerouting_miniupnpd
         flush chain inet upnp_nat postrouting_miniupnpd""")
     lab.forget("ra")
-    return daemons.start_miniupnpd(lab, lab.ra, WAN, tables=False)
+    return daemons.start_miniupnpd(lab, lab.ra, WAN, tables=False, **options)
 
 
 def _knock(lab, address, port, family=socket.AF_INET, own=IP["ha"]):

@@ -2,6 +2,7 @@
 router's own daemon (miniupnpd)."""
 
 import subprocess
+import time
 
 import daemons
 from check import check
@@ -44,6 +45,11 @@ class Driver(Proc):
             found["address"], _, port = found["external"].rpartition(":")
             found["port"] = int(port)
         return found
+
+    def lives(self, seconds):
+        """Nothing else happens meanwhile."""
+        time.sleep(seconds)
+        assert self.is_running(), self.last_words()
 
     def end(self):
         self.say("end")
@@ -133,12 +139,15 @@ def map_lease(t):
     d = Driver(lab, lifetime=10)
     e = d.event("MAPPED")
     assert e["lifetime"] == "10", e
-    try:
-        wait_until(lambda: not d.is_running(), 25, "time")
-    except TimeoutError:
-        pass
+    d.lives(25)
     assert _knock(lab, WAN, e["port"])
     d.end()
+
+
+def _made_again(lab, port, timeout):
+    wait_until(lambda: "dnat" in rules(lab), timeout, "the mapping is made again", step=0.2)
+    lab.forget("ra")
+    assert _knock(lab, WAN, port)
 
 
 @check("the router restarts and has forgotten: made again (UPnP looks after its mapping)")
@@ -146,14 +155,8 @@ def map_reboot_upnp(t):
     lab, daemon = open_upnp(t)
     d = Driver(lab, check=2)
     port = d.event("MAPPED")["port"]
-    daemon.kill()
-    lab.ra.run(["nft", "flush", "chain", "inet", "upnp_nat", "prerouting_miniupnpd"])
-    lab.ra.run(["nft", "flush", "chain", "inet", "filter", "miniupnpd"])
-    lab.forget("ra")
-    daemons.start_miniupnpd(lab, lab.ra, WAN, tables=False, upnp=True, pmp=False)
-    wait_until(lambda: "dnat" in rules(lab), 60, "the mapping is made again", step=0.5)
-    lab.forget("ra")
-    assert _knock(lab, WAN, port)
+    _restart(lab, daemon, upnp=True, pmp=False)
+    _made_again(lab, port, 60)
 
 
 @check("the router restarts and has forgotten: made again (PCP is told)")
@@ -161,15 +164,10 @@ def map_reboot_pcp(t):
     lab, daemon = _open_lab(t)
     d = Driver(lab)
     port = d.event("MAPPED")["port"]
-    try:
-        wait_until(lambda: not d.is_running(), 4, "a clock that has run")
-    except TimeoutError:
-        pass
+    d.lives(4)  # a clock that has run: its fall is seen
     _restart(lab, daemon)
     d.say("check")
-    wait_until(lambda: "dnat" in rules(lab), 20, "the mapping is made again", step=0.2)
-    lab.forget("ra")
-    assert _knock(lab, WAN, port)
+    _made_again(lab, port, 20)
 
 
 def lying(t, lab, how):

@@ -155,6 +155,43 @@ def life_lying_upnp(t):
     _lying(t, "UPnP", World(t, dict(upnp=True, pmp=False)))
 
 
+@check("a router that lies in all three: PCP is withdrawn, UPnP gets its chance, and then that is it, too", limit=120)
+def life_lying_together(t):
+    w = World(t, dict(upnp=True, pmp=True))
+    w.lab.ra.run(["nft", "-f", "-"], input=LIAR)
+    w.serves()
+    m = w.reaches("withdrawn", 90)
+    t.note(m["why"])
+    said = w.serve.err()
+    assert "(PCP)" in said and "(UPnP)" in said and said.count("the port mapping is not used") == 1, said
+    assert "dnat" not in rules(w.lab), rules(w.lab)
+    w.ends()
+
+
+@check("IPv6: a pinhole by PCP in the router's firewall, proven by the mediator, deleted at the end")
+def life_pinhole(t):
+    lab, _ = _open_lab(t, ipv6=True)
+    server = "2001:db8:ff::66"
+    lab.pub.run(["ip", "addr", "add", server + "/64", "dev", "wan"])
+    lab.pub.run(["ip", "route", "add", "2001:db8:a::/64", "via", "2001:db8:ff::10"])
+    _start(lab, "--listen", server)
+    proc.start_target(lab, lab.ha, "pump", "8000")
+    here = proc.Side(lab, "ha")
+    serve = here.serve("pump=8000", args=("--mediator", f"[{server}]", "-v"))
+    serve.expect("registered with", 20, "err")
+
+    def pinhole():
+        found = json.loads(here.run("status", "--json")[1])["mappings"]
+        return [m for m in found if (m["external"] or "").startswith("[2001:db8:a::2]") and m["state"] == "proven"]
+    m = wait_until(pinhole, 20, "a proven pinhole", step=0.2)[0]
+    t.note(m["external"])
+    assert m["how"] == "PCP" and m["external"] == f"[2001:db8:a::2]:{m['port']}", m
+    chain = ["nft", "list", "chain", "inet", "filter", "miniupnpd"]
+    assert str(m["port"]) in lab.ra.run(chain).stdout
+    assert serve.stop() == 0
+    assert str(m["port"]) not in lab.ra.run(chain).stdout, lab.ra.run(chain).stdout
+
+
 @check("the router is switched off and on: mapped again, and the session through it goes on", limit=90)
 def life_reboot(t):
     w = World(t, {})

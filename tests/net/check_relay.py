@@ -24,18 +24,22 @@ MB = 1 << 20
 class World:
     """Two homes that cannot meet directly, a mediator, and coturn."""
 
-    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), **kw):
+    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), lend=None, **kw):
         self.t, self.lab = t, t.lab(stranger=True, nat=nat, **kw)
         lab = self.lab
         self.ca, pair = certificate(lab, "turn.test", TURN) if tls else (None, None)
         lab.pub.run(["ip", "addr", "add", TURN + "/24", "dev", "wan"])
-        self.mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR])
-        self.mediator.expect("ready", where="err")
         self.options, self.tls = options, pair
         self.turn = self.start_turn() if turn else None
         self.target = proc.start_target(lab, lab.hb, "pump", "8000")
         self.sides = {"serve": proc.Side(lab, "hb"), "connect": proc.Side(lab, "ha")}
         self.ticket = self.sides["serve"].ticket()
+        words = ()
+        if lend:
+            words = ("--turn", uri("udp"), "--turn-secret-file", self.relay_file(lend),
+                     "--turn-for", self.relay_file(self.sides["serve"].run("id")[1].strip()))
+        self.mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR, *words])
+        self.mediator.expect("ready", where="err")
 
     def start_turn(self, user="ann:secret"):
         return daemons.start_turn(self.lab, self.lab.pub, [TURN], *self.options, user=user, tls=self.tls)
@@ -242,3 +246,21 @@ def death(t):
     t.note(", ".join(f"{x:.1f} s" for x in times))
     assert max(times) < 30, times
     w.both_ways(MB)
+
+
+@check("the mediator lends the operator's relay to who is answered by a peer of its list: two random NATs, no --relay anywhere")
+def lent(t):
+    secret = "0123456789abcdef0123456789abcdef"
+    w = World(t, options=("--use-auth-secret", "--static-auth-secret=" + secret), lend=secret)
+    w.start()
+    w.open().close()
+    st = w.status()
+    assert st["how"] == "relayed" and st["relay"]["state"] == "ready", st
+    w.connect.expect("a mediator lends a relay: turn:" + re.escape(TURN), where="err")
+    w.both_ways(MB)
+    t.note(f"{st['took_ms']:.0f} ms")
+    w.connect.stop()
+    # Who wants none gets none.
+    w.connect = w.sides["connect"].connect(w.ticket, "7100:pump", args=("--mediator", MEDIATOR, "-v", "--direct-only", "--timeout", "6"))
+    assert w.connect.wait(20) == 5
+    assert "lends" not in w.connect.err()

@@ -1,7 +1,8 @@
 /*
  * What a session lives through, in virtual time: a router that reboots, another address, a machine that sleeps, a
  * network that is gone for a minute. ADIT_SIM_SEEDS=100 prints how soon bytes flow again once the network is back;
- * ADIT_SIM_SEED=17 ADIT_SIM_EVENT=3 runs that one and prints its packets.
+ * ADIT_SIM_SEED=17 ADIT_SIM_EVENT=3 runs that one and prints its packets. ADIT_SIM_HOURS=4: so many hours where
+ * mappings end at 60 s; ADIT_SIM_SEED=1 ADIT_SIM_AGE=1 (0: without successors) prints five minutes of it.
  */
 #include "../unit/test.h"
 
@@ -154,6 +155,77 @@ static void bytes_flow_again_within_a_second_once_the_network_is_back(void **sta
 			assert_true(print_event(&events[i], 1, CI_SEEDS, relay) <= ADIT_SEC(1));
 }
 
+/* --- an hour in a network where mappings end at 60 s --- */
+
+/* Gaps above 200 ms beyond the pace of what is sent. */
+static unsigned gaps_in(struct sim_link *w, adit_dur span, adit_dur *ret_longest)
+{
+	adit_time end = lab_sim_now(w->r.sim) + span;
+	unsigned gaps = 0;
+
+	*ret_longest = 0;
+	while (lab_sim_now(w->r.sim) < end) {
+		adit_dur gap;
+
+		sim_link_forget(w);
+		sim_link_run(w, ADIT_SEC(2));
+		gap = sim_link_gap(w);
+		gaps += gap > ADIT_MS(200);
+		*ret_longest = gap > *ret_longest ? gap : *ret_longest;
+	}
+	return gaps;
+}
+
+static unsigned ages(uint64_t seed, bool with_successors, adit_dur span, bool traced, adit_dur *ret_longest)
+{
+	struct sim_link_config cfg = {
+		.nats = {nats[seed % ARRAY_LEN(nats)], "mobile,foreign=0"},
+		.way = {ADIT_MS(12), ADIT_MS(25)},
+		.mediator_way = ADIT_MS(10),
+		.direct_at_first = true,
+		.pace = ADIT_MS(50),
+		.piece = 100,
+	};
+	unsigned gaps;
+
+	sim_link_init(&world, &cfg, seed);
+	world.r.connect.cfg.no_successors = world.r.serve.cfg.no_successors = !with_successors;
+	if (traced)
+		sim_link_trace(&world, stdout);
+	assert_true(sim_link_up(&world));
+	gaps = gaps_in(&world, span, ret_longest);
+	assert_true(sim_link_drain(&world, ADIT_SEC(20)));
+	sim_link_done(&world);
+	return gaps;
+}
+
+static void mappings_that_end_at_60_s_are_not_felt(void **state)
+{
+	adit_dur longest;
+
+	(void)state;
+	assert_int_equal(ages(1, true, ADIT_SEC(300), false, &longest), 0);
+	assert_true(ages(1, false, ADIT_SEC(300), false, &longest) >= 3);
+}
+
+static void print_ages(uint64_t first, unsigned seeds)
+{
+	for (int with = 0; with < 2; with++) {
+		adit_dur longest = 0;
+		unsigned gaps = 0;
+
+		for (unsigned i = 0; i < seeds; i++) {
+			adit_dur here;
+
+			gaps += ages(first + i, with, ADIT_SEC(3600), false, &here);
+			longest = here > longest ? here : longest;
+		}
+		printf("life=60s, %u hours, %s successors: %u gaps above 200 ms, longest %.3f s\n", seeds,
+		       with ? "with" : "without", gaps, (double)longest / 1e9);
+		fflush(stdout);
+	}
+}
+
 int main(void)
 {
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
@@ -161,8 +233,20 @@ int main(void)
 	const char *event = getenv("ADIT_SIM_EVENT");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_flow_again_within_a_second_once_the_network_is_back),
+		cmocka_unit_test(mappings_that_end_at_60_s_are_not_felt),
 	};
 
+	if (getenv("ADIT_SIM_HOURS")) {
+		print_ages(seed ? strtoull(seed, NULL, 0) : 1, (unsigned)strtoul(getenv("ADIT_SIM_HOURS"), NULL, 0));
+		return 0;
+	}
+	if (seed && getenv("ADIT_SIM_AGE")) {
+		adit_dur longest;
+
+		printf("%u gaps\n",
+		       ages(strtoull(seed, NULL, 0), atoi(getenv("ADIT_SIM_AGE")), ADIT_SEC(300), true, &longest));
+		return 0;
+	}
 	if (seeds) {
 		for (size_t i = 0; i < ARRAY_LEN(events); i++)
 			for (int relay = 0; relay < 2; relay++)

@@ -50,6 +50,23 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void mapped_takes_a_port_or_none(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --port 5555 --mapped"), 0);
+	assert_true(o.meet.mapped && o.meet.mapped_port == 0 && o.meet.port == 5555 && !o.meet.no_portmap);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --port 5555 --mapped=4500 --no-portmap"), 0);
+	assert_true(o.meet.mapped && o.meet.mapped_port == 4500 && o.meet.no_portmap);
+	/* A port that stands apart is a word: a service here. */
+	assert_int_equal(read_line(CLI_FOR_SERVE, "--port 5555 --mapped 4500"), 0);
+	assert_true(o.meet.mapped_port == 0 && o.serve.n_services == 1);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --mapped=0"), ADIT_EINVAL);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --no-portmap=yes"), ADIT_EINVAL);
+	assert_int_equal(read_line(CLI_FOR_STATUS, "--mapped"), ADIT_EINVAL);
+	assert_int_equal(cli_opts_config(&o, CLI_FOR_SERVE, "f", "mapped 4501\nno-portmap\n", 23, &f), 0);
+	assert_int_equal(o.meet.mapped_port, 4501);
+}
+
 static void serve_takes_services_and_how_to_meet(void **state)
 {
 	(void)state;
@@ -372,6 +389,7 @@ static void peer_add_learns_which_options_to_save(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mapped_takes_a_port_or_none),
 		cmocka_unit_test(serve_takes_services_and_how_to_meet),
 		cmocka_unit_test(defaults_are_those_of_the_contract),
 		cmocka_unit_test(connect_takes_the_peer_first_and_options_anywhere),

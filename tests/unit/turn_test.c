@@ -507,6 +507,26 @@ static void a_redirection_is_followed_and_a_circle_is_not(void **state)
 	assert_int_equal(r.s.asked + r.other.asked, 2);
 }
 
+/* Nobody may make us ask what is behind our own router, or many. */
+static void a_redirection_leads_to_no_private_address(void **state)
+{
+	static const char *const to[] = {"192.168.1.1:22",   "10.0.0.1:3478",  "100.64.0.1:3478", "127.0.0.1:3478",
+					 "169.254.1.1:3478", "224.0.0.1:3478", "0.0.0.0:3478",    "[2001:db8::1]:3478"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+		struct turn_event e;
+		struct rig r;
+
+		prepare(&r);
+		assert_int_equal(adit_addr_parse(to[i], strlen(to[i]), &r.s.alternate), 0);
+		begin(&r);
+		e = event(&r, TURN_EVENT_FAILED);
+		assert_int_equal(e.why, TURN_WHY_REDIRECT);
+		assert_int_equal(r.s.asked, 1);
+	}
+}
+
 static void a_taken_five_tuple_makes_it_try_another_port_once(void **state)
 {
 	struct turn_event e;
@@ -766,6 +786,7 @@ int main(void)
 		cmocka_unit_test(a_forgotten_allocation_is_noticed),
 		cmocka_unit_test(a_new_public_address_is_noticed_by_the_next_keepalive),
 		cmocka_unit_test(a_redirection_is_followed_and_a_circle_is_not),
+		cmocka_unit_test(a_redirection_leads_to_no_private_address),
 		cmocka_unit_test(a_taken_five_tuple_makes_it_try_another_port_once),
 		cmocka_unit_test(refusals_are_told_by_their_code),
 		cmocka_unit_test(both_families_come_from_one_allocation_where_the_server_has_them),

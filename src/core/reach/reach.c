@@ -306,6 +306,11 @@ void reach_again(struct reach *r, adit_time now)
 	reach_step(r);
 }
 
+void reach_set_fresh(struct reach *r, bool fresh)
+{
+	r->wants_fresh = fresh;
+}
+
 void reach_stop(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);

@@ -125,6 +125,11 @@ void reach_rest(struct reach *r, adit_time now);
  * when its time comes. May be called as often as one likes.
  */
 void reach_again(struct reach *r, adit_time now);
+/*
+ * From now on no home that is older than REACH_HOME_OLD is punched with: there is a path already, another is wanted
+ * that does not share its fate (mappings end at a certain age in some networks). Not where the port is the user's.
+ */
+void reach_set_fresh(struct reach *r, bool fresh);
 /* Closes everything. */
 void reach_stop(struct reach *r, adit_time now);
 /* Connect: how it ended, told to the mediator that helped, for its statistics. */
@@ -310,6 +315,7 @@ struct reach_sock {
 	uint16_t port; /* that was asked for; 0: any */
 	uint16_t index; /* SALVO: its number there */
 	bool is_base; /* the agent has it */
+	adit_time opened_at;
 };
 
 /* A packet from home, some times. */
@@ -377,6 +383,7 @@ struct reach {
 	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
+	bool wants_fresh;
 	adit_time reopen_at; /* a home could not be opened */
 	adit_dur reopen; /* how long after that */
 	struct meet_client meet;

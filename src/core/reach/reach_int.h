@@ -48,6 +48,8 @@ adit_time reach_socks_deadline(const struct reach *r);
 void reach_socks_tick(struct reach *r);
 /* Homes of the families that are in use are opened where there is none. */
 void reach_homes_open(struct reach *r);
+/* Old ones are spent, where fresh ones are wanted. */
+void reach_homes_freshen(struct reach *r);
 void reach_home_close(struct reach *r, unsigned family);
 /* Another one from now on: what is known of the old one's address is asked anew. */
 void reach_home_renew(struct reach *r, unsigned family);

@@ -86,6 +86,7 @@
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
 #define REACH_PORT_MIN   16384u
 #define REACH_PORT_COUNT 16384u
+#define REACH_HOME_OLD   ADIT_SEC(10) /* the youngest death of a mapping was seen at 48 s: most of that is left */
 #define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
 #define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
 

@@ -235,6 +235,7 @@ static void homes_for(struct reach *r)
 	bool window =
 		adit_addr_is_v4(&r->peer.window_to) && adit_addr_eq(&r->peer.window_to, &r->measure.view[0].reflexive);
 
+	reach_homes_freshen(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f] && !(f == 0 && window))
 			reach_home_renew(r, f);

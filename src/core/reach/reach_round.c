@@ -33,6 +33,7 @@ static void round_begin(struct reach *r)
 {
 	r->stats.rounds++;
 	r->has_peer = false;
+	reach_homes_freshen(r);
 	for (unsigned f = 0; f < 2; f++)
 		if (r->is_spent[f])
 			reach_home_renew(r, f);

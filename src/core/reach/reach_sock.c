@@ -18,6 +18,7 @@ uint16_t reach_sock_open(struct reach *r, enum reach_use use, uint8_t family, ui
 		*s = (struct reach_sock){.state = REACH_SOCK_WANTED,
 					 .use = use,
 					 .family = family,
+					 .opened_at = r->now,
 					 .turn = (uint8_t)((s->turn + 1u) % TURNS),
 					 .port = port};
 		r->stats.socks_open++;
@@ -129,6 +130,14 @@ void reach_homes_open(struct reach *r)
 		if (r->home[f] == REACH_NO_SOCK && is_family_used(r, f))
 			home_open(r, f);
 	reach_mapped_open(r);
+}
+
+void reach_homes_freshen(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->wants_fresh && r->home[f] != REACH_NO_SOCK &&
+		    adit_time_since(r->now, r->socks[r->home[f]].opened_at) > REACH_HOME_OLD)
+			r->is_spent[f] = true;
 }
 
 void reach_home_close(struct reach *r, unsigned family)

@@ -391,9 +391,23 @@ static void allocated(struct turn *t, const struct stun_msg *m)
 	turn_peers_tick(t);
 }
 
+/* Where a server may send us: whoever forges a 300 must not make us knock at what only we can reach. */
+static bool may_lead(const struct adit_addr *from, const struct adit_addr *to)
+{
+	bool is_near = adit_addr_is_private(to) || adit_addr_is_loopback(to) || adit_addr_is_link_local(to);
+	bool was_near = adit_addr_is_private(from) || adit_addr_is_loopback(from) || adit_addr_is_link_local(from);
+
+	return to->family == from->family && !adit_addr_is_any(to) && !adit_addr_is_multicast(to) &&
+	       (!is_near || (was_near && adit_addr_is_loopback(to) == adit_addr_is_loopback(from)));
+}
+
 /*
- * RFC 8489 10. Real servers redirect before they know who asks, so what answers a request without credentials needs no
- * integrity either: who can forge that could forge the challenge as well. A server that was asked is not asked again.
+ * RFC 8489 10: a 300 may be authenticated, and where that is not possible it need not be. Real servers redirect before
+ * they know who asks, so what answers a request without credentials needs no integrity: who can forge that, having seen
+ * our transaction id, could forge the challenge as well. One that answers a request with credentials must have it
+ * (stun_client.h); over TLS the channel proves it. What a forger gains is bounded: at most TURN_REDIRECTS_MAX public
+ * servers (may_lead()) are asked once each, over the same transport, and none ever sees the password, only a MAC under
+ * it: so it must not be one that can be guessed. A server that was asked is not asked again.
  */
 static void redirected(struct turn *t, const struct stun_msg *m)
 {
@@ -402,6 +416,10 @@ static void redirected(struct turn *t, const struct stun_msg *m)
 
 	if (stun_msg_find(m, STUN_ATTR_ALTERNATE_SERVER, &a) < 0 || stun_attr_read_addr(&a, &to) < 0 || to.port == 0) {
 		fail(t, TURN_WHY_PROTOCOL, 300);
+		return;
+	}
+	if (!may_lead(&t->server.addr, &to)) {
+		fail(t, TURN_WHY_REDIRECT, 300);
 		return;
 	}
 	for (size_t i = 0; i < t->n_tried; i++) {

@@ -106,7 +106,7 @@ enum turn_state {
 	X(SILENT, "the TURN server has fallen silent")                                                           \
 	X(GONE, "the TURN server has forgotten the allocation: it was restarted, or our public address changed") \
 	X(PROTOCOL, "the server does not speak TURN as we do")                                                   \
-	X(REDIRECT, "the TURN server sends us in a circle")                                                      \
+	X(REDIRECT, "the TURN server sends us in a circle, or to where none can be")                             \
 	X(TOO_LONG, "user name, realm and nonce are too long for a request")                                     \
 	X(VIOLATED, "answers came from the TURN server's address, and none of them was authentic")               \
 	X(TAKEN, "the TURN server takes us for somebody else")                                                   \

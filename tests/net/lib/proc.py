@@ -231,6 +231,29 @@ def first_echo(ns, port, timeout, procs=(), host="127.0.0.1"):
         time.sleep(0.02)
 
 
+def till_first_echo(ns, port, limit, procs, begin):
+    """Seconds since |begin| to the first byte through the tunnel; None: not within |limit|. Raises when one has ended."""
+    try:
+        first_echo(ns, port, limit, procs).close()
+        return time.monotonic() - begin
+    except Unexpected:
+        if not all(p.is_running() for p in procs):
+            raise
+        return None
+
+
+def sleepers(word):
+    """How many processes `sleep WORD` there are on this machine."""
+    n = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                n += f.read().split(b"\0")[:2] == [b"sleep", word.encode()]
+        except OSError:
+            pass
+    return n
+
+
 def get(sock, size):
     """After dial(..., f"get {size}"): reads it all, checks the sum; the seconds it took."""
     start = time.monotonic()
