@@ -308,8 +308,8 @@ enum reach_use {
 };
 
 struct reach_sock {
-	enum reach_sock_state state;
-	enum reach_use use;
+	enum reach_sock_state state : 8;
+	enum reach_use use : 8;
 	uint8_t family;
 	uint8_t turn; /* how often this entry was used: part of its number */
 	uint16_t port; /* that was asked for; 0: any */
