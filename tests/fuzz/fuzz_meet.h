@@ -51,7 +51,26 @@ static inline bool fuzz_unseal(const uint8_t key[MEET_SEAL_KEY], const uint8_t n
 	return ((const uint8_t *)data)[len - 1] == 0;
 }
 
-static const struct meet_crypto fuzz_meet_crypto = {
-	.blake2b_128 = fuzz_blake, .verify = fuzz_verify, .sign = fuzz_sign, .seal = fuzz_seal, .open = fuzz_unseal};
+static inline void fuzz_x25519_public(const uint8_t secret[MEET_X25519_LEN], uint8_t ret_public[MEET_X25519_LEN])
+{
+	memcpy(ret_public, secret, MEET_X25519_LEN);
+}
+
+/* A key that begins with a zero is none. */
+static inline bool fuzz_x25519(const uint8_t secret[MEET_X25519_LEN], const uint8_t public[MEET_X25519_LEN],
+			       uint8_t ret_shared[MEET_X25519_LEN])
+{
+	for (size_t i = 0; i < MEET_X25519_LEN; i++)
+		ret_shared[i] = secret[i] ^ public[i];
+	return public[0] != 0;
+}
+
+static const struct meet_crypto fuzz_meet_crypto = {.blake2b_128 = fuzz_blake,
+						    .verify = fuzz_verify,
+						    .sign = fuzz_sign,
+						    .seal = fuzz_seal,
+						    .open = fuzz_unseal,
+						    .x25519_public = fuzz_x25519_public,
+						    .x25519 = fuzz_x25519};
 
 #endif

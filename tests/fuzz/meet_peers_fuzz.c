@@ -5,6 +5,7 @@
  * somebody.
  *
  * covers: src/core/meet/meet_msg.c src/core/meet/meet_client.c src/core/meet/meet_server.c src/core/meet/meet_table.c
+ * covers: src/core/meet/meet_relay.c
  */
 #include "fuzz_meet.h"
 
@@ -15,6 +16,16 @@
 #define WIRE      8
 #define SLOTS     16
 #define SLOTS_MAX 200
+
+/* The serve side's key, all zero, is on the list. */
+static const uint8_t hosts[][MEET_KEY_LEN] = {{0}, {7}, {9}};
+static const struct meet_lender lender = {.crypto = &fuzz_crypto,
+					  .n_uris = 2,
+					  .uris = {"turn:a", "turns:b:443"},
+					  .secret = hosts[1],
+					  .secret_len = MEET_KEY_LEN,
+					  .hosts = hosts,
+					  .n_hosts = 3};
 
 struct dgram {
 	struct adit_addr from, to;
@@ -53,6 +64,8 @@ static void drain(struct world *w, unsigned i)
 		put(w, &w->addr[i], &o.remote, o.data, o.len);
 	}
 	while (meet_client_event(&w->c[i], &ev)) {
+		if (ev.kind == MEET_EVENT_RELAY)
+			FUZZ_CHECK(i == 1 && ev.relay->n_uris >= 1 && ev.relay->n_uris <= MEET_RELAY_URIS);
 		static const struct meet_offer answer = {.ufrag = "u", .pwd = "p"};
 		adit_time start_at;
 
@@ -119,10 +132,10 @@ static void op_deliver(struct world *w, struct adit_rd *r)
 /* Invented: header and attributes of this protocol with any content. */
 static void op_invent(struct world *w, struct adit_rd *r)
 {
-	static const uint16_t types[] = {MEET_ATTR_ID,         MEET_ATTR_KEY,      MEET_ATTR_SALT,
-					 MEET_ATTR_SIGNATURE,  MEET_ATTR_HANDLE,   MEET_ATTR_SEALED,
-					 MEET_ATTR_ROUTE,      MEET_ATTR_OUTCOME,  STUN_ATTR_ADIT_COOKIE,
-					 STUN_ATTR_ERROR_CODE, STUN_ATTR_LIFETIME, 0x7777};
+	static const uint16_t types[] = {
+		MEET_ATTR_ID,        MEET_ATTR_KEY,   MEET_ATTR_SALT,       MEET_ATTR_SIGNATURE,   MEET_ATTR_HANDLE,
+		MEET_ATTR_SEALED,    MEET_ATTR_ROUTE, MEET_ATTR_OUTCOME,    STUN_ATTR_ADIT_COOKIE, MEET_ATTR_PERMIT,
+		MEET_ATTR_EPHEMERAL, MEET_ATTR_LOAN,  STUN_ATTR_ERROR_CODE, STUN_ATTR_LIFETIME,    0x7777};
 	uint8_t how = adit_rd_u8(r);
 	uint8_t which = adit_rd_u8(r);
 	struct meet_client *c = &w->c[how & 1];
@@ -130,7 +143,7 @@ static void op_invent(struct world *w, struct adit_rd *r)
 	struct stun_build b;
 	int len;
 
-	stun_build_begin(&b, d.data, sizeof(d.data), how >> 2 & 3, (uint16_t)(MEET_REGISTER + (how >> 4) % 6),
+	stun_build_begin(&b, d.data, sizeof(d.data), how >> 2 & 3, (uint16_t)(MEET_REGISTER + (how >> 4) % 8),
 			 c->entries[0].txid);
 	if (which & 1)
 		stun_build_bytes(&b, MEET_ATTR_ID, w->c[0].entries[0].id, MEET_ID_LEN);
@@ -248,16 +261,19 @@ static void op_command(struct world *w, struct adit_rd *r)
 
 static void begin(struct world *w, struct meet_peer *slots)
 {
-	struct meet_server_config scfg = {.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .no_limits = true};
+	struct meet_server_config scfg = {
+		.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .lender = &lender, .no_limits = true};
 
 	w->now = ADIT_SEC(1000);
 	w->server = adit_addr_v4(203, 0, 113, 1, 3478);
 	meet_server_init(w->s, w->now, &scfg, slots, SLOTS);
+	meet_server_set_utc(w->s, w->now, UINT64_C(1790000000) * ADIT_SEC(1));
 	for (uint8_t i = 0; i < 2; i++) {
 		struct meet_client_config cfg = {.role = i ? MEET_CONNECT : MEET_SERVE,
 						 .crypto = &fuzz_crypto,
 						 .meet_crypto = &fuzz_meet_crypto,
-						 .rng = fuzz_rng(&w->next)};
+						 .rng = fuzz_rng(&w->next),
+						 .borrow = true};
 
 		w->addr[i] = adit_addr_v4(192, 0, 2, i, 4000);
 		meet_client_init(&w->c[i], w->now, &cfg);
