@@ -181,6 +181,7 @@ static inline void rig_engine(struct rig *r, struct rig_peer *p, enum meet_role 
 		.sock_base = 1000,
 		.budget = r->budget,
 		.low_ttl = true,
+		.borrow = true,
 	};
 	struct reach_host host = {.addr = p->inside};
 

@@ -263,7 +263,8 @@ void reach_rest(struct reach *r, adit_time now)
 /* An attempt that somebody has answered is under way; one that is over waits no longer than its pause is worth. */
 static bool is_attempt_alive(const struct reach *r)
 {
-	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN : r->heard_at > r->began_at;
+	return r->state == REACH_RESTING ? adit_time_since(r->now, r->rest_at) < REACH_AGAIN
+					 : r->heard_at > r->began_at;
 }
 
 void reach_again(struct reach *r, adit_time now)
@@ -458,9 +459,10 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		unsigned family = reach_family_index(ret_out->remote.family);
+		bool is_last = r->state == REACH_IDLE && r->last_home[family] != REACH_NO_SOCK; /* it is being closed */
 
 		ret_out->sock = meet_sock(r, family, ret_out->sock);
-		if (!reach_sock_is_live(r, ret_out->sock))
+		if (!is_last && !reach_sock_is_live(r, ret_out->sock))
 			continue;
 		if (!reach_relay_is_sock(r, ret_out->sock))
 			reach_relay_asked(r, family);
