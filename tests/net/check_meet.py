@@ -283,7 +283,8 @@ def not_reached(t):
     lost = third.connect(wrong, "7101:pump", args=("--mediator", FIRST, "--timeout", "8"))
     alone = proc.Side(lab, "ha", "fourth").connect(ticket, "7102:pump", args=("--mediator", SECOND, "--timeout", "8"))
     # Its mediator has answered, if not yet to the offer: it is the peer that was not reached, whoever else was asked.
-    hasty = proc.Side(lab, "ha", "fifth").connect(wrong, "7103:pump", args=("--mediator", FIRST, "--stun", SECOND, "--timeout", "1"))
+    hasty = proc.Side(lab, "ha", "fifth").connect(wrong, "7103:pump",
+                                                  args=("--mediator", FIRST, "--stun", SECOND, "--timeout", "1"))
     connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
     proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
     assert hasty.wait(20) == UNREACHED, hasty.last_words()
