@@ -263,6 +263,8 @@ const char *reach_account_format(const struct reach_account *a, char buf[REACH_A
 void reach_views(const struct reach *r, struct reach_desc *ret_own, struct reach_desc *ret_peer);
 /* The last attempt's, NONE while one is under way or after success. */
 enum reach_verdict reach_last_verdict(const struct reach *r);
+/* Has any mediator ever said anything? */
+bool reach_has_heard_mediator(const struct reach *r);
 
 const char *reach_how_name(enum reach_how how);
 const char *reach_verdict_name(enum reach_verdict v);
