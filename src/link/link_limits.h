@@ -35,7 +35,7 @@
 #define LINK_CLEAR_LEAST   ADIT_MS(5) /* less is within what queues do all the time */
 #define LINK_CLEAR_PERCENT 20u
 #define LINK_CLEAR_TIMES   3u /* measurements in a row */
-#define LINK_HOLD          ADIT_MS(500) /* a path that fell has to be steady for this long, doubling with each fall ... */
+#define LINK_HOLD          ADIT_MS(500) /* a path that fell must be steady this long, doubling with each fall ... */
 #define LINK_HOLD_MAX      ADIT_SEC(60) /* ... up to this */
 #define LINK_HOLD_ASK      ADIT_MS(250) /* between questions meanwhile */
 #define LINK_FORGIVEN      ADIT_SEC(60) /* in use for this long without a fall: the earlier ones are forgotten */
@@ -45,6 +45,7 @@
 /* Keeping stand-bys (link_watch.c). */
 #define LINK_TRIALS       4u /* questions to a new one, ... */
 #define LINK_TRIAL_EVERY  ADIT_SEC(1) /* ... this far apart; then as often as a keepalive is due */
+#define LINK_STALE        ADIT_SEC(12) /* less than a keepalive: several stand-bys share an answer of the path in use */
 #define LINK_LATE         ADIT_SEC(3) /* packets may still come over a path that was left: a slow relay's queue */
 #define LINK_LOST_FOR     ADIT_SEC(60) /* a stand-by that is lost is asked for so long whether it comes back */
 #define LINK_UNASKED      ADIT_SEC(150) /* serve: the connect side asks its stand-bys more often than this */
@@ -73,8 +74,8 @@
 
 /* Paths that end at a certain age (link_age.h). */
 #define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (DESIGN 5.3) */
-#define LINK_AGE_LEAST      ADIT_SEC(30) /* a death before is of something else: no carrier would get away with it ... */
-#define LINK_AGE_MOST       ADIT_SEC(110) /* ... nor is one after it of interest: 75 s was the oldest */
+#define LINK_AGE_LEAST      ADIT_SEC(30) /* a death before is of something else ... */
+#define LINK_AGE_MOST       ADIT_SEC(110) /* ... and so is one after: 75 s was the oldest */
 #define LINK_AGE_LASTS_FROM ADIT_SEC(120)
 #define LINK_AGE_WATCH      ADIT_SEC(5) /* between questions to the one before */
 #define LINK_AGE_AGAIN      ADIT_SEC(6) /* the search for a successor is begun anew after this */

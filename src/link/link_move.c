@@ -235,6 +235,7 @@ static void on_back(struct link *l, adit_time now, struct link_path *p)
 	p->lost_at = ADIT_NEVER;
 	if (p != l->session_path && (l->state != LINK_OUTAGE || p == l->incoming_path || l->cfg.role == PUNCH_SERVE))
 		return;
+	p->since = now; /* over what the NATs have made anew, perhaps */
 	if (p == l->session_path)
 		p->gen = ++l->last_gen;
 	link_move_to(l, now, p, LINK_WHY_SILENT);
@@ -243,6 +244,7 @@ static void on_back(struct link *l, adit_time now, struct link_path *p)
 static void on_moved(struct link *l, adit_time now, struct link_path *p, const struct punch_path_event *e)
 {
 	p->info.remote = e->remote;
+	p->since = now;
 	link_known_add(l, now, p->sock, &p->info, e->instance);
 	if (p == l->session_path)
 		link_queue_path(l, LINK_EVENT_MOVED, p);

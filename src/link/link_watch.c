@@ -128,6 +128,15 @@ static adit_dur next_ask(const struct link *l, struct link_path *p)
 	return LINK_TRIAL_EVERY;
 }
 
+/* Too old to be compared with. */
+static bool is_stale(const struct link_path *p, adit_time now)
+{
+	struct punch_path_view v;
+
+	punch_path_view(&p->keep, &v);
+	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > LINK_STALE;
+}
+
 /* Each in its time, and with it the path in use where the two are compared. One that is lost asks by itself. */
 static void ask_stand_bys(struct link *l, adit_time now)
 {
@@ -140,7 +149,8 @@ static void ask_stand_bys(struct link *l, adit_time now)
 		if (p->lost)
 			continue;
 		punch_path_ask(&p->keep, now);
-		if (class_of(p) == class_of(l->session_path) && !l->session_path->lost)
+		if (class_of(p) == class_of(l->session_path) && !l->session_path->lost &&
+		    is_stale(l->session_path, now))
 			punch_path_ask(&l->session_path->keep, now);
 	}
 }
@@ -282,6 +292,10 @@ static void note_ages(struct link *l)
 		if (!p->used || class_of(p) != LINK_CLASS_DIRECT || p == l->incoming_path || p->is_buried)
 			continue;
 		punch_path_view(&p->keep, &v);
+		if (v.remapped_at != ADIT_NEVER && v.remapped_at > p->since) {
+			link_age_died(&l->age, adit_time_since(v.remapped_at, p->since + LINK_AGE_WATCH));
+			p->since = v.remapped_at; /* no filter minds the new one, but the peer has to learn of it */
+		}
 		if (v.answered_at != ADIT_NEVER)
 			link_age_lives(&l->age, adit_time_since(v.answered_at, p->since));
 		if (!p->lost || p == l->session_path || class_of(l->session_path) != LINK_CLASS_DIRECT)

@@ -226,6 +226,48 @@ static void print_ages(uint64_t first, unsigned seeds)
 	}
 }
 
+/* --- nothing to say for an hour --- */
+
+static void an_idle_hour_costs_four_packets_in_15_s_for_the_path_in_use_and_no_fast_timer(void **state)
+{
+	struct sim_link_config cfg = {
+		.nats = {"linux", "mapping=ei,filter=apd"},
+		.way = {ADIT_MS(12), ADIT_MS(25)},
+		.relay_way = ADIT_MS(8),
+		.mediator_way = ADIT_MS(10),
+		.direct_at_first = true,
+		.relays = {true, true},
+	};
+	struct side *s = &world.r.connect;
+	struct link_status st;
+	uint64_t packets;
+	uint64_t wakes;
+	unsigned direct = 0;
+
+	(void)state;
+	sim_link_init(&world, &cfg, 1);
+	assert_true(sim_link_up(&world));
+	rig_run(&world.r, ADIT_SEC(300)); /* one successor, and what is learnt from the one before */
+	assert_true(sim_link_is_direct(&world));
+	st = sim_link_status(s);
+	for (size_t i = 0; i < st.n_paths; i++)
+		direct += !st.paths[i].is_used && st.paths[i].info.how != LINK_HOW_RELAYED;
+	packets = world.direct;
+	wakes = s->wakes;
+	rig_run(&world.r, ADIT_SEC(3600));
+	packets = world.direct - packets;
+	wakes = s->wakes - wakes;
+	printf("idle hour: %.2f packets in 15 s between the routers, for one path in use and %u stand-bys of %zu; %.2f "
+	       "timers a second\n",
+	       (double)packets / 240, direct, st.n_paths - 1, (double)wakes / 3600);
+	assert_true(packets <= (4 + 2 * direct) * 3600 / 15);
+	assert_true(packets >= 3600 / 15);
+	assert_true(wakes <= 3600);
+	assert_int_equal(world.r.serve.n[LINK_EVENT_OUTAGE] + s->n[LINK_EVENT_OUTAGE], 0);
+	assert_int_equal(sim_link_status(s).switches, st.switches);
+	sim_link_done(&world);
+}
+
 int main(void)
 {
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
@@ -234,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_flow_again_within_a_second_once_the_network_is_back),
 		cmocka_unit_test(mappings_that_end_at_60_s_are_not_felt),
+		cmocka_unit_test(an_idle_hour_costs_four_packets_in_15_s_for_the_path_in_use_and_no_fast_timer),
 	};
 
 	if (getenv("ADIT_SIM_HOURS")) {

@@ -1,7 +1,7 @@
 /*
  * A session whose paths come and go, in virtual time: relayed at first, direct in mid-transfer, the direct way cut,
  * back to the relay, direct again. ADIT_SIM_SEEDS=1000 prints how long the gaps are; ADIT_SIM_SEED=17 runs that one
- * and prints its packets (sim_trace.h has pictures).
+ * and prints its packets (sim_trace.h has pictures). ADIT_SIM_DRAW=1: the picture of docs/paths.md.
  */
 #include "../unit/test.h"
 
@@ -163,6 +163,31 @@ static int print_table(uint64_t first, uint64_t seeds)
 	return wrong > 0;
 }
 
+/* One upgrade with little else in it: docs/paths.md. */
+static int draw(void)
+{
+	struct sim_link_config cfg = {
+		.nats = {"linux", "linux"},
+		.way = {ADIT_MS(10), ADIT_MS(20)},
+		.relay_way = ADIT_MS(15),
+		.mediator_way = ADIT_MS(5),
+		.relays = {false, true},
+		.pace = ADIT_MS(50),
+		.piece = 100,
+	};
+
+	sim_link_init(&world, &cfg, 5);
+	sim_link_trace(&world, stdout);
+	if (!sim_link_up(&world))
+		return 1;
+	sim_link_open(&world, true);
+	if (!sim_link_run_until(&world, ADIT_SEC(60), sim_link_is_direct))
+		return 1;
+	sim_link_run(&world, ADIT_MS(60));
+	sim_link_done(&world);
+	return 0;
+}
+
 int main(void)
 {
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
@@ -171,6 +196,8 @@ int main(void)
 		cmocka_unit_test(relayed_and_direct_in_turns_lose_no_byte_and_little_time),
 	};
 
+	if (getenv("ADIT_SIM_DRAW"))
+		return draw();
 	if (seeds)
 		return print_table(seed ? strtoull(seed, NULL, 0) : 1, strtoull(seeds, NULL, 0));
 	if (seed) {

@@ -119,6 +119,16 @@ static void servers_init(struct sim_link *w)
 	assert_int_equal(sim_turn_init(&w->turn, h, &relay), 0);
 }
 
+static void tap(void *ctx, const struct lab_tap_packet *p)
+{
+	struct sim_link *w = ctx;
+
+	if (p->step != LAB_STEP_SENT || p->node != lab_net_id(w->r.internet))
+		return;
+	w->direct += (adit_addr_eq_ip(&p->src, &w->wan[0]) && adit_addr_eq_ip(&p->dst, &w->wan[1])) ||
+		     (adit_addr_eq_ip(&p->src, &w->wan[1]) && adit_addr_eq_ip(&p->dst, &w->wan[0]));
+}
+
 void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64_t seed)
 {
 	memset(w, 0, sizeof(*w));
@@ -136,6 +146,7 @@ void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64
 	side_init(w, PUNCH_SERVE);
 	side_init(w, PUNCH_CONNECT);
 	servers_init(w);
+	lab_sim_set_tap(w->r.sim, tap, w);
 }
 
 static void print_line(void *ctx, enum adit_log_level level, const char *line)

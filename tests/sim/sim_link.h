@@ -55,6 +55,7 @@ struct sim_link {
 	uint64_t mark[2]; /* for the test: bytes seen then */
 	unsigned moves; /* sim_link_readdress() */
 	bool is_open; /* the direct way */
+	uint64_t direct; /* packets between the two routers; not while tracing */
 	bool is_tracing;
 	struct sim_trace trace;
 	struct sim_link_log {

@@ -54,6 +54,7 @@ struct side {
 	struct adit_rng_seeded rng_state;
 
 	adit_time asleep_until; /* the machine hears and does nothing; 0: it is awake */
+	uint64_t wakes; /* how often its timer fired */
 	uint64_t packets; /* that it put onto the Internet */
 
 	unsigned n[LINK_EVENT_DOWN + 1]; /* how often each came */
@@ -249,6 +250,7 @@ static inline void rig_tick(void *self, adit_time now)
 {
 	struct side *s = self;
 
+	s->wakes++;
 	if (!rig_is_asleep(s, now))
 		link_tick(s->link, now);
 }

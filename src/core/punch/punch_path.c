@@ -56,7 +56,7 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 	p->local = *local;
 	p->remote = *remote;
 	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
-	p->answered_at = p->answered_sent_at = p->asked_at = ADIT_NEVER;
+	p->answered_at = p->answered_sent_at = p->asked_at = p->remapped_at = ADIT_NEVER;
 	p->waiting_since = p->check_at = p->probe_at = p->move_at = p->move_by = p->move_since = ADIT_NEVER;
 	p->keepalive_at = adit_time_add(now, keepalive(p));
 	punch_size_init(&p->size);
@@ -278,8 +278,11 @@ static unsigned smooth(unsigned old, unsigned sample)
 }
 
 /* Padded ones say little: they are lost for their size. */
-static void answered(struct punch_path *p, const struct punch_path_sent *s)
+static void answered(struct punch_path *p, const struct punch_path_sent *s, const struct adit_addr *mapped)
 {
+	if (p->mapped.family != ADIT_FAMILY_NONE && !adit_addr_eq(&p->mapped, mapped))
+		p->remapped_at = p->now;
+	p->mapped = *mapped;
 	p->rtt = adit_time_since(p->now, s->at);
 	p->smooth_rtt =
 		p->smooth_rtt == 0 ? p->rtt : (p->smooth_rtt * (PUNCH_PATH_SMOOTH - 1) + p->rtt) / PUNCH_PATH_SMOOTH;
@@ -316,7 +319,7 @@ static int input_answer(struct punch_path *p, const struct adit_dgram *d, const 
 	} else if (s->at >= p->move_since) {
 		move_end(p);
 	}
-	answered(p, s);
+	answered(p, s, &probe->mapped);
 	if (s->size > 0)
 		size_passed(p, s->size);
 	p->check_at = ADIT_NEVER;
@@ -528,6 +531,7 @@ void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_vie
 		.answers = p->answered,
 		.answered_at = p->answered_at,
 		.answered_sent_at = p->answered_sent_at,
+		.remapped_at = p->remapped_at,
 		.asked_at = p->asked_at,
 		.heard_at = p->heard_at,
 		.owed_since = p->waiting_since,

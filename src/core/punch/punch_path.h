@@ -104,6 +104,7 @@ struct punch_path_view {
 	unsigned answers; /* to our questions, ever */
 	adit_time answered_at; /* the last of them ... */
 	adit_time answered_sent_at; /* ... and when its question left */
+	adit_time remapped_at; /* when the peer saw us with another address: our NAT has made a new mapping */
 	adit_time asked_at; /* by the peer, the last time */
 	adit_time heard_at; /* the last sign of life of any kind */
 	adit_time owed_since; /* something is owed to us; NEVER: nothing */
@@ -140,6 +141,8 @@ struct punch_path {
 	unsigned answered;
 	adit_time answered_at;
 	adit_time answered_sent_at;
+	struct adit_addr mapped; /* what the peer saw us as, in its last answer */
+	adit_time remapped_at;
 	adit_time asked_at;
 	bool stands_by;
 	adit_time heard_at; /* the last answer or session data */

@@ -291,8 +291,12 @@ void reach_again(struct reach *r, adit_time now)
 	if (r->state == REACH_IDLE)
 		return;
 	if (r->cfg.role == MEET_CONNECT) {
-		if (!is_attempt_alive(r))
-			reach_start(r, now);
+		if (is_attempt_alive(r))
+			return;
+		for (unsigned f = 0; f < 2; f++)
+			if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].kind == NAT_KIND_UNKNOWN)
+				reach_measure_start(r, f);
+		reach_start(r, now);
 		return;
 	}
 	if ((r->heard_at != 0 && adit_time_since(now, r->heard_at) < again_after(r)) ||
@@ -484,9 +488,10 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		unsigned family = reach_family_index(ret_out->remote.family);
+		bool is_last = r->state == REACH_IDLE && r->last_home[family] != REACH_NO_SOCK; /* it is being closed */
 
 		ret_out->sock = meet_sock(r, family, ret_out->sock);
-		if (!reach_sock_is_live(r, ret_out->sock))
+		if (!is_last && !reach_sock_is_live(r, ret_out->sock))
 			continue;
 		if (!reach_relay_is_sock(r, ret_out->sock))
 			reach_relay_asked(r, family);
