@@ -32,7 +32,7 @@
 #define WINDOW       256 /* requests under way: the server's socket holds more, with the system's defaults */
 #define WAIT         0.2 /* seconds until a lost request goes out again; doubling */
 #define PATIENCE     60 /* seconds without any answer: the mediator is gone */
-#define REFRESH_EACH 30 /* seconds: registrations live 75 */
+#define REFRESH_EACH 50 /* seconds: registrations live 75 */
 #define COOKIES_EACH 30 /* seconds: a cookie is good for 64 at least */
 #define KEEPALIVE    15.0 /* MEET_KEEPALIVE */
 #define CHURN        0.01 /* a second */

@@ -85,8 +85,9 @@ def draw_throughput(record):
     height = 70 + sum(52 + 24 * len(record[p]) for p, _ in parts)
     svg = Svg(760, height)
     svg.text(24, 32, "One TCP stream through two NATs", 17, bold=True)
-    svg.text(24, 50, f"no delay; all processes on the same {record['machine']['processors']} cores; medians; CPU of both ends", 12,
-             fill=SOFT)
+    rounds = min(len(r["runs"]) for r in record[parts[0][0]] if r["peer"] != "udphp")
+    svg.text(24, 50, f"no delay; all processes on the same {record['machine']['processors']} cores; "
+             + (f"medians of {rounds} rounds" if rounds > 1 else "one round") + "; CPU of both ends", 12, fill=SOFT)
     y = 80
     for part, title in parts:
         svg.text(24, y, title, 13, bold=True)

@@ -19,7 +19,7 @@ _adit_options() {
 	check) printf '%s ' --stun --mediator --lifetime --json ;;
 	id) printf '%s ' --json ;;
 	mediator)
-		printf '%s ' --listen --public --alt-port --rate --json --quiet --verbose --help
+		printf '%s ' --listen --public --alt-port --rate --turn --turn-secret-file --turn-for --json --quiet --verbose --help
 		return
 		;;
 	udphp)

@@ -2,6 +2,7 @@
 #ifndef ADIT_CLI_CHECK_H
 #define ADIT_CLI_CHECK_H
 
+#include "base/nat64.h"
 #include "cli/cli_msg.h"
 #include "core/nat/nat_report.h"
 #include "io/io_portmap_look.h"

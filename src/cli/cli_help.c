@@ -34,7 +34,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 				 "  --peer ADDR[:PORT]   the other side's public address; may be repeated\n"
 				 "  --stun HOST[:PORT]   one more witness of the own public address\n"
 				 "  --relay-file FILE    TURN servers and passwords;  --relay-only, --direct-only\n"
-				 "  --port N             use this UDP port; --mapped: the router forwards it\n"
+				 "  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
 				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
 				 "  --no-ticket          print none;  --compress  compress streams\n"
 				 "  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
@@ -57,7 +57,7 @@ static const char connect_text[] =
 	"  --stun HOST[:PORT]   one more witness of the own public address\n"
 	"  --relay-file FILE    TURN servers and passwords;  --relay-only, --direct-only\n"
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
-	"  --port N             use this UDP port; --mapped: the router forwards it\n"
+	"  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
 	"  --timeout TIME       give up then (else never);  --compress  compress streams\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 	"  --json, --log json   results, messages as JSON;  --color auto|always|never\n"
@@ -77,7 +77,7 @@ static const char pipe_text[] = "Example: ssh -o ProxyCommand='adit pipe home ss
 				"  --stun HOST[:PORT]   one more witness of the own public address\n"
 				"  --relay-file FILE    TURN servers and passwords;  --relay-only, --direct-only\n"
 				"  --ticket-file FILE   read the ticket there; PEER is left out\n"
-				"  --port N             use this UDP port; --mapped: the router forwards it\n"
+				"  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
 				"  --timeout TIME       give up after this long (60 s)\n"
 				"  --compress           compress streams; one side is enough\n"
 				"  --linger TIME        keep it this long when the path is lost (5m)\n" COMMON

@@ -281,18 +281,13 @@ void cli_news_account(struct cli_news *n, const struct reach *reach)
 
 bool cli_news_is_cut_off(const struct cli_news *n, const struct link_status *st)
 {
-	struct reach_desc own = {0};
-	struct reach_desc peer;
-
 	if (n->mediators.n == 0)
 		return false;
 	for (size_t i = 0; i < st->n_mediators; i++)
 		if (st->mediators[i].state != LINK_MEDIATOR_ASKED && st->mediators[i].state != LINK_MEDIATOR_SILENT)
 			return false;
-	/* One that has only just been asked for the peer has shown us our address already. */
-	if (st->reach && n->run->cli->opts.meet.n_stuns == 0)
-		reach_views(st->reach, &own, &peer);
-	return own.public.family == ADIT_FAMILY_NONE;
+	/* One that has only just been asked for the peer has handed out a cookie already. */
+	return !st->reach || !reach_has_heard_mediator(st->reach);
 }
 
 void cli_news_hints(struct cli_news *n, const struct link_status *st)

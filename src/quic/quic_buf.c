@@ -8,7 +8,8 @@
 
 struct quic_chunk {
 	struct quic_chunk *next;
-	uint8_t data[QUIC_CHUNK_SIZE];
+	size_t size; /* of |data| */
+	uint8_t data[];
 };
 
 void quic_pool_init(struct quic_pool *p)
@@ -30,27 +31,30 @@ void quic_pool_done(struct quic_pool *p)
 	quic_pool_init(p);
 }
 
-static struct quic_chunk *pool_get(struct quic_pool *p)
+static struct quic_chunk *pool_get(struct quic_pool *p, size_t size)
 {
-	struct quic_chunk *c = p->free;
+	struct quic_chunk *c = size == QUIC_CHUNK_SIZE ? p->free : NULL;
 
 	if (c) {
 		p->free = c->next;
 		p->n_free--;
 	} else {
-		c = malloc(sizeof(*c));
+		c = malloc(sizeof(*c) + size);
 		if (!c)
 			return NULL;
+		c->size = size;
 	}
 	c->next = NULL;
 	p->n_used++;
+	p->used += c->size;
 	return c;
 }
 
 static void pool_put(struct quic_pool *p, struct quic_chunk *c)
 {
 	p->n_used--;
-	if (p->n_free >= QUIC_POOL_KEEP) {
+	p->used -= c->size;
+	if (c->size != QUIC_CHUNK_SIZE || p->n_free >= QUIC_POOL_KEEP) {
 		free(c);
 		return;
 	}
@@ -88,6 +92,15 @@ void quic_buf_clear(struct quic_buf *b, struct quic_pool *p)
 	b->start = b->read = b->end;
 }
 
+/* Of the chunk after |last|, for |want| bytes: a stream that says little costs little, and few steps lead to the most.
+ */
+static size_t chunk_size(const struct quic_chunk *last, size_t want)
+{
+	if (!last)
+		return want <= QUIC_CHUNK_FIRST ? QUIC_CHUNK_FIRST : QUIC_CHUNK_SIZE;
+	return last->size == QUIC_CHUNK_FIRST ? QUIC_CHUNK_SECOND : QUIC_CHUNK_SIZE;
+}
+
 size_t quic_buf_reserve(struct quic_buf *b, struct quic_pool *p, struct quic_vec *vec, size_t max, size_t want)
 {
 	struct quic_chunk *c = b->tail;
@@ -97,8 +110,8 @@ size_t quic_buf_reserve(struct quic_buf *b, struct quic_pool *p, struct quic_vec
 	while (n < max && want > 0) {
 		size_t room;
 
-		if (!c || used == QUIC_CHUNK_SIZE) {
-			struct quic_chunk *fresh = c && c->next ? c->next : pool_get(p);
+		if (!c || used == c->size) {
+			struct quic_chunk *fresh = c && c->next ? c->next : pool_get(p, chunk_size(c, want));
 
 			if (!fresh)
 				break;
@@ -109,7 +122,7 @@ size_t quic_buf_reserve(struct quic_buf *b, struct quic_pool *p, struct quic_vec
 			c = fresh;
 			used = 0;
 		}
-		room = QUIC_CHUNK_SIZE - used;
+		room = c->size - used;
 		vec[n].base = c->data + used;
 		vec[n].len = room < want ? room : want;
 		want -= vec[n].len;
@@ -123,13 +136,15 @@ void quic_buf_commit(struct quic_buf *b, struct quic_pool *p, size_t n)
 {
 	b->end += n;
 	while (n > 0) {
-		size_t room = QUIC_CHUNK_SIZE - b->tail_len;
-		size_t take = n < room ? n : room;
+		size_t room, take;
 
+		assert(b->tail);
+		room = b->tail->size - b->tail_len;
+		take = n < room ? n : room;
 		b->tail_len += take;
 		n -= take;
 		if (n > 0) {
-			assert(b->tail && b->tail->next); /* quic_buf_reserve() linked them */
+			assert(b->tail->next); /* quic_buf_reserve() linked them */
 			b->tail = b->tail->next;
 			b->tail_len = 0;
 		}
@@ -162,7 +177,7 @@ int quic_buf_append(struct quic_buf *b, struct quic_pool *p, const void *data, s
 
 static size_t chunk_end(const struct quic_buf *b, const struct quic_chunk *c)
 {
-	return c == b->tail ? b->tail_len : QUIC_CHUNK_SIZE;
+	return c == b->tail ? b->tail_len : c->size;
 }
 
 static size_t buf_vectors(const struct quic_buf *b, struct quic_chunk *c, size_t pos, struct quic_vec *vec, size_t max,
@@ -209,7 +224,7 @@ void quic_buf_advance(struct quic_buf *b, size_t n)
 
 		b->cursor_pos += take;
 		n -= take;
-		if (b->cursor_pos == QUIC_CHUNK_SIZE && b->cursor->next) {
+		if (b->cursor_pos == b->cursor->size && b->cursor->next) {
 			b->cursor = b->cursor->next;
 			b->cursor_pos = 0;
 		}

@@ -22,6 +22,7 @@ struct quic_pool {
 	struct quic_chunk *free;
 	size_t n_free;
 	size_t n_used; /* chunks in queues now */
+	size_t used; /* bytes of room in them */
 };
 
 void quic_pool_init(struct quic_pool *p);

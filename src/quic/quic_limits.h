@@ -79,6 +79,13 @@
 /* Payload of one chunk of stream data, bytes: with its header an allocation of 16 KB. */
 #define QUIC_CHUNK_SIZE (16 * 1024 - 32)
 
+/*
+ * The first chunk of a queue, where no more is asked for, and the one after it: allocations of 1 and 4 KB. With whole
+ * ones a byte that waits in each of ten thousand streams would cost 160 MB.
+ */
+#define QUIC_CHUNK_FIRST  (1024 - 32)
+#define QUIC_CHUNK_SECOND (4 * 1024 - 32)
+
 /* Free chunks kept for reuse (1 MB). */
 #define QUIC_POOL_KEEP 64
 

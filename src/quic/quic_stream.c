@@ -217,7 +217,7 @@ void quic_stream_want_room(struct quic_stream *s)
 
 int quic_stream_write(struct quic_stream *s, const void *data, size_t len)
 {
-	struct quic_vec vec[QUIC_STREAM_UNSENT_MAX / QUIC_CHUNK_SIZE + 2];
+	struct quic_vec vec[QUIC_STREAM_UNSENT_MAX / QUIC_CHUNK_SIZE + 4];
 	const uint8_t *from = data;
 	size_t got = 0;
 	size_t n;

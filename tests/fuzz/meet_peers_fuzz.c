@@ -17,6 +17,16 @@
 #define SLOTS     16
 #define SLOTS_MAX 200
 
+/* The serve side's key, all zero, is on the list. */
+static const uint8_t hosts[][MEET_KEY_LEN] = {{0}, {7}, {9}};
+static const struct meet_lender lender = {.crypto = &fuzz_crypto,
+					  .n_uris = 2,
+					  .uris = {"turn:a", "turns:b:443"},
+					  .secret = hosts[1],
+					  .secret_len = MEET_KEY_LEN,
+					  .hosts = hosts,
+					  .n_hosts = 3};
+
 struct dgram {
 	struct adit_addr from, to;
 	size_t len;
@@ -54,6 +64,8 @@ static void drain(struct world *w, unsigned i)
 		put(w, &w->addr[i], &o.remote, o.data, o.len);
 	}
 	while (meet_client_event(&w->c[i], &ev)) {
+		if (ev.kind == MEET_EVENT_RELAY)
+			FUZZ_CHECK(i == 1 && ev.relay->n_uris >= 1 && ev.relay->n_uris <= MEET_RELAY_URIS);
 		static const struct meet_offer answer = {.ufrag = "u", .pwd = "p"};
 		adit_time start_at;
 
@@ -121,9 +133,9 @@ static void op_deliver(struct world *w, struct adit_rd *r)
 static void op_invent(struct world *w, struct adit_rd *r)
 {
 	static const uint16_t types[] = {
-		MEET_ATTR_ID,       MEET_ATTR_KEY,   MEET_ATTR_SALT,    MEET_ATTR_SIGNATURE,   MEET_ATTR_HANDLE,
-		MEET_ATTR_SEALED,   MEET_ATTR_ROUTE, MEET_ATTR_OUTCOME, STUN_ATTR_ADIT_COOKIE, STUN_ATTR_ERROR_CODE,
-		STUN_ATTR_LIFETIME, 0x7777,          MEET_ATTR_PERMIT,  MEET_ATTR_EPHEMERAL,   MEET_ATTR_LOAN};
+		MEET_ATTR_ID,        MEET_ATTR_KEY,   MEET_ATTR_SALT,       MEET_ATTR_SIGNATURE,   MEET_ATTR_HANDLE,
+		MEET_ATTR_SEALED,    MEET_ATTR_ROUTE, MEET_ATTR_OUTCOME,    STUN_ATTR_ADIT_COOKIE, MEET_ATTR_PERMIT,
+		MEET_ATTR_EPHEMERAL, MEET_ATTR_LOAN,  STUN_ATTR_ERROR_CODE, STUN_ATTR_LIFETIME,    0x7777};
 	uint8_t how = adit_rd_u8(r);
 	uint8_t which = adit_rd_u8(r);
 	struct meet_client *c = &w->c[how & 1];
@@ -131,7 +143,7 @@ static void op_invent(struct world *w, struct adit_rd *r)
 	struct stun_build b;
 	int len;
 
-	stun_build_begin(&b, d.data, sizeof(d.data), how >> 2 & 3, (uint16_t)(MEET_REGISTER + (how >> 4) % 7),
+	stun_build_begin(&b, d.data, sizeof(d.data), how >> 2 & 3, (uint16_t)(MEET_REGISTER + (how >> 4) % 8),
 			 c->entries[0].txid);
 	if (which & 1)
 		stun_build_bytes(&b, MEET_ATTR_ID, w->c[0].entries[0].id, MEET_ID_LEN);
@@ -249,16 +261,8 @@ static void op_command(struct world *w, struct adit_rd *r)
 
 static void begin(struct world *w, struct meet_peer *slots)
 {
-	static const uint8_t hosts[][MEET_KEY_LEN] = {{0}}; /* the serve side's */
-	static const struct meet_lender lender = {.crypto = &fuzz_crypto,
-						  .n_uris = 2,
-						  .uris = {"turn:192.0.2.1", "turns:relay.example.org"},
-						  .secret = hosts[0],
-						  .secret_len = MEET_KEY_LEN,
-						  .hosts = hosts,
-						  .n_hosts = 1};
 	struct meet_server_config scfg = {
-		.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .no_limits = true, .lender = &lender};
+		.crypto = &fuzz_meet_crypto, .rng = fuzz_rng(&w->next), .lender = &lender, .no_limits = true};
 
 	w->now = ADIT_SEC(1000);
 	w->server = adit_addr_v4(203, 0, 113, 1, 3478);

@@ -176,6 +176,6 @@ def nat64_serverless(t):
 @check("adit check on a network with NAT64 alone asks an IPv4 server through it, and says so", kind="cpu")
 def nat64_check(t):
     report, said = _run(BOTTLE.format(far=PUBLIC, script=SCRIPT, serve="", connect="", prefix="").replace(
-        "fetch", "check 203.0.113.66").replace(f"run b: exec {SCRIPT} serve", "run b: true"), KNOWN)
-    assert report["nat64"] == "64:ff9b::/96" and report["ipv4"]["answered"] > 0, report
+        "fetch", "check --stun 203.0.113.66").replace(f"run b: exec {SCRIPT} serve", "run b: true"), KNOWN)
+    assert report["nat64"] == "64:ff9b::/96" and report["servers"][0]["mapped"].startswith("203.0.113.10:"), report
     assert "NAT64       64:ff9b::/96" in said, said

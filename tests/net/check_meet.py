@@ -283,8 +283,12 @@ def not_reached(t):
     third = proc.Side(lab, "ha", "third")
     lost = third.connect(wrong, "7101:pump", args=("--mediator", FIRST, "--timeout", "8"))
     alone = proc.Side(lab, "ha", "fourth").connect(ticket, "7102:pump", args=("--mediator", SECOND, "--timeout", "8"))
+    # Its mediator has answered, if not yet to the offer: it is the peer that was not reached, whoever else was asked.
+    hasty = proc.Side(lab, "ha", "fifth").connect(wrong, "7103:pump",
+                                                  args=("--mediator", FIRST, "--stun", SECOND, "--timeout", "1"))
     connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
     proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    assert hasty.wait(20) == UNREACHED, hasty.last_words()
     assert lost.wait(20) == UNREACHED, lost.last_words()
     assert f"the mediator {FIRST} does not know the peer" in lost.err(), lost.err()
     assert alone.wait(20) == SERVER, alone.last_words()
@@ -383,6 +387,40 @@ def ended_in_the_middle(t):
         p.signal(signal.SIGTERM)
         assert p.wait(15) == DONE, p.last_words()
     wait_until(lambda: True, 1, "nothing")
+
+
+@check("serve ends in order: the mediator has nobody, connect is told so at once; what a listed host's guest borrows is counted")
+def left_in_order(t):
+    lab = _lab(t)
+    side = proc.Side(lab, "hb")
+    files = lab.path("secret"), lab.path("hosts")
+    for name, text in zip(files, ("0123456789abcdef\n", side.run("id")[1])):
+        with open(name, "w") as f:
+            f.write(text)
+    mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--json", "--listen", FIRST, "--turn",
+                                                    "turn:192.0.2.99", "--turn-secret-file", files[0], "--turn-for", files[1]])
+    mediator.expect("ready", where="err")
+
+    def counts(n):
+        mediator.signal(signal.SIGUSR1)
+        mediator.expect(r"(^\{.*\}$\s*){%d}" % n, where="out")
+        return json.loads(mediator.out().splitlines()[-1])
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    serve = side.serve("pump=8000", args=("--mediator", FIRST))
+    ticket = proc.serve_ticket(serve)
+    _registered(serve)
+    connect = proc.Side(lab, "ha").connect(ticket, "7100:pump")
+    proc.first_echo(lab.ha, 7100, 30, (connect, serve)).close()
+    said = counts(1)
+    assert said["peers"] == 1 and said["lent"] == 1 and said["left"] == 0, said
+    serve.signal(signal.SIGTERM)
+    assert serve.wait(15) == DONE, serve.last_words()
+    said = counts(2)
+    assert said["peers"] == 0 and said["left"] == 1 and said["expired"] == 0, said
+    begin = time.monotonic()
+    late = proc.Side(lab, "ha", "late").connect(ticket, "7101:pump")
+    late.expect(f"the mediator {FIRST} does not know the peer", 5, "err")
+    t.note(f"told after {time.monotonic() - begin:.2f} s")
 
 
 @check("what was learnt about the way is kept for the next start, on both sides; a damaged line does no harm")

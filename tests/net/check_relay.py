@@ -24,7 +24,7 @@ MB = 1 << 20
 class World:
     """Two homes that cannot meet directly, a mediator, and coturn."""
 
-    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), lend=None, **kw):
+    def __init__(self, t, nat=RANDOM, turn=True, tls=False, options=(), lend=None, program=None, **kw):
         self.t, self.lab = t, t.lab(stranger=True, nat=nat, **kw)
         lab = self.lab
         self.ca, pair = certificate(lab, "turn.test", TURN) if tls else (None, None)
@@ -32,7 +32,7 @@ class World:
         self.options, self.tls = options, pair
         self.turn = self.start_turn() if turn else None
         self.target = proc.start_target(lab, lab.hb, "pump", "8000")
-        self.sides = {"serve": proc.Side(lab, "hb"), "connect": proc.Side(lab, "ha")}
+        self.sides = {"serve": proc.Side(lab, "hb", program=program), "connect": proc.Side(lab, "ha", program=program)}
         self.ticket = self.sides["serve"].ticket()
         words = ()
         if lend:
@@ -264,3 +264,40 @@ def lent(t):
     w.connect = w.sides["connect"].connect(w.ticket, "7100:pump", args=("--mediator", MEDIATOR, "-v", "--direct-only", "--timeout", "6"))
     assert w.connect.wait(20) == 5
     assert "lends" not in w.connect.err()
+
+
+def uclient(w, kind, size):
+    """coturn's own load tool from where connect runs, through the same NAT and the same coturn, to an echo where the
+    mediator runs: 1200 byte datagrams from 16 clients. MB/s that came back. It neither encrypts nor sends anything again,
+    and its clock has whole seconds: a ceiling, not a rival."""
+    lab, length, clients = w.lab, 1200, 16
+    tool, env = daemons.find("coturn", "usr/bin/turnutils_uclient")
+    echo, _ = daemons.find("coturn", "usr/bin/turnutils_peer")
+    proc.Proc(lab, lab.pub, "echo", [echo, "-L", MEDIATOR, "-p", "7100"], env=env)
+    time.sleep(0.3)
+    flags = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"]}[kind]
+    p = proc.Proc(lab, lab.ha, "uclient", [tool, *flags, "-u", "ann", "-w", "secret", "-p", TLS_PORT if kind == "tls" else PORT, "-e", MEDIATOR,
+                                           "-r", 7100, "-c", "-m", clients, "-n", size // length // clients, "-l", length, "-z", 0, TURN],
+                  env=env)
+    p.wait(120)
+    text = p.out() + p.err()
+    took, got = re.findall(r"Total transmit time is (\d+)", text), re.findall(r"tot_recv_msgs=(\d+)", text)
+    if not took or not got:
+        raise proc.Unexpected("turnutils_uclient said:\n" + text[-2000:])
+    return int(got[-1]) * length / 1e6 / max(int(took[-1]), 1)
+
+
+for _kind in ("udp", "tcp", "tls"):
+    def _run(t, kind=_kind):
+        size = (1 << 30) if t.full else 16 * MB
+        w = World(t, tls=True, program=t.need_release() if t.full else None)
+        w.start(connect=w.args(uri(kind)))
+        w.open().close()
+        st = w.status()
+        assert st["how"] == "relayed" and st["relay"]["transport"] == kind, st
+        down, up = w.both_ways(size)
+        t.note(f"{size // MB} MiB each way: {down:.0f} MB/s in, {up:.0f} MB/s out; turnutils_uclient {uclient(w, kind, 200 * MB):.0f} MB/s")
+        st = w.status()
+        assert st["how"] == "relayed" and st["relay"]["since_s"] > size / 1e9, st
+    check(f"coturn over {_kind.upper()}: a large transfer each way, every byte right, beside turnutils_uclient's rate", kind="cpu",
+          name=f"volume_{_kind}", limit=400)(_run)

@@ -53,16 +53,16 @@ static int teardown(void **state)
 static void mapped_takes_a_port_or_none(void **state)
 {
 	(void)state;
-	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --port 5555 --mapped"), 0);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve 22 --port 5555 --mapped"), 0);
 	assert_true(o.meet.mapped && o.meet.mapped_port == 0 && o.meet.port == 5555 && !o.meet.no_portmap);
-	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --port 5555 --mapped=4500 --no-portmap"), 0);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve 22 --port 5555 --mapped=4500 --no-portmap"), 0);
 	assert_true(o.meet.mapped && o.meet.mapped_port == 4500 && o.meet.no_portmap);
 	/* A port that stands apart is a word: a service here. */
-	assert_int_equal(read_line(CLI_FOR_SERVE, "--port 5555 --mapped 4500"), 0);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve --port 5555 --mapped 4500"), 0);
 	assert_true(o.meet.mapped_port == 0 && o.serve.n_services == 1);
-	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --mapped=0"), ADIT_EINVAL);
-	assert_int_equal(read_line(CLI_FOR_SERVE, "22 --no-portmap=yes"), ADIT_EINVAL);
-	assert_int_equal(read_line(CLI_FOR_STATUS, "--mapped"), ADIT_EINVAL);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve 22 --mapped=0"), ADIT_EINVAL);
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve 22 --no-portmap=yes"), ADIT_EINVAL);
+	assert_int_equal(read_line(CLI_FOR_STATUS, "status --mapped"), ADIT_EINVAL);
 	assert_int_equal(cli_opts_config(&o, CLI_FOR_SERVE, "f", "mapped 4501\nno-portmap\n", 23, &f), 0);
 	assert_int_equal(o.meet.mapped_port, 4501);
 }
@@ -182,7 +182,7 @@ static void usage_errors_say_what_why_and_what_next(void **state)
 		{CLI_FOR_SERVE, "serve 22 -x", "unknown option \"-x\"", "-h, -q and -v"},
 		{CLI_FOR_SERVE, "serve 22 -q -v", "contradict", ""},
 		{CLI_FOR_SERVE, "serve 22 --clock-offset soon", "no number of seconds", ""},
-		{CLI_FOR_SERVE, "serve 22 --direct-only", "unknown option", ""},
+		{CLI_FOR_SERVE, "serve 22 --sideways", "unknown option", ""},
 		{CLI_FOR_SERVE, "serve 22 --qr", "unknown option", ""},
 		{CLI_FOR_CONNECT, "connect", "whom to reach", "ADIT_TICKET"},
 		{CLI_FOR_CONNECT, "connect Home", "no saved name", "a-z"},

@@ -60,6 +60,21 @@ static void two_addresses_of_each_family_may_be_given(void **state)
 	assert_int_equal(o.families[1].n_listen, 1);
 }
 
+static void a_relay_is_lent_with_its_secret_and_its_list(void **state)
+{
+	static const char *const words[MAX_WORDS] = {"--turn", "turn:a.example", "--turn=turns:b.example:443",
+						     "--turn-secret-file=s", "--turn-for=l"};
+	struct med_opts o;
+	struct med_fault f;
+
+	(void)state;
+	assert_int_equal(read_words(&o, &f, words), 0);
+	assert_int_equal(o.n_turns, 2);
+	assert_string_equal(o.turns[1], "turns:b.example:443");
+	assert_string_equal(o.turn_secret_file, "s");
+	assert_string_equal(o.turn_for, "l");
+}
+
 static void what_makes_no_sense_is_refused_with_a_word_on_what_to_do(void **state)
 {
 	static const char *const wrong[][MAX_WORDS] = {
@@ -80,6 +95,15 @@ static void what_makes_no_sense_is_refused_with_a_word_on_what_to_do(void **stat
 		{"--rate", "-1"},
 		{"--rate", "1000001"},
 		{"--rate"},
+		{"--turn", "turn:a.example"},
+		{"--turn", "http://a.example", "--turn-secret-file", "f", "--turn-for", "g"},
+		{"--turn", "turn:", "--turn-secret-file", "f", "--turn-for", "g"},
+		{"--turn", "turn://a.example", "--turn-secret-file", "f", "--turn-for", "g"},
+		{"--turn", "turn:a b", "--turn-secret-file", "f", "--turn-for", "g"},
+		{"--turn-secret-file", "f"},
+		{"--turn-for", "f"},
+		{"--turn=turn:a", "--turn=turn:b", "--turn=turn:c", "--turn=turn:d", "--turn=turn:e",
+		 "--turn-secret-file=f", "--turn-for=g"},
 		{"--what"},
 		{"word"},
 	};
@@ -100,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_options_both_families_are_listened_on),
 		cmocka_unit_test(two_addresses_of_each_family_may_be_given),
+		cmocka_unit_test(a_relay_is_lent_with_its_secret_and_its_list),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_word_on_what_to_do),
 	};
 

@@ -210,6 +210,79 @@ static void only_who_holds_a_registration_can_end_it(void **state)
 	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
 }
 
+/* The peer of |p| registers with the first mediator, from |from|, at the mediator's address |at|. */
+static void register_from(struct rig *r, const struct rig_peer *p, const struct adit_addr *from,
+			  const struct adit_addr *at, uint8_t *ret_handle)
+{
+	const struct meet_entry *e = &p->c.entries[0];
+	uint8_t cookie[STUN_COOKIE_LEN], text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN], buf[MEET_MSG_MAX];
+	struct rig_dgram d = {.from = *from};
+	struct meet_server_out out;
+	struct adit_dgram in;
+	struct stun_build b;
+	struct stun_msg m;
+
+	stun_cookie_make(r->servers[0]->key, r->now, STUN_COOKIE_IP_PORT, from, cookie);
+	meet_signed_make(e->id, e->salt, cookie, text);
+	crypto_meet.sign(r->identity.seed, text, sizeof(text), sig);
+	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REGISTER, e->txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, e->id, MEET_ID_LEN);
+	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, sizeof(cookie));
+	stun_build_bytes(&b, MEET_ATTR_KEY, r->identity.public_key, MEET_KEY_LEN);
+	stun_build_bytes(&b, MEET_ATTR_SALT, e->salt, MEET_SALT_LEN);
+	stun_build_bytes(&b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
+	d.len = (size_t)stun_build_end(&b);
+	in = (struct adit_dgram){
+		.sock = adit_addr_is_v6(at) ? 5 : 1, .local = *at, .remote = *from, .data = d.data, .len = d.len};
+	assert_int_equal(meet_server_input(r->servers[0], r->now, &in, buf, &out), 1);
+	assert_int_equal(stun_msg_parse(&m, buf, out.len), 0);
+	assert_int_equal(m.class, STUN_SUCCESS);
+	memcpy(ret_handle, meet_msg_bytes(&m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN), MEET_HANDLE_LEN);
+}
+
+static void over_ipv4_and_ipv6_a_peer_is_one_entry_and_offers_cross_over(void **state)
+{
+	static const uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 9}, own[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	struct adit_addr v6 = adit_addr_v6(ip, 40000), local6 = adit_addr_v6(own, 3478), at;
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REFRESH);
+	uint8_t handle[MEET_HANDLE_LEN], buf[MEET_MSG_MAX], answer[MEET_MSG_MAX];
+	struct rig_dgram d = {.from = adit_addr_v4(198, 51, 100, 1, 9), .to = r->server_addr[0]};
+	uint8_t cookie[STUN_COOKIE_LEN];
+	struct meet_server_out out;
+	struct adit_dgram in;
+	struct stun_attr route;
+	struct stun_build b;
+	struct stun_msg m;
+
+	register_from(r, p, &v6, &local6, handle);
+	assert_int_equal(r->servers[0]->table.used, 1);
+	at = meet_peer_addr(meet_table_find(&r->servers[0]->table, p->c.entries[0].id));
+	assert_true(adit_addr_eq(&at, &v6));
+	/* Asked for over IPv4: the offer leaves over IPv6, and the answer comes back over IPv4. */
+	stun_cookie_make(r->servers[0]->key, r->now, STUN_COOKIE_IP_PORT, &d.from, cookie);
+	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_INTRODUCE, p->c.entries[0].txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, p->c.entries[0].id, MEET_ID_LEN);
+	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, sizeof(cookie));
+	stun_build_bytes(&b, MEET_ATTR_SEALED, cookie, sizeof(cookie));
+	d.len = (size_t)stun_build_end(&b);
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 1);
+	assert_true(adit_addr_eq(&out.remote, &v6) && adit_addr_eq(&out.local, &local6) && out.sock == 5);
+	assert_int_equal(stun_msg_parse(&m, buf, out.len), 0);
+	assert_int_equal(stun_msg_find(&m, MEET_ATTR_ROUTE, &route), 0);
+	stun_build_begin(&b, answer, sizeof(answer), STUN_SUCCESS, MEET_INTRODUCE, m.txid);
+	stun_build_bytes(&b, MEET_ATTR_ROUTE, route.value, route.len);
+	stun_build_bytes(&b, MEET_ATTR_SEALED, cookie, sizeof(cookie));
+	in = (struct adit_dgram){.sock = 5, .local = local6, .remote = v6, .data = answer};
+	in.len = (size_t)stun_build_end(&b);
+	assert_int_equal(meet_server_input(r->servers[0], r->now, &in, buf, &out), 1);
+	assert_true(adit_addr_eq(&out.remote, &d.from) && adit_addr_eq(&out.local, &d.to) && out.sock == 1);
+	/* Back to IPv4: still one. */
+	register_from(r, p, &p->addr, &r->server_addr[0], handle);
+	assert_int_equal(r->servers[0]->table.used, 1);
+	assert_int_equal(r->servers[0]->stats.registered, 3);
+}
+
 /* Every method, with and without its attributes, without a cookie or with a wrong one, in all sizes. */
 static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 {
@@ -357,6 +430,7 @@ int main(void)
 		T(a_registration_that_comes_again_costs_no_second_signature),
 		T(a_refresh_from_elsewhere_or_with_another_handle_moves_nothing),
 		T(only_who_holds_a_registration_can_end_it),
+		T(over_ipv4_and_ipv6_a_peer_is_one_entry_and_offers_cross_over),
 		T(an_unproven_source_never_gets_more_than_it_sent),
 		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),
 		T(a_flood_from_one_network_costs_few_signatures),

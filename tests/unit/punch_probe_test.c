@@ -187,7 +187,7 @@ static size_t flawed(enum flaw flaw, uint8_t *buf)
 static void an_authentic_message_that_is_no_probe_is_refused(void **state)
 {
 	static const int want[FLAWS] = {
-		[NO_FINGERPRINT] = ADIT_EPROTO,   [NO_STAMP] = ADIT_EPROTO,       [SHORT_STAMP] = ADIT_EPROTO,
+		[NO_FINGERPRINT] = ADIT_EIGNORED, [NO_STAMP] = ADIT_EPROTO,       [SHORT_STAMP] = ADIT_EPROTO,
 		[NO_ROLE] = ADIT_EPROTO,          [OWN_ROLE] = ADIT_EPROTO,       [OTHER_TIEBREAKER] = ADIT_EPROTO,
 		[UNKNOWN_REQUIRED] = ADIT_EPROTO, [SHA1_ONLY] = ADIT_EAUTH,       [ALLOCATE] = ADIT_EIGNORED,
 		[INDICATION] = ADIT_EIGNORED,     [ERROR_ANSWER] = ADIT_EIGNORED,

@@ -29,6 +29,8 @@ void *__wrap_realloc(void *p, size_t n)
 	return ++asked == fail_at ? NULL : __real_realloc(p, n);
 }
 
+#define IDLERS 4000
+
 static struct pair p;
 static struct flow a, b;
 
@@ -118,7 +120,7 @@ static void stopped_news(struct pair_side *side, struct quic_stream *s, unsigned
 
 static size_t chunk_bytes(const struct pair_side *s)
 {
-	return (s->q->pool->n_used + s->q->pool->n_free) * (QUIC_CHUNK_SIZE + 32);
+	return s->q->pool->used + s->q->pool->n_used * 32 + s->q->pool->n_free * (QUIC_CHUNK_SIZE + 32);
 }
 
 /* As many streams as the budget allows, each with a writer that never rests and a reader that never reads. */
@@ -211,12 +213,80 @@ static void what_is_unread_never_exceeds_the_budget(void **state)
 	pair_done(&p);
 }
 
+/* The streams of a crowd whose server side reads while |reads|. */
+struct idlers {
+	struct quic_stream *far[IDLERS];
+	size_t n;
+	bool reads;
+};
+
+static void idlers_news(struct pair_side *side, struct quic_stream *s, unsigned news)
+{
+	struct idlers *c = side->user;
+	struct quic_vec vec[4];
+	size_t n;
+
+	if (news & QUIC_NEWS_OPENED)
+		c->far[c->n++] = s;
+	if (!(news & QUIC_NEWS_READABLE) || !c->reads)
+		return;
+	while ((n = quic_stream_peek(s, vec, 4)) > 0)
+		for (size_t i = 0; i < n; i++)
+			quic_stream_consume(s, vec[i].len);
+}
+
+/*
+ * Thousands of idle streams are charged next to nothing, and then a byte comes in each of them that nobody takes; then
+ * as much as the peer may send.
+ */
+static void idle_streams_that_fill_at_once_stay_within_bounds(void **state)
+{
+	static struct idlers c, none;
+	static struct quic_stream *s[IDLERS];
+	static const uint8_t piece[8000];
+	size_t n = 0;
+
+	(void)state;
+	c = none = (struct idlers){.reads = true};
+	pair_init(&p, 2, ADIT_MS(10));
+	p.server.user = &c;
+	p.client.user = &none;
+	p.server.on_news = p.client.on_news = idlers_news;
+	assert_true(pair_connect(&p));
+	for (int round = 0; round < 400 && n < IDLERS; round++) {
+		while (n < IDLERS && quic_stream_open(p.client.q, &s[n]) == 0)
+			assert_int_equal(quic_stream_write(s[n++], piece, 1), 0);
+		pair_run(&p, ADIT_MS(25));
+	}
+	assert_int_equal(n, IDLERS);
+	assert_int_equal(c.n, IDLERS);
+	assert_int_equal(p.server.q->pool->n_used, 0);
+	c.reads = false;
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(quic_stream_write(s[i], piece, 1), 0);
+	pair_run(&p, ADIT_MS(500));
+	assert_int_equal(p.server.q->pool->n_used, IDLERS);
+	assert_true(chunk_bytes(&p.server) <= IDLERS * 1024 + (QUIC_POOL_KEEP << 14));
+	for (int round = 0; round < 100; round++) {
+		for (size_t i = 0; i < n; i++)
+			while (quic_stream_write(s[i], piece, sizeof(piece)) == 0)
+				;
+		pair_run(&p, ADIT_MS(25));
+	}
+	print_message("%d idle streams, filled: %zu bytes\n", IDLERS, chunk_bytes(&p.server));
+	assert_true(chunk_bytes(&p.server) > QUIC_WINDOW_BUDGET); /* it was tried */
+	/* The connection's window, and in each stream a last chunk that is not full. */
+	assert_true(chunk_bytes(&p.server) <= QUIC_CONN_WINDOW + IDLERS * ((size_t)QUIC_CHUNK_SIZE + 128));
+	pair_done(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_allocation_may_fail_once),
 		cmocka_unit_test(credentials_may_fail_too),
 		cmocka_unit_test(stopped_streams_by_the_thousand_fit_into_64_megabytes),
+		cmocka_unit_test(idle_streams_that_fill_at_once_stay_within_bounds),
 		cmocka_unit_test(what_is_unread_never_exceeds_the_budget),
 	};
 

@@ -18,6 +18,37 @@ static void cookies_are_there_before_the_offer(void **state)
 	assert_int_equal(r->mediators[0].meet->stats.introduced, 1);
 }
 
+static void a_relay_is_borrowed_when_the_peer_has_answered_and_a_stopped_peer_is_absent(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(35)), *a;
+	struct meet_server *server = r->mediators[0].meet;
+	struct meet_lender lender = {.crypto = &crypto_gnutls,
+				     .n_uris = 1,
+				     .uris = {"turn:relay.example"},
+				     .secret = r->k,
+				     .secret_len = sizeof(r->k),
+				     .hosts = (const uint8_t(*)[MEET_KEY_LEN])r->identity.public_key,
+				     .n_hosts = 1};
+
+	/* As if it had lent already when the peer registered. */
+	server->lender = &lender;
+	meet_server_set_utc(server, r->now, RIG_UTC);
+	meet_table_find(&server->table, b->reach->meet.entries[0].id)->sock |= MEET_PEER_HOST;
+	a = rig_connecting(r, RIG_NAT_RANDOM, ADIT_MS(15));
+	assert_true(rig_until(r, a, REACH_EVENT_RELAY, 1, ADIT_SEC(5)));
+	assert_string_equal(a->last[REACH_EVENT_RELAY].relay->uris[0], "turn:relay.example");
+	assert_int_equal(a->count[REACH_EVENT_MEETING], 1);
+	assert_int_equal(server->stats.lent, 1);
+	/* One round trip to the mediator after the answer. */
+	assert_true(r->now - r->offer_at <= ADIT_MS(30 + 70 + 30 + 1));
+	reach_stop(b->reach, r->now);
+	rig_run(r, ADIT_MS(36));
+	assert_int_equal(server->stats.left, 1);
+	assert_int_equal(server->table.used, 0);
+	server->lender = NULL;
+}
+
 static void serve_answers_at_once_as_it_has_measured_before(void **state)
 {
 	struct rig *r = *state;
@@ -206,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(one, cookies_are_there_before_the_offer),
+		RIG_TEST(one, a_relay_is_borrowed_when_the_peer_has_answered_and_a_stopped_peer_is_absent),
 		RIG_TEST(two, serve_answers_at_once_as_it_has_measured_before),
 		RIG_TEST(one, serve_sends_low_ttl_openers_first_and_nothing_louder_before_it_hears_the_peer),
 		RIG_TEST(one, a_lost_answer_costs_no_port),

@@ -191,6 +191,7 @@ static inline void rig_engine(struct rig *r, struct rig_peer *p, enum meet_role 
 		.low_ttl = true,
 		.relay_only = p->relay_only,
 		.direct_only = p->direct_only,
+		.borrow = true,
 	};
 	struct reach_host host = {.addr = p->inside};
 

@@ -488,9 +488,10 @@ static int output_meet(struct reach *r, struct adit_out *ret_out)
 {
 	while (meet_client_output(&r->meet, r->now, ret_out)) {
 		unsigned family = reach_family_index(ret_out->remote.family);
+		bool is_last = r->state == REACH_IDLE && r->last_home[family] != REACH_NO_SOCK; /* it is being closed */
 
 		ret_out->sock = meet_sock(r, family, ret_out->sock);
-		if (!reach_sock_is_live(r, ret_out->sock))
+		if (!is_last && !reach_sock_is_live(r, ret_out->sock))
 			continue;
 		if (!reach_relay_is_sock(r, ret_out->sock))
 			reach_relay_asked(r, family);

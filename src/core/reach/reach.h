@@ -263,6 +263,8 @@ const char *reach_account_format(const struct reach_account *a, char buf[REACH_A
 void reach_views(const struct reach *r, struct reach_desc *ret_own, struct reach_desc *ret_peer);
 /* The last attempt's, NONE while one is under way or after success. */
 enum reach_verdict reach_last_verdict(const struct reach *r);
+/* Has any mediator ever said anything? */
+bool reach_has_heard_mediator(const struct reach *r);
 
 const char *reach_how_name(enum reach_how how);
 const char *reach_verdict_name(enum reach_verdict v);
@@ -308,8 +310,8 @@ enum reach_use {
 };
 
 struct reach_sock {
-	enum reach_sock_state state;
-	enum reach_use use;
+	enum reach_sock_state state : 8;
+	enum reach_use use : 8;
 	uint8_t family;
 	uint8_t turn; /* how often this entry was used: part of its number */
 	uint16_t port; /* that was asked for; 0: any */

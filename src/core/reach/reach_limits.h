@@ -76,7 +76,7 @@
 #define REACH_NO_SOCK     UINT16_MAX
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
 #define REACH_TOLD_MAX    32u
-#define REACH_EVENTS_MAX  64u
+#define REACH_EVENTS_MAX  32u
 #define REACH_PAST_MAX    72u /* accounts of rounds that are over, REACH_ROUNDS of ... */
 #define REACH_PAST_ROUND  24u /* ... so many; further pairs are left out */
 #define REACH_BASES_HOST                                                                             \

@@ -40,15 +40,17 @@ void reach_mapped_close(struct reach *r)
 /* Family NONE: there is none that is worth telling. */
 struct adit_addr reach_mapped_external(const struct reach *r, unsigned family)
 {
+	static const struct adit_addr none;
 	const struct reach_mapped *m = &r->mapped[family];
 	const struct reach_view *v = &r->measure.view[family];
 
 	if (!m->is_set || m->state == REACH_MAPPED_DEAD || slot_of(r, family) == REACH_NO_SOCK)
-		return (struct adit_addr){0};
+		return none;
 	if (!adit_addr_is_any(&m->map.external))
 		return m->map.external;
-	return v->public.family == ADIT_FAMILY_NONE ? (struct adit_addr){0}
-						    : adit_addr_with_port(v->public, m->map.external.port);
+	if (v->public.family == ADIT_FAMILY_NONE)
+		return none;
+	return adit_addr_with_port(v->public, m->map.external.port);
 }
 
 bool reach_mapped_is_open(const struct reach *r)

@@ -16,7 +16,7 @@
 #include "core/reach/reach_limits.h"
 #include "core/stun/stun_client.h"
 
-#define REACH_ASK_SLOTS 48u /* questions under way */
+#define REACH_ASK_SLOTS 40u /* questions under way: all dests, two bursts, a window's and two for the TTL are 38 */
 
 /* A flow of ours, by which others' are counted: its port, when it began, and our flows until then, it included. */
 struct reach_mark {

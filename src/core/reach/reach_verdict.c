@@ -17,19 +17,21 @@ static bool is_cut_off(const struct reach *r)
 	return places >= 2;
 }
 
+bool reach_has_heard_mediator(const struct reach *r)
+{
+	for (unsigned i = 0; i < r->n_mediators; i++)
+		if (meet_client_is_alive(&r->meet, i))
+			return true;
+	return false;
+}
+
 /* Nobody met: whose fault was it? */
 static enum reach_verdict unmet(const struct reach *r)
 {
-	bool any_alive = false;
-	bool any_absent = false;
-
-	for (unsigned i = 0; i < r->n_mediators; i++) {
-		any_alive |= meet_client_is_alive(&r->meet, i);
-		any_absent |= r->refused_by[i] == MEET_CODE_ABSENT;
-	}
-	if (any_absent)
-		return REACH_VERDICT_ABSENT;
-	if (any_alive)
+	for (unsigned i = 0; i < r->n_mediators; i++)
+		if (r->refused_by[i] == MEET_CODE_ABSENT)
+			return REACH_VERDICT_ABSENT;
+	if (reach_has_heard_mediator(r))
 		return REACH_VERDICT_UNANSWERED;
 	return is_cut_off(r) ? REACH_VERDICT_BLOCKED : REACH_VERDICT_NO_MEDIATOR;
 }
