@@ -9,6 +9,7 @@ import re
 
 import time
 
+import attack
 import daemons
 import proc
 from check import check
@@ -135,23 +136,22 @@ def udp_blocked(t):
 @check("--relay-only: the peer sees the relay's address alone, though the two networks could meet; --direct-only: no relay at all")
 def only(t):
     w = World(t, nat=("masquerade", "masquerade"))
-    seen = w.lab.pub.popen(["tcpdump", "-lni", "wan", "udp and host 203.0.113.10 and not host " + TURN], stdout=open(w.lab.path("seen"), "w"),
-                           stderr=open(w.lab.path("tcpdump"), "w"))
-    wait_until(lambda: "listening" in open(w.lab.path("tcpdump")).read(), 10, "tcpdump listens")
-    wan = w.lab.rb.popen(["tcpdump", "-lni", "wan", "udp and host 203.0.113.10"], stdout=open(w.lab.path("wan"), "w"),
-                         stderr=open(w.lab.path("tcpdump2"), "w"))
-    wait_until(lambda: "listening" in open(w.lab.path("tcpdump2")).read(), 10, "tcpdump listens")
+
+    def foreign(packet, _out):
+        """Of the connect side's network and not with the relay."""
+        udp = attack.udp_of(packet)
+        ends = {udp[0][0], udp[1][0]} if udp else set()
+        return "203.0.113.10" in ends and TURN not in ends
+
+    seen = [attack.Capture(w.lab.pub, "wan", foreign), attack.Capture(w.lab.rb, "wan", foreign)]
     w.start(connect=(*w.args(uri("udp")), "--relay-only"))
     w.open().close()
     assert w.status()["how"] == "relayed"
     w.both_ways(MB)
     time.sleep(2)
-    for p in (seen, wan):
-        p.terminate()
-        p.wait()
-    for name in ("seen", "wan"):
-        text = open(w.lab.path(name)).read().strip()
-        assert not text, f"{name}: {text[:500]}"
+    for place in seen:
+        packets = [attack.udp_of(data)[:2] for _, _, data in place.stop()]
+        assert not packets, packets[:5]
     for p in (w.connect, w.serve):
         p.stop()
     # Nothing else than a relay could do it: without one there is no way.

@@ -302,7 +302,7 @@ class Cli(unittest.TestCase):
         key = self.adit("id").stdout.split()[1]
         rows = json.loads(self.adit("peer", "list", "--json").stdout)
         self.assertEqual(rows[0], {"name": "home", "key": key, "peer": ["203.0.113.10"], "mediator": [], "stun": [],
-                                   "connect": ["7100:web", "ssh"]})
+                                   "relay": [], "connect": ["7100:web", "ssh"]})
         self.assertEqual(rows[1]["key"], key)
         listing = self.adit("peer", "list").stdout
         self.assertNotIn("adit1", listing)
