@@ -315,6 +315,8 @@ static void say_json(struct cli_run *r, const char *who, const struct link_event
 		cli_json_str(&j, "was", link_how_name(e->was.how));
 		cli_json_str(&j, "why", link_why_name(e->why));
 	}
+	if (e->kind == LINK_EVENT_RELAY)
+		cli_relays_status_json(&j, &e->relay, io_clock_now());
 	if (e->kind == LINK_EVENT_UP)
 		cli_json_str(&j, "peer_key", cli_run_key(e->peer_key, key));
 	if (e->kind == LINK_EVENT_DOWN)

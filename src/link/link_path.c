@@ -34,7 +34,7 @@ void link_path_drop_all(struct link *l, adit_time now)
 		link_path_drop(l, now, &l->path[i]);
 }
 
-/* Of the stand-bys, whose time is over first: what is lost, what was left, what nobody has asked for longest. */
+/* Of the stand-bys, whose time is over first: what is lost, then what was not heard for longest. */
 static struct link_path *make_room(struct link *l, adit_time now)
 {
 	struct link_path *least = NULL;
@@ -163,6 +163,12 @@ static bool has_host(const struct reach_host *hosts, size_t n, const struct adit
 	return false;
 }
 
+/* From the address that a NAT64 gives, which no interface has. */
+static bool is_through_nat64(const struct link *l, const struct adit_addr *local)
+{
+	return l->find.nat64.len > 0 && adit_nat64_is_own(local);
+}
+
 void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	bool any = false;
@@ -171,7 +177,7 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 		struct link_path *p = &l->path[i];
 
 		if (!p->used || p->sock == LINK_RELAY_SOCK || p->info.local.family == ADIT_FAMILY_NONE ||
-		    has_host(hosts, n, &p->info.local))
+		    is_through_nat64(l, &p->info.local) || has_host(hosts, n, &p->info.local))
 			continue;
 		p->info.local = (struct adit_addr){.family = ADIT_FAMILY_NONE};
 		punch_path_set_local(&p->keep, &p->info.local);

@@ -1,6 +1,7 @@
 /* One peer from the first probe to the goodbye, in virtual time. */
 #include "test.h"
 
+#include "link/link_int.h"
 #include "link_rig.h"
 
 #define TWO_WAYS ADIT_MS(200) /* more than enough for a few round trips */
@@ -515,6 +516,33 @@ static void an_idle_hour_costs_four_packets_in_15_s_and_no_busy_loop(void **stat
 	rig_done(&r);
 }
 
+/* No interface has the address that a NAT64 gives; without a NAT64 it is an address that has gone. */
+static void a_path_through_a_nat64_is_no_sign_of_another_network(void **state)
+{
+	struct adit_nat64 n = adit_nat64_well_known();
+	struct reach_host own = {.addr = adit_addr_v4(10, 1, 2, 3, 0)};
+	struct link *l;
+	adit_time now;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 35, true);
+	rig_up(&r);
+	rig_run(&r, ADIT_SEC(60));
+	l = r.connect.link;
+	now = lab_host_now(r.connect.host);
+	l->session_path->info.local = adit_nat64_own(4500);
+	link_set_nat64(l, now, &n);
+	link_set_hosts(l, now, &own, 1);
+	assert_int_equal(l->find.wish, LINK_FIND_CALM);
+	assert_true(adit_nat64_is_own(&l->session_path->info.local));
+	n.len = 0;
+	link_set_nat64(l, now, &n);
+	link_set_hosts(l, now, &own, 1);
+	assert_int_equal(l->find.wish, LINK_FIND_PEER);
+	rig_done(&r);
+}
+
 /* An hour without a peer is not silent, but must not spin; the simulator asserts that no deadline stays in the past. */
 static void an_hour_without_a_peer_is_no_busy_loop(void **state)
 {
@@ -585,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_newcomer_that_dies_in_its_handshake_leaves_room_for_the_next),
 		cmocka_unit_test(a_link_that_is_closed_while_a_newcomer_is_coming_does_not_begin_anew),
 		cmocka_unit_test(an_idle_hour_costs_four_packets_in_15_s_and_no_busy_loop),
+		cmocka_unit_test(a_path_through_a_nat64_is_no_sign_of_another_network),
 		cmocka_unit_test(an_hour_without_a_peer_is_no_busy_loop),
 		cmocka_unit_test(the_same_seed_gives_the_same_packets_at_the_same_times),
 	};

@@ -413,6 +413,7 @@ static int on_loan(struct meet_client *c, const struct stun_msg *m)
 	}
 	b->active = false;
 	c->relay = relay;
+	adit_bytes_wipe(&relay, sizeof(relay));
 	push_event(c, (struct meet_event){.kind = MEET_EVENT_RELAY, .mediator = b->mediator, .relay = &c->relay});
 	return 0;
 }
