@@ -1,5 +1,5 @@
 /*
- * A TURN server that answers at once, in virtual time, for turn_test and turn_set_test. Include test.h first. It is
+ * A TURN server that answers at once, in virtual time, for the tests of turn. Include test.h first. It is
  * written anew from RFC 8656 and checks what it is sent: integrity, nonce, order of things.
  */
 #ifndef ADIT_TURN_RIG_H

@@ -1,123 +1,6 @@
 #include "test.h"
 
-#include "turn_rig.h"
-
-#define SOCK 7
-
-/* One client and its server, nothing between. */
-struct rig {
-	struct turn t;
-	struct rig_server s;
-	struct rig_server other; /* where a redirection leads */
-	struct adit_rng_seeded seed;
-	struct turn_config cfg;
-	adit_time now;
-	unsigned opened, closed;
-	bool is_cut; /* nothing goes through */
-	uint8_t out[TURN_OUT_MIN * 8];
-};
-
-static void drain(struct rig *r)
-{
-	uint8_t buf[1500];
-	struct adit_out o;
-
-	while (turn_output(&r->t, r->now, &o)) {
-		struct rig_server *s = adit_addr_eq(&o.remote, &r->other.addr) ? &r->other : &r->s;
-		struct adit_dgram d = {.sock = SOCK, .remote = s->addr, .data = buf};
-		size_t seg = o.seg_size ? o.seg_size : o.len;
-
-		assert_int_equal(o.sock, SOCK);
-		r->opened += o.kind == ADIT_OUT_OPEN;
-		r->closed += o.kind == ADIT_OUT_CLOSE;
-		if (o.kind != ADIT_OUT_SEND || r->is_cut)
-			continue;
-		assert_true(adit_addr_eq(&o.remote, &s->addr));
-		for (size_t at = 0; at < o.len; at += seg) {
-			d.len = rig_take(s, o.data + at, o.len - at < seg ? o.len - at : seg, buf, sizeof(buf));
-			if (d.len > 0)
-				assert_int_equal(turn_input(&r->t, r->now, &d), 0);
-		}
-	}
-}
-
-static void run_until(struct rig *r, adit_time until)
-{
-	drain(r);
-	while (turn_deadline(&r->t) <= until) {
-		assert_true(turn_deadline(&r->t) >= r->now);
-		r->now = turn_deadline(&r->t);
-		turn_tick(&r->t, r->now);
-		drain(r);
-	}
-	r->now = until;
-	turn_tick(&r->t, r->now);
-	drain(r);
-}
-
-static void run_for(struct rig *r, adit_dur d)
-{
-	run_until(r, r->now + d);
-}
-
-static void prepare(struct rig *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->now = ADIT_SEC(1000);
-	rig_server_init(&r->s, "192.0.2.1:3478");
-	rig_server_init(&r->other, "192.0.2.9:3478");
-	r->cfg = (struct turn_config){.server = {.addr = r->s.addr, .user = "ann", .pass = "secret"},
-				      .sock = SOCK,
-				      .crypto = &crypto_gnutls,
-				      .rng = adit_rng_seeded_init(&r->seed, 1),
-				      .out = r->out,
-				      .out_cap = sizeof(r->out)};
-}
-
-static void begin(struct rig *r)
-{
-	assert_int_equal(turn_init(&r->t, &r->cfg), 0);
-	turn_start(&r->t, r->now);
-	drain(r);
-}
-
-/* The next event, which must be |kind|. */
-static struct turn_event event(struct rig *r, enum turn_event_kind kind)
-{
-	struct turn_event e = {0};
-
-	assert_int_equal(turn_event(&r->t, &e), 1);
-	assert_int_equal(e.kind, kind);
-	return e;
-}
-
-static void no_event(struct rig *r)
-{
-	struct turn_event e;
-
-	assert_int_equal(turn_event(&r->t, &e), 0);
-}
-
-static void ready(struct rig *r)
-{
-	event(r, TURN_EVENT_HELD);
-	event(r, TURN_EVENT_READY);
-	no_event(r);
-}
-
-static struct adit_addr peer_addr(void)
-{
-	return rig_addr("198.51.100.77:7000");
-}
-
-static int send_text(struct rig *r, const char *text)
-{
-	struct adit_addr peer = peer_addr();
-	int err = turn_send(&r->t, r->now, &peer, text, strlen(text), 0);
-
-	drain(r);
-	return err;
-}
+#include "turn_pair.h"
 
 static void a_challenge_is_answered_and_the_allocation_is_told(void **state)
 {
@@ -244,169 +127,6 @@ static void a_server_with_ever_new_nonces_is_given_up(void **state)
 	e = event(&r, TURN_EVENT_FAILED);
 	assert_int_equal(e.why, TURN_WHY_PROTOCOL);
 	assert_int_equal(r.s.asked, 1 + 1 + TURN_STALE_MAX);
-}
-
-static void data_go_out_when_the_permission_is_there(void **state)
-{
-	struct adit_addr peer = peer_addr();
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	assert_int_equal(send_text(&r, "lost"), ADIT_EAGAIN);
-	assert_int_equal(r.s.sends, 0);
-	assert_int_equal(send_text(&r, "hello"), 0);
-	assert_int_equal(r.s.sends, 1);
-	assert_true(adit_addr_eq(&r.s.to, &peer));
-	assert_int_equal(r.s.len, 5);
-	assert_memory_equal(r.s.data, "hello", 5);
-}
-
-static void after_three_datagrams_a_channel_carries_them(void **state)
-{
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < 10; i++)
-		(void)!send_text(&r, "hello");
-	assert_int_equal(r.s.binds, 1);
-	assert_int_equal(r.s.sends, 3);
-	assert_int_equal(r.s.channel_datas, 6);
-	assert_memory_equal(r.s.data, "hello", 5);
-}
-
-static void permissions_are_renewed_before_they_end_and_idle_channels_are_not(void **state)
-{
-	struct adit_addr peer = peer_addr();
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < 10; i++)
-		(void)!send_text(&r, "hello");
-	assert_int_equal(r.s.permits, 1);
-	run_for(&r, ADIT_SEC(3600));
-	assert_in_range(r.s.permits, 3600 / 240, 3600 / 240 + 1);
-	assert_int_equal(r.s.binds, 1);
-	turn_forget(&r.t, &peer);
-	run_for(&r, ADIT_SEC(3600));
-	assert_in_range(r.s.permits, 3600 / 240, 3600 / 240 + 1);
-}
-
-static void a_channel_in_use_is_renewed(void **state)
-{
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < 3600; i++) {
-		(void)!send_text(&r, "hello");
-		run_for(&r, ADIT_SEC(1));
-	}
-	assert_int_equal(r.s.binds, 1 + 3600 / 540);
-	assert_true(r.s.sends < 5);
-}
-
-static void a_batch_is_framed_datagram_by_datagram(void **state)
-{
-	uint8_t data[3000];
-	struct adit_addr peer = peer_addr();
-	struct adit_out o;
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < 5; i++)
-		(void)!send_text(&r, "hello");
-	memset(data, 'y', sizeof(data));
-	assert_int_equal(turn_send(&r.t, r.now, &peer, data, sizeof(data), 1200), 0);
-	assert_int_equal(turn_output(&r.t, r.now, &o), 1);
-	assert_int_equal(o.seg_size, 1204);
-	assert_int_equal(o.len, 3000 + 3 * 4);
-	assert_int_equal(turn_send(&r.t, r.now, &peer, data, sizeof(data), 1200), 0);
-	assert_int_equal(turn_send(&r.t, r.now, &peer, data, 1, 0), ADIT_EFULL);
-	drain(&r);
-	assert_int_equal(r.s.len, 600);
-	assert_int_equal(turn_send(&r.t, r.now, &peer, data, 1, 0), 0);
-}
-
-static struct adit_dgram from_server(struct rig *r, const uint8_t *data, size_t len)
-{
-	return (struct adit_dgram){.sock = SOCK, .remote = r->s.addr, .data = data, .len = len};
-}
-
-static void data_come_in_as_indications_and_over_channels(void **state)
-{
-	struct adit_addr peer = peer_addr();
-	struct adit_dgram got;
-	struct adit_dgram d;
-	uint8_t buf[256];
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < 5; i++)
-		(void)!send_text(&r, "hello");
-	d = from_server(&r, buf, rig_indication(buf, sizeof(buf), &peer, "answer"));
-	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
-	assert_int_equal(turn_data(&r.t, &got), 1);
-	assert_true(adit_addr_eq(&got.remote, &peer));
-	assert_int_equal(got.len, 6);
-	assert_memory_equal(got.data, "answer", 6);
-	assert_int_equal(turn_data(&r.t, &got), 0);
-
-	/* Two of one batch; the second is padded as RFC 8656 12.5 lets UDP do. */
-	d = from_server(&r,
-			(const uint8_t *)"\x40\x00\x00\x04"
-					 "abcd"
-					 "\x40\x00\x00\x03"
-					 "xyz",
-			15);
-	d.seg_size = 8;
-	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
-	assert_int_equal(turn_data(&r.t, &got), 1);
-	assert_memory_equal(got.data, "abcd", 4);
-	assert_int_equal(turn_data(&r.t, &got), 1);
-	assert_int_equal(got.len, 3);
-	assert_int_equal(turn_data(&r.t, &got), 0);
-	assert_int_equal(turn_stats(&r.t)->received, 3);
-}
-
-static void what_strangers_send_is_dropped(void **state)
-{
-	struct adit_addr stranger = rig_addr("198.51.100.78:7000");
-	struct adit_dgram got;
-	struct adit_dgram d;
-	uint8_t buf[256];
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	(void)!send_text(&r, "hello");
-	d = from_server(&r, buf, rig_indication(buf, sizeof(buf), &stranger, "let me in"));
-	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
-	assert_int_equal(turn_data(&r.t, &got), 0);
-	d = from_server(&r, (const uint8_t *)"\x4f\xff\x00\x01z", 5);
-	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
-	assert_int_equal(turn_data(&r.t, &got), 0);
-	d.remote.port++;
-	assert_int_equal(turn_input(&r.t, r.now, &d), ADIT_EIGNORED);
-	assert_int_equal(turn_stats(&r.t)->strange, 3);
 }
 
 static void a_dead_server_is_noticed_within_nine_seconds_of_data(void **state)
@@ -596,45 +316,6 @@ static void both_families_come_from_one_allocation_where_the_server_has_them(voi
 	assert_non_null(turn_relayed(&r.t, ADIT_FAMILY_V4));
 }
 
-static void a_refused_peer_is_told_and_asked_for_again_a_minute_later(void **state)
-{
-	struct adit_addr peer = peer_addr();
-	struct turn_event e;
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	r.s.refuse_permit = 403;
-	turn_permit(&r.t, r.now, &peer);
-	drain(&r);
-	e = event(&r, TURN_EVENT_REFUSED);
-	assert_int_equal(e.code, 403);
-	assert_true(adit_addr_eq_ip(&e.peer, &peer));
-	run_for(&r, ADIT_SEC(60) - 1);
-	assert_int_equal(r.s.permits, 1);
-	r.s.refuse_permit = 0;
-	run_for(&r, 1);
-	assert_int_equal(r.s.permits, 2);
-	assert_int_equal(send_text(&r, "x"), 0);
-}
-
-static void a_refused_channel_leaves_indications_going(void **state)
-{
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	r.s.refuse_bind = 400;
-	for (unsigned i = 0; i < 20; i++)
-		(void)!send_text(&r, "hello");
-	assert_int_equal(r.s.sends, 19);
-	assert_int_equal(r.s.binds, 1);
-}
-
 static void forged_answers_are_dropped_and_the_true_one_still_counts(void **state)
 {
 	uint8_t request[600];
@@ -742,27 +423,6 @@ static void a_stream_that_does_not_come_up_is_given_up(void **state)
 	assert_int_equal(e.why, TURN_WHY_STREAM);
 }
 
-static void more_peers_than_places_push_out_the_one_not_used_for_longest(void **state)
-{
-	struct adit_addr peer = rig_addr("10.0.0.1:1");
-	struct rig r;
-
-	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
-	for (unsigned i = 0; i < TURN_PERMITS_MAX + 1; i++) {
-		peer.ip[3] = (uint8_t)(i + 1);
-		turn_permit(&r.t, r.now, &peer);
-		run_for(&r, ADIT_MS(10));
-	}
-	assert_int_equal(r.s.permits, TURN_PERMITS_MAX + 1);
-	assert_int_equal(turn_send(&r.t, r.now, &peer, "x", 1, 0), 0);
-	drain(&r);
-	peer.ip[3] = 1;
-	assert_int_equal(turn_send(&r.t, r.now, &peer, "x", 1, 0), ADIT_EAGAIN);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -774,13 +434,6 @@ int main(void)
 		cmocka_unit_test(a_short_lifetime_is_refreshed_before_its_half),
 		cmocka_unit_test(a_stale_nonce_is_replaced_and_the_request_repeated),
 		cmocka_unit_test(a_server_with_ever_new_nonces_is_given_up),
-		cmocka_unit_test(data_go_out_when_the_permission_is_there),
-		cmocka_unit_test(after_three_datagrams_a_channel_carries_them),
-		cmocka_unit_test(permissions_are_renewed_before_they_end_and_idle_channels_are_not),
-		cmocka_unit_test(a_channel_in_use_is_renewed),
-		cmocka_unit_test(a_batch_is_framed_datagram_by_datagram),
-		cmocka_unit_test(data_come_in_as_indications_and_over_channels),
-		cmocka_unit_test(what_strangers_send_is_dropped),
 		cmocka_unit_test(a_dead_server_is_noticed_within_nine_seconds_of_data),
 		cmocka_unit_test(an_idle_clients_dead_server_is_noticed_within_half_a_minute),
 		cmocka_unit_test(a_forgotten_allocation_is_noticed),
@@ -790,14 +443,11 @@ int main(void)
 		cmocka_unit_test(a_taken_five_tuple_makes_it_try_another_port_once),
 		cmocka_unit_test(refusals_are_told_by_their_code),
 		cmocka_unit_test(both_families_come_from_one_allocation_where_the_server_has_them),
-		cmocka_unit_test(a_refused_peer_is_told_and_asked_for_again_a_minute_later),
-		cmocka_unit_test(a_refused_channel_leaves_indications_going),
 		cmocka_unit_test(forged_answers_are_dropped_and_the_true_one_still_counts),
 		cmocka_unit_test(the_end_gives_the_allocation_back),
 		cmocka_unit_test(the_end_takes_a_second_where_the_server_is_dead),
 		cmocka_unit_test(over_a_stream_nothing_is_sent_twice_and_frames_are_padded),
 		cmocka_unit_test(a_stream_that_does_not_come_up_is_given_up),
-		cmocka_unit_test(more_peers_than_places_push_out_the_one_not_used_for_longest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
