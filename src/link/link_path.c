@@ -39,7 +39,7 @@ static struct link_path *make_room(struct link *l, adit_time now)
 {
 	struct link_path *least = NULL;
 	struct punch_path_view a;
-	struct punch_path_view b;
+	struct punch_path_view b = {0};
 
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		struct link_path *p = &l->path[i];
