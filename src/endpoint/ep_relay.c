@@ -146,9 +146,9 @@ size_t ep_relay_lend(struct ep_relay *r, const struct meet_relay *loan)
 		name = find_lent(r, &cfg.uri);
 		if (name)
 			name->cfg = cfg;
-		else if (r->n_names == EP_RELAYS_MAX || add_name(r, &cfg) < 0)
-			continue;
-		n++;
+		if (name || (r->n_names < EP_RELAYS_MAX && add_name(r, &cfg) == 0))
+			n++;
+		adit_bytes_wipe(&cfg, sizeof(cfg));
 	}
 	refresh(r);
 	return n;
