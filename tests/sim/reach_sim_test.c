@@ -451,9 +451,10 @@ static void one_seed_gives_one_run(void **state)
 /* The second of two runs that are alike, with what was learnt in the first. */
 static struct sim_meet_result run_again(const struct sim_meet_cell *m, uint64_t seed, struct sim_meet_result *ret_first)
 {
-	struct reach_memory learnt[2] = {{0}};
+	struct reach_memory learnt[2];
 	struct sim_meet_result r = {0};
 
+	memset(learnt, 0, sizeof(learnt));
 	for (unsigned i = 0; i < 2; i++) {
 		struct sim_meet *w = malloc(sizeof(*w));
 
