@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "core/reach/reach_int.h"
 #include "reach_rig.h"
 
 #define MAPPED_PORT 23456
@@ -60,6 +61,29 @@ static void a_mapping_that_forwards_nothing_is_told_as_dead(void **state)
 	forward(s, 4500, MAPPED_PORT);
 	assert_true(rig_until(r, s, REACH_EVENT_MAPPED, 2, REACH_MAPPED_AGAIN + ADIT_SEC(5)));
 	assert_true(s->last[REACH_EVENT_MAPPED].works);
+	rig_free(r);
+}
+
+/* One that was cut short by a new measurement: its server's silence says nothing of the mapping. */
+static void the_silence_of_an_earlier_try_is_not_counted(void **state)
+{
+	struct rig_peer *s, *c;
+	struct rig *r = two(RIG_NAT_STEADY, RIG_NAT_STEADY, &s, &c);
+	struct reach_mapping m = mapping(s, 4500);
+	struct stun_result silence = {.end = STUN_END_TIMEOUT};
+	struct reach_mapped *mapped = &s->reach->mapped[0];
+
+	(void)state;
+	reach_start(s->reach, r->now);
+	reach_set_mapped(s->reach, r->now, ADIT_FAMILY_V4, &m);
+	for (int i = 0; i < 5000 && mapped->phase != REACH_MAPPED_KNOCK; i++)
+		rig_run(r, ADIT_MS(1));
+	assert_int_equal(mapped->phase, REACH_MAPPED_KNOCK);
+	reach_mapped_answered(s->reach, 0, 0, &silence, NULL);
+	assert_int_equal(mapped->phase, REACH_MAPPED_KNOCK);
+	assert_int_equal(mapped->silent, 0);
+	reach_mapped_answered(s->reach, 0, 1, &silence, NULL);
+	assert_int_equal(mapped->silent, 1);
 	rig_free(r);
 }
 
@@ -183,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mapping_that_works_is_proven_by_a_server_within_seconds),
 		cmocka_unit_test(a_mapping_that_forwards_nothing_is_told_as_dead),
+		cmocka_unit_test(the_silence_of_an_earlier_try_is_not_counted),
 		cmocka_unit_test(loss_makes_no_mapping_dead),
 		cmocka_unit_test(two_random_NATs_meet_where_one_forwards_a_port),
 		cmocka_unit_test(a_proven_mapping_makes_the_network_an_open_one_for_the_peer),

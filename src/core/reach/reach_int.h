@@ -196,8 +196,8 @@ void reach_mapped_close(struct reach *r);
 struct adit_addr reach_mapped_external(const struct reach *r, unsigned family);
 /* Everybody gets in who knows the mapped address (IPv4). */
 bool reach_mapped_is_open(const struct reach *r);
-/* |b|: what a good answer says, else NULL. */
-void reach_mapped_answered(struct reach *r, unsigned family, const struct stun_result *res,
+/* |index|: as the tag has it. |b|: what a good answer says, else NULL. */
+void reach_mapped_answered(struct reach *r, unsigned family, unsigned index, const struct stun_result *res,
 			   const struct stun_binding *b);
 void reach_mapped_heard(struct reach *r, const struct ice_account *a);
 /* The next word about it comes soon, and an offer should have it. */

@@ -197,14 +197,14 @@ static void not_heard(struct reach *r, unsigned family)
 		try_later(r, family, 0);
 }
 
-void reach_mapped_answered(struct reach *r, unsigned family, const struct stun_result *res,
+void reach_mapped_answered(struct reach *r, unsigned family, unsigned index, const struct stun_result *res,
 			   const struct stun_binding *b)
 {
 	struct reach_mapped *m = &r->mapped[family];
 	uint16_t slot = slot_of(r, family);
 
-	if (!m->is_set || slot == REACH_NO_SOCK || m->phase == REACH_MAPPED_REST)
-		return;
+	if (!m->is_set || slot == REACH_NO_SOCK || m->phase != (index == 0 ? REACH_MAPPED_ASK : REACH_MAPPED_KNOCK))
+		return; /* of a try before, which reach_mapped_again() has ended */
 	if (m->phase == REACH_MAPPED_ASK) {
 		if (b && is_seen_there(m, &b->mapped))
 			knock(r, family, b);

@@ -282,7 +282,7 @@ static void ended(struct reach *r, const struct stun_result *res)
 		reach_window_answered(r, index, good ? b.mapped.port : 0);
 		break;
 	case REACH_TAG_MAPPED:
-		reach_mapped_answered(r, family, res, good ? &b : NULL);
+		reach_mapped_answered(r, family, index, res, good ? &b : NULL);
 		break;
 	case REACH_TAG_TTL:
 		break;
