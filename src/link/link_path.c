@@ -34,8 +34,11 @@ void link_path_drop_all(struct link *l, adit_time now)
 		link_path_drop(l, now, &l->path[i]);
 }
 
-/* Of the stand-bys, whose time is over first: what is lost, then what was not heard for longest. */
-static struct link_path *make_room(struct link *l, adit_time now)
+/*
+ * Of the stand-bys, whose time is over first: what is lost, then what was not heard for longest. Not over |sock|, which
+ * would be closed with its last path.
+ */
+static struct link_path *make_room(struct link *l, adit_time now, uint32_t sock)
 {
 	struct link_path *least = NULL;
 	struct punch_path_view a;
@@ -44,7 +47,7 @@ static struct link_path *make_room(struct link *l, adit_time now)
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		struct link_path *p = &l->path[i];
 
-		if (link_path_in_use(l, p))
+		if (link_path_in_use(l, p) || p->sock == sock)
 			continue;
 		punch_path_view(&p->keep, &a);
 		if (!least || (p->lost && !least->lost) || (p->lost == least->lost && a.heard_at < b.heard_at)) {
@@ -65,7 +68,7 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 		if (!l->path[i].used)
 			p = &l->path[i];
 	if (!p)
-		p = make_room(l, now);
+		p = make_room(l, now, sock);
 	if (!p || p->used)
 		return NULL;
 	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
