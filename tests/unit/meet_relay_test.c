@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/stun/stun_attr.h"
@@ -89,7 +90,7 @@ static void whom_a_host_of_the_list_answers_is_lent_a_relay(void **state)
 	assert_string_equal(p->relay.uris[1], r->lender.uris[1]);
 	assert_int_equal(p->relay.life, 600);
 	/* The end of it, in seconds of UTC. */
-	snprintf(user, sizeof(user), "%llu", (unsigned long long)((RIG_UTC + r->now) / ADIT_SEC(1) + 599));
+	snprintf(user, sizeof(user), "%" PRIu64, (uint64_t)(RIG_UTC + r->now) / ADIT_SEC(1) + 599);
 	assert_int_equal(strncmp(p->relay.user, user, 9), 0);
 	/* The next attempt is lent another, of the same name: the relay counts what is one network's. */
 	rig_run(r, ADIT_SEC(3));
