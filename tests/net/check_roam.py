@@ -102,7 +102,7 @@ class Roamer:
         wait_until(look, timeout, f"both sides are {'relayed' if relayed else 'direct'}", step=0.1)
         time.sleep(1)
 
-    def going_again(self, begin, timeout=30):
+    def going_again(self, begin, timeout=12):
         """Seconds without a byte, once that is over."""
         time.sleep(max(0, begin + 2 - time.monotonic()))
         wait_until(self.ticker.is_steady, timeout, "bytes come again", step=0.05)
@@ -216,13 +216,13 @@ def reboot(lab, i):
     routers = (("ra",), ("rb",), ("ra", "rb"))[i % 3]
     for router in routers:
         lab.cut(router)
-    for router in routers:
+    for router, kind in ((r, lab.nat[r == "rb"]) for r in routers):
         lab.spaces[router].run(["nft", "-f", "-"], input=f"""
             table ip range
             delete table ip range
             table ip range {{
                 chain post {{ type nat hook postrouting priority 99;
-                    oifname "wan" meta l4proto udp masquerade to :{20000 + i * 1000}-{20999 + i * 1000}
+                    oifname "wan" meta l4proto udp masquerade to :{20000 + i * 1000}-{20999 + i * 1000} {"" if kind == "masquerade" else kind}
                 }}
             }}""")
         lab.forget(router)
