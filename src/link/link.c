@@ -128,6 +128,7 @@ void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
 	link_find_set_hosts(&l->find, now, hosts, n);
+	link_relay_doubt(&l->relay, now); /* an allocation belongs to the address that it was made from */
 	link_path_set_hosts(l, now, hosts, n);
 }
 

@@ -93,17 +93,19 @@ static int feed(struct link_session *s, adit_time now, uint32_t gen, const struc
 
 /*
  * The session's, over a path that is not in use. On the serve side QUIC knows whether the peer has moved there or the
- * packet was late; the connect side moves by itself, but takes what works when nothing else does.
+ * packet was late; the connect side moves by itself, but takes what works when nothing else does. False: not the
+ * peer's.
  */
-static void session_input(struct link *l, adit_time now, struct link_path *p, const struct adit_dgram *d)
+static bool session_input(struct link *l, adit_time now, struct link_path *p, const struct adit_dgram *d)
 {
 	struct link_session *s = l->session;
 
 	if (feed(s, now, p->gen, d) <= 0)
-		return;
+		return false;
 	if (l->cfg.role == PUNCH_SERVE ? quic_path(s->quic) == p->gen : l->state == LINK_OUTAGE)
 		link_move_to(l, now, p, LINK_WHY_PEER);
 	heard(l, now, p);
+	return true;
 }
 
 /* A session's packet from an address that is not a path: the peer moved there, if the address has proved itself. */
@@ -127,8 +129,8 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 	if (!p)
 		return ADIT_EFULL;
 	link_watch_stand_by(l, now, p);
-	session_input(l, now, p, d);
-	if (!link_path_in_use(l, p))
+	/* The first one may be a mere challenge: the peer moves there with the next ones, so the socket is kept. */
+	if (!session_input(l, now, p, d))
 		link_path_drop(l, now, p);
 	return 0;
 }
@@ -141,7 +143,7 @@ static int quic_dgram_input(struct link *l, adit_time now, const struct adit_dgr
 		p = link_path_find(l, d->sock, &d->remote);
 	if (p && l->session && quic_is_mine(l->session->quic, d->data, d->len)) {
 		if (p != l->session_path)
-			session_input(l, now, p, d);
+			(void)session_input(l, now, p, d);
 		else if (feed(l->session, now, p->gen, d) > 0)
 			heard(l, now, p);
 		return 0;

@@ -26,7 +26,7 @@
 #define LINK_STANDBYS         2u
 
 /* Choosing a path (link_choose.h). */
-#define LINK_PATIENCE      ADIT_MS(200) /* at least, and a round trip: then a question is worth its 128 bytes */
+#define LINK_PATIENCE      ADIT_MS(100) /* at least, and a round trip: then a question is worth its 128 bytes */
 #define LINK_JUDGE_MIN     ADIT_MS(120) /* after the question; two more have been asked by then, as one may be lost */
 #define LINK_JUDGE_MORE    ADIT_MS(60) /* beyond one and a quarter round trips: a peer that is busy */
 #define LINK_DOUBT_STEP    ADIT_MS(50) /* between questions of a doubt */

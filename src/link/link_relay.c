@@ -130,6 +130,12 @@ void link_relay_sock_down(struct link_relay *r, adit_time now, uint32_t sock, co
 	turn_set_stream_down(&r->store->set, now, sock);
 }
 
+void link_relay_doubt(struct link_relay *r, adit_time now)
+{
+	if (r->store)
+		turn_set_doubt(&r->store->set, now);
+}
+
 void link_relay_tick(struct link_relay *r, adit_time now)
 {
 	if (r->store)

@@ -445,6 +445,7 @@ void link_watch_alarm(struct link *l, adit_time now)
 			punch_path_ask(&l->path[i].keep, now);
 	if (!l->session || l->state == LINK_OVER)
 		return;
+	link_relay_doubt(&l->relay, now);
 	if (l->cfg.role == PUNCH_CONNECT)
 		link_find_start(&l->find, now);
 	else

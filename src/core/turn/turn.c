@@ -495,6 +495,8 @@ static void allocate_result(struct turn *t, const struct stun_result *r)
 static void refresh_result(struct turn *t, const struct stun_result *r)
 {
 	t->is_refreshing = false;
+	if (r->end == STUN_END_ERROR)
+		adit_trace(t->cfg.log, ADIT_LOG_DECIDE, "turn-refused code=%u", r->code);
 	if (r->end == STUN_END_ANSWER) {
 		set_lifetime(t, &r->msg);
 		return;
@@ -668,6 +670,13 @@ void turn_icmp(struct turn *t, adit_time now, const struct adit_icmp *icmp)
 		t->refresh_at = adit_time_min(t->refresh_at, now);
 	drain_stun(t);
 	turn_tick(t, now);
+}
+
+void turn_doubt(struct turn *t, adit_time now)
+{
+	t->now = now;
+	if (t->state == TURN_READY && !t->is_refreshing)
+		t->refresh_at = adit_time_min(t->refresh_at, now);
 }
 
 static bool is_quiet(const struct turn *t)

@@ -182,6 +182,8 @@ void turn_icmp(struct turn *t, adit_time now, const struct adit_icmp *icmp);
 void turn_sock_failed(struct turn *t, adit_time now, uint32_t sock);
 void turn_stream_up(struct turn *t, adit_time now);
 void turn_stream_down(struct turn *t, adit_time now);
+/* Something speaks against the allocation: our address has changed, or nothing comes. The server is asked at once. */
+void turn_doubt(struct turn *t, adit_time now);
 void turn_tick(struct turn *t, adit_time now);
 adit_time turn_deadline(const struct turn *t);
 int turn_output(struct turn *t, adit_time now, struct adit_out *ret_out);

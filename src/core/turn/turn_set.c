@@ -350,6 +350,13 @@ void turn_set_icmp(struct turn_set *s, adit_time now, const struct adit_icmp *ic
 	drain(s);
 }
 
+void turn_set_doubt(struct turn_set *s, adit_time now)
+{
+	s->now = now;
+	if (s->state == TURN_SET_READY)
+		turn_doubt(&s->members[s->chosen], now);
+}
+
 void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock)
 {
 	struct turn *t = member_of(s, sock);

@@ -102,6 +102,7 @@ void turn_set_icmp(struct turn_set *s, adit_time now, const struct adit_icmp *ic
 void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_up(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_down(struct turn_set *s, adit_time now, uint32_t sock);
+void turn_set_doubt(struct turn_set *s, adit_time now);
 void turn_set_tick(struct turn_set *s, adit_time now);
 adit_time turn_set_deadline(const struct turn_set *s);
 int turn_set_output(struct turn_set *s, adit_time now, struct adit_out *ret_out);
