@@ -11,14 +11,16 @@
 #include "core/punch/punch_path.h"
 
 #define SOCK 7
+#define FULL 2000 /* the largest padded probe */
 
 struct world {
 	struct punch_replay replay;
 	struct punch_path p;
 	adit_time now;
 	adit_utc stamp;
-	uint8_t last[PUNCH_PROBE_MAX]; /* the last request of ours */
-	size_t last_len;
+	uint8_t last[STUN_HEADER_LEN]; /* of the last request of ours */
+	bool has_last;
+	uint8_t padded[FULL];
 	struct adit_addr last_to;
 };
 
@@ -30,14 +32,14 @@ static void drain(struct world *w)
 	unsigned n = 0;
 
 	while (punch_path_output(&w->p, w->now, &o)) {
-		FUZZ_CHECK(o.kind == ADIT_OUT_SEND && o.sock == SOCK && o.len <= 128 && ++n < 100);
+		FUZZ_CHECK(o.kind == ADIT_OUT_SEND && o.sock == SOCK && o.len <= FULL && ++n < 100);
 		fuzz_touch(o.data, o.len);
 		if (punch_probe_read(&w->p.keys, punch_role_other(w->p.cfg.role), o.data, o.len, &probe) < 0)
 			abort();
 		if (probe.is_answer)
 			continue;
-		memcpy(w->last, o.data, o.len);
-		w->last_len = o.len;
+		memcpy(w->last, o.data, sizeof(w->last));
+		w->has_last = true;
 		w->last_to = o.remote;
 	}
 	while (punch_path_event(&w->p, &e))
@@ -53,6 +55,7 @@ static void deliver(struct world *w, const struct adit_addr *remote, const uint8
 	FUZZ_CHECK(copy);
 	if (len > 0)
 		memcpy(copy, data, len);
+	(void)punch_path_is_question(&w->p, &d);
 	(void)!punch_path_input(&w->p, w->now, &d);
 	free(copy);
 	FUZZ_CHECK(adit_addr_eq(&before, punch_path_remote(&w->p)) || adit_addr_eq(remote, punch_path_remote(&w->p)));
@@ -71,7 +74,7 @@ static void op_probe(struct world *w, struct adit_rd *r)
 
 	w->stamp += flags & 4 ? 1 : 0;
 	if (flags & 8) {
-		if (w->last_len >= STUN_HEADER_LEN)
+		if (w->has_last)
 			memcpy(txid, w->last + 8, sizeof(txid));
 		len = punch_probe_answer(&w->p.keys, peer, txid, &remote, w->stamp, instance, buf);
 	} else {
@@ -114,6 +117,38 @@ static void op_time(struct world *w, struct adit_rd *r)
 	punch_path_tick(&w->p, w->now);
 }
 
+/* What the link asks of it. */
+static void op_command(struct world *w, struct adit_rd *r)
+{
+	uint8_t how = adit_rd_u8(r);
+	struct adit_addr local = adit_addr_v4(192, 168, 1, how, 5000);
+	struct punch_path_view v;
+
+	switch (how & 7) {
+	case 0:
+		punch_path_measure(&w->p, w->now, w->padded, how & 8 ? FULL : 1300);
+		break;
+	case 1:
+		punch_path_sent_full(&w->p, w->now);
+		break;
+	case 2:
+		punch_path_ask(&w->p, w->now);
+		break;
+	case 3:
+		punch_path_stand_by(&w->p, w->now, how & 8);
+		break;
+	case 4:
+		punch_path_proven(&w->p, w->now, ADIT_MS(how));
+		break;
+	default:
+		punch_path_set_local(&w->p, &local);
+		break;
+	}
+	punch_path_view(&w->p, &v);
+	FUZZ_CHECK(v.state == punch_path_state(&w->p) && v.loss <= 1000);
+	FUZZ_CHECK(punch_path_size(&w->p) <= FULL);
+}
+
 static void step(struct world *w, struct adit_rd *r)
 {
 	uint8_t op = adit_rd_u8(r);
@@ -132,8 +167,11 @@ static void step(struct world *w, struct adit_rd *r)
 	case 4:
 		punch_path_sent(&w->p, w->now);
 		break;
-	default:
+	case 5:
 		op_time(w, r);
+		break;
+	default:
+		op_command(w, r);
 		break;
 	}
 	if (!(op & 0x80)) /* a driver that does not drain must not break it either */
