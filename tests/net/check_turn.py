@@ -56,11 +56,15 @@ class Driver(Proc):
         self.popen.stdin.flush()
 
     def next(self, pattern, timeout=15):
-        """The first line after the last one found here that fits."""
+        """The first whole line after the last one found here that fits."""
         rx = re.compile(pattern, re.M)
         at = getattr(self, "at", 0)
+
+        def look():
+            out = self.out()
+            return rx.search(out[:out.rfind("\n") + 1], at) or (not self.is_running() and "ended")
         try:
-            m = wait_until(lambda: rx.search(self.out(), at) or (not self.is_running() and "ended"), timeout, f"/{pattern}/")
+            m = wait_until(look, timeout, f"/{pattern}/")
         except TimeoutError as e:
             raise Unexpected(f"{e}:\n{self.last_words(20)}")
         if m == "ended":
