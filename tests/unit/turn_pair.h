@@ -106,6 +106,14 @@ static inline void ready(struct rig *r)
 	no_event(r);
 }
 
+/* From nothing to an allocation. */
+static inline void allocate(struct rig *r)
+{
+	prepare(r);
+	begin(r);
+	ready(r);
+}
+
 static inline struct adit_addr peer_addr(void)
 {
 	return rig_addr("198.51.100.77:7000");

@@ -8,9 +8,7 @@ static void data_go_out_when_the_permission_is_there(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	assert_int_equal(send_text(&r, "lost"), ADIT_EAGAIN);
 	assert_int_equal(r.s.sends, 0);
 	assert_int_equal(send_text(&r, "hello"), 0);
@@ -25,9 +23,7 @@ static void after_three_datagrams_a_channel_carries_them(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 10; i++)
 		(void)!send_text(&r, "hello");
 	assert_int_equal(r.s.binds, 1);
@@ -42,9 +38,7 @@ static void permissions_are_renewed_before_they_end_and_idle_channels_are_not(vo
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 10; i++)
 		(void)!send_text(&r, "hello");
 	assert_int_equal(r.s.permits, 1);
@@ -61,9 +55,7 @@ static void a_channel_in_use_is_renewed(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 3600; i++) {
 		(void)!send_text(&r, "hello");
 		run_for(&r, ADIT_SEC(1));
@@ -80,9 +72,7 @@ static void a_batch_is_framed_datagram_by_datagram(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 5; i++)
 		(void)!send_text(&r, "hello");
 	memset(data, 'y', sizeof(data));
@@ -106,9 +96,7 @@ static void data_come_in_as_indications_and_over_channels(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 5; i++)
 		(void)!send_text(&r, "hello");
 	d = from_server(&r, buf, rig_indication(buf, sizeof(buf), &peer, "answer"));
@@ -145,9 +133,7 @@ static void what_strangers_send_is_dropped(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	(void)!send_text(&r, "hello");
 	d = from_server(&r, buf, rig_indication(buf, sizeof(buf), &stranger, "let me in"));
 	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
@@ -167,9 +153,7 @@ static void a_refused_peer_is_told_and_asked_for_again_a_minute_later(void **sta
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	r.s.refuse_permit = 403;
 	turn_permit(&r.t, r.now, &peer);
 	drain(&r);
@@ -189,9 +173,7 @@ static void a_refused_channel_leaves_indications_going(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	r.s.refuse_bind = 400;
 	for (unsigned i = 0; i < 20; i++)
 		(void)!send_text(&r, "hello");
@@ -205,9 +187,7 @@ static void more_peers_than_places_push_out_the_one_not_used_for_longest(void **
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < TURN_PERMITS_MAX + 1; i++) {
 		peer.ip[3] = (uint8_t)(i + 1);
 		turn_permit(&r.t, r.now, &peer);

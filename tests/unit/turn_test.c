@@ -8,9 +8,7 @@ static void a_challenge_is_answered_and_the_allocation_is_told(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	assert_int_equal(r.s.allocates, 1);
 	assert_true(adit_addr_eq(turn_relayed(&r.t, ADIT_FAMILY_V4), &want));
 	assert_null(turn_relayed(&r.t, ADIT_FAMILY_V6));
@@ -69,9 +67,7 @@ static void an_allocation_lives_for_a_day_by_refreshes_and_keepalives(void **sta
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	run_for(&r, ADIT_SEC(86400));
 	no_event(&r);
 	assert_int_equal(turn_state(&r.t), TURN_READY);
@@ -100,9 +96,7 @@ static void a_stale_nonce_is_replaced_and_the_request_repeated(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	strcpy(r.s.nonce, "second");
 	run_for(&r, ADIT_SEC(130));
 	assert_int_equal(r.s.refreshes, 1);
@@ -136,9 +130,7 @@ static void a_dead_server_is_noticed_within_nine_seconds_of_data(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	for (unsigned i = 0; i < 5; i++)
 		(void)!send_text(&r, "hello");
 	r.s.is_dead = true;
@@ -158,9 +150,7 @@ static void an_idle_clients_dead_server_is_noticed_within_half_a_minute(void **s
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	run_for(&r, ADIT_SEC(100));
 	r.s.is_dead = true;
 	died = r.now;
@@ -175,9 +165,7 @@ static void a_forgotten_allocation_is_noticed(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	r.s.has_allocation = false;
 	strcpy(r.s.nonce, "after the restart");
 	run_for(&r, ADIT_SEC(121));
@@ -194,9 +182,7 @@ static void a_new_public_address_is_noticed_by_the_next_keepalive(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	run_for(&r, ADIT_SEC(1));
 	r.s.mapped.port++;
 	r.s.has_allocation = false; /* the five-tuple is another one now */
@@ -327,9 +313,7 @@ static void forged_answers_are_dropped_and_the_true_one_still_counts(void **stat
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	run_for(&r, TURN_REFRESH_EVERY - 1);
 	turn_tick(&r.t, ++r.now);
 	assert_int_equal(turn_output(&r.t, r.now, &o), 1);
@@ -352,9 +336,7 @@ static void the_end_gives_the_allocation_back(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	turn_end(&r.t, r.now);
 	drain(&r);
 	event(&r, TURN_EVENT_ENDED);
@@ -370,9 +352,7 @@ static void the_end_takes_a_second_where_the_server_is_dead(void **state)
 	struct rig r;
 
 	(void)state;
-	prepare(&r);
-	begin(&r);
-	ready(&r);
+	allocate(&r);
 	r.s.is_dead = true;
 	turn_end(&r.t, r.now);
 	run_for(&r, TURN_RELEASE_WAIT - 1);
