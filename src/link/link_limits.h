@@ -73,7 +73,7 @@
 #define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
 
 /* Paths that end at a certain age (link_age.h). */
-#define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (DESIGN 5.3) */
+#define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (docs/rules.md 3) */
 #define LINK_AGE_LEAST      ADIT_SEC(30) /* a death before is of something else ... */
 #define LINK_AGE_MOST       ADIT_SEC(110) /* ... and so is one after: 75 s was the oldest */
 #define LINK_AGE_LASTS_FROM ADIT_SEC(120)

@@ -1,6 +1,6 @@
 /*
  * Meetings through mediators in virtual time: the punching engine (core/reach) on both sides, the real mediator
- * between, NATs of every kind. What issue 4 promises of each cell is asked here.
+ * between, NATs of every kind. What docs/meeting.md promises of each cell is asked here.
  *
  * A normal run tries few seeds and fails well below what is promised. ADIT_SIM_SEEDS=1000 tries that many seeds a cell
  * and prints the table, with the promises themselves; ADIT_SIM_ONLY picks the cells whose name contains it,

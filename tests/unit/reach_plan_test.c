@@ -60,7 +60,7 @@ static void make(enum nat_kind own_kind, enum nat_kind peer_kind, enum meet_role
 	reach_plan_make(&ask, &p);
 }
 
-/* Exact values are of rational arithmetic; DESIGN 5.2 names the first two as 98 % and 90 %. */
+/* Exact values are of rational arithmetic; docs/rules.md 2 names the first two as 98 % and 90 %. */
 static void the_chance_is_that_of_the_formula(void **state)
 {
 	static const struct {
@@ -392,7 +392,7 @@ static void ports_at_the_ends_of_the_range_stay_within_it(void **state)
 	}
 }
 
-/* DESIGN 3: at most 64 probes toward an address that one server alone has named. */
+/* docs/rules.md 5: at most 64 probes toward an address that one server alone has named. */
 static void an_address_that_is_not_trusted_gets_64_probes_at_most(void **state)
 {
 	(void)state;

@@ -122,7 +122,7 @@
 #define PUNCH_BURST_SLOT  ADIT_SEC(64)
 #define PUNCH_BURST_N     128
 #define PUNCH_BURST_STEP  ADIT_MS(1)
-#define PUNCH_BURSTS_MAX  3 /* DESIGN 5.4 */
+#define PUNCH_BURSTS_MAX  3 /* docs/rules.md 4 */
 #define PUNCH_BURST_AFTER ADIT_SEC(8) /* of waiting: three slots have failed */
 #define PUNCH_LEAD        ADIT_MS(20) /* sockets are opened this much ahead of the first probe */
 #define PUNCH_BURST_LEAD  ADIT_MS(150)
@@ -132,7 +132,7 @@
 #define PUNCH_STALE       ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
 
 /* Keeping a path (punch_path.h). */
-#define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* DESIGN 5.3 */
+#define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* docs/rules.md 3 */
 #define PUNCH_PATH_LATER         ADIT_SEC(2) /* the serve side waits this much longer, so that one side asks */
 #define PUNCH_PATH_SUSPECT       ADIT_MS(1000) /* silence after which a path in use is asked */
 #define PUNCH_PATH_LOST          ADIT_MS(2500) /* silence after which it is lost: "found within 3 s" */

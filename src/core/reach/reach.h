@@ -11,7 +11,7 @@
  *   attempt   one wish of the connect side for a path; it has at most REACH_ROUNDS rounds
  *   round     measure, offer, answer, start together, fire, listen; each with fresh credentials, from the second on
  *             with a fresh socket
- *   opener    a packet with a low TTL: it opens the own NAT and dies before the peer's (DESIGN 5.1)
+ *   opener    a packet with a low TTL: it opens the own NAT and dies before the peer's (docs/rules.md 1)
  *   window    ports that this side's NAT has already given to sockets that sent an opener to the peer: measured, not
  *             foretold, as a question to a server went before and after them
  *   salvo     many packets by a rule: from several sockets, or to several ports
@@ -110,7 +110,7 @@ void reach_await_relay(struct reach *r, adit_time now);
  * REACH_EVENT_MAPPED tells whether it works.
  */
 void reach_set_mapped(struct reach *r, adit_time now, enum adit_family family, const struct reach_mapping *map);
-/* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
+/* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (docs/rules.md 5). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
 /* What was learnt in an earlier run (REACH_EVENT_LEARNT); before the start. */

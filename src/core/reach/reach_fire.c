@@ -2,8 +2,8 @@
 #include "core/reach/reach_int.h"
 
 /*
- * May the peer's address be searched in full (DESIGN 3)? Two independent servers have named it to the peer, the user
- * has typed it, or we have already heard from there.
+ * May the peer's address be searched in full (docs/rules.md 5)? Two independent servers have named it to the peer, the
+ * user has typed it, or we have already heard from there.
  */
 bool reach_is_trusted(const struct reach *r)
 {

@@ -4,9 +4,9 @@
 
 #include "base/time.h"
 
-#define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (DESIGN 5.2) */
+#define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (docs/rules.md 2) */
 #define REACH_SALVOS_MAX    4u /* of one plan */
-#define REACH_SOCKS_SEARCH  248u /* of one birthday search; homes and questions beside it make 256 (DESIGN 5.2) */
+#define REACH_SOCKS_SEARCH  248u /* of one birthday search; homes and questions beside it make 256 (docs/rules.md 2) */
 #define REACH_PROBES_SEARCH 1024u /* of one birthday search: 98 % */
 /*
  * What 98 % need ends there. For the others the minute's flows are not used up yet: as many sockets again, and 324
@@ -16,7 +16,7 @@
 #define REACH_PROBES_MORE   352u /* as far as the budget goes */
 #define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_SOCKS_MORE)
 #define REACH_PROBES_MAX    (REACH_PROBES_SEARCH + REACH_PROBES_MORE)
-#define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
+#define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (docs/rules.md 5) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
 #define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: of 4096 ports 99 % */
@@ -24,7 +24,7 @@
 #define REACH_BLOCK_SMALL   224u /* ports: at most an eighth of them is taken for sockets */
 
 /* Salvos (reach_plan.c). "simulated": tests/sim/salvo_sim_test.c. */
-#define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
+#define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
 #define REACH_FLOWS_KEEP   32u /* new flows that a search leaves to the ICE checks beside it, and to others */
 #define REACH_PORT_FIRST   1024u /* where nothing is known of a NAT's range (RFC 4787 4.2.1: it is this one) */
 #define REACH_RANGE_MIN    8u /* samples from which on a range is known */
@@ -36,7 +36,7 @@
 #define REACH_PLAIN_MORE  ADIT_MS(20)
 #define REACH_PLAIN_MAX   ADIT_MS(300)
 #define REACH_OPEN_PACE   ADIT_US(500) /* between openers, as far as the budget lets them */
-#define REACH_SEARCH_PACE ADIT_MS(5) /* of a search over all ports: 200 a second (DESIGN 5.2) ... */
+#define REACH_SEARCH_PACE ADIT_MS(5) /* of a search over all ports: 200 a second (docs/rules.md 2) ... */
 #define REACH_BLOCK_PACE  ADIT_MS(2) /* ... and of one in a block, which is over within a second */
 #define REACH_FIRE_PACE   ADIT_MS(1) /* of a series of foretold ports: few foreign flows come between */
 #define REACH_FIRE_AGAIN  ADIT_MS(150) /* between its passes: each packet may be lost */
@@ -131,12 +131,12 @@
 #define REACH_OPENER_STEP  ADIT_MS(30) /* ... and they are this far apart */
 /*
  * Serve stays quiet (low TTL) this long after the start, unless it hears the peer: an answer that was lost comes again
- * after MEET_RTO, and a full packet before the peer has begun may cost it the port (DESIGN 5.1).
+ * after MEET_RTO, and a full packet before the peer has begun may cost it the port (docs/rules.md 1).
  */
 #define REACH_QUIET        ADIT_MS(600)
 #define REACH_LATER        ADIT_MS(200) /* third round: serve sends nothing before, as routers may be neighbours */
 #define REACH_ROUND_MIN    ADIT_MS(900) /* of the first round with checks alone; and twice the round trips */
-#define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
+#define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */
 #define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it */

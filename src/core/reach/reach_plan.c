@@ -163,8 +163,8 @@ static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_pla
 
 /*
  * With the low TTL, once: what is lost before the own NAT is too little to matter. At full TTL only when the search is
- * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and now it
- * finds the way wherever a probe was lost, or came before its socket was open.
+ * over: an early packet would take the tuple from the peer's probe where its router accepts (docs/rules.md 1), and now
+ * it finds the way wherever a probe was lost, or came before its socket was open.
  */
 static struct reach_salvo_spec *add_sockets(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned socks,
 					    adit_dur at, adit_dur takes)

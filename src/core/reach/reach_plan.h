@@ -1,7 +1,7 @@
 /*
  * What is tried in a round, decided from both sides' descriptions alone: pure arithmetic, so that both sides come to
- * plans that fit together. The table is DESIGN 5.2; openers and ICE checks toward all candidates run beside every plan,
- * and a SEQUENTIAL side's window is opened before, as it is a measurement.
+ * plans that fit together. The table is docs/rules.md 2; openers and ICE checks toward all candidates run beside every
+ * plan, and a SEQUENTIAL side's window is opened before, as it is a measurement.
  *
  *   own \ peer   OPEN, STEADY             SEQUENTIAL             BLOCK                   RANDOM
  *   OPEN         checks                   checks                 checks                  checks
@@ -96,7 +96,7 @@ unsigned reach_plan_ports(const struct reach_salvo_spec *s);
 /* Others' flows a second, where |seen| came within |took|. */
 unsigned reach_plan_foreign(unsigned seen, adit_dur took);
 
-/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
+/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (docs/rules.md 2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);
 
 #endif

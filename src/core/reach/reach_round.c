@@ -352,7 +352,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
-/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
+/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (docs/rules.md 1). */
 static void round_failed(struct reach *r)
 {
 	reach_fire_stop(r);
