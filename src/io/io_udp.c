@@ -75,16 +75,21 @@ int io_udp_send(struct io_udp *u, const struct adit_out *out)
 	return 0;
 }
 
-/* false: nothing more now. */
-static bool read_one(struct io_udp *u)
-{
-	uint8_t buf[IO_SOCK_BATCH_MAX]; /* used up before the next one is read; each thread pays for it that reads */
-	struct adit_dgram d;
-	int r = io_sock_read(&u->sock, buf, sizeof(buf), &d);
+/* Used up before the next call; each thread pays for it that reads. */
+static _Thread_local struct io_sock_inbox inbox;
 
-	if (r > 0)
+/* As much as one call takes. false: nothing more now. */
+static bool read_some(struct io_udp *u)
+{
+	bool more;
+	int n = io_sock_read_many(&u->sock, &inbox, &more);
+
+	for (int i = 0; i < n && u->sock.fd >= 0; i++) {
+		struct adit_dgram d = io_sock_inbox_get(&u->sock, &inbox, i);
+
 		u->ops->dgram(u->ctx, &d);
-	return r != 0 && u->sock.fd >= 0;
+	}
+	return more && u->sock.fd >= 0;
 }
 
 static void read_errors(struct io_udp *u)
@@ -123,7 +128,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		u->ops->writable(u->ctx);
 	}
 	for (int i = 0; u->sock.fd >= 0 && (events & UV_READABLE) && i < IO_UDP_READS_MAX; i++) {
-		if (!read_one(u))
+		if (!read_some(u))
 			break;
 	}
 }
