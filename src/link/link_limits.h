@@ -25,6 +25,11 @@
 #define LINK_STANDBYS_RELAYED 1u
 #define LINK_STANDBYS         2u
 
+/* The search through mediators gives its memory back after this time without anything under way. */
+#define LINK_FOLD_AFTER ADIT_MS(250)
+/* There is no memory to go on with: it is tried again. */
+#define LINK_MEMORY_AGAIN ADIT_SEC(1)
+
 /* Choosing a path (link_choose.h). */
 #define LINK_PATIENCE      ADIT_MS(100) /* at least, and a round trip: then a question is worth its 128 bytes */
 #define LINK_JUDGE_MIN     ADIT_MS(120) /* after the question; two more have been asked by then, as one may be lost */

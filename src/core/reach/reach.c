@@ -60,6 +60,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	memset(r, 0, sizeof(*r));
 	r->cfg = *cfg;
 	r->now = now;
+	r->past = r->past_room;
+	r->measure.slot = r->ask_slots;
 	r->home[0] = r->home[1] = r->last_home[0] = r->last_home[1] = REACH_NO_SOCK;
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
@@ -84,6 +86,10 @@ void reach_done(struct reach *r)
 {
 	if (!r)
 		return;
+	if (r->folded > 0) {
+		adit_bytes_wipe(r, r->folded);
+		return;
+	}
 	ice_agent_done(&r->agent);
 	meet_client_done(&r->meet);
 	adit_bytes_wipe(r, sizeof(*r));
@@ -392,6 +398,7 @@ void reach_step(struct reach *r)
 	struct meet_event ev;
 	enum reach_state was;
 
+	assert(r->folded == 0);
 	while (meet_client_event(&r->meet, &ev))
 		reach_meet_event(r, &ev);
 	reach_measure_step(r);
@@ -515,6 +522,7 @@ static int output_agent(struct reach *r, struct adit_out *ret_out)
 int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 {
 	reach_set_now(r, now);
+	assert(r->folded == 0);
 	*ret_out = (struct adit_out){0};
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))

@@ -79,6 +79,17 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
+ * While nothing is under way, a twentieth of it is enough: for a lane that waits, or has its path. A folded one takes
+ * reach_set_utc(), reach_set_fresh(), reach_done() and what tells of it (reach_views(), reach_account() and their
+ * like); for all else it is unfolded first. How many bytes it would have; 0: something is under way.
+ */
+size_t reach_folded_size(const struct reach *r);
+/* |ret_folded|: so many bytes. |r| is not wiped: reach_done(). */
+void reach_fold(const struct reach *r, struct reach *ret_folded);
+void reach_unfold(struct reach *r, const struct reach *folded);
+bool reach_is_folded(const struct reach *r);
+
+/*
  * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
  * other family, and with another one when the name resolves anew. EFULL.
  */
@@ -363,6 +374,7 @@ struct reach_told {
 };
 
 struct reach {
+	size_t folded; /* its bytes; 0: it is not */
 	struct reach_config cfg;
 	enum reach_state state;
 	adit_time now;
@@ -382,14 +394,11 @@ struct reach {
 	size_t relay_opened; /* candidates of the peer's that had a check through it */
 	struct reach_via via[2]; /* v4, v6 */
 	struct reach_memory memory;
-	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
 	bool wants_fresh;
 	adit_time reopen_at; /* a home could not be opened */
 	adit_dur reopen; /* how long after that */
-	struct meet_client meet;
-	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1];
 	unsigned n_mediators;
 	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
 	struct reach_measure measure;
@@ -423,9 +432,6 @@ struct reach {
 	bool has_peer; /* |peer| is known */
 	bool has_answered; /* serve: |own_offer| is the answer to this round */
 	bool has_agent;
-	struct ice_agent agent;
-	struct meet_offer own_offer;
-	struct meet_offer peer_offer;
 	struct reach_desc own;
 	struct reach_desc peer;
 	struct adit_addr peer_reflexive;
@@ -435,24 +441,37 @@ struct reach {
 	bool is_loaded; /* |salvo| has it */
 	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
 	bool was_refused; /* in this attempt: more would have been fired within the budget */
-	struct reach_plan plan;
-	struct reach_salvo salvo;
-	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
-	struct reach_opener openers[REACH_OPENERS_MAX];
 	size_t n_openers;
-	struct reach_told told[REACH_TOLD_MAX];
 	size_t n_told;
 	enum reach_verdict verdict;
-	struct reach_account past[REACH_PAST_MAX]; /* of rounds that are over */
+	struct reach_account *past; /* of rounds that are over */
 	size_t n_past;
 	uint32_t offer_sock; /* connect: the mediator knows us by it */
 
 	struct nat_budget own_budget;
-	struct reach_event events[REACH_EVENTS_MAX];
 	size_t events_first;
 	size_t events_n;
 	struct reach_memory learnt;
 	struct reach_stats stats;
+	uint8_t turn; /* of sockets that were not used since it was unfolded */
+	struct meet_client meet;
+	/*
+	 * From here on, and from MEET_CLIENT_KEPT on within |meet|: what is needed while something is under way. What
+	 * was folded ends there (reach_fold.c), so whatever has to outlast that belongs above.
+	 */
+	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1]; /* kept, as many as there are */
+	struct reach_sock socks[REACH_SOCK_SLOTS]; /* kept, as far as they are in use */
+	struct reach_account past_room[REACH_PAST_MAX]; /* |past|: kept */
+	struct stun_tx ask_slots[REACH_ASK_SLOTS];
+	struct ice_agent agent;
+	struct meet_offer own_offer;
+	struct meet_offer peer_offer;
+	struct reach_plan plan;
+	struct reach_salvo salvo;
+	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
+	struct reach_opener openers[REACH_OPENERS_MAX];
+	struct reach_told told[REACH_TOLD_MAX];
+	struct reach_event events[REACH_EVENTS_MAX];
 	uint8_t out[ICE_MSG_MAX];
 };
 
