@@ -299,7 +299,7 @@ static void lane_send(struct io_lane *lane, const struct adit_out *out)
 	struct lane_sock *ls = lane_find(lane, out->sock);
 
 	if (ls && ls->sock->tcp)
-		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len); /* slower than what is sent: lost */
+		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len, out->seg_size); /* the rest is lost */
 	else if (ls && !io_udp_send(ls->sock->udp, out))
 		lane_keep(lane, out);
 }

@@ -171,6 +171,7 @@ struct link_relay_info {
 	struct adit_addr relayed[2]; /* v4, v6; READY */
 	enum turn_why why;
 	unsigned code; /* of a STUN error; 0: none */
+	bool is_expired; /* |why| is CREDENTIALS: they were good for a time that is over */
 	char stream[LINK_RELAY_STREAM_MAX]; /* why the last connection to a server ended; "": none has */
 };
 

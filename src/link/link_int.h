@@ -65,6 +65,7 @@ struct link {
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
+	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
@@ -148,6 +149,8 @@ void link_watch_step(struct link *l, adit_time now);
 adit_time link_watch_deadline(const struct link *l);
 /* The network is another one, or the machine was asleep: all paths are asked, and the finders begin. */
 void link_watch_alarm(struct link *l, adit_time now);
+/* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock);
 /* The best that is left of what is known, now that the path in use is lost. NULL: none. */
 struct link_path *link_watch_refuge(struct link *l, adit_time now);
 

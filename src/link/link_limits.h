@@ -75,7 +75,9 @@
 #define LINK_RELAY_WAITS    8
 #define LINK_RELAY_WAIT_LEN 1500 /* bytes */
 #define LINK_RELAY_WAIT     ADIT_SEC(1)
-#define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
+/* The path in use goes through our relay and is silent for twice its patience: the server is asked, not more often. */
+#define LINK_RELAY_ASK   ADIT_SEC(1)
+#define LINK_RELAY_BATCH 65536 /* bytes: no driver takes more at once (io_sock.h) */
 
 /* Paths that end at a certain age (link_age.h). */
 #define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (docs/rules.md 3) */

@@ -454,6 +454,35 @@ void link_watch_alarm(struct link *l, adit_time now)
 		link_watch_settle(l, now);
 }
 
+/* With a stand-by it is a doubt, and that is asked at once; without one it is an outage. */
+static void cut_used(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+
+	if (!has_stand_by(l)) {
+		punch_path_cut(&l->session_path->keep, now);
+		link_move_path_events(l, now, l->session_path);
+	} else if (decides(l)) {
+		punch_path_ask(&l->session_path->keep, now);
+		doubt_end(w);
+		w->doubt_at = w->doubt_ask_at = now;
+	}
+}
+
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (!p->used || p->sock != sock || p == l->session_path)
+			continue;
+		punch_path_cut(&p->keep, now);
+		link_move_path_events(l, now, p);
+	}
+	if (l->session_path && l->session_path->sock == sock && !l->session_path->lost)
+		cut_used(l, now);
+}
+
 /* --- time --- */
 
 void link_watch_step(struct link *l, adit_time now)

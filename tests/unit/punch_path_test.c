@@ -318,6 +318,23 @@ static void a_lost_path_is_probed_every_second_and_comes_back_with_the_first_ans
 	assert_true(e[0].sent - before <= 2);
 }
 
+static void a_path_that_is_cut_is_lost_at_once_and_may_come_back(void **state)
+{
+	(void)state;
+	chat(ADIT_SEC(1), ADIT_MS(50));
+	cut[0] = cut[1] = true;
+	punch_path_cut(&e[0].p, now);
+	drain(0);
+	assert_int_equal(e[0].lost, 1);
+	assert_int_equal(punch_path_state(&e[0].p), PUNCH_PATH_IS_LOST);
+	punch_path_cut(&e[0].p, now);
+	drain(0);
+	assert_int_equal(e[0].lost, 1);
+	cut[0] = cut[1] = false;
+	run(ADIT_SEC(2));
+	assert_int_equal(e[0].back, 1);
+}
+
 static void session_data_bring_it_back_too(void **state)
 {
 	(void)state;
@@ -491,6 +508,7 @@ int main(void)
 		cmocka_unit_test_setup(a_receiver_notices_too, setup),
 		cmocka_unit_test_setup(an_idle_path_that_breaks_is_lost_at_the_next_keepalive, setup),
 		cmocka_unit_test_setup(a_lost_path_is_probed_every_second_and_comes_back_with_the_first_answer, setup),
+		cmocka_unit_test_setup(a_path_that_is_cut_is_lost_at_once_and_may_come_back, setup),
 		cmocka_unit_test_setup(session_data_bring_it_back_too, setup),
 		cmocka_unit_test_setup(one_lost_keepalive_is_no_outage, setup),
 		cmocka_unit_test_setup(a_slow_path_is_given_time, setup),

@@ -102,6 +102,28 @@ void punch_path_ask(struct punch_path *p, adit_time now)
 	ask(p, now);
 }
 
+static struct punch_path_event *event_push(struct punch_path *p, enum punch_path_event_kind kind,
+					   const struct adit_addr *remote, uint64_t instance)
+{
+	struct punch_path_event *e;
+
+	if (p->events_n == PUNCH_PATH_EVENTS_MAX)
+		return NULL;
+	e = &p->events[(p->events_first + p->events_n++) % PUNCH_PATH_EVENTS_MAX];
+	*e = (struct punch_path_event){.kind = kind, .remote = *remote, .instance = instance, .rtt = p->rtt};
+	return e;
+}
+
+void punch_path_cut(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	if (p->state == PUNCH_PATH_IS_LOST)
+		return;
+	set_state(p, PUNCH_PATH_IS_LOST);
+	event_push(p, PUNCH_PATH_EVENT_LOST, &p->remote, p->peer_instance);
+	ask(p, now);
+}
+
 void punch_path_stand_by(struct punch_path *p, adit_time now, bool stands_by)
 {
 	set_now(p, now);
@@ -131,18 +153,6 @@ void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc)
 	set_now(p, now);
 	p->utc = utc;
 	p->utc_at = now;
-}
-
-static struct punch_path_event *event_push(struct punch_path *p, enum punch_path_event_kind kind,
-					   const struct adit_addr *remote, uint64_t instance)
-{
-	struct punch_path_event *e;
-
-	if (p->events_n == PUNCH_PATH_EVENTS_MAX)
-		return NULL;
-	e = &p->events[(p->events_first + p->events_n++) % PUNCH_PATH_EVENTS_MAX];
-	*e = (struct punch_path_event){.kind = kind, .remote = *remote, .instance = instance, .rtt = p->rtt};
-	return e;
 }
 
 /* A sign of life over the path as it is: nothing is owed any more. */

@@ -56,6 +56,8 @@ void punch_path_sent_full(struct punch_path *p, adit_time now);
 size_t punch_path_size(const struct punch_path *p);
 /* Asks now; the next keepalive is a whole one later. */
 void punch_path_ask(struct punch_path *p, adit_time now);
+/* What carries it is gone for certain: it is lost now, and nobody waits for its silence. It may come back. */
+void punch_path_cut(struct punch_path *p, adit_time now);
 /*
  * Stands by: nothing of the session's goes over it, its size is not measured, and it asks nothing by itself: whoever
  * keeps it calls punch_path_ask(). It answers, and a question of its own that is not answered makes it suspect and

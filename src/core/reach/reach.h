@@ -242,6 +242,7 @@ struct reach_stats {
 	uint64_t bad_auth;
 	uint64_t other;
 	uint64_t offers_refused; /* serve: more than it wants a minute */
+	uint64_t relay_refused; /* the peer's candidates that a relay has nothing to look for at: private ones, ... */
 	uint8_t ttl; /* low TTL, IPv4 */
 	bool ttl_known;
 };
@@ -388,7 +389,9 @@ struct reach {
 	bool has_relay;
 	bool is_relay_awaited; /* one may be there soon */
 	adit_time relay_by; /* MEASURING, serve's MEETING: without it from then on */
-	bool was_relay_offered; /* the peer knows of it */
+	bool is_relay_late; /* it came when all was said: a round for it is due */
+	adit_time relay_again_at; /* but none before */
+	adit_dur relay_again; /* and after that one so long none; 0: there was none lately */
 	bool peer_has_relay;
 	bool is_relay_valid; /* in this attempt */
 	size_t relay_opened; /* candidates of the peer's that had a check through it */

@@ -125,6 +125,14 @@
 #define REACH_RELAY_SILENCE ADIT_SEC(1) /* mediators do not answer for so long ... */
 #define REACH_RELAY_ALIVE   ADIT_SEC(20) /* ... and nobody has in this time (refreshes come each 15 s): through it */
 #define REACH_RELAY_DIRECT  ADIT_SEC(15) /* between questions whether it works from home again */
+/*
+ * A relay that comes late brings a round that costs the attempt nothing. One that comes and goes gets the second of
+ * them a second after the first, then twice as long each time, up to a minute, until it has been calm for two: at most
+ * six in the first minute and one in each that follows.
+ */
+#define REACH_RELAY_AGAIN     ADIT_SEC(1)
+#define REACH_RELAY_AGAIN_MAX ADIT_SEC(60)
+#define REACH_RELAY_CALM      ADIT_SEC(120)
 
 /* Rounds. */
 #define REACH_OPENER_SENDS 3u /* each may be lost ... */

@@ -391,8 +391,7 @@ static void allocated(struct turn *t, const struct stun_msg *m)
 	turn_peers_tick(t);
 }
 
-/* Where a server may send us: whoever forges a 300 must not make us knock at what only we can reach. */
-static bool may_lead(const struct adit_addr *from, const struct adit_addr *to)
+bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to)
 {
 	bool is_near = adit_addr_is_private(to) || adit_addr_is_loopback(to) || adit_addr_is_link_local(to);
 	bool was_near = adit_addr_is_private(from) || adit_addr_is_loopback(from) || adit_addr_is_link_local(from);
@@ -406,8 +405,8 @@ static bool may_lead(const struct adit_addr *from, const struct adit_addr *to)
  * they know who asks, so what answers a request without credentials needs no integrity: who can forge that, having seen
  * our transaction id, could forge the challenge as well. One that answers a request with credentials must have it
  * (stun_client.h); over TLS the channel proves it. What a forger gains is bounded: at most TURN_REDIRECTS_MAX public
- * servers (may_lead()) are asked once each, over the same transport, and none ever sees the password, only a MAC under
- * it: so it must not be one that can be guessed. A server that was asked is not asked again.
+ * servers (turn_may_lead()) are asked once each, over the same transport, and none ever sees the password, only a MAC
+ * under it: so it must not be one that can be guessed. A server that was asked is not asked again.
  */
 static void redirected(struct turn *t, const struct stun_msg *m)
 {
@@ -418,7 +417,7 @@ static void redirected(struct turn *t, const struct stun_msg *m)
 		fail(t, TURN_WHY_PROTOCOL, 300);
 		return;
 	}
-	if (!may_lead(&t->server.addr, &to)) {
+	if (!turn_may_lead(&t->server.addr, &to)) {
 		fail(t, TURN_WHY_REDIRECT, 300);
 		return;
 	}

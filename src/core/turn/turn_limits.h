@@ -94,5 +94,10 @@
 /* All servers have failed: the next round, doubling. 60 s is what RFC 8656 7.4 wants after 486 and 508. */
 #define TURN_RETRY_MIN ADIT_SEC(2)
 #define TURN_RETRY_MAX ADIT_SEC(60)
+/*
+ * An allocation that lived no longer than this was no good, ours. The first time its server is asked again at once (it
+ * was restarted, or our address changed); after that it waits as a server does that has failed, while others are asked.
+ */
+#define TURN_GOOD ADIT_SEC(60)
 
 #endif
