@@ -215,7 +215,7 @@ static void who_is_only_asked_asks_after_thirty_seconds(void **state)
 
 		now += ADIT_SEC(2);
 		txid[0]++;
-		len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, buf);
+		len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, NULL, buf);
 		assert_int_equal(punch_path_input(&e[1].p, now,
 						  &(struct adit_dgram){
 							  .sock = SOCK, .remote = e[0].addr, .data = buf, .len = len}),
@@ -383,7 +383,7 @@ static void a_stolen_probe_moves_nothing(void **state)
 	struct adit_addr thief = adit_addr_v4(198, 51, 100, 66, 6666);
 	static const uint8_t txid[STUN_TXID_LEN] = {1};
 	uint8_t buf[PUNCH_PROBE_MAX];
-	size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, buf);
+	size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, NULL, buf);
 	unsigned before = e[1].sent;
 
 	(void)state;
@@ -442,7 +442,7 @@ static void a_restarted_peer_that_knocks_is_told_of(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 555, buf);
+		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 555, NULL, buf);
 
 		assert_int_equal(deliver(1, &e[0].addr, buf, len), 0);
 	}
@@ -460,7 +460,7 @@ static void answers_are_limited_per_second(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
-		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 100, buf);
+		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 100, NULL, buf);
 
 		assert_int_equal(deliver(1, &e[0].addr, buf, len), 0);
 	}
