@@ -139,7 +139,9 @@
 #define PUNCH_PATH_SUSPECT       ADIT_MS(1000) /* silence after which a path in use is asked */
 #define PUNCH_PATH_LOST          ADIT_MS(2500) /* silence after which it is lost: "found within 3 s" */
 #define PUNCH_PATH_STEP          ADIT_MS(500) /* between probes of a suspect path */
-#define PUNCH_PATH_RETRY         ADIT_MS(1000) /* between probes of a lost one */
+#define PUNCH_PATH_RETRY         ADIT_MS(500) /* between probes of a lost one, from both ends: back within a second ... */
+#define PUNCH_PATH_RETRY_LONG    ADIT_MS(1000) /* ... and then ... */
+#define PUNCH_PATH_RETRY_OFTEN   ADIT_SEC(120) /* ... after so long without an answer */
 #define PUNCH_PATH_RTT_FREE      ADIT_MS(500) /* a round trip beyond this is added to both waits, twice, ... */
 #define PUNCH_PATH_RTT_MAX       ADIT_SEC(3) /* ... as if it were at most this */
 #define PUNCH_PATH_MOVE_TRIES    3

@@ -531,7 +531,9 @@ static adit_time next_probe(const struct punch_path *p, adit_time now)
 	case PUNCH_PATH_IS_SUSPECT:
 		return adit_time_add(now, PUNCH_PATH_STEP);
 	case PUNCH_PATH_IS_LOST:
-		return adit_time_add(now, PUNCH_PATH_RETRY);
+		return adit_time_add(now, adit_time_since(now, p->waiting_since) < PUNCH_PATH_RETRY_OFTEN
+						  ? PUNCH_PATH_RETRY
+						  : PUNCH_PATH_RETRY_LONG);
 	default:
 		return ADIT_NEVER;
 	}

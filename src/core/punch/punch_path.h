@@ -8,7 +8,7 @@
  *     sender, or nobody is there to punch with;
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
  *     PUNCH_PATH_STEP.
- * Nothing for PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer:
+ * Nothing for PUNCH_PATH_LOST: LOST, and a probe every PUNCH_PATH_RETRY goes on while the path exists. The first answer:
  * BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one with it:
  * where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one (MOVED).
  */
