@@ -83,6 +83,9 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
+	if (cfg->lives)
+		l->memory = *cfg->lives;
 	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
@@ -217,6 +220,7 @@ static void session_retire(struct link *l, adit_time now)
 	if (!l->incoming)
 		link_path_drop_all(l, now);
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
 	l->switches = 0;
 }
 
@@ -569,6 +573,7 @@ static void status_paths(const struct link *l, adit_time now, struct link_status
 			.loss = v.loss,
 			.age = adit_time_since(now, p->since),
 			.silence = adit_time_since(now, v.heard_at),
+			.every = l->cfg.role == PUNCH_SERVE ? v.peer_every : link_idle_every(l, p),
 		};
 		ret_status->n_paths++;
 	}

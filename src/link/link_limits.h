@@ -50,7 +50,6 @@
 /* Keeping stand-bys (link_watch.c). */
 #define LINK_TRIALS       4u /* questions to a new one, ... */
 #define LINK_TRIAL_EVERY  ADIT_SEC(1) /* ... this far apart; then as often as a keepalive is due */
-#define LINK_STALE        ADIT_SEC(12) /* less than a keepalive: several stand-bys share an answer of the path in use */
 #define LINK_LATE         ADIT_SEC(3) /* packets may still come over a path that was left: a slow relay's queue */
 #define LINK_LOST_FOR     ADIT_SEC(60) /* a stand-by that is lost is asked for so long whether it comes back */
 #define LINK_UNASKED      ADIT_SEC(150) /* serve: the connect side asks its stand-bys more often than this */
@@ -86,6 +85,16 @@
 #define LINK_AGE_LASTS_FROM ADIT_SEC(120)
 #define LINK_AGE_WATCH      ADIT_SEC(5) /* between questions to the one before */
 #define LINK_AGE_AGAIN      ADIT_SEC(6) /* the search for a successor is begun anew after this */
+
+/* How long an idle mapping lives (link_keep.h). */
+#define LINK_KEEP_MAX    ADIT_SEC(120) /* RFC 4787 REQ-5: a NAT that keeps to it needs no more */
+#define LINK_KEEP_ENOUGH ADIT_SEC(150) /* four fifths of it are the above */
+#define LINK_KEEP_NARROW 4u /* what lies between is known well enough when it is a quarter */
+#define LINK_KEEP_AGAIN  ADIT_SEC(600) /* trials rest after a fall, doubling with each ... */
+#define LINK_KEEP_FALLS  6u /* ... so often: ten hours */
+#define LINK_KEEP_TURN   ADIT_SEC(4) /* beyond the rest: the peer asks four times meanwhile (PUNCH_PATH_LOST) */
+#define LINK_KEEP_SLACK  ADIT_SEC(2) /* a rest that is shorter by this is as good */
+#define LINK_KEEP_SEARCH ADIT_SEC(90) /* between searches for a path to try it with */
 
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u
