@@ -7,6 +7,10 @@
 #include "base/bytes.h"
 #include "core/reach/reach_int.h"
 
+/* RFC 792 */
+#define ICMP_UNREACHABLE 3
+#define ICMP_PORT        3
+
 static const char *const state_names[] = {
 	[REACH_IDLE] = "idle",       [REACH_WAITING] = "waiting",   [REACH_MEASURING] = "measuring",
 	[REACH_MEETING] = "meeting", [REACH_PUNCHING] = "punching", [REACH_DONE] = "done",
@@ -431,6 +435,17 @@ static void expired(struct reach *r, const struct adit_icmp *icmp)
 		nat_ttl_expired(&r->measure.view[reach_family_index(icmp->remote.family)].ttl, ttl, &icmp->offender);
 }
 
+/*
+ * The peer's router takes for itself what comes early, or says that it does not want it: no fresh socket of the peer's
+ * can have a port that was probed, so there is nothing to wait for.
+ */
+static bool is_unreachable(const struct reach *r, const struct adit_icmp *icmp)
+{
+	return adit_addr_is_v4(&icmp->remote) && icmp->type == ICMP_UNREACHABLE && icmp->code == ICMP_PORT &&
+	       r->has_peer && adit_addr_eq_ip(&icmp->remote, &r->peer.public) &&
+	       adit_addr_eq_ip(&icmp->offender, &r->peer.public);
+}
+
 void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 {
 	reach_set_now(r, now);
@@ -439,6 +454,8 @@ void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
 		ice_agent_icmp(&r->agent, now, icmp);
 		expired(r, icmp);
+		if (is_unreachable(r, icmp))
+			reach_salvo_go_on(&r->salvo, now);
 	}
 	reach_step(r);
 }

@@ -142,6 +142,8 @@ void reach_fire_load(struct reach *r, adit_time start_at);
 void reach_fire_stop(struct reach *r);
 /* These are closed, too, but for those that were taken. */
 void reach_fire_close(struct reach *r);
+/* The peer was heard, directly. */
+void reach_fire_has_hit(struct reach *r);
 void reach_fire_heard(struct reach *r, uint16_t slot);
 void reach_fire_lost(struct reach *r, uint16_t slot);
 int reach_fire_output(struct reach *r, struct adit_out *ret_out);

@@ -4,18 +4,21 @@
 
 #include "base/time.h"
 
-#define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (docs/rules.md 2) */
-#define REACH_SALVOS_MAX    4u /* of one plan */
-#define REACH_SOCKS_SEARCH  248u /* of one birthday search; homes and questions beside it make 256 (docs/rules.md 2) */
-#define REACH_PROBES_SEARCH 1024u /* of one birthday search: 98 % */
+#define REACH_ROUNDS     3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (docs/rules.md 2) */
+#define REACH_SALVOS_MAX 4u /* of one plan */
 /*
- * What 98 % need ends there. For the others the minute's flows are not used up yet: as many sockets again, and 324
- * probes or so, make 99.9 % of it (reach_plan.h).
+ * A birthday search (reach_plan.h): so many sockets as the budget lets send in the first tenth of a second; the first
+ * probes, after which 68 % have met; fresh sockets, one after the other, after which 99 % have; and the other probes.
  */
-#define REACH_SOCKS_MORE    248u
-#define REACH_PROBES_MORE   352u /* as far as the budget goes */
-#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_SOCKS_MORE)
-#define REACH_PROBES_MAX    (REACH_PROBES_SEARCH + REACH_PROBES_MORE)
+#define REACH_SOCKS_SEARCH  200u
+#define REACH_PROBES_FIRST  368u
+#define REACH_TURNS         1000u
+#define REACH_TURN_SOCKS    48u /* of these, open at once; homes and questions beside all make 256 (docs/rules.md 2) */
+#define REACH_TURN_MORE     ADIT_MS(40) /* each is open for a round trip and this ... */
+#define REACH_TURN_PACE     ADIT_MS(7) /* ... which may slow them down to this */
+#define REACH_OPEN_LEAD     ADIT_MS(60) /* of the sockets before the probes: these find them open */
+#define REACH_PROBES_MAX    900u
+#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_TURN_SOCKS + 2u) /* some are heard on, and stay */
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (docs/rules.md 5) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
@@ -71,7 +74,7 @@
  * Tables. When one is full: sockets are refused (nothing needs as many), openers and pairs that are told of are left
  * out, events wait for room: who does not drain them misses them.
  */
-#define REACH_SOCK_SLOTS  576u /* a search's, and some tens */
+#define REACH_SOCK_SLOTS  336u /* a search's, and some tens */
 #define REACH_SOCK_SPAN   65536u /* numbers sock_base .. sock_base + this - 1 are used in turn */
 #define REACH_NO_SOCK     UINT16_MAX
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
@@ -147,7 +150,9 @@
 #define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */
-#define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it */
+#define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it ... */
+#define REACH_RTO_SEARCH   ADIT_SEC(1) /* ... but beside a search, where plain ones are of little use ... */
+#define REACH_RTO_MAX      ADIT_MS(400) /* ... until it has hit: the round trips to the mediator, or this */
 #define REACH_SETTLE       ADIT_SEC(10) /* after the first valid pair: for better ones, and for somebody to take one */
 #define REACH_MEETING_MAX  ADIT_SEC(16) /* for an answer: MEET_TRIES are over by then */
 #define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */

@@ -127,12 +127,13 @@ static void openers_load(struct reach *r, adit_time at, bool is_low)
 
 /*
  * The first round's. Routers may be neighbours, so that every opener arrives: in the second round both sides send full
- * packets at the very start instead, which cross on their way, and in the third one the peer goes first.
+ * packets at the very start instead, which cross on their way, and in the third one the peer goes first. A search has
+ * its own, and one side of it has no port that the other could know.
  */
 void reach_openers_start(struct reach *r)
 {
 	r->n_openers = 0;
-	if (r->start == REACH_START_APART && r->plan.quiet == 0)
+	if (r->start == REACH_START_APART && r->plan.quiet == 0 && !r->plan.is_search)
 		openers_load(r, r->now, true);
 }
 
