@@ -73,7 +73,7 @@ static struct reach *reach_of(struct link_find *f)
 	f->fold_at = ADIT_NEVER;
 	if (!f->reach || !reach_is_folded(f->reach))
 		return f->reach;
-	whole = malloc(sizeof(*whole));
+	whole = calloc(1, sizeof(*whole));
 	if (!whole)
 		return NULL;
 	reach_unfold(whole, f->reach);

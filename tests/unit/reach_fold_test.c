@@ -7,14 +7,13 @@ static void refold_elsewhere(struct rig_peer *p)
 {
 	size_t size = reach_folded_size(p->reach);
 	struct reach *folded = malloc(size);
-	struct reach *whole = malloc(sizeof(*whole));
+	struct reach *whole = calloc(1, sizeof(*whole));
 
 	assert_true(size > 0);
 	reach_fold(p->reach, folded);
 	assert_true(reach_is_folded(folded));
 	reach_done(p->reach);
 	free(p->reach);
-	memset(whole, 0xa5, sizeof(*whole));
 	reach_unfold(whole, folded);
 	assert_false(reach_is_folded(whole));
 	assert_int_equal(reach_folded_size(whole), size);

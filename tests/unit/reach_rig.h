@@ -425,7 +425,7 @@ static inline void rig_refold(struct rig_peer *p)
 	if (!folded)
 		return;
 	reach_fold(p->reach, folded);
-	memset(p->reach, 0xa5, sizeof(*p->reach));
+	memset(p->reach, 0, sizeof(*p->reach));
 	reach_unfold(p->reach, folded);
 	reach_done(folded);
 	free(folded);

@@ -90,8 +90,8 @@ void reach_done(struct reach *r)
 {
 	if (!r)
 		return;
-	if (r->folded > 0) {
-		adit_bytes_wipe(r, r->folded);
+	if (r->folded > 0 || !r->is_stirred) {
+		adit_bytes_wipe(r, r->folded > 0 ? r->folded : offsetof(struct reach, meet) + MEET_CLIENT_KEPT);
 		return;
 	}
 	ice_agent_done(&r->agent);
@@ -403,8 +403,10 @@ void reach_step(struct reach *r)
 	enum reach_state was;
 
 	assert(r->folded == 0);
-	while (meet_client_event(&r->meet, &ev))
+	while (meet_client_event(&r->meet, &ev)) {
+		r->is_stirred |= ev.offer != NULL || ev.relay != NULL;
 		reach_meet_event(r, &ev);
+	}
 	reach_measure_step(r);
 	reach_told_scan(r);
 	reach_relay_tick(r);

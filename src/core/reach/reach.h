@@ -86,6 +86,7 @@ void reach_done(struct reach *r);
 size_t reach_folded_size(const struct reach *r);
 /* |ret_folded|: so many bytes. |r| is not wiped: reach_done(). */
 void reach_fold(const struct reach *r, struct reach *ret_folded);
+/* |r| is zeroed; most of it stays untouched until something happens. */
 void reach_unfold(struct reach *r, const struct reach *folded);
 bool reach_is_folded(const struct reach *r);
 
@@ -457,6 +458,7 @@ struct reach {
 	struct reach_memory learnt;
 	struct reach_stats stats;
 	uint8_t turn; /* of sockets that were not used since it was unfolded */
+	bool is_stirred; /* what is not kept holds secrets: somebody was met */
 	struct meet_client meet;
 	/*
 	 * From here on, and from MEET_CLIENT_KEPT on within |meet|: what is needed while something is under way. What

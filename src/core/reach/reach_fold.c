@@ -117,10 +117,9 @@ void reach_unfold(struct reach *r, const struct reach *folded)
 	const uint8_t *past = (const uint8_t *)folded->past;
 
 	assert(folded->folded > 0);
-	memset(r, 0, sizeof(*r));
 	take(&at, r, KEPT);
 	take(&at, r->names, r->n_mediators * sizeof(r->names[0]));
-	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++)
+	for (size_t i = 0; i < REACH_SOCK_SLOTS && r->turn > 0; i++)
 		r->socks[i].turn = r->turn;
 	while (at < past) {
 		struct folded_sock s;
@@ -132,6 +131,7 @@ void reach_unfold(struct reach *r, const struct reach *folded)
 	r->past = r->past_room;
 	r->folded = 0;
 	r->has_answered = false; /* |own_offer| was not kept */
+	r->is_stirred = false;
 	if (folded->cfg.budget == &folded->own_budget)
 		r->cfg.budget = &r->own_budget;
 	r->measure.slot = r->ask_slots;

@@ -85,7 +85,7 @@ void reach_agent_start(struct reach *r)
 	bool any[2] = {false, false};
 
 	ice_agent_init(&r->agent, &cfg, r->now);
-	r->has_agent = true;
+	r->has_agent = r->is_stirred = true;
 	r->n_told = 0;
 	r->heard_any = false;
 	/* The best ones come first, whatever their family. */

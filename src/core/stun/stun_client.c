@@ -29,8 +29,6 @@ void stun_client_move(struct stun_client *c, const struct adit_rng *rng, struct 
 {
 	c->rng = rng;
 	c->tx = slots;
-	for (size_t i = 0; i < c->n_tx; i++)
-		slots[i].state = STUN_TX_FREE;
 }
 
 void stun_client_set_known(struct stun_client *c, const uint16_t *types, size_t n)
