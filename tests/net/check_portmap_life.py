@@ -306,7 +306,7 @@ def life_library(t):
     t.note(external)
 
 
-@check("libadit: a lying router's mapping is withdrawn; --port N --mapped M is the user's own", limit=120)
+@check("libadit: a lying router's mapping is withdrawn", limit=120)
 def life_library_user(t):
     w = World(t, {})
     w.lab.ra.run(["nft", "-f", "-"], input=LIAR)
@@ -316,10 +316,3 @@ def life_library_user(t):
     wait_until(lambda: "dnat" not in rules(w.lab), 60, "the mapping is deleted")
     time.sleep(3)
     assert "dnat" not in rules(w.lab), rules(w.lab)
-    b.stop()
-    w.lab.ra.run(["nft", "delete", "table", "inet", "liar"])
-    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
-                  "192.168.1.2:5555"])
-    w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
-    b, external, up = _library(w, ("--port", "5555", "--mapped", "4500"))
-    assert up == f"{WAN}:4500", (external, up)
