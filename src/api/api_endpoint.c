@@ -250,9 +250,11 @@ static void look_around(struct adit_endpoint *ep)
 	api_mapped_look(&ep->mapped, ep->wait, ep->link, now);
 }
 
-static void take_news(struct adit_endpoint *ep, const struct io_wait_news *news)
+static void take_news(struct adit_endpoint *ep, struct io_wait_news *news)
 {
 	adit_time now = io_clock_now();
+	uint32_t nr[IO_WAIT_SHARED_MAX];
+	size_t n;
 
 	if (api_mapped_input(&ep->mapped, now, news))
 		return;
@@ -260,10 +262,19 @@ static void take_news(struct adit_endpoint *ep, const struct io_wait_news *news)
 	case IO_WAIT_NOTHING:
 		break;
 	case IO_WAIT_DGRAM:
-		(void)link_input(ep->link, now, &news->dgram);
+		n = io_wait_numbers(ep->wait, news->dgram.sock, nr);
+		for (size_t i = 0; i < n; i++) {
+			news->dgram.sock = nr[i];
+			if (link_input(ep->link, now, &news->dgram) != ADIT_EIGNORED)
+				break;
+		}
 		break;
 	case IO_WAIT_ICMP:
-		link_icmp(ep->link, now, &news->icmp);
+		n = io_wait_numbers(ep->wait, news->icmp.sock, nr);
+		for (size_t i = 0; i < n; i++) {
+			news->icmp.sock = nr[i];
+			link_icmp(ep->link, now, &news->icmp);
+		}
 		break;
 	case IO_WAIT_UP:
 		link_sock_up(ep->link, now, news->sock);

@@ -21,6 +21,7 @@ struct wait_sock {
 	struct io_sock sock;
 	struct io_conn *conn; /* NULL: it is |sock| ... */
 	struct adit_addr remote; /* ... else it leads there */
+	struct wait_sock *via; /* another number for this one; NULL: it has the descriptor */
 	uint32_t nr;
 	bool has_dgrams;
 	bool has_errors;
@@ -31,6 +32,7 @@ struct io_wait {
 	int fd; /* epoll */
 	int timer;
 	bool gro;
+	size_t n_vias; /* sockets that have but a number */
 	const struct adit_log *log;
 	const char *ca_file;
 	struct adit_list socks; /* the one whose turn it is, first */
@@ -58,6 +60,7 @@ int io_wait_new(bool gro, const struct adit_log *log, struct io_wait **ret_wait)
 	w->gro = gro;
 	w->log = log;
 	w->ca_file = NULL;
+	w->n_vias = 0;
 	w->at = ADIT_NEVER;
 	w->is_blocked = false;
 	w->pending_data = NULL;
@@ -79,7 +82,7 @@ static void sock_free(struct wait_sock *s)
 {
 	if (s->conn)
 		io_conn_free(s->conn);
-	else
+	else if (!s->via)
 		io_sock_close(&s->sock);
 	adit_list_del(&s->node);
 	free(s);
@@ -111,7 +114,7 @@ static int fd_of(const struct wait_sock *s)
 	return s->conn ? io_conn_fd(s->conn) : s->sock.fd;
 }
 
-static struct wait_sock *find(struct io_wait *w, uint32_t nr)
+static struct wait_sock *find(const struct io_wait *w, uint32_t nr)
 {
 	adit_list_each (it, &w->socks) {
 		struct wait_sock *s = adit_container(it, struct wait_sock, node);
@@ -141,6 +144,70 @@ int io_wait_open(struct io_wait *w, uint32_t nr, struct adit_addr *local)
 	sock_free(s);
 	errno = saved;
 	return ADIT_ESYS;
+}
+
+/* The port is open already: one more number for it. */
+static bool share(struct io_wait *w, const struct adit_out *out)
+{
+	adit_list_each (it, &w->socks) {
+		struct wait_sock *s = adit_container(it, struct wait_sock, node);
+		struct wait_sock *more;
+
+		if (s->conn || s->via || out->local.port == 0 || s->sock.port != out->local.port ||
+		    s->sock.family != (enum adit_family)out->local.family)
+			continue;
+		more = calloc(1, sizeof(*more));
+		if (!more)
+			return false;
+		more->nr = out->sock;
+		more->via = s;
+		adit_list_push_back(&w->socks, &more->node);
+		w->n_vias++;
+		return true;
+	}
+	return false;
+}
+
+/* |s| is closed, and others still have its port: the first of them gets the descriptor. */
+static bool pass_on(struct io_wait *w, struct wait_sock *s)
+{
+	struct wait_sock *heir = NULL;
+
+	adit_list_each (it, &w->socks) {
+		struct wait_sock *o = adit_container(it, struct wait_sock, node);
+
+		if (o->via != s)
+			continue;
+		o->via = heir;
+		heir = heir ? heir : o;
+	}
+	if (!heir)
+		return false;
+	heir->sock = s->sock;
+	heir->has_dgrams = s->has_dgrams;
+	heir->has_errors = s->has_errors;
+	heir->wants_room = s->wants_room;
+	watch(w, EPOLL_CTL_MOD, heir->sock.fd, EPOLLIN | (heir->wants_room ? EPOLLOUT : 0), heir);
+	s->via = heir; /* nothing of it is left to close */
+	return true;
+}
+
+size_t io_wait_numbers(const struct io_wait *w, uint32_t nr, uint32_t ret_nr[IO_WAIT_SHARED_MAX])
+{
+	const struct wait_sock *s = w->n_vias > 0 ? find(w, nr) : NULL;
+	size_t n = 1;
+
+	ret_nr[0] = nr;
+	if (!s)
+		return n;
+	s = s->via ? s->via : s;
+	adit_list_each (it, &w->socks) {
+		const struct wait_sock *o = adit_container(it, struct wait_sock, node);
+
+		if ((o == s || o->via == s) && o->nr != nr && n < IO_WAIT_SHARED_MAX)
+			ret_nr[n++] = o->nr;
+	}
+	return n;
 }
 
 static int conn_open(struct io_wait *w, const struct adit_out *out)
@@ -189,6 +256,11 @@ void io_wait_close(struct io_wait *w, uint32_t nr)
 
 	if (!s)
 		return;
+	if (s->via || pass_on(w, s)) {
+		w->n_vias--;
+		sock_free(s);
+		return;
+	}
 	if (s->conn)
 		io_conn_bye(s->conn);
 	/* Nobody else has the descriptor, so closing it takes it out of the set; unless a child of ours still does. */
@@ -201,7 +273,7 @@ int io_wait_take(struct io_wait *w, uint32_t nr)
 	struct wait_sock *s = find(w, nr);
 	int fd;
 
-	if (!s)
+	if (!s || s->conn || s->via)
 		return ADIT_ENOENT;
 	fd = s->sock.fd;
 	watch(w, EPOLL_CTL_DEL, fd, 0, NULL);
@@ -335,6 +407,8 @@ int io_wait_act(struct io_wait *w, const struct adit_out *out)
 	case ADIT_OUT_OPEN:
 		if (out->sock_kind != ADIT_SOCK_UDP)
 			return conn_open(w, out) < 0 ? ADIT_ESYS : 0;
+		if (share(w, out))
+			return 0;
 		local = out->local;
 		return io_wait_open(w, out->sock, &local) < 0 ? ADIT_ESYS : 0;
 	case ADIT_OUT_CLOSE:
@@ -342,6 +416,7 @@ int io_wait_act(struct io_wait *w, const struct adit_out *out)
 		return 0;
 	case ADIT_OUT_SEND:
 		s = find(w, out->sock);
+		s = s && s->via ? s->via : s;
 		if (s && s->conn) {
 			(void)io_conn_send(s->conn, out->data, out->len, out->seg_size); /* the rest is lost */
 			conn_arm(w, s);
@@ -359,6 +434,7 @@ bool io_wait_is_blocked(struct io_wait *w)
 	if (!w->is_blocked)
 		return false;
 	s = find(w, w->pending.sock);
+	s = s && s->via ? s->via : s;
 	w->is_blocked = s && (s->wants_room || !io_sock_send(&s->sock, &w->pending));
 	if (w->is_blocked && !s->wants_room) {
 		s->wants_room = true;

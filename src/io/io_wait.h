@@ -57,6 +57,13 @@ struct io_wait_news {
 	const char *why; /* a sentence; good until the next read */
 };
 
+#define IO_WAIT_SHARED_MAX 4
+/*
+ * All numbers of the socket |nr|, itself first: a machine that opens a port twice (io_wait_act()) has it once. What
+ * comes is told with one of them, and is for whichever of the others wants it. How many, at most IO_WAIT_SHARED_MAX.
+ */
+size_t io_wait_numbers(const struct io_wait *w, uint32_t nr, uint32_t ret_nr[IO_WAIT_SHARED_MAX]);
+
 /* The next thing that came, the sockets in turns. */
 void io_wait_read(struct io_wait *w, struct io_wait_news *ret_news);
 

@@ -316,3 +316,13 @@ def life_library_user(t):
     wait_until(lambda: "dnat" not in rules(w.lab), 60, "the mapping is deleted")
     time.sleep(3)
     assert "dnat" not in rules(w.lab), rules(w.lab)
+
+
+@check("libadit: --port N --mapped M is a port that the user has the router forward", limit=60)
+def life_library_forward(t):
+    w = World(t, None)
+    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
+                  "192.168.1.2:5555"])
+    w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
+    b, external, up = _library(w, ("--port", "5555", "--mapped", "4500"))
+    assert up == f"{WAN}:4500", (external, up)
