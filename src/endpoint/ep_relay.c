@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "core/ice/ice_candidate.h"
-#include "core/stun/stun_timed.h"
 #include "crypto/crypto.h"
 #include "io/io_clock.h"
 #include "io/io_timer.h"
@@ -18,8 +17,7 @@ struct relay_name {
 	bool is_known; /* it has resolved: |addr| and |slot| */
 	struct adit_addr addr;
 	size_t slot; /* its number with links, for good: whoever resolves later comes behind */
-	char user[STUN_TIMED_USER_STRLEN]; /* of a secret, as they are now */
-	char pass[STUN_TIMED_PASS_STRLEN];
+	struct turn_server signed_as; /* of a secret: user and password as they are now */
 };
 
 struct ep_relay {
@@ -53,8 +51,8 @@ static void refresh(struct ep_relay *r)
 		/* Of a numeric host the certificate has to name the address. */
 		if (name->cfg.uri.addr.family == ADIT_FAMILY_NONE)
 			memcpy(s->host, name->cfg.uri.host, sizeof(s->host));
-		snprintf(s->user, sizeof(s->user), "%s", name->cfg.is_secret ? name->user : name->cfg.user);
-		snprintf(s->pass, sizeof(s->pass), "%s", name->cfg.is_secret ? name->pass : name->cfg.pass);
+		memcpy(s->user, name->cfg.is_secret ? name->signed_as.user : name->cfg.user, sizeof(s->user));
+		memcpy(s->pass, name->cfg.is_secret ? name->signed_as.pass : name->cfg.pass, sizeof(s->pass));
 	}
 	if (r->now.n > 0)
 		r->changed(r->ctx, &r->now);
@@ -63,8 +61,7 @@ static void refresh(struct ep_relay *r)
 static void make_credentials(struct relay_name *name)
 {
 	if (name->cfg.is_secret)
-		stun_timed_make(&crypto_gnutls, name->cfg.pass, strlen(name->cfg.pass), io_clock_utc() + EP_RELAY_LIFE,
-				"adit", name->user, name->pass);
+		turn_server_sign(&name->signed_as, &crypto_gnutls, name->cfg.pass, io_clock_utc());
 }
 
 static void on_renew(void *ctx)
@@ -73,7 +70,7 @@ static void on_renew(void *ctx)
 
 	for (size_t i = 0; i < r->n_names; i++)
 		make_credentials(&r->name[i]);
-	io_timer_set(r->renew, adit_time_add(io_clock_now(), EP_RELAY_RENEW));
+	io_timer_set(r->renew, adit_time_add(io_clock_now(), TURN_TIMED_RENEW));
 	refresh(r);
 }
 
@@ -136,7 +133,7 @@ static int start_renewing(struct ep_relay *r)
 		any |= r->name[i].cfg.is_secret;
 	err = any ? io_timer_new(r->loop, on_renew, r, &r->renew) : 0;
 	if (any && err == 0)
-		io_timer_set(r->renew, adit_time_add(io_clock_now(), EP_RELAY_RENEW));
+		io_timer_set(r->renew, adit_time_add(io_clock_now(), TURN_TIMED_RENEW));
 	return err;
 }
 

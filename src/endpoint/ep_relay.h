@@ -10,12 +10,6 @@
 #include "link/link.h"
 
 #define EP_RELAYS_MAX TURN_SERVERS_MAX
-/*
- * A day is what draft-uberti-behave-turn-rest-00 2.2 recommends. It outlasts a clock that is hours off, and an
- * allocation goes on with what it was made with (RFC 8656 5). New ones are made in half of that time.
- */
-#define EP_RELAY_LIFE  ADIT_SEC(86400)
-#define EP_RELAY_RENEW (EP_RELAY_LIFE / 2)
 
 struct ep_relay_config {
 	struct turn_uri uri;

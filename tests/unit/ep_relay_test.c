@@ -114,7 +114,7 @@ static void a_secret_makes_credentials_for_a_day(void **state)
 	begin(&r, &cfg, 1);
 	now = io_clock_utc() / ADIT_SEC(1);
 	assert_int_equal(sscanf(r.told[0].server[0].user, "%" SCNu64, &until), 1);
-	assert_in_range(until, now + EP_RELAY_LIFE / ADIT_SEC(1) - 10, now + EP_RELAY_LIFE / ADIT_SEC(1));
+	assert_in_range(until, now + TURN_TIMED_LIFE / ADIT_SEC(1) - 10, now + TURN_TIMED_LIFE / ADIT_SEC(1));
 	stun_timed_make(&crypto_gnutls, "north", 5, ADIT_SEC(until), "adit", user, pass);
 	assert_string_equal(r.told[0].server[0].user, user);
 	assert_string_equal(r.told[0].server[0].pass, pass);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/stun/stun_attr.h"
+#include "core/stun/stun_timed.h"
 #include "core/turn/turn_int.h"
 
 /* All that answers to our requests may have (RFC 8489 14, RFC 8656 18). */
@@ -64,6 +65,17 @@ int turn_event(struct turn *t, struct turn_event *ret_event)
 	t->events_n--;
 	return 1;
 }
+
+void turn_server_sign(struct turn_server *server, const struct adit_crypto *crypto, const char *secret, adit_utc utc)
+{
+	char user[STUN_TIMED_USER_STRLEN];
+	char pass[STUN_TIMED_PASS_STRLEN];
+
+	stun_timed_make(crypto, secret, strlen(secret), utc + TURN_TIMED_LIFE, "adit", user, pass);
+	memcpy(server->user, user, sizeof(user));
+	memcpy(server->pass, pass, sizeof(pass));
+}
+_Static_assert(STUN_TIMED_USER_STRLEN <= TURN_USER_MAX && STUN_TIMED_PASS_STRLEN <= TURN_PASS_MAX, "they fit");
 
 int turn_server_check(const struct turn_server *server)
 {

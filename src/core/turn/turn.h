@@ -55,6 +55,8 @@ enum turn_families {
 	TURN_V6 = 1 << 1,
 };
 
+/* User and password of the |secret| that is shared with the server (stun_timed.h), good for TURN_TIMED_LIFE. */
+void turn_server_sign(struct turn_server *server, const struct adit_crypto *crypto, const char *secret, adit_utc utc);
 /* EINVAL: no address, no user, or a string without an end. */
 ADIT_MUST_CHECK int turn_server_check(const struct turn_server *server);
 

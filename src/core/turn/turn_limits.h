@@ -32,9 +32,15 @@
 #define TURN_REALM_MAX 128 /* bytes. RFC 8489 14.9: 127 characters */
 #define TURN_NONCE_MAX 160 /* bytes. RFC 8489 14.10: 127 characters; the longest in use are about 100 */
 #define TURN_ALGS_MAX  64 /* bytes of PASSWORD-ALGORITHMS: two of 4 are defined */
-#define TURN_PORT      3478u /* RFC 7065 3.2 */
-#define TURN_PORT_TLS  5349u
-#define TURN_HOST_MAX  253 /* bytes, RFC 1035 2.3.4 as text */
+/*
+ * What is made of a secret shared with the server is good for a day (draft-uberti-behave-turn-rest-00 2.2 recommends
+ * that): it outlasts a clock that is hours off, and an allocation goes on with what it was made with (RFC 8656 5).
+ */
+#define TURN_TIMED_LIFE  ADIT_SEC(86400)
+#define TURN_TIMED_RENEW (TURN_TIMED_LIFE / 2)
+#define TURN_PORT        3478u /* RFC 7065 3.2 */
+#define TURN_PORT_TLS    5349u
+#define TURN_HOST_MAX    253 /* bytes, RFC 1035 2.3.4 as text */
 
 /* ---- one server ---- */
 
