@@ -75,17 +75,35 @@ int io_udp_send(struct io_udp *u, const struct adit_out *out)
 	return 0;
 }
 
-/* Used up before the next call; each thread pays for it that reads. */
-static _Thread_local struct io_sock_inbox inbox;
+/* One for all sockets of a thread: it is used up before the next call. (Not itself thread-local: every thread would
+ * get one.) */
+static _Thread_local struct io_sock_inbox *inbox;
+static _Thread_local unsigned inbox_users;
+
+static bool inbox_need(void)
+{
+	if (!inbox)
+		inbox = calloc(1, sizeof(*inbox));
+	inbox_users += inbox != NULL;
+	return inbox != NULL;
+}
+
+static void inbox_done(void)
+{
+	if (--inbox_users > 0)
+		return;
+	free(inbox);
+	inbox = NULL;
+}
 
 /* As much as one call takes. false: nothing more now. */
 static bool read_some(struct io_udp *u)
 {
 	bool more;
-	int n = io_sock_read_many(&u->sock, &inbox, &more);
+	int n = io_sock_read_many(&u->sock, inbox, &more);
 
 	for (int i = 0; i < n && u->sock.fd >= 0; i++) {
-		struct adit_dgram d = io_sock_inbox_get(&u->sock, &inbox, i);
+		struct adit_dgram d = io_sock_inbox_get(&u->sock, inbox, i);
 
 		u->ops->dgram(u->ctx, &d);
 	}
@@ -152,7 +170,9 @@ int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const s
 	}
 	u->ops = ops;
 	u->ctx = ctx;
-	if (uv_poll_init(loop, &u->poll, u->sock.fd) < 0) {
+	if (!inbox_need() || uv_poll_init(loop, &u->poll, u->sock.fd) < 0) {
+		if (inbox)
+			inbox_done();
 		io_sock_close(&u->sock);
 		free(u);
 		return ADIT_ESYS;
@@ -175,6 +195,7 @@ bool io_udp_is_free(uint16_t port)
 
 static void on_closed(uv_handle_t *h)
 {
+	inbox_done();
 	free(h);
 }
 

@@ -140,6 +140,9 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
  */
 uint8_t *quic_pack_buf(void);
 
+/* The pacer lets nothing but acknowledgements out until then. */
+void quic_pack_pause(struct quic *q, adit_time until);
+
 /* Builds one batch; 1 or 0 as quic_output(). */
 int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch);
 

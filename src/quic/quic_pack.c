@@ -127,6 +127,16 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 					 0, q->clock);
 }
 
+/* How late we may be without losing what could have been sent. */
+static adit_dur pack_slack(const struct quic_shim_stat *st)
+{
+	adit_dur slack = st->rtt / QUIC_PACING_SLACK_PART;
+
+	if (slack < QUIC_PACING_SLACK)
+		return QUIC_PACING_SLACK;
+	return slack < QUIC_PACING_SLACK_MAX ? slack : QUIC_PACING_SLACK_MAX;
+}
+
 /*
  * When what was put out is over. The library's own clock would start at |now| each time, and a driver's timer that is
  * late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
@@ -134,7 +144,7 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	adit_time from = now > QUIC_PACING_SLACK ? now - QUIC_PACING_SLACK : 0;
+	adit_time from = adit_time_since(now, pack_slack(st));
 
 	k->untold += k->quantum;
 	if (k->quantum > 0 && q->heal.state == QUIC_HEAL_NONE) {
@@ -148,9 +158,18 @@ static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat
 }
 
 /*
- * Shuts the library's pacer until |pace_at|, which it opens QUIC_PACING_EARLY before. Only where something waits: it
- * would ask for a timer, and while the source is the slower one, or the window is full, that would wake us for nothing
- * after each batch.
+ * Shuts the library's pacer; it opens QUIC_PACING_EARLY before |until|. It adds what |untold| takes, so what it is told
+ * may lie before the beginning of time: both wrap around.
+ */
+static void pack_shut(struct quic *q, adit_time now, adit_time until, const struct quic_shim_stat *st)
+{
+	quic_shim_paced(q->conn, now, until - (adit_dur)((double)q->pack.untold / st->pacing_rate));
+	q->pack.untold = 0;
+}
+
+/*
+ * Only where something waits: the pacer would ask for a timer, and while the source is the slower one, or the window is
+ * full, that would wake us for nothing after each batch.
  */
 static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
@@ -158,11 +177,18 @@ static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shi
 	size_t len;
 	bool waits = quic_sched_next(&q->sched) || quic_dgrams_peek(&q->tx_dgrams, &len);
 
-	if (k->untold == 0 || (QUIC_SHIM_PACES_LATE && (!waits || k->pace_at <= now + QUIC_PACING_EARLY)))
+	if (k->untold == 0 || q->heal.state != QUIC_HEAL_NONE ||
+	    (QUIC_SHIM_PACES_LATE && (!waits || k->pace_at <= now + QUIC_PACING_EARLY)))
 		return;
-	/* It adds what |untold| takes, so |from| may lie before the beginning of time: both wrap around. */
-	quic_shim_paced(q->conn, now, k->pace_at - (adit_dur)((double)k->untold / st->pacing_rate));
-	k->untold = 0;
+	pack_shut(q, now, k->pace_at, st);
+}
+
+void quic_pack_pause(struct quic *q, adit_time until)
+{
+	struct quic_shim_stat st;
+
+	quic_shim_stat_get(q->conn, &st);
+	pack_shut(q, q->clock, until + QUIC_PACING_EARLY, &st);
 }
 
 /*
