@@ -36,7 +36,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 				 "  --relay-file FILE    TURN (--relay, --relay-ca);  --relay-only, --direct-only\n"
 				 "  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
 				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
-				 "  --no-ticket          print none;  --compress  compress streams\n"
+				 "  --no-ticket          print none;  --compress, --threads N (use N cores)\n"
 				 "  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 				 "  --json               results as JSON, one object per line\n"
 				 "  --log json           messages as JSON;  --color auto|always|never\n"
@@ -58,7 +58,7 @@ static const char connect_text[] =
 	"  --relay-file FILE    TURN (--relay, --relay-ca);  --relay-only, --direct-only\n"
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
 	"  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
-	"  --timeout TIME       give up then (else never);  --compress  compress streams\n"
+	"  --timeout TIME       give up then (else never);  --compress, --threads N (cores)\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 	"  --json, --log json   results, messages as JSON;  --color auto|always|never\n"
 	"\n"

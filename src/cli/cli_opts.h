@@ -61,6 +61,7 @@ enum cli_opt_id {
 	CLI_OPT_TIMEOUT,
 	CLI_OPT_TICKET_FILE,
 	CLI_OPT_COMPRESS,
+	CLI_OPT_THREADS,
 	CLI_OPT_NO_TICKET,
 	CLI_OPT_ALLOW,
 	CLI_OPT_SINGLE,
@@ -116,6 +117,7 @@ struct cli_meet {
 	bool no_portmap;
 	adit_dur linger;
 	bool compress; /* serve, connect, pipe */
+	unsigned threads; /* serve, connect; 0: not given */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */
 };
 

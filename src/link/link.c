@@ -102,6 +102,7 @@ void link_free(struct link *l)
 	link_session_free(l->session);
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
+	link_strands_done(l);
 	free(l->probe);
 	link_relay_done(&l->relay);
 	link_find_done(&l->find);
@@ -183,11 +184,6 @@ void link_start(struct link *l, adit_time now)
 	link_find_start(&l->find, now);
 }
 
-bool link_compresses(const struct link *l)
-{
-	return l->session && l->session->compresses;
-}
-
 /* --- sessions --- */
 
 bool link_stands_still(const struct link_path *p)
@@ -212,6 +208,7 @@ static void session_retire(struct link *l, adit_time now)
 	struct link_path *old = l->session_path;
 
 	link_session_free(l->retired);
+	link_strands_done(l);
 	l->retired = l->session;
 	l->session = NULL;
 	l->session_path = NULL;
@@ -425,7 +422,7 @@ static int own_output(struct link *l, adit_time now, struct adit_out *ret_out)
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = l->close_sock[--l->n_close]};
 		return 1;
 	}
-	if (link_find_output(&l->find, now, ret_out))
+	if (link_strands_output(l, ret_out) || link_find_output(&l->find, now, ret_out))
 		return 1;
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used && punch_path_output(&l->path[i].keep, now, ret_out))
@@ -598,6 +595,7 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	quic_stats_get(l->session->quic, &ret_status->quic);
 	ret_status->dgrams_lost =
 		l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
+	link_strands_status(l, ret_status);
 	if (l->session->state == LINK_SESSION_UP)
 		memcpy(ret_status->peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 }

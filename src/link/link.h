@@ -63,6 +63,7 @@ struct link_config {
 	bool direct_only; /* never through the peer's relay either */
 	bool borrow; /* connect: a relay that a mediator lends is welcome: LINK_EVENT_MEET tells of it */
 	bool compress; /* ask for it; one side is enough */
+	unsigned connections; /* that a session may have, link_strand.h: up to FWD_CONNECTIONS_MAX; 0 is 1 */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
 };
@@ -71,9 +72,6 @@ struct link_config {
 ADIT_MUST_CHECK int link_new(const struct link_config *cfg, adit_time now, struct link **ret_link);
 /* Says nothing to the peer: link_close() first where it should know. NULL is fine. */
 void link_free(struct link *l);
-
-/* Do the bytes of the session's streams go in blocks (zip/zip.h)? Good from UP on. */
-bool link_compresses(const struct link *l);
 
 /* As punch_set_peers (a search by reach may go there, too), punch_set_utc. */
 void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n);
@@ -233,6 +231,8 @@ void link_stream_refuse(struct link_stream *s, uint64_t code);
 struct quic_stream *link_stream_bytes(const struct link_stream *s);
 void link_stream_set_user(struct link_stream *s, void *user);
 void *link_stream_user(const struct link_stream *s);
+/* Do its bytes go in blocks (zip/zip.h)? */
+bool link_stream_compresses(const struct link_stream *s);
 /* Connect side: the target has taken the connection. */
 bool link_stream_is_answered(const struct link_stream *s);
 /* The user is done; mandatory once for each stream it was handed, unless refused. */
@@ -289,7 +289,8 @@ struct link_status {
 	size_t n_paths;
 	unsigned switches; /* how often this session went over to another path */
 	uint8_t peer_key[QUIC_KEY_LEN];
-	struct quic_stats quic;
+	struct quic_stats quic; /* bytes, packets and streams of all connections, the rest of the first */
+	unsigned connections; /* of the session, that are up */
 	struct punch_stats punch;
 	const struct link_mediator *mediators; /* good until the next call */
 	size_t n_mediators;

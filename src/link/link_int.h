@@ -11,6 +11,7 @@
 #include "link/link_memory.h"
 #include "link/link_relay.h"
 #include "link/link_session.h"
+#include "link/link_strand.h"
 
 /* A proven way to the peer. It owns its socket: taken from who found it, closed or given back with the path. */
 struct link_path {
@@ -78,6 +79,19 @@ struct link_known {
 	adit_time at;
 };
 
+/* Of a session that may have several connections (link_strands.c). */
+struct link_strands {
+	unsigned granted; /* 1 << number */
+	uint8_t first[FWD_CONNECTIONS_MAX][QUIC_FIRST_LEN]; /* what they begin with */
+	struct link_strand_dgram queue[LINK_STRAND_QUEUE];
+	size_t next; /* place in |queue| */
+	size_t n;
+	unsigned up; /* 1 << number */
+	struct quic_stats stats[FWD_CONNECTIONS_MAX]; /* as link_strand_note() told them */
+	struct adit_out out; /* of link_strand_send() */
+	bool has_out;
+};
+
 struct link {
 	struct link_config cfg;
 	struct link_find find;
@@ -98,6 +112,8 @@ struct link {
 	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
+	struct link_strands *strands; /* NULL: nobody has asked for one yet */
+	bool is_gentle; /* the last move to another path: the one before still worked */
 	struct link_session *incoming; /* serve: a restarted peer, not admitted yet */
 	struct link_path *incoming_path;
 	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
@@ -150,6 +166,23 @@ void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t c
 
 /* What is new of the relays, to those who want to know it. */
 void link_relay_changed(struct link *l, adit_time now);
+
+/* --- link_input.c --- */
+
+/* QUIC's datagrams, apart from strands'. Codes as link_input(). */
+int link_quic_input(struct link *l, adit_time now, const struct adit_dgram *d);
+/* Something authentic came over |p|. */
+void link_heard(struct link *l, adit_time now, struct link_path *p);
+
+/* --- link_strands.c --- */
+
+/* The session is over. */
+void link_strands_done(struct link *l);
+/* As link_quic_input(), where the session has strands or may. */
+int link_strands_input(struct link *l, adit_time now, const struct adit_dgram *d);
+int link_strands_output(struct link *l, struct adit_out *ret_out);
+/* Adds them to what is told of connection 0. */
+void link_strands_status(const struct link *l, struct link_status *status);
 
 /* --- link_move.c --- */
 

@@ -105,6 +105,9 @@
 /* From the first Initial to the answered hello. The TLS handshake has 10 s of its own (quic_limits.h). */
 #define LINK_ADMIT_WITHIN ADIT_SEC(15)
 
+/* Runs of strands' datagrams in one input: each of the 64 that the kernel puts into a batch may be another's. */
+#define LINK_STRAND_QUEUE 64
+
 /* A migration that QUIC put off for want of a connection id is tried again this often. */
 #define LINK_MIGRATE_RETRY ADIT_MS(50)
 

@@ -25,6 +25,7 @@ static void migrate(struct link *l, adit_time now, bool gently)
 
 	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
 		return;
+	l->is_gentle = gently;
 	if (gently)
 		r = quic_move(l->session->quic, now, l->session_path->gen);
 	else

@@ -86,10 +86,9 @@ static int cb_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t
 	(void)conn;
 	if (len != QUIC_CID_LEN || q->cids.n == QUIC_CIDS_MAX)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
-	adit_rng_fill(&q->rng, id, sizeof(id));
+	quic_cids_make(q, id);
 	adit_rng_fill(&q->rng, token, NGTCP2_STATELESS_RESET_TOKENLEN);
 	ngtcp2_cid_init(cid, id, sizeof(id));
-	quic_cids_add(q, id);
 	return 0;
 }
 

@@ -87,6 +87,7 @@ struct quic {
 
 	adit_time clock; /* the latest time the library was given */
 	adit_dur slept; /* by how much the driver's time is ahead of it */
+	uint8_t index; /* QUIC_CID_INDEX of our connection ids */
 	struct quic_cids cids;
 	struct quic_replay replay;
 	struct quic_order order;
@@ -121,7 +122,8 @@ void quic_fail(struct quic *q, int liberr);
 void quic_die(struct quic *q, enum quic_close_kind kind, uint64_t code);
 /* The time to give the library: never backwards. */
 adit_time quic_clock(struct quic *q, adit_time now);
-void quic_cids_add(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
+/* A new one, into |id|, too. */
+void quic_cids_make(struct quic *q, uint8_t id[QUIC_CID_LEN]);
 void quic_cids_remove(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
 
 /* -- quic_cb.c -- */

@@ -10,6 +10,9 @@
 /* Bytes of a connection id at most, RFC 9000 17.2. */
 #define QUIC_CID_MAX 20
 
+/* In the first byte of our connection ids: which of a session's connections it is. The other 61 bits are random. */
+#define QUIC_CID_INDEX 0x07
+
 /* First byte of a packet, RFC 9000 17. */
 #define QUIC_HEADER_LONG      0x80
 #define QUIC_HEADER_FIXED_BIT 0x40
