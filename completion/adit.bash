@@ -14,7 +14,7 @@ _adit_options() {
 	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --threads --timeout --ticket-file --json ;;
 	pipe) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file ;;
 	peer) printf '%s ' "$meet" --timeout --json ;;
-	ticket) printf '%s ' --single --json ;;
+	ticket) printf '%s ' --single --qr --json ;;
 	status) printf '%s ' --watch --json ;;
 	check) printf '%s ' --stun --mediator --lifetime --json ;;
 	id) printf '%s ' --json ;;

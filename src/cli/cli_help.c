@@ -123,7 +123,8 @@ static const char ticket_text[] = "Example: adit ticket new laptop\n"
 				  "  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
 				  "Without LABEL the ticket \"default\" is meant.\n"
 				  "\n"
-				  "  --single             with new: only for the first key that uses it\n" COMMON
+				  "  --single             with new: only for the first key that uses it\n"
+				  "  --qr                 draw it as a QR code, too\n" COMMON
 				  "  --json               results as JSON\n"
 				  "  --log json           messages as JSON;  --color auto|always|never\n"
 				  "\n"

@@ -52,6 +52,7 @@ static const struct row {
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
+	{"qr", 0, CLI_OPT_QR, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
 	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"relay", 0, CLI_OPT_RELAY, FOR_MEET, "turn:HOST[:PORT]", EVERYWHERE, true},
 	{"relay-file", 0, CLI_OPT_RELAY_FILE, FOR_MEET, "FILE", EVERYWHERE, true},
@@ -272,6 +273,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
 		o->single = true;
+	else if (id == CLI_OPT_QR)
+		o->qr = true;
 	else if (id == CLI_OPT_LIFETIME)
 		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)

@@ -65,6 +65,7 @@ enum cli_opt_id {
 	CLI_OPT_NO_TICKET,
 	CLI_OPT_ALLOW,
 	CLI_OPT_SINGLE,
+	CLI_OPT_QR,
 	CLI_OPT_WATCH,
 	CLI_OPT_STUN,
 	CLI_OPT_RELAY,
@@ -142,6 +143,7 @@ struct cli_opts {
 	struct cli_connect connect;
 	bool lifetime; /* check */
 	bool single; /* ticket new */
+	bool qr; /* ticket show, new */
 	bool watch; /* status */
 	char *words[CLI_WORDS_MAX +
 		    1]; /* what is no option, in order; NULL ends them; borrowed from argv, or a secret */

@@ -263,6 +263,10 @@ static void on_event(void *ctx, const struct link_event *e)
 		on_meet(c, e);
 		return;
 	}
+	if (e->kind == LINK_EVENT_LEARNT) {
+		cli_kept_lives_set(&c->run, c->doors.peer, e->learnt);
+		return;
+	}
 	if (e->kind == LINK_EVENT_STUCK) {
 		if (c->news.mediators.n == 0 || c->cli->opts.meet.n_peers > 0)
 			cli_meet_stuck(&c->run, &c->peer);
@@ -442,6 +446,7 @@ static int start(struct connect *c)
 	struct ep_connect_config cfg;
 	struct ep_host hosts[EP_PEERS_MAX];
 	struct reach_memory memory;
+	struct link_memory lives;
 	int rc = cli_meet_config(&c->run, &c->peer, &cfg);
 
 	if (rc != CLI_GO)
@@ -451,6 +456,8 @@ static int start(struct connect *c)
 	cfg.portmap = cli_mapped_is_asked(&c->cli->opts.meet, cfg.meets);
 	if (cfg.meets && cli_kept_way(&c->run, c->doors.peer, &memory))
 		cfg.memory = &memory;
+	if (cli_kept_lives(&c->run, c->doors.peer, &lives))
+		cfg.lives = &lives;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
 		    0 ||

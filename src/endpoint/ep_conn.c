@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,10 +12,14 @@
 #include "base/bytes.h"
 #include "endpoint/ep_pack.h"
 
-#define WRITE_VECS 4 /* 64 KB: how much a reader that has stopped may get beyond UNSENT_MAX */
-#define UNSENT_MAX                                                                                         \
-	(64 * 1024) /* bytes of ours that may wait in the local socket: more would only hide a slow reader \
-		     */
+#define WRITE_VECS 16 /* chunks written by one call: more than a wakeup's packets fill */
+
+/*
+ * Bytes of ours that may wait in the local socket. The kernel's send buffer would swallow megabytes for a reader that
+ * has stopped, and the stream's window would grow for them. As TCP_NOTSENT_LOWAT it bounds what a write takes, but for
+ * one buffer of the kernel's (64 KB), and says when there is room again. A unix socket has a small buffer anyway.
+ */
+#define UNSENT_MAX (64 * 1024)
 
 struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
@@ -44,11 +46,20 @@ static struct quic_stream *bytes_of(const struct ep_conn *c)
 	return link_stream_bytes(c->stream);
 }
 
-static void arm(struct ep_conn *c)
+static bool may_read(const struct ep_conn *c)
+{
+	return !c->eof_sent && !c->stream_full && !c->draining;
+}
+
+/*
+ * A stream that is full has room again soon, mostly before more comes in; so the socket is watched until something
+ * does come (|is_in_vain|).
+ */
+static void arm(struct ep_conn *c, bool is_in_vain)
 {
 	int events = 0;
 
-	if (!c->eof_sent && !c->stream_full && !c->draining)
+	if (may_read(c) || (c->stream_full && !is_in_vain && (c->armed & UV_READABLE)))
 		events |= UV_READABLE;
 	else if (c->watch_gone)
 		events |= UV_DISCONNECT;
@@ -121,15 +132,12 @@ static bool read_local(struct ep_conn *c)
 	if (is_full) {
 		c->stream_full = true;
 		c->watch_gone = true;
-		return true;
-	}
-	if (got < 0) {
+	} else if (got < 0) {
 		if (is_transient(errno))
 			return true;
 		end_local(c);
 		return false;
-	}
-	if (got == 0) {
+	} else if (got == 0) {
 		c->eof_sent = true;
 		quic_stream_finish(bytes_of(c));
 	}
@@ -137,15 +145,13 @@ static bool read_local(struct ep_conn *c)
 	return true;
 }
 
-/*
- * The kernel's send buffer would swallow megabytes for a reader that has stopped, and the stream's window would grow
- * for them. A unix socket does not say, and has a small buffer.
- */
-static bool is_slow_reader(const struct ep_conn *c)
+static size_t sum_of(const struct quic_vec *vec, int n)
 {
-	int unsent = 0;
+	size_t sum = 0;
 
-	return ioctl(c->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > UNSENT_MAX;
+	for (int i = 0; i < n; i++)
+		sum += vec[i].len;
+	return sum;
 }
 
 /* Stream to local socket, as far as it takes bytes. false: the connection is gone. */
@@ -159,18 +165,13 @@ static bool write_local(struct ep_conn *c)
 		struct msghdr m = {.msg_iov = (struct iovec *)vec, .msg_iovlen = (size_t)n};
 		ssize_t put;
 
-		if (is_slow_reader(c)) {
-			c->local_full = true;
-			break;
-		}
 		put = sendmsg(c->fd, &m, MSG_NOSIGNAL);
 		if (put < 0 && !is_transient(errno)) {
 			end_local(c);
 			return false;
 		}
-		if (put < 0)
-			c->local_full = true;
-		else
+		c->local_full = put < 0 || (size_t)put < sum_of(vec, n);
+		if (put > 0)
 			ep_pack_took(&c->pack, bytes_of(c), (size_t)put);
 	}
 	if (n < 0) {
@@ -223,10 +224,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		if (!write_local(c))
 			return;
 	}
-	if ((events & UV_READABLE) && !c->stream_full && !c->eof_sent && !c->draining && !read_local(c))
-		return;
+	if ((events & UV_READABLE) && may_read(c)) {
+		if (!read_local(c))
+			return;
+		events &= ~UV_READABLE;
+	}
 	if (!finish_if_done(c))
-		arm(c);
+		arm(c, events & UV_READABLE);
 }
 
 void ep_conn_news(struct ep_conn *c, unsigned news)
@@ -244,15 +248,18 @@ void ep_conn_news(struct ep_conn *c, unsigned news)
 	}
 	if ((news & QUIC_NEWS_READABLE) && !write_local(c))
 		return;
-	if (news & QUIC_NEWS_WRITABLE)
+	if ((news & QUIC_NEWS_WRITABLE) && c->stream_full) {
 		c->stream_full = false;
+		if (may_read(c) && !read_local(c))
+			return;
+	}
 	if (finish_if_done(c))
 		return;
 	if ((news & QUIC_NEWS_CLOSED) && !(quic_stream_readable(bytes_of(c)) > 0 && c->local_full)) {
 		end(c, EP_END_SESSION, 0);
 		return;
 	}
-	arm(c);
+	arm(c, false);
 }
 
 void ep_conn_close(struct ep_conn *c, uint64_t code)
@@ -283,7 +290,7 @@ bool ep_conn_drain_all(struct adit_list *list)
 		struct ep_conn *c = adit_container(it, struct ep_conn, node);
 
 		c->draining = true;
-		arm(c);
+		arm(c, true);
 		if (quic_stream_unacked(bytes_of(c)) > 0 || quic_stream_readable(bytes_of(c)) > 0)
 			is_done = false;
 	}
@@ -315,7 +322,7 @@ int ep_conn_new(const struct ep_carrier *by, int fd, struct link_stream *stream,
 	c->ctx = ctx;
 	adit_list_push_back(list, &c->node);
 	link_stream_set_user(stream, c);
-	arm(c);
+	arm(c, false);
 	/* What came before there was a socket to write it to. */
 	ep_conn_news(c, QUIC_NEWS_READABLE);
 	return 0;

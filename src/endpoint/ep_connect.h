@@ -41,6 +41,7 @@ struct ep_connect_config {
 	int64_t clock_diff; /* link.h */
 	bool meets; /* through mediators: ep_connect_set_meeting() may be called */
 	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_connect_new() */
+	const struct link_memory *lives; /* the same */
 	adit_dur linger;
 	bool compress; /* link.h */
 	unsigned threads; /* for the streams, the main one included; 0 is 1 */

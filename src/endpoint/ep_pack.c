@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 
-#define READ_VECS 16 /* chunks filled by one call */
+#define READ_VECS 20 /* chunks filled by one call: READ_WANT, whatever the first ones' size */
 #define READ_WANT \
 	(256 * 1024) /* bytes at most per call: a few calls per QUIC batch cycle, small enough to take turns */
 
@@ -93,6 +93,9 @@ ssize_t ep_pack_read(struct ep_pack *p, struct quic_stream *s, int fd, bool *ret
 	/* struct quic_vec has the shape of struct iovec. */
 	got = readv(fd, (const struct iovec *)vec, (int)n);
 	quic_stream_commit(s, got > 0 ? (size_t)got : 0);
+	*ret_full = got > 0 && (size_t)got == room_of(vec, n);
+	if (*ret_full)
+		quic_stream_want_room(s);
 	return got;
 }
 

@@ -14,6 +14,7 @@
 
 #define BLOCKED_RETRY    ADIT_MS(10) /* a lane whose socket is full is not run for its timers more often than this */
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
+#define OUTPUTS_AT_ONCE  2 /* sends before events: half of what a stream holds unsent */
 
 /* One of the system's sockets, used by one lane or more; a connection by just one. */
 struct net_sock {
@@ -311,7 +312,7 @@ static void lane_send(struct io_lane *lane, const struct adit_out *out)
 	struct lane_sock *ls = lane_find(lane, out->sock);
 
 	if (ls && ls->sock->tcp)
-		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len); /* slower than what is sent: lost */
+		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len, out->seg_size); /* the rest is lost */
 	else if (ls && !io_udp_send(ls->sock->udp, out))
 		lane_keep(lane, out);
 }
@@ -332,15 +333,14 @@ static void lane_unblock(struct io_lane *lane)
 		lane->blocked = false;
 }
 
-/* false: the turn's share is used up, more is waiting. */
-static bool lane_outputs(struct io_lane *lane)
+/* Up to |n| of them; returns how many. */
+static int lane_outputs(struct io_lane *lane, int n)
 {
 	adit_time now = io_clock_now();
 	struct adit_out out;
+	int done = 0;
 
-	for (int n = 0; n < OUTPUTS_PER_TURN; n++) {
-		if (lane->blocked || !link_output(lane->link, now, &out))
-			return true;
+	for (; done < n && !lane->blocked && link_output(lane->link, now, &out); done++) {
 		switch (out.kind) {
 		case ADIT_OUT_OPEN:
 			lane_open(lane, &out, now);
@@ -353,7 +353,7 @@ static bool lane_outputs(struct io_lane *lane)
 			break;
 		}
 	}
-	return false;
+	return done;
 }
 
 void io_lane_set_strands(struct io_lane *lane, const struct io_lane_strands *ops, void *ctx)
@@ -392,20 +392,25 @@ static bool lane_events(struct io_lane *lane)
 	return any;
 }
 
+/*
+ * Events come between: a stream that has room again reads its socket then. Were it to run dry first, congestion control
+ * would take the source to be what limits, and learn nothing about the path.
+ */
 static void lane_run(struct io_lane *lane)
 {
-	lane->dirty = false;
+	int left = OUTPUTS_PER_TURN;
+	bool any;
+	int n;
+
 	if (lane->blocked)
 		lane_unblock(lane);
 	link_tick(lane->link, io_clock_now());
 	do {
-		if (!lane_outputs(lane)) {
-			lane->dirty = true;
-			lane_events(lane);
-			return;
-		}
-	} while (lane_events(lane));
-	lane->dirty = false; /* what the events touched has been run */
+		n = lane_outputs(lane, OUTPUTS_AT_ONCE);
+		left -= n;
+		any = lane_events(lane);
+	} while ((n == OUTPUTS_AT_ONCE || any) && left > 0);
+	lane->dirty = left <= 0; /* else what the events touched has been run */
 }
 
 static void lane_free(struct io_lane *lane)

@@ -291,6 +291,41 @@ int io_sock_read(struct io_sock *s, uint8_t *buf, size_t cap, struct adit_dgram 
 	return 1;
 }
 
+int io_sock_read_many(struct io_sock *s, struct io_sock_inbox *in, bool *ret_more)
+{
+	int want = in->is_large ? IO_SOCK_INBOX / 4 : IO_SOCK_INBOX;
+	size_t sum = 0;
+	int n;
+
+	for (int i = 0; i < want; i++) {
+		in->iov[i] = (struct iovec){.iov_base = in->data[i], .iov_len = IO_SOCK_BATCH_MAX};
+		in->msg[i].msg_hdr = (struct msghdr){.msg_name = &in->from[i],
+						     .msg_namelen = sizeof(in->from[i]),
+						     .msg_iov = &in->iov[i],
+						     .msg_iovlen = 1,
+						     .msg_control = in->control[i].buf,
+						     .msg_controllen = sizeof(in->control[i].buf)};
+	}
+	n = recvmmsg(s->fd, in->msg, (unsigned)want, 0, NULL);
+	*ret_more = n == want || (n < 0 && errno != EAGAIN);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : ADIT_EIGNORED;
+	for (int i = 0; i < n; i++)
+		sum += in->msg[i].msg_len;
+	in->is_large = n > 0 && sum / (size_t)n > IO_SOCK_BATCH_MAX / 4;
+	return n;
+}
+
+struct adit_dgram io_sock_inbox_get(const struct io_sock *s, struct io_sock_inbox *in, int i)
+{
+	struct adit_dgram d = {.data = in->data[i], .len = in->msg[i].msg_len};
+
+	d.local.port = s->port;
+	d.remote = io_sockaddr_to((struct sockaddr *)&in->from[i]);
+	read_control(&in->msg[i].msg_hdr, &d);
+	return d;
+}
+
 static bool icmp_from_control(struct msghdr *m, struct adit_icmp *icmp)
 {
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {

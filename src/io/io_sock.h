@@ -11,17 +11,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/machine.h"
 
 #define IO_SOCK_BATCH_MAX 65536 /* bytes: largest GSO send and GRO receive (IP total length is 16 bits) */
-#define IO_SOCK_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
+#define IO_SOCK_INBOX     16 /* datagrams or GRO batches that one call takes; of large ones a quarter */
+#define IO_SOCK_STRIDE    (IO_SOCK_BATCH_MAX + 192) /* bytes: buffers a power of two apart would compete for cache lines \
+						     */
+#define IO_SOCK_BUFFER (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
 
 struct io_sock {
 	int fd; /* -1: closed */
 	enum adit_family family;
 	uint16_t port;
 	bool gso;
+};
+
+/*
+ * What one call took from a socket. Zero bytes are an empty one. A megabyte, of which no more is touched than datagrams
+ * need: where nothing is merged on the way a page for each.
+ */
+struct io_sock_inbox {
+	struct mmsghdr msg[IO_SOCK_INBOX];
+	struct iovec iov[IO_SOCK_INBOX];
+	struct sockaddr_storage from[IO_SOCK_INBOX];
+	struct {
+		_Alignas(struct cmsghdr) uint8_t buf[256];
+	} control[IO_SOCK_INBOX];
+	uint8_t data[IO_SOCK_INBOX][IO_SOCK_STRIDE];
+	bool is_large; /* what came last: it would only push itself out of the processor's cache */
 };
 
 /*
@@ -49,6 +68,13 @@ int io_sock_send(struct io_sock *s, const struct adit_out *out);
  * this time (an earlier packet's error), read on. |cap|: IO_SOCK_BATCH_MAX.
  */
 int io_sock_read(struct io_sock *s, uint8_t *buf, size_t cap, struct adit_dgram *ret_d);
+/*
+ * The same for several: how many |in| has now, in the order of their arrival; EIGNORED: read on. |ret_more|: there may
+ * be more.
+ */
+int io_sock_read_many(struct io_sock *s, struct io_sock_inbox *in, bool *ret_more);
+/* The |i|th of them; its bytes are |in|'s. */
+struct adit_dgram io_sock_inbox_get(const struct io_sock *s, struct io_sock_inbox *in, int i);
 /* 1: |ret_icmp| has an ICMP error, what came back of the datagram in |buf|; 0: no more; EIGNORED: read on. */
 int io_sock_read_icmp(struct io_sock *s, uint8_t *buf, size_t cap, struct adit_icmp *ret_icmp);
 

@@ -9,10 +9,17 @@
 struct io_timer {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
 	int fd;
-	adit_time at;
+	adit_time at; /* when it is wanted */
+	adit_time armed; /* when the descriptor fires: not after |at| */
 	void (*fired)(void *ctx);
 	void *ctx;
 };
+
+static void arm(struct io_timer *t, adit_time at)
+{
+	t->armed = at;
+	io_clock_set_timer(t->fd, at);
+}
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -23,6 +30,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (read(t->fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return; /* set anew meanwhile */
+	t->armed = ADIT_NEVER;
+	if (t->at > io_clock_now()) {
+		io_timer_set(t, t->at);
+		return;
+	}
 	t->at = ADIT_NEVER;
 	t->fired(t->ctx);
 }
@@ -35,7 +47,7 @@ int io_timer_new(uv_loop_t *loop, void (*fired)(void *ctx), void *ctx, struct io
 		return ADIT_ENOMEM;
 	t->fired = fired;
 	t->ctx = ctx;
-	t->at = ADIT_NEVER;
+	t->at = t->armed = ADIT_NEVER;
 	t->fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (t->fd < 0 || uv_poll_init(loop, &t->poll, t->fd) < 0) {
 		if (t->fd >= 0)
@@ -48,12 +60,15 @@ int io_timer_new(uv_loop_t *loop, void (*fired)(void *ctx), void *ctx, struct io
 	return 0;
 }
 
+/*
+ * While data flow, every packet moves the deadline on. The descriptor stays as it was then and fires once for nothing:
+ * cheaper than a system call for each turn of the loop.
+ */
 void io_timer_set(struct io_timer *t, adit_time at)
 {
-	if (at == t->at)
-		return;
 	t->at = at;
-	io_clock_set_timer(t->fd, at);
+	if (at < t->armed)
+		arm(t, at);
 }
 
 static void on_closed(uv_handle_t *h)

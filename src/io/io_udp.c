@@ -85,16 +85,39 @@ int io_udp_share(const struct io_udp *u, struct io_sock *ret_sock)
 	return ret_sock->fd < 0 ? ADIT_ESYS : 0;
 }
 
-/* false: nothing more now. */
-static bool read_one(struct io_udp *u)
-{
-	uint8_t buf[IO_SOCK_BATCH_MAX]; /* used up before the next one is read; each thread pays for it that reads */
-	struct adit_dgram d;
-	int r = io_sock_read(&u->sock, buf, sizeof(buf), &d);
+/* One for all sockets of a thread: it is used up before the next call. (Not itself thread-local: every thread would
+ * get one.) */
+static _Thread_local struct io_sock_inbox *inbox;
+static _Thread_local unsigned inbox_users;
 
-	if (r > 0)
+static bool inbox_need(void)
+{
+	if (!inbox)
+		inbox = calloc(1, sizeof(*inbox));
+	inbox_users += inbox != NULL;
+	return inbox != NULL;
+}
+
+static void inbox_done(void)
+{
+	if (--inbox_users > 0)
+		return;
+	free(inbox);
+	inbox = NULL;
+}
+
+/* As much as one call takes. false: nothing more now. */
+static bool read_some(struct io_udp *u)
+{
+	bool more;
+	int n = io_sock_read_many(&u->sock, inbox, &more);
+
+	for (int i = 0; i < n && u->sock.fd >= 0; i++) {
+		struct adit_dgram d = io_sock_inbox_get(&u->sock, inbox, i);
+
 		u->ops->dgram(u->ctx, &d);
-	return r != 0 && u->sock.fd >= 0;
+	}
+	return more && u->sock.fd >= 0;
 }
 
 static void read_errors(struct io_udp *u)
@@ -133,7 +156,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		u->ops->writable(u->ctx);
 	}
 	for (int i = 0; u->sock.fd >= 0 && (events & UV_READABLE) && i < IO_UDP_READS_MAX; i++) {
-		if (!read_one(u))
+		if (!read_some(u))
 			break;
 	}
 }
@@ -157,7 +180,9 @@ int io_udp_open(uv_loop_t *loop, enum adit_family family, uint16_t port, const s
 	}
 	u->ops = ops;
 	u->ctx = ctx;
-	if (uv_poll_init(loop, &u->poll, u->sock.fd) < 0) {
+	if (!inbox_need() || uv_poll_init(loop, &u->poll, u->sock.fd) < 0) {
+		if (inbox)
+			inbox_done();
 		io_sock_close(&u->sock);
 		free(u);
 		return ADIT_ESYS;
@@ -180,6 +205,7 @@ bool io_udp_is_free(uint16_t port)
 
 static void on_closed(uv_handle_t *h)
 {
+	inbox_done();
 	free(h);
 }
 

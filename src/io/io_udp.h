@@ -12,7 +12,7 @@
 #include "io/io_sock.h"
 #include "base/nat64.h"
 
-#define IO_UDP_READS_MAX 16 /* receive calls per wakeup, so that TCP gets its turn */
+#define IO_UDP_READS_MAX 4 /* receive calls per wakeup, so that TCP gets its turn: a megabyte where batches come */
 
 struct io_udp;
 

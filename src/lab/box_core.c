@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int box_core_open(struct box_core *c, const struct box_middle *middle, void *ctx, struct box_side *sides,
@@ -164,6 +165,15 @@ static void work(struct box_core *c)
 	} while (n > BOX_BATCH / 2);
 }
 
+/* Lets frames gather. */
+static void rest(adit_time since)
+{
+	adit_time until = since + BOX_GRAIN;
+	struct timespec ts = {.tv_sec = (time_t)(until / ADIT_SEC(1)), .tv_nsec = (long)(until % ADIT_SEC(1))};
+
+	(void)clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &ts, NULL);
+}
+
 int box_core_run(struct box_core *c, int ready_fd)
 {
 	struct box_port *ports[BOX_PORTS_MAX];
@@ -175,6 +185,7 @@ int box_core_run(struct box_core *c, int ready_fd)
 	if (write(ready_fd, "ready\n", 6) < 0)
 		return box_fail("telling that it is ready", NULL);
 	for (;;) {
+		adit_time since;
 		int signal;
 		int err = box_wait(ports, c->n_sides, c->signal_fd, deadline(c), &signal);
 
@@ -182,7 +193,10 @@ int box_core_run(struct box_core *c, int ready_fd)
 			return err;
 		if (signal && c->middle->signal)
 			c->middle->signal(c, signal);
+		since = box_now().now;
 		work(c);
+		if (c->keeps_time)
+			rest(since);
 	}
 }
 

@@ -27,6 +27,12 @@
 /* Nanoseconds that a frame is held back by --reorder: one in the way of 10 Mbit/s. */
 #define BOX_REORDER_HOLD ADIT_MS(2)
 
+/*
+ * Nanoseconds between two looks at wires that keep time. Frames of a full line are due each 12 us at 1 Gbit/s: a wakeup
+ * for each takes a whole processor. They leave so much late at most, never early; what comes in has its stamp.
+ */
+#define BOX_GRAIN ADIT_US(100)
+
 /* Bytes a frame costs on a real wire beyond its own: preamble 8, FCS 4, gap 12 (IEEE 802.3). */
 #define BOX_WIRE_OVERHEAD 24
 

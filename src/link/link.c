@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "link/link_choose.h"
 #include "link/link_int.h"
 #include "quic/quic_limits.h"
 
@@ -82,6 +83,9 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
+	if (cfg->lives)
+		l->memory = *cfg->lives;
 	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
@@ -144,13 +148,16 @@ int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_se
 
 void link_relay_changed(struct link *l, adit_time now)
 {
+	adit_utc utc = l->utc + adit_time_since(now, l->utc_at);
 	const struct reach_relay *relay;
 
-	while (link_relay_news(&l->relay, now, &relay)) {
+	while (link_relay_news(&l->relay, now, utc, &relay)) {
 		link_queue(l, LINK_EVENT_RELAY)->relay = l->relay.info;
 		link_find_set_relay(&l->find, now, relay);
-		if (l->relay.info.state == LINK_RELAY_LOST)
-			link_find_await_relay(&l->find, now);
+		if (l->relay.info.state != LINK_RELAY_LOST)
+			continue;
+		link_find_await_relay(&l->find, now);
+		link_watch_cut(l, now, LINK_RELAY_SOCK);
 	}
 }
 
@@ -210,6 +217,7 @@ static void session_retire(struct link *l, adit_time now)
 	if (!l->incoming)
 		link_path_drop_all(l, now);
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
 	l->switches = 0;
 }
 
@@ -294,6 +302,35 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 		link_session_tick(s, now);
 }
 
+/*
+ * A server that was restarted says so when it is asked (437), long before the silence of the path would tell. NEVER:
+ * there is nothing to ask about.
+ */
+static adit_time relay_ask_at(const struct link *l)
+{
+	const struct link_path *p = l->session_path;
+	adit_time again_at = adit_time_add(l->relay_asked_at, LINK_RELAY_ASK);
+	struct punch_path_view v;
+	adit_time at;
+	adit_dur rtt;
+
+	if (!l->session || !p || p->lost || p->sock != LINK_RELAY_SOCK)
+		return ADIT_NEVER;
+	punch_path_view(&p->keep, &v);
+	rtt = quic_rtt(l->session->quic) > v.rtt ? quic_rtt(l->session->quic) : v.rtt;
+	at = adit_time_add(v.owed_since, 2 * link_choose_patience(rtt));
+	return at > again_at ? at : again_at;
+}
+
+static void relay_ask(struct link *l, adit_time now)
+{
+	if (now < relay_ask_at(l))
+		return;
+	l->relay_asked_at = now;
+	link_relay_doubt(&l->relay, now);
+	link_relay_tick(&l->relay, now);
+}
+
 /* Never far off while there is a path, as it asks or is asked. */
 static adit_time paths_deadline(const struct link *l)
 {
@@ -321,6 +358,7 @@ void link_tick(struct link *l, adit_time now)
 	}
 	link_move_found(l, now);
 	link_watch_step(l, now);
+	relay_ask(l, now);
 	if (l->state == LINK_OUTAGE && now >= l->linger_at)
 		link_end(l, now, LINK_REASON_LINGER, FWD_CLOSE_DONE);
 	if (now >= l->migrate_at)
@@ -341,7 +379,7 @@ adit_time link_deadline(const struct link *l)
 	t = adit_time_min(t, paths_deadline(l));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
 	t = adit_time_min(t, link_watch_deadline(l));
-	t = adit_time_min(t, link_relay_deadline(&l->relay));
+	t = adit_time_min(t, adit_time_min(link_relay_deadline(&l->relay), relay_ask_at(l)));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
 	return adit_time_min(t, session_deadline(l->incoming, l->incoming_path));
 }
@@ -532,6 +570,7 @@ static void status_paths(const struct link *l, adit_time now, struct link_status
 			.loss = v.loss,
 			.age = adit_time_since(now, p->since),
 			.silence = adit_time_since(now, v.heard_at),
+			.every = l->cfg.role == PUNCH_SERVE ? v.peer_every : link_idle_every(l, p),
 		};
 		ret_status->n_paths++;
 	}

@@ -27,6 +27,7 @@
 #include "core/punch/punch.h"
 #include "core/reach/reach.h"
 #include "core/turn/turn.h"
+#include "link/link_memory.h"
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
@@ -55,6 +56,7 @@ struct link_config {
 	uint8_t own_key[QUIC_KEY_LEN]; /* serve, |meets|: its identity ... */
 	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
 	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
+	const struct link_memory *lives; /* connect: LEARNT of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
 	bool no_successors; /* for tests: paths are not replaced before their time, to show what happens then */
 	bool relay_only; /* nothing is sent but through a relay, and the peer is not told of own addresses */
@@ -121,6 +123,7 @@ enum link_event_kind {
 	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
 	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
 	LINK_EVENT_DGRAM, /* |data| of UDP |flow| of |service|, good until the next call */
+	LINK_EVENT_LEARNT, /* connect: |learnt| is worth keeping for the next run */
 	LINK_EVENT_DOWN, /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
 };
 
@@ -169,6 +172,7 @@ struct link_relay_info {
 	struct adit_addr relayed[2]; /* v4, v6; READY */
 	enum turn_why why;
 	unsigned code; /* of a STUN error; 0: none */
+	bool is_expired; /* |why| is CREDENTIALS: they were good for a time that is over */
 	char stream[LINK_RELAY_STREAM_MAX]; /* why the last connection to a server ended; "": none has */
 };
 
@@ -197,6 +201,7 @@ struct link_event {
 	enum link_why why;
 	struct link_relay_info relay;
 	struct reach_event meet; /* |memory|, where there is one, is good until the next call */
+	const struct link_memory *learnt; /* good until the next call */
 	const char *mediator; /* its name, or NULL; good as long as the link */
 	uint8_t peer_key[QUIC_KEY_LEN];
 	const struct fwd_service *services; /* good as long as the session */
@@ -271,6 +276,7 @@ struct link_path_status {
 	unsigned loss; /* of questions, per mille */
 	adit_dur age;
 	adit_dur silence; /* since the last sign of life */
+	adit_dur every; /* while nothing goes over it, it is asked this often */
 };
 
 #define LINK_STATUS_PATHS 8

@@ -6,7 +6,9 @@
 #include "link/link_age.h"
 #include "link/link.h"
 #include "link/link_find.h"
+#include "link/link_keep.h"
 #include "link/link_limits.h"
+#include "link/link_memory.h"
 #include "link/link_relay.h"
 #include "link/link_session.h"
 #include "link/link_strand.h"
@@ -48,6 +50,26 @@ struct link_watch {
 	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
 };
 
+enum link_trial {
+	LINK_TRIAL_NONE,
+	LINK_TRIAL_OURS, /* a stand-by is left alone; then we ask: does the peer's NAT let it in? */
+	LINK_TRIAL_THEIRS, /* then the peer asks: does ours? */
+	LINK_TRIAL_SURE, /* nothing came; is it that path alone? the one in use is asked */
+};
+
+/* How long a mapping lives that nobody uses (link_idle.c); connect. */
+struct link_idle {
+	struct link_keep keep;
+	struct link_memory place; /* the two networks' addresses, and what was told last of them; no family: unknown */
+	enum link_trial trial;
+	uint32_t sock; /* and generation, of the path that is tried */
+	uint32_t gen;
+	adit_dur rest; /* that it is tried with */
+	adit_time at; /* this part of it began */
+	adit_time search_at; /* another path may be looked for */
+	adit_dur fell; /* the path in use died after this; 0: it has not, or that was taken note of */
+};
+
 /* Who may begin a QUIC handshake or go on with one from a new address. */
 struct link_known {
 	bool used;
@@ -79,10 +101,13 @@ struct link {
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
+	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
 	struct link_age age;
+	struct link_idle idle;
+	struct link_memory memory; /* what was told last of it, or in an earlier run; no family: nothing */
 	unsigned switches;
 	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */
@@ -181,7 +206,24 @@ void link_watch_step(struct link *l, adit_time now);
 adit_time link_watch_deadline(const struct link *l);
 /* The network is another one, or the machine was asleep: all paths are asked, and the finders begin. */
 void link_watch_alarm(struct link *l, adit_time now);
+/* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock);
 /* The best that is left of what is known, now that the path in use is lost. NULL: none. */
 struct link_path *link_watch_refuge(struct link *l, adit_time now);
+
+/* --- link_idle.c --- */
+
+void link_idle_init(struct link_idle *d);
+/* Connect, while a session is up. */
+void link_idle_step(struct link *l, adit_time now);
+adit_time link_idle_deadline(const struct link *l);
+/* Is it |p| that is tried? Then nobody else asks it in turn. */
+bool link_idle_tries(const struct link *l, const struct link_path *p);
+/* How often |p| is asked otherwise. */
+adit_dur link_idle_every(const struct link *l, const struct link_path *p);
+/* The path in use is lost. */
+void link_idle_lost(struct link *l, adit_time now);
+/* The network is another one. */
+void link_idle_forget(struct link *l, adit_time now);
 
 #endif

@@ -212,6 +212,8 @@ static void on_lost(struct link *l, adit_time now, struct link_path *p)
 {
 	struct link_path *refuge = p == l->session_path ? link_watch_refuge(l, now) : NULL;
 
+	if (p == l->session_path)
+		link_idle_lost(l, now);
 	p->lost = true;
 	p->lost_at = now;
 	if (refuge)

@@ -189,5 +189,6 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 	if (!any)
 		return;
 	link_age_forget(&l->age);
+	link_idle_forget(l, now);
 	link_watch_alarm(l, now);
 }

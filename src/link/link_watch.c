@@ -117,24 +117,26 @@ static bool is_watched(const struct link *l, const struct link_path *p)
 
 static adit_dur next_ask(const struct link *l, struct link_path *p)
 {
+	if (link_idle_tries(l, p))
+		return ADIT_NEVER;
 	if (is_holding(l, p)) {
 		adit_dur d = link_choose_hold(p->falls) / 8;
 
 		return d > LINK_HOLD_ASK ? d : LINK_HOLD_ASK;
 	}
 	if (p->trials == 0)
-		return is_watched(l, p) ? LINK_AGE_WATCH : PUNCH_PATH_KEEPALIVE;
+		return is_watched(l, p) ? LINK_AGE_WATCH : link_idle_every(l, p);
 	p->trials--;
 	return LINK_TRIAL_EVERY;
 }
 
-/* Too old to be compared with. */
-static bool is_stale(const struct link_path *p, adit_time now)
+/* Too old to be compared with: several stand-bys share an answer of the path in use. */
+static bool is_stale(const struct link *l, const struct link_path *p, adit_time now)
 {
 	struct punch_path_view v;
 
 	punch_path_view(&p->keep, &v);
-	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > LINK_STALE;
+	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > link_idle_every(l, p) / 5 * 4;
 }
 
 /* Each in its time, and with it the path in use where the two are compared. One that is lost asks by itself. */
@@ -150,7 +152,7 @@ static void ask_stand_bys(struct link *l, adit_time now)
 			continue;
 		punch_path_ask(&p->keep, now);
 		if (class_of(p) == class_of(l->session_path) && !l->session_path->lost &&
-		    is_stale(l->session_path, now))
+		    is_stale(l, l->session_path, now))
 			punch_path_ask(&l->session_path->keep, now);
 	}
 }
@@ -365,7 +367,7 @@ static bool is_unasked(const struct link_path *p, adit_time now)
 	punch_path_view(&p->keep, &v);
 	if (v.asked_at != ADIT_NEVER && v.asked_at > since)
 		since = v.asked_at;
-	return adit_time_since(now, since) >= LINK_UNASKED;
+	return adit_time_since(now, since) >= (LINK_UNASKED > 2 * v.peer_every ? LINK_UNASKED : 2 * v.peer_every);
 }
 
 static bool is_spare(const struct link *l, const struct link_path *p, adit_time now)
@@ -375,6 +377,9 @@ static bool is_spare(const struct link *l, const struct link_path *p, adit_time 
 
 static bool is_over(const struct link *l, const struct link_path *p, adit_time now)
 {
+	if (l->cfg.role == PUNCH_SERVE && l->state == LINK_UP && p->lost &&
+	    adit_time_since(now, p->lost_at) >= LINK_LATE)
+		return true; /* where the connect side still asks it comes again */
 	if (l->cfg.role == PUNCH_SERVE)
 		return is_unasked(p, now);
 	return p->lost && (p->is_buried || adit_time_since(now, p->lost_at) >= LINK_LOST_FOR);
@@ -454,6 +459,35 @@ void link_watch_alarm(struct link *l, adit_time now)
 		link_watch_settle(l, now);
 }
 
+/* With a stand-by it is a doubt, and that is asked at once; without one it is an outage. */
+static void cut_used(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+
+	if (!has_stand_by(l)) {
+		punch_path_cut(&l->session_path->keep, now);
+		link_move_path_events(l, now, l->session_path);
+	} else if (decides(l)) {
+		punch_path_ask(&l->session_path->keep, now);
+		doubt_end(w);
+		w->doubt_at = w->doubt_ask_at = now;
+	}
+}
+
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (!p->used || p->sock != sock || p == l->session_path)
+			continue;
+		punch_path_cut(&p->keep, now);
+		link_move_path_events(l, now, p);
+	}
+	if (l->session_path && l->session_path->sock == sock && !l->session_path->lost)
+		cut_used(l, now);
+}
+
 /* --- time --- */
 
 void link_watch_step(struct link *l, adit_time now)
@@ -465,6 +499,8 @@ void link_watch_step(struct link *l, adit_time now)
 		ask_stand_bys(l, now);
 		compare(l, now);
 		choose(l, now);
+		if (!l->session_path->lost)
+			link_idle_step(l, now);
 		succeed(l, now);
 	}
 	if (now >= w->prune_at)
@@ -486,6 +522,7 @@ adit_time link_watch_deadline(const struct link *l)
 	if (!decides(l) || l->state != LINK_UP)
 		return at;
 	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, adit_time_min(w->choose_at, w->succeed_at)));
+	at = adit_time_min(at, link_idle_deadline(l));
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (stands_by(l, &l->path[i]))
 			at = adit_time_min(at, l->path[i].ask_at);

@@ -53,10 +53,11 @@ struct quic_pack {
 	size_t payload; /* bytes of a full packet */
 	size_t held_len;
 	uint32_t held_path;
-	size_t quantum; /* bytes put out since the pacer was told */
+	size_t quantum; /* bytes put out since |pace_at| was computed */
+	uint64_t untold; /* bytes put out since the library's pacer was told */
 	size_t wakeup; /* bytes put out at |wakeup_at| */
 	adit_time wakeup_at;
-	adit_time pace_at; /* when the bytes told to the pacer are over */
+	adit_time pace_at; /* when the bytes that were put out are over */
 	bool is_yielding; /* QUIC_WAKEUP_MAX reached: to be called again at once */
 	bool is_stuck; /* the library gave up on the path: wait for the peer */
 };
@@ -140,6 +141,9 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
  * until the next call only.
  */
 uint8_t *quic_pack_buf(void);
+
+/* The pacer lets nothing but acknowledgements out until then. */
+void quic_pack_pause(struct quic *q, adit_time until);
 
 /* Builds one batch; 1 or 0 as quic_output(). */
 int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch);

@@ -123,9 +123,9 @@ void quic_heal_sent(struct quic *q, size_t n)
 
 	if (h->state == QUIC_HEAL_NONE || n == 0 || q->clock < h->paused_until)
 		return;
-	/* Until then the pacer lets nothing but acknowledgements out. It would be early by its slack. */
+	/* Until then the pacer lets nothing but acknowledgements out. */
 	h->paused_until = q->clock + heal_pause(q);
-	quic_shim_paced(q->conn, q->clock, h->paused_until + QUIC_PACING_SLACK);
+	quic_pack_pause(q, h->paused_until);
 	/* The question may get lost. */
 	h->asks = h->state == QUIC_HEAL_ARMED;
 }

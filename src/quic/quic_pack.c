@@ -127,28 +127,68 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 					 0, q->clock);
 }
 
+/* How late we may be without losing what could have been sent. */
+static adit_dur pack_slack(const struct quic_shim_stat *st)
+{
+	adit_dur slack = st->rtt / QUIC_PACING_SLACK_PART;
+
+	if (slack < QUIC_PACING_SLACK)
+		return QUIC_PACING_SLACK;
+	return slack < QUIC_PACING_SLACK_MAX ? slack : QUIC_PACING_SLACK_MAX;
+}
+
 /*
- * Tells the library's pacer what was put out. Its own clock would start at |now| each time, and a driver's timer that
- * is late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
+ * When what was put out is over. The library's own clock would start at |now| each time, and a driver's timer that is
+ * late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
  */
 static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	adit_time from = now > QUIC_PACING_SLACK ? now - QUIC_PACING_SLACK : 0;
+	adit_time from = adit_time_since(now, pack_slack(st));
 
-	if (k->quantum == 0)
-		return;
-	if (q->heal.state != QUIC_HEAL_NONE) {
-		k->quantum = 0;
-		return;
+	k->untold += k->quantum;
+	if (k->quantum > 0 && q->heal.state == QUIC_HEAL_NONE) {
+		if (k->pace_at > from)
+			from = k->pace_at;
+		if (from > now + QUIC_PACING_SLACK)
+			from = now + QUIC_PACING_SLACK;
+		k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	}
-	if (k->pace_at > from)
-		from = k->pace_at;
-	if (from > now + QUIC_PACING_SLACK)
-		from = now + QUIC_PACING_SLACK;
-	quic_shim_paced(q->conn, now, from);
-	k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	k->quantum = 0;
+}
+
+/*
+ * Shuts the library's pacer; it opens QUIC_PACING_EARLY before |until|. It adds what |untold| takes, so what it is told
+ * may lie before the beginning of time: both wrap around.
+ */
+static void pack_shut(struct quic *q, adit_time now, adit_time until, const struct quic_shim_stat *st)
+{
+	quic_shim_paced(q->conn, now, until - (adit_dur)((double)q->pack.untold / st->pacing_rate));
+	q->pack.untold = 0;
+}
+
+/*
+ * Only where something waits: the pacer would ask for a timer, and while the source is the slower one, or the window is
+ * full, that would wake us for nothing after each batch.
+ */
+static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shim_stat *st)
+{
+	struct quic_pack *k = &q->pack;
+	size_t len;
+	bool waits = quic_sched_next(&q->sched) || quic_dgrams_peek(&q->tx_dgrams, &len);
+
+	if (k->untold == 0 || q->heal.state != QUIC_HEAL_NONE ||
+	    (QUIC_SHIM_PACES_LATE && (!waits || k->pace_at <= now + QUIC_PACING_EARLY)))
+		return;
+	pack_shut(q, now, k->pace_at, st);
+}
+
+void quic_pack_pause(struct quic *q, adit_time until)
+{
+	struct quic_shim_stat st;
+
+	quic_shim_stat_get(q->conn, &st);
+	pack_shut(q, q->clock, until + QUIC_PACING_EARLY, &st);
 }
 
 /*
@@ -278,8 +318,10 @@ static bool pack_fill(struct quic *q, struct batch *b, size_t quantum, size_t pa
 			return false;
 		}
 		q->stats.tx_packets++;
-		if (!quic_paths_user(&q->paths, &ps.path, &path))
+		if (!quic_paths_user(&q->paths, &ps.path, &path)) {
+			k->untold += (size_t)n;
 			continue;
+		}
 		if (!batch_add(b, path, (size_t)n)) {
 			batch_hold(k, b, path, (size_t)n);
 			return true;
@@ -304,13 +346,17 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 		quic_heal_look(q, &st);
 		/* The path may have shrunk: what is sent as a last resort must get through. */
 		payload = st.is_stalled ? QUIC_PAYLOAD_MIN : k->payload;
+		pack_tell_pacer(q, q->clock, &st);
 		quantum = pack_quantum(q, &st, payload);
 		n_held = b.n;
 		has_more = pack_fill(q, &b, quantum, payload);
 		quic_heal_sent(q, b.n - n_held);
 		k->quantum += b.len;
-		if (!has_more || k->quantum + payload > quantum)
+		if (!has_more || k->quantum + payload > quantum) {
 			pack_pace(q, q->clock, &st);
+			if (!QUIC_SHIM_PACES_LATE)
+				pack_tell_pacer(q, q->clock, &st);
+		}
 	}
 	if (b.n == 0)
 		return 0;

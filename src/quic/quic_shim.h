@@ -124,17 +124,13 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 
 /*
  * Tells the pacer that the bytes put out since the last time began to leave at |from|, which may be a little before or
- * after |now|. 1.x takes no time but the present, and makes up for late timers itself.
+ * after |now|. 1.x takes no time but the present, so it has to be told at once, and makes up for late timers itself.
  */
+#define QUIC_SHIM_PACES_LATE (NGTCP2_VERSION_NUM < 0x010000)
+
 static inline void quic_shim_paced(ngtcp2_conn *conn, adit_time now, adit_time from)
 {
-#if NGTCP2_VERSION_NUM >= 0x010000
-	(void)from;
-	ngtcp2_conn_update_pkt_tx_time(conn, now);
-#else
-	(void)now;
-	ngtcp2_conn_update_pkt_tx_time(conn, from);
-#endif
+	ngtcp2_conn_update_pkt_tx_time(conn, QUIC_SHIM_PACES_LATE ? from : now);
 }
 
 /*

@@ -202,7 +202,7 @@ static void usage_errors_say_what_why_and_what_next(void **state)
 		 "more than 4", ""},
 		{CLI_FOR_SERVE, "serve 22 --relay-only=yes", "takes no value", "alone"},
 		{CLI_FOR_SERVE, "serve 22 --sideways", "unknown option", ""},
-		{CLI_FOR_SERVE, "serve 22 --qr", "unknown option", ""},
+		{CLI_FOR_SERVE, "serve 22 --qrs", "unknown option", ""},
 		{CLI_FOR_CONNECT, "connect", "whom to reach", "ADIT_TICKET"},
 		{CLI_FOR_CONNECT, "connect Home", "no saved name", "a-z"},
 		{CLI_FOR_CONNECT, "connect home web web", "the same place", "7101:web"},

@@ -58,6 +58,8 @@ struct side {
 	uint64_t packets; /* that it put onto the Internet */
 
 	unsigned n[LINK_EVENT_DOWN + 1]; /* how often each came */
+	unsigned n_silent; /* SWITCHED away from a path that was silent */
+	struct link_memory learnt; /* the last */
 	enum link_event_kind log[RIG_EVENTS_MAX]; /* those of the session, in order */
 	size_t n_log;
 	struct link_event up;
@@ -192,6 +194,12 @@ static inline void rig_on_event(struct side *s, const struct link_event *e)
 		return;
 	case LINK_EVENT_CREDIT:
 		return;
+	case LINK_EVENT_LEARNT:
+		s->learnt = *e->learnt;
+		return;
+	case LINK_EVENT_SWITCHED:
+		s->n_silent += e->why == LINK_WHY_SILENT;
+		break;
 	case LINK_EVENT_UP:
 		s->up = *e;
 		memcpy(s->services, e->services, e->n_services * sizeof(e->services[0]));

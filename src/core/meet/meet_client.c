@@ -164,12 +164,13 @@ void meet_client_serve(struct meet_client *c, adit_time now)
 static int seal_offer(struct meet_client *c, struct meet_entry *e)
 {
 	struct meet_offer *o = &c->answer; /* the connect side's own offer waits here until the answer replaces it */
+	struct meet_sealed *sealed = &c->sealed[e - c->entries];
 	int len;
 
 	o->stamp = utc_now(c);
 	o->rtt = (uint32_t)(e->rtt / ADIT_US(1));
-	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_OFFER, e->id, e->txid, o, e->sealed);
-	e->sealed_len = len > 0 ? (size_t)len : 0;
+	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_OFFER, e->id, e->txid, o, sealed->data);
+	sealed->len = len > 0 ? (size_t)len : 0;
 	return len;
 }
 
@@ -683,6 +684,19 @@ adit_time meet_client_deadline(const struct meet_client *c)
 	for (size_t i = 0; i < c->n; i++)
 		at = adit_time_min(at, is_under_way(&c->entries[i]) ? c->entries[i].retry_at : c->entries[i].wake_at);
 	return at;
+}
+
+/* An answered ask is kept for who asks again, for want of its answer; that is over long before all else is. */
+bool meet_client_is_at_rest(const struct meet_client *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->entries[i].want_send || c->entries[i].want_other || c->entries[i].want_report ||
+		    c->entries[i].want_leave)
+			return false;
+	for (size_t i = 0; i < MEET_ASKS; i++)
+		if (c->asks[i].used && c->asks[i].want_send)
+			return false;
+	return c->events_n == 0 && !c->has_offer && !c->borrowing.active;
 }
 
 int meet_client_event(struct meet_client *c, struct meet_event *ret_event)
