@@ -412,7 +412,7 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.direct_only = cfg->direct_only,
 		.borrow = cfg->borrow,
 		.compress = cfg->compress,
-		.connections = cfg->threads < FWD_CONNECTIONS_MAX ? cfg->threads : FWD_CONNECTIONS_MAX,
+		.connections = cfg->threads,
 	};
 
 	memcpy(lc.k, cfg->k, sizeof(lc.k));

@@ -152,7 +152,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.compress = s->cfg.compress,
-		.connections = s->cfg.threads < FWD_CONNECTIONS_MAX ? s->cfg.threads : FWD_CONNECTIONS_MAX,
+		.connections = s->cfg.threads,
 		.relay_only = s->cfg.relay_only,
 		.direct_only = s->cfg.direct_only,
 		.services = s->offered,

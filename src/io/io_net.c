@@ -374,7 +374,7 @@ void io_lane_send(struct io_lane *lane, const struct quic_batch *b)
 	if (lane->removed)
 		return;
 	link_strand_send(lane->link, b);
-	(void)lane_outputs(lane);
+	(void)lane_outputs(lane, OUTPUTS_PER_TURN);
 	link_strand_send(lane->link, NULL);
 	io_lane_touch(lane);
 }

@@ -80,6 +80,8 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	if (!l)
 		return ADIT_ENOMEM;
 	l->cfg = *cfg;
+	if (l->cfg.connections > FWD_CONNECTIONS_MAX)
+		l->cfg.connections = FWD_CONNECTIONS_MAX;
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);

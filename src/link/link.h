@@ -63,7 +63,7 @@ struct link_config {
 	bool direct_only; /* never through the peer's relay either */
 	bool borrow; /* connect: a relay that a mediator lends is welcome: LINK_EVENT_MEET tells of it */
 	bool compress; /* ask for it; one side is enough */
-	unsigned connections; /* that a session may have, link_strand.h: up to FWD_CONNECTIONS_MAX; 0 is 1 */
+	unsigned connections; /* that a session may have, link_strand.h: FWD_CONNECTIONS_MAX at most; 0 is 1 */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
 };
