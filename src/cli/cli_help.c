@@ -112,23 +112,23 @@ static const char check_text[] = "Example: adit check --stun stun.example.org --
 				 "\n"
 				 "Manual: adit help check\n";
 
-static const char ticket_text[] = "Example: adit ticket new laptop\n"
-				  "\n"
-				  "Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
-				  "The tickets of this machine: whoever holds one may use what serve offers.\n"
-				  "\n"
-				  "  show [LABEL]         print it (also without any word); the first is made then\n"
-				  "  new LABEL            make another one, with its own secret, and print it\n"
-				  "  list                 labels and their state, no secrets\n"
-				  "  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
-				  "Without LABEL the ticket \"default\" is meant.\n"
-				  "\n"
-				  "  --single             with new: only for the first key that uses it\n"
-				  "  --qr                 draw it as a QR code, too\n" COMMON
-				  "  --json               results as JSON\n"
-				  "  --log json           messages as JSON;  --color auto|always|never\n"
-				  "\n"
-				  "Manual: adit help ticket\n";
+static const char ticket_text[] =
+	"Example: adit ticket new laptop\n"
+	"\n"
+	"Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
+	"The tickets of this machine: whoever holds one may use what serve offers.\n"
+	"\n"
+	"  show [LABEL]         print it (also without any word); the first is made then\n"
+	"  new LABEL            make another one, with its own secret, and print it\n"
+	"  list                 labels and their state, no secrets\n"
+	"  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
+	"Without LABEL the ticket \"default\" is meant.\n"
+	"\n"
+	"  --single             with new: only for the first key that uses it\n"
+	"  --qr                 draw it as a QR code, too\n" COMMON "  --json               results as JSON\n"
+	"  --log json           messages as JSON;  --color auto|always|never\n"
+	"\n"
+	"Manual: adit help ticket\n";
 
 static const char id_text[] = "Example: adit id >> keys-of-friends\n"
 			      "\n"

@@ -15,6 +15,7 @@
 #define DRAIN_EVERY      ADIT_MS(20) /* how often it is looked whether what was taken has been delivered */
 #define BLOCKED_RETRY    ADIT_MS(1) /* a full send buffer of 208 KB has drained by a half up to 1 Gbit/s */
 #define OUTPUTS_PER_TURN 32 /* sends before the local sockets and the letters get their turn */
+#define OUTPUTS_AT_ONCE  2 /* sends before events: half of what a stream holds unsent (io_net.c, lane_run()) */
 #define WAITING_MAX      1024 /* connections that wait for stream credit */
 
 /* Letters to the thread. */
@@ -264,17 +265,16 @@ static void send_batch(struct ep_strand *s, const struct quic_batch *b)
 		keep(s, &out);
 }
 
-/* false: the turn's share is used up, more is waiting. */
-static bool outputs(struct ep_strand *s)
+/* Up to |n| of them; returns how many. */
+static int outputs(struct ep_strand *s, int n)
 {
+	adit_time now = io_clock_now();
 	struct quic_batch b;
+	int done = 0;
 
-	for (int n = 0; n < OUTPUTS_PER_TURN; n++) {
-		if (s->blocked || !link_strand_batch(s->link, io_clock_now(), &b))
-			return true;
+	for (; done < n && s->link && !s->blocked && link_strand_batch(s->link, now, &b); done++)
 		send_batch(s, &b);
-	}
-	return false;
+	return done;
 }
 
 static void on_down(struct ep_strand *s, const struct link_event *e)
@@ -349,21 +349,20 @@ static void run(struct ep_strand *s)
 {
 	size_t had = s->served.n_conns;
 	adit_time now = io_clock_now();
+	int left = OUTPUTS_PER_TURN;
+	bool any;
+	int n;
 
-	s->dirty = false;
 	if (s->blocked && (s->sock.fd < 0 || io_sock_send(&s->sock, &s->pending)))
 		s->blocked = false;
 	if (s->link)
 		link_strand_tick(s->link, now);
-	while (s->link) {
-		bool is_all = outputs(s);
-		bool any = events(s);
-
-		if (!is_all || !any) {
-			s->dirty = !is_all;
-			break;
-		}
-	}
+	do {
+		n = outputs(s, OUTPUTS_AT_ONCE);
+		left -= n;
+		any = events(s);
+	} while ((n == OUTPUTS_AT_ONCE || any) && left > 0);
+	s->dirty = left <= 0; /* else what the events touched has been run */
 	if (s->draining)
 		drain(s);
 	s->has_note |= had != s->served.n_conns;
@@ -436,7 +435,7 @@ static void on_end(struct ep_strand *s)
 			ep_served_drop(&s->served);
 		ep_conn_close_all(&s->conns, FWD_STREAM_SHUTTING_DOWN);
 		link_strand_close(s->link, io_clock_now(), s->end_code);
-		(void)outputs(s);
+		(void)outputs(s, OUTPUTS_PER_TURN);
 	}
 	lose(s);
 	io_mail_close(s->inbox);
