@@ -130,9 +130,11 @@ void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
 
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
+	bool is_new = link_path_is_new_host(l, hosts, n);
+
 	link_find_set_hosts(&l->find, now, hosts, n);
 	link_relay_doubt(&l->relay, now); /* an allocation belongs to the address that it was made from */
-	link_path_set_hosts(l, now, hosts, n);
+	link_path_set_hosts(l, now, hosts, n, is_new);
 }
 
 int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)
@@ -151,8 +153,11 @@ void link_relay_changed(struct link *l, adit_time now)
 	while (link_relay_news(&l->relay, now, &relay)) {
 		link_queue(l, LINK_EVENT_RELAY)->relay = l->relay.info;
 		link_find_set_relay(&l->find, now, relay);
-		if (l->relay.info.state == LINK_RELAY_LOST)
-			link_find_await_relay(&l->find, now);
+		if (l->relay.info.state != LINK_RELAY_LOST)
+			continue;
+		link_find_await_relay(&l->find, now);
+		if (l->state == LINK_UP && l->session_path && l->session_path->sock == LINK_RELAY_SOCK)
+			link_watch_alarm(l, now);
 	}
 }
 

@@ -94,6 +94,7 @@ static void outage(struct link *l, adit_time now)
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
+	l->watch.alarm_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
 }

@@ -34,6 +34,12 @@ static void reboots(struct sim_link *w, const struct adit_rng *rng)
 	sim_link_run(w, ADIT_SEC(20));
 }
 
+/* A router forgets all mappings, and the network is there all the time: nobody is told. */
+static void forgets(struct sim_link *w, const struct adit_rng *rng)
+{
+	lab_router_reboot(w->router[either(rng)], 0);
+}
+
 /* From one network into another: own address, router's address and mappings. */
 static void roams(struct sim_link *w, const struct adit_rng *rng)
 {
@@ -57,10 +63,8 @@ static void sleeps(struct sim_link *w, const struct adit_rng *rng)
 }
 
 static const struct event events[] = {
-	{"router reboots", reboots},
-	{"other address", roams},
-	{"60 s blackout", blacks_out},
-	{"10 min asleep", sleeps},
+	{"router reboots", reboots}, {"other address", roams},   {"60 s blackout", blacks_out},
+	{"10 min asleep", sleeps},   {"mappings gone", forgets},
 };
 
 static adit_dur between(const struct adit_rng *rng, adit_dur lo, adit_dur hi)
