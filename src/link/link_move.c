@@ -216,6 +216,7 @@ static void on_lost(struct link *l, adit_time now, struct link_path *p)
 		link_idle_lost(l, now);
 	p->lost = true;
 	p->lost_at = now;
+	l->watch.prune_at = adit_time_min(l->watch.prune_at, adit_time_add(now, LINK_LATE));
 	if (refuge)
 		link_move_to(l, now, refuge, LINK_WHY_SILENT);
 	else if (p == l->session_path)

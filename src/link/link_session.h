@@ -42,6 +42,7 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
+	bool was_up;
 	bool compresses; /* agreed upon */
 	bool reported; /* DOWN was handed out */
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */

@@ -407,7 +407,7 @@ static void prune(struct link *l, adit_time now)
 	} while (surplus >= 0);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		any |= stands_by(l, &l->path[i]);
-	l->watch.prune_at = any ? adit_time_add(now, LINK_LATE) : ADIT_NEVER;
+	l->watch.prune_at = any ? adit_time_add(now, PUNCH_PATH_KEEPALIVE) : ADIT_NEVER;
 }
 
 /* --- the finders --- */
