@@ -19,6 +19,7 @@ struct sent {
 	struct adit_addr to;
 	uint8_t data[STUN_CLIENT_MSG_MAX];
 	size_t len;
+	bool is_answered; /* by honest(); once is enough */
 };
 
 static struct nat_check check;
@@ -109,7 +110,7 @@ static void honest(struct adit_rd *r, adit_time now)
 	size_t n = n_sent < SENT_MAX ? n_sent : SENT_MAX;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct sent *s = &sent[i];
+		struct sent *s = &sent[i];
 		uint8_t buf[256], cookie[STUN_COOKIE_LEN] = {how};
 		struct adit_dgram d = {.sock = s->sock, .remote = s->to, .data = buf};
 		struct adit_addr other = s->to,
@@ -119,7 +120,7 @@ static void honest(struct adit_rd *r, adit_time now)
 		struct stun_msg m;
 		uint32_t change = 0;
 
-		if (stun_msg_parse(&m, s->data, s->len) < 0)
+		if (s->is_answered || stun_msg_parse(&m, s->data, s->len) < 0)
 			continue;
 		if (stun_msg_find(&m, STUN_ATTR_CHANGE_REQUEST, &a) == 0 && stun_attr_read_u32(&a, &change) == 0 &&
 		    (how & change))
@@ -135,6 +136,7 @@ static void honest(struct adit_rd *r, adit_time now)
 		stun_build_addr(&b, STUN_ATTR_OTHER_ADDRESS, &other);
 		stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, how & 64 ? sizeof(cookie) : 5);
 		d.len = (size_t)stun_build_end(&b);
+		s->is_answered = true;
 		nat_check_ops.input(&check, now, &d);
 	}
 }
@@ -192,6 +194,7 @@ static void fail_sock(uint32_t sock, adit_time now)
 static void op(struct adit_rd *r, adit_time *now)
 {
 	uint8_t what = adit_rd_u8(r);
+	adit_time at;
 
 	if (what < 150)
 		answer(r, *now);
@@ -207,8 +210,8 @@ static void op(struct adit_rd *r, adit_time *now)
 		nat_check_stop(&check);
 	else if (what < 225)
 		*now += ADIT_MS(adit_rd_u8(r));
-	else if (nat_check_ops.deadline(&check) != ADIT_NEVER && nat_check_ops.deadline(&check) > *now)
-		*now = nat_check_ops.deadline(&check);
+	else if ((at = nat_check_ops.deadline(&check)) != ADIT_NEVER && at > *now)
+		*now = at;
 	nat_check_ops.tick(&check, *now);
 	drain(*now);
 }
@@ -239,9 +242,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Left alone it ends: in minutes, not in rounds without end. */
 	FUZZ_CHECK(nat_check_progress(&check, now).done <= nat_check_progress(&check, now).asked);
 	for (unsigned i = 0; !nat_check_is_done(&check); i++) {
-		FUZZ_CHECK(i < 100000 && nat_check_ops.deadline(&check) != ADIT_NEVER);
-		if (nat_check_ops.deadline(&check) > now)
-			now = nat_check_ops.deadline(&check);
+		adit_time at = nat_check_ops.deadline(&check);
+
+		FUZZ_CHECK(i < 100000 && at != ADIT_NEVER);
+		if (at > now)
+			now = at;
 		nat_check_ops.tick(&check, now);
 		drain(now);
 	}

@@ -462,6 +462,45 @@ static void without_response_port_random_ports_still_tell_the_timeout(void **sta
 	}
 }
 
+/* The mapping of the second age is idle, and it is not known yet that nobody knocks. */
+static bool is_waiting_idle(void *ctx)
+{
+	struct world *w = ctx;
+	const struct nat_lives *l = &w->check.scan[0].lives;
+
+	return l->n > 1 && l->knocks && l->point[1].idle_at > 0;
+}
+
+/* One socket of the search fails while it waits: the others find the time-out, or the end. */
+static void a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check(void **state)
+{
+	static const enum stun_lab_manner manners[] = {STUN_LAB_NO_RESPONSE_PORT, STUN_LAB_PLAIN};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		static struct world w;
+		const struct nat_lives *l = &w.check.scan[0].lives;
+		const struct nat_view *v;
+		struct lab_machine *m;
+
+		world_init(&w, 8, i & 1 ? full : manners, 2);
+		world_nat(&w, "symmetric-random");
+		w.cfg.lifetime = true;
+		nat_check_init(&w.check, lab_host_now(w.host), &w.cfg);
+		m = lab_machine_new(w.host, &nat_check_ops, &w.check, NULL, NULL);
+		assert_non_null(m);
+		assert_true(lab_sim_run_until(w.sim, ADIT_SEC(60), is_waiting_idle, &w));
+		nat_check_sock_failed(&w.check, lab_host_now(w.host), i & 2 ? l->knocker : l->point[1].sock);
+		lab_machine_wake(m);
+		assert_true(lab_sim_run_until(w.sim, ADIT_SEC(1200), is_done, &w));
+		v = &nat_check_report(&w.check)->v4;
+		assert_int_equal(v->life, i & 2 ? NAT_LIFE_UNKNOWN : NAT_LIFE_BETWEEN);
+		if (v->life == NAT_LIFE_BETWEEN)
+			assert_in_range(v->life_low / ADIT_SEC(1), 50, 60);
+		world_done(&w);
+	}
+}
+
 static void it_can_be_stopped_at_any_time(void **state)
 {
 	(void)state;
@@ -525,6 +564,7 @@ int main(void)
 		cmocka_unit_test(the_timeout_is_found),
 		cmocka_unit_test(a_timeout_beyond_the_longest_wait_is_longer),
 		cmocka_unit_test(without_response_port_random_ports_still_tell_the_timeout),
+		cmocka_unit_test(a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check),
 		cmocka_unit_test(it_can_be_stopped_at_any_time),
 		cmocka_unit_test(the_table_of_pairs_is_the_designs),
 		cmocka_unit_test(every_species_is_named_rightly),

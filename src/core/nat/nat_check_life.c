@@ -141,6 +141,10 @@ static void fall_back(struct nat_check *c, struct nat_scan *s)
 			continue;
 		p->sock = l->point[p->life].sock;
 		p->response_port = 0;
+		if (s->sock[p->sock].failed) { /* it would wait for ever */
+			p->state = NAT_PROBE_FAILED;
+			p->end = STUN_END_TIMEOUT;
+		}
 	}
 }
 
@@ -151,6 +155,9 @@ static void knocked(struct nat_check *c, struct nat_scan *s, const struct nat_pr
 	bool answered = p->state == NAT_PROBE_ANSWERED;
 
 	if (l->knocks && p->response_port == 0)
+		return;
+	/* Nothing can be sent or heard any more: that says nothing about the mapping. */
+	if (s->sock[p->sock].failed || s->sock[pt->sock].failed)
 		return;
 	if (l->knocks &&
 	    ((answered && p->heard_on != pt->sock) || p->end == STUN_END_ERROR || (!answered && pt->age == 0))) {
