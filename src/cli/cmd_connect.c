@@ -515,6 +515,7 @@ static int stay(struct connect *c, int exit)
 		cli_stdio_abandon();
 		if (uv_loop_fork(&c->run.loop) != 0)
 			return exit;
+		ep_connect_forked(c->ep);
 	}
 	/* Where no child could be made this process stays itself. */
 	c->run.n_signals = 0;
