@@ -529,6 +529,7 @@ static int stay(struct connect *c, int exit)
 		cli_stdio_abandon();
 		if (uv_loop_fork(&c->run.loop) != 0)
 			return exit;
+		ep_connect_forked(c->ep);
 	}
 	c->run.n_signals = 0;
 	ep_share_on_idle(c->share, on_idle);

@@ -485,6 +485,11 @@ static int start_mapped(struct ep_connect *c, const struct ep_connect_config *cf
 	return m.asks || m.forwarded ? ep_mapped_new(c->loop, &m, &mapped_ops, c, &c->mapped) : 0;
 }
 
+void ep_connect_forked(struct ep_connect *c)
+{
+	ep_mapped_forked(c->mapped);
+}
+
 const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family)
 {
 	return ep_mapped_state(c->mapped, family);

@@ -56,6 +56,8 @@ struct ep_connect_config {
 ADIT_MUST_CHECK int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg,
 				   const struct ep_connect_ops *ops, void *ctx, struct ep_connect **ret_connect);
 void ep_connect_set_peers(struct ep_connect *c, const struct adit_addr *peers, size_t n);
+/* In the child of a fork that goes on with it, after uv_loop_fork(). */
+void ep_connect_forked(struct ep_connect *c);
 /* NULL: there is nothing to tell. */
 const struct ep_mapped_state *ep_connect_mapped(const struct ep_connect *c, enum adit_family family);
 void ep_connect_set_meeting(struct ep_connect *c, const struct ep_meeting *m);

@@ -304,6 +304,13 @@ const char *ep_mapped_kind_name(enum ep_mapped_kind k)
 	return names[k];
 }
 
+void ep_mapped_forked(struct ep_mapped *m)
+{
+	for (unsigned f = 0; m && f < 2; f++)
+		if (m->side[f].portmap)
+			io_portmap_forked(m->side[f].portmap);
+}
+
 void ep_mapped_end(struct ep_mapped *m)
 {
 	if (!m || m->is_ending)

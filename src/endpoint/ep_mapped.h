@@ -64,6 +64,8 @@ void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e);
 const struct ep_mapped_state *ep_mapped_state(const struct ep_mapped *m, enum adit_family family);
 const char *ep_mapped_kind_name(enum ep_mapped_kind k);
 
+/* As io_portmap_forked(). NULL is fine. */
+void ep_mapped_forked(struct ep_mapped *m);
 /* Deletes what was mapped; ep_mapped_is_over() when that is done, or has taken too long. NULL is fine, and over. */
 void ep_mapped_end(struct ep_mapped *m);
 bool ep_mapped_is_over(const struct ep_mapped *m);

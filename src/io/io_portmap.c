@@ -446,6 +446,15 @@ void io_portmap_end(struct io_portmap *p)
 	leave(p);
 }
 
+void io_portmap_forked(struct io_portmap *p)
+{
+	if (!p->upnp || !io_upnp_is_busy(p->upnp))
+		return;
+	io_upnp_free(p->upnp); /* its memory stays, as nobody tells the end of that step */
+	p->upnp = NULL;
+	start_upnp(p);
+}
+
 void io_portmap_free(struct io_portmap *p)
 {
 	if (!p)

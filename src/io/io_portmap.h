@@ -77,6 +77,11 @@ void io_portmap_suspect(struct io_portmap *p);
  * one that has begun (four seconds). Who cannot wait frees it; the mapping then ends with its lease.
  */
 void io_portmap_end(struct io_portmap *p);
+/*
+ * In the child of a fork that goes on with the loop (uv_loop_fork()): the worker's thread is not there, and what it was
+ * at is begun anew.
+ */
+void io_portmap_forked(struct io_portmap *p);
 /* No call comes any more. From anywhere, its own calls included; NULL is fine. */
 void io_portmap_free(struct io_portmap *p);
 

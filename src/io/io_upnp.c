@@ -342,6 +342,11 @@ void io_upnp_end(struct io_upnp *u, bool keep)
 	go_on(u);
 }
 
+bool io_upnp_is_busy(const struct io_upnp *u)
+{
+	return u->is_busy;
+}
+
 void io_upnp_free(struct io_upnp *u)
 {
 	if (!u || u->is_closed)

@@ -53,6 +53,8 @@ void io_upnp_verify_passed(struct io_upnp *u);
 void io_upnp_verify_failed(struct io_upnp *u);
 /* Deletes the mapping; ENDED follows. |keep|: leaves it (another protocol has the same one). */
 void io_upnp_end(struct io_upnp *u, bool keep);
+/* A step is on the worker pool: it may take seconds. */
+bool io_upnp_is_busy(const struct io_upnp *u);
 /* No call comes any more; a step on the worker pool is left to finish by itself. NULL is fine. */
 void io_upnp_free(struct io_upnp *u);
 

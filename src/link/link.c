@@ -307,8 +307,8 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 }
 
 /*
- * A server that was restarted says so when it is asked (437), long before the silence of the path would tell. NEVER:
- * there is nothing to ask about.
+ * A server that was restarted says so when it is asked (437), long before the silence of the path would tell; and where
+ * the peer's relay is the one that fell silent, ours may have gone with it. NEVER: there is nothing to ask about.
  */
 static adit_time relay_ask_at(const struct link *l)
 {
@@ -318,7 +318,7 @@ static adit_time relay_ask_at(const struct link *l)
 	adit_time at;
 	adit_dur rtt;
 
-	if (!l->session || !p || p->lost || p->sock != LINK_RELAY_SOCK)
+	if (!l->session || !p || p->lost || l->relay.info.state != LINK_RELAY_READY)
 		return ADIT_NEVER;
 	punch_path_view(&p->keep, &v);
 	rtt = quic_rtt(l->session->quic) > v.rtt ? quic_rtt(l->session->quic) : v.rtt;

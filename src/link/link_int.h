@@ -40,6 +40,7 @@ struct link_watch {
 	adit_time doubt_at; /* the path in use owes us something for too long: all were asked then; NEVER: no */
 	adit_time doubt_ask_at;
 	unsigned doubt_asks;
+	adit_time cut_at; /* the path in use is gone for certain: lost then, unless a stand-by answers; NEVER: no */
 	adit_dur rtt; /* the longest that an answer over the path in use should take */
 	adit_time choose_at; /* a choice may come out differently then */
 	unsigned moves; /* toward better paths that may follow at once */

@@ -36,6 +36,7 @@
 #define LINK_JUDGE_MORE    ADIT_MS(60) /* beyond one and a quarter round trips: a peer that is busy */
 #define LINK_DOUBT_STEP    ADIT_MS(50) /* between questions of a doubt */
 #define LINK_DOUBT_ASKS    5u
+#define LINK_CUT_WAIT      ADIT_MS(300) /* and a round trip: no stand-by answers in place of what is gone for certain */
 #define LINK_LOSS_WEIGHT   5u /* loss of 10 % makes a path count as half as long again */
 #define LINK_CLEAR_LEAST   ADIT_MS(5) /* less is within what queues do all the time */
 #define LINK_CLEAR_PERCENT 20u
@@ -83,7 +84,7 @@
 #define LINK_RELAY_WAITS    8
 #define LINK_RELAY_WAIT_LEN 1500 /* bytes */
 #define LINK_RELAY_WAIT     ADIT_SEC(1)
-/* The path in use goes through our relay and is silent for twice its patience: the server is asked, not more often. */
+/* The path in use is silent for twice its patience: the server of our relay is asked, not more often. */
 #define LINK_RELAY_ASK   ADIT_SEC(1)
 #define LINK_RELAY_BATCH 65536 /* bytes: no driver takes more at once (io_sock.h) */
 

@@ -8,8 +8,8 @@
 void link_watch_init(struct link_watch *w, adit_time now)
 {
 	*w = (struct link_watch){.moves = LINK_MOVES, .moves_at = now};
-	w->doubt_at = w->doubt_ask_at = w->choose_at = w->prune_at = w->settle_at = w->again_at = w->succeed_at =
-		w->alarm_at = ADIT_NEVER;
+	w->doubt_at = w->doubt_ask_at = w->cut_at = w->choose_at = w->prune_at = w->settle_at = w->again_at =
+		w->succeed_at = w->alarm_at = ADIT_NEVER;
 }
 
 static bool decides(const struct link *l)
@@ -185,7 +185,7 @@ static void ask_all(struct link *l, adit_time now)
 
 static void doubt_end(struct link_watch *w)
 {
-	w->doubt_at = w->doubt_ask_at = ADIT_NEVER;
+	w->doubt_at = w->doubt_ask_at = w->cut_at = ADIT_NEVER;
 	w->doubt_asks = 0;
 }
 
@@ -520,19 +520,28 @@ static void alarm_step(struct link *l, adit_time now)
 	w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
 }
 
-/* With a stand-by it is a doubt, and that is asked at once; without one it is an outage. */
+static void cut_now(struct link *l, adit_time now)
+{
+	l->watch.cut_at = ADIT_NEVER;
+	punch_path_cut(&l->session_path->keep, now);
+	link_move_path_events(l, now, l->session_path);
+}
+
+/* Without a stand-by it is an outage; with one a doubt, which is asked at once and answered soon. */
 static void cut_used(struct link *l, adit_time now)
 {
 	struct link_watch *w = &l->watch;
 
 	if (!has_stand_by(l)) {
-		punch_path_cut(&l->session_path->keep, now);
-		link_move_path_events(l, now, l->session_path);
-	} else if (decides(l)) {
-		punch_path_ask(&l->session_path->keep, now);
-		doubt_end(w);
-		w->doubt_at = w->doubt_ask_at = now;
+		cut_now(l, now);
+		return;
 	}
+	if (!decides(l))
+		return;
+	punch_path_ask(&l->session_path->keep, now);
+	if (w->doubt_at == ADIT_NEVER)
+		w->doubt_at = w->doubt_ask_at = now;
+	w->cut_at = adit_time_add(now, LINK_CUT_WAIT + w->rtt);
 }
 
 void link_watch_cut(struct link *l, adit_time now, uint32_t sock)
@@ -555,6 +564,8 @@ void link_watch_step(struct link *l, adit_time now)
 {
 	struct link_watch *w = &l->watch;
 
+	if (decides(l) && l->state == LINK_UP && now >= w->cut_at)
+		cut_now(l, now);
 	if (decides(l) && l->state == LINK_UP) {
 		doubt(l, now);
 		ask_stand_bys(l, now);
@@ -586,6 +597,7 @@ adit_time link_watch_deadline(const struct link *l)
 		return at;
 	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, adit_time_min(w->choose_at, w->succeed_at)));
 	at = adit_time_min(at, link_idle_deadline(l));
+	at = adit_time_min(at, w->cut_at);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (stands_by(l, &l->path[i]))
 			at = adit_time_min(at, l->path[i].ask_at);

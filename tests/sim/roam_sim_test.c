@@ -152,6 +152,38 @@ static void relayed_and_direct_in_turns_lose_no_byte_and_little_time(void **stat
 	assert_true(quantile(&falls, 95) <= ADIT_SEC(1));
 }
 
+/* Nothing but the relay leads there, and its server is restarted: it is asked as soon as the path is silent. */
+static void a_relay_that_has_forgotten_us_is_another_one_within_a_second(void **state)
+{
+	static const bool relays[][2] = {{false, true}, {true, false}, {true, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(relays); i++) {
+		struct sim_link_config cfg = {
+			.nats = {"linux", "linux"},
+			.way = {ADIT_MS(10), ADIT_MS(20)},
+			.relay_way = ADIT_MS(15),
+			.mediator_way = ADIT_MS(5),
+			.relays = {relays[i][0], relays[i][1]},
+			.pace = ADIT_MS(10),
+			.piece = 300,
+		};
+
+		sim_link_init(&world, &cfg, 7);
+		assert_true(sim_link_up(&world));
+		assert_true(sim_link_is_relayed(&world));
+		sim_link_run(&world, ADIT_SEC(3));
+		sim_link_forget(&world);
+		sim_turn_forget(&world.turn);
+		sim_link_run(&world, ADIT_SEC(8));
+		printf("relay at serve %d, at connect %d: going again after %.0f ms\n", relays[i][PUNCH_SERVE],
+		       relays[i][PUNCH_CONNECT], (double)sim_link_gap(&world) / 1e6);
+		assert_true(sim_link_gap(&world) <= ADIT_SEC(1));
+		assert_true(sim_link_drain(&world, ADIT_SEC(20)));
+		sim_link_done(&world);
+	}
+}
+
 static int print_table(uint64_t first, uint64_t seeds)
 {
 	unsigned wrong = 0;
@@ -194,6 +226,7 @@ int main(void)
 	const char *seed = getenv("ADIT_SIM_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relayed_and_direct_in_turns_lose_no_byte_and_little_time),
+		cmocka_unit_test(a_relay_that_has_forgotten_us_is_another_one_within_a_second),
 	};
 
 	if (getenv("ADIT_SIM_DRAW"))

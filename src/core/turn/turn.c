@@ -403,15 +403,6 @@ static void allocated(struct turn *t, const struct stun_msg *m)
 	turn_peers_tick(t);
 }
 
-bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to)
-{
-	bool is_near = adit_addr_is_private(to) || adit_addr_is_loopback(to) || adit_addr_is_link_local(to);
-	bool was_near = adit_addr_is_private(from) || adit_addr_is_loopback(from) || adit_addr_is_link_local(from);
-
-	return to->family == from->family && !adit_addr_is_any(to) && !adit_addr_is_multicast(to) &&
-	       (!is_near || (was_near && adit_addr_is_loopback(to) == adit_addr_is_loopback(from)));
-}
-
 /*
  * RFC 8489 10: a 300 may be authenticated, and where that is not possible it need not be. Real servers redirect before
  * they know who asks, so what answers a request without credentials needs no integrity: who can forge that, having seen

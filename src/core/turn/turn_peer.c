@@ -26,6 +26,15 @@ struct turn_permit *turn_permit_find(struct turn *t, const struct adit_addr *pee
 	return NULL;
 }
 
+bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to)
+{
+	bool is_near = adit_addr_is_private(to) || adit_addr_is_loopback(to) || adit_addr_is_link_local(to);
+	bool was_near = adit_addr_is_private(from) || adit_addr_is_loopback(from) || adit_addr_is_link_local(from);
+
+	return to->family == from->family && !adit_addr_is_any(to) && !adit_addr_is_multicast(to) &&
+	       (!is_near || (was_near && adit_addr_is_loopback(to) == adit_addr_is_loopback(from)));
+}
+
 bool turn_is_beyond(struct turn *t, const struct adit_addr *peer)
 {
 	const struct adit_addr *relayed = turn_relayed(t, (enum adit_family)peer->family);
