@@ -146,6 +146,12 @@ static void on_another(struct link *l, adit_time now, const struct link_found *f
 		return;
 	p->trials = LINK_TRIALS;
 	link_watch_stand_by(l, now, p);
+	if (l->state == LINK_UP && l->watch.alarm_at != ADIT_NEVER) { /* the one in use was asked, more than once */
+		l->watch.alarm_at = ADIT_NEVER;
+		link_move_to(l, now, p, LINK_WHY_SILENT);
+		link_watch_settle(l, now);
+		return;
+	}
 	link_watch_step(l, now);
 }
 
