@@ -62,6 +62,8 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	struct link_path *old = l->session_path;
 	bool was_outage = l->state == LINK_OUTAGE;
 
+	if (why == LINK_WHY_SILENT)
+		link_idle_lost(l, now);
 	if (l->cfg.role == PUNCH_CONNECT)
 		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
 	l->session_path = p;
