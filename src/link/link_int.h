@@ -235,7 +235,7 @@ adit_time link_idle_deadline(const struct link *l);
 bool link_idle_tries(const struct link *l, const struct link_path *p);
 /* How often |p| is asked otherwise. */
 adit_dur link_idle_every(const struct link *l, const struct link_path *p);
-/* The path in use is lost. */
+/* The path in use is lost, or left because it is silent. */
 void link_idle_lost(struct link *l, adit_time now);
 /* The network is another one. */
 void link_idle_forget(struct link *l, adit_time now);

@@ -63,6 +63,8 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	struct link_path *old = l->session_path;
 	bool was_outage = l->state == LINK_OUTAGE;
 
+	if (why == LINK_WHY_SILENT)
+		link_idle_lost(l, now);
 	if (l->cfg.role == PUNCH_CONNECT)
 		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
 	l->session_path = p;
@@ -147,6 +149,12 @@ static void on_another(struct link *l, adit_time now, const struct link_found *f
 		return;
 	p->trials = LINK_TRIALS;
 	link_watch_stand_by(l, now, p);
+	if (l->state == LINK_UP && l->watch.alarm_at != ADIT_NEVER) { /* the one in use was asked, more than once */
+		l->watch.alarm_at = ADIT_NEVER;
+		link_move_to(l, now, p, LINK_WHY_SILENT);
+		link_watch_settle(l, now);
+		return;
+	}
 	link_watch_step(l, now);
 }
 

@@ -18,6 +18,7 @@ static const char *const nats[] = {"linux", "mapping=ei,filter=apd", "mapping=ei
 struct event {
 	const char *name;
 	void (*happen)(struct sim_link *w, const struct adit_rng *rng);
+	adit_dur within; /* bytes flow again, at the 95th percentile */
 };
 
 static enum punch_role either(const struct adit_rng *rng)
@@ -63,8 +64,9 @@ static void sleeps(struct sim_link *w, const struct adit_rng *rng)
 }
 
 static const struct event events[] = {
-	{"router reboots", reboots}, {"other address", roams},   {"60 s blackout", blacks_out},
-	{"10 min asleep", sleeps},   {"mappings gone", forgets},
+	{"router reboots", reboots, ADIT_SEC(1)},   {"other address", roams, ADIT_SEC(1)},
+	{"60 s blackout", blacks_out, ADIT_SEC(1)}, {"10 min asleep", sleeps, ADIT_SEC(1)},
+	{"mappings gone", forgets, ADIT_SEC(2)}, /* silence alone tells of it */
 };
 
 static adit_dur between(const struct adit_rng *rng, adit_dur lo, adit_dur hi)
@@ -97,6 +99,8 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 	const char *wrong = NULL;
 	adit_time back;
 
+	if (e->happen == forgets)
+		cfg.nats[0] = cfg.nats[1] = "mapping=ei,filter=apd,ports=random"; /* new mappings have other ports */
 	sim_link_init(w, &cfg, seed);
 	if (traced)
 		sim_link_trace(w, stdout);
@@ -114,7 +118,7 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 		if (!sim_link_drain(w, ADIT_SEC(20)))
 			wrong = "bytes are missing";
 	}
-	if (wrong || took > ADIT_SEC(1))
+	if (wrong || took > e->within)
 		fprintf(stderr, "  %s: ADIT_SIM_SEED=%llu ADIT_SIM_EVENT=%d tests/sim/life_sim_test\n",
 			wrong ? wrong : "slow", (unsigned long long)seed, (int)(e - events));
 	sim_link_done(w);
@@ -151,12 +155,12 @@ static adit_dur print_event(const struct event *e, uint64_t first, unsigned seed
 	return wrong ? ADIT_NEVER : p95;
 }
 
-static void bytes_flow_again_within_a_second_once_the_network_is_back(void **state)
+static void bytes_flow_again_in_time_once_the_network_is_back(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		for (int relay = 0; relay < 2; relay++)
-			assert_true(print_event(&events[i], 1, CI_SEEDS, relay) <= ADIT_SEC(1));
+			assert_true(print_event(&events[i], 1, CI_SEEDS, relay) <= events[i].within);
 }
 
 /* --- an hour in a network where mappings end at 60 s --- */
@@ -283,7 +287,7 @@ int main(void)
 	const char *seed = getenv("ADIT_SIM_SEED");
 	const char *event = getenv("ADIT_SIM_EVENT");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_flow_again_within_a_second_once_the_network_is_back),
+		cmocka_unit_test(bytes_flow_again_in_time_once_the_network_is_back),
 		cmocka_unit_test(mappings_that_end_at_60_s_are_not_felt),
 		cmocka_unit_test(an_idle_hour_costs_four_packets_in_15_s_for_the_path_in_use_and_no_fast_timer),
 	};
