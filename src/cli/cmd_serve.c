@@ -87,6 +87,8 @@ static void on_event(void *ctx, const char *label, const struct link_event *e)
 		on_meet(s, label, e);
 		return;
 	}
+	if (e->kind == LINK_EVENT_DOWN && e->reason == LINK_REASON_CLOSED && !e->was_up)
+		return; /* a lane that nobody was connected to */
 	if (e->kind == LINK_EVENT_UP)
 		cli_lanes_bind(&s->lanes, label, e->peer_key);
 	cli_run_say(&s->run, label, e);

@@ -134,9 +134,11 @@ void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
 
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
+	bool is_new = link_path_is_new_host(l, hosts, n);
+
 	link_find_set_hosts(&l->find, now, hosts, n);
 	link_relay_doubt(&l->relay, now); /* an allocation belongs to the address that it was made from */
-	link_path_set_hosts(l, now, hosts, n);
+	link_path_set_hosts(l, now, hosts, n, is_new);
 }
 
 int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)

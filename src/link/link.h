@@ -124,7 +124,9 @@ enum link_event_kind {
 	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
 	LINK_EVENT_DGRAM, /* |data| of UDP |flow| of |service|, good until the next call */
 	LINK_EVENT_LEARNT, /* connect: |learnt| is worth keeping for the next run */
-	LINK_EVENT_DOWN, /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
+	/* The session is over, if it |was_up|, or what was to become one: |reason|; every stream had its CLOSED news.
+	 * Serve: looking again. */
+	LINK_EVENT_DOWN,
 };
 
 enum link_reason {
@@ -213,6 +215,7 @@ struct link_event {
 	const uint8_t *data;
 	size_t len;
 	enum link_reason reason;
+	bool was_up; /* DOWN: the peer had been admitted */
 	uint64_t code;
 	char text[128];
 };

@@ -410,12 +410,25 @@ void link_find_released(struct link_find *f, adit_time now, uint32_t sock)
 	}
 }
 
+/* What is not for it neither wakes it nor keeps it awake. */
+static int input_reach(struct link_find *f, adit_time now, const struct adit_dgram *d)
+{
+	adit_time fold_at = f->fold_at;
+	int err;
+
+	if ((reach_is_folded(f->reach) && !reach_folded_wants(f->reach, d)) || !reach_of(f))
+		return ADIT_EIGNORED;
+	err = reach_input(f->reach, now, d);
+	if (err == ADIT_EIGNORED)
+		f->fold_at = fold_at;
+	f->reach_busy |= err != ADIT_EIGNORED;
+	return err;
+}
+
 int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram *d)
 {
-	if (is_reach(f, d->sock)) {
-		f->reach_busy = true;
-		return reach_of(f) ? reach_input(f->reach, now, d) : ADIT_EIGNORED;
-	}
+	if (is_reach(f, d->sock))
+		return input_reach(f, now, d);
 	f->punch_busy = true;
 	return punch_input(&f->punch, now, d);
 }

@@ -46,7 +46,12 @@ struct link_watch {
 	adit_time moves_at; /* when there was one more */
 	adit_time prune_at;
 	adit_time settle_at; /* the finders may rest */
-	adit_time again_at; /* in an outage: the finders begin anew */
+	adit_time again_at; /* in an outage or an alarm: the finders begin anew */
+	adit_time
+		alarm_at; /* the path in use has given reason to look for another one; NEVER: no, or it has answered */
+	adit_time calm_until; /* silence alone is no reason before */
+	adit_time silent_from; /* what is not answered left then ... */
+	unsigned silent_asks; /* ... and has been asked about so often */
 	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
 };
 
@@ -130,8 +135,13 @@ struct link {
 };
 
 bool link_path_in_use(const struct link *l, const struct link_path *p);
-/* The machine has these addresses now: no path leaves from another one. */
-void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* Is there an address among them that the finders have not been told of? */
+bool link_path_is_new_host(const struct link *l, const struct reach_host *hosts, size_t n);
+/*
+ * The machine has these addresses now, one of which |is_new|: no path leaves from another one. The first change may
+ * have taken the address of the path in use, and the second one bring another.
+ */
+void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n, bool is_new);
 /* Takes |sock| from who found it and makes a path with the next generation. NULL: no room. */
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
 				uint64_t instance);
@@ -204,7 +214,10 @@ void link_watch_settle(struct link *l, adit_time now);
 /* Doubts, questions to stand-bys, the choice, and what is not needed any more. */
 void link_watch_step(struct link *l, adit_time now);
 adit_time link_watch_deadline(const struct link *l);
-/* The network is another one, or the machine was asleep: all paths are asked, and the finders begin. */
+/*
+ * The network is another one, the machine was asleep, or the path in use is silent: all paths are asked, and the
+ * finders begin, until it answers.
+ */
 void link_watch_alarm(struct link *l, adit_time now);
 /* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
 void link_watch_cut(struct link *l, adit_time now, uint32_t sock);

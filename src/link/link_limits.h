@@ -56,9 +56,18 @@
 #define LINK_SETTLE       ADIT_SEC(4) /* the finders go on for so long, for better paths and stand-bys */
 #define LINK_FRESH_SEARCH ADIT_SEC(60) /* the finder without servers looks for so long while a relay is in use */
 #define LINK_SLEPT        ADIT_SEC(5) /* nobody came for this long after the deadline: the machine was asleep */
-#define LINK_AGAIN        ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
-#define LINK_AGAIN_OFTEN  ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
-#define LINK_AGAIN_MAX    ADIT_SEC(15) /* ... up to this far apart */
+/*
+ * Silence of the path in use beyond two round trips: it is asked, and once more, as what was sent may have been mere
+ * acknowledgements; then others are looked for.
+ */
+#define LINK_ALARM_ASK   ADIT_MS(300)
+#define LINK_ALARM_STEP  ADIT_MS(150)
+#define LINK_ALARM_ASKS  2u
+#define LINK_ALARM_LATER ADIT_MS(250) /* serve: half a PUNCH_PATH_RETRY, so that the two ask in turn from then on */
+#define LINK_ALARM_CALM  ADIT_SEC(10) /* if it answers after all: silence is no such reason again before */
+#define LINK_AGAIN       ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
+#define LINK_AGAIN_OFTEN ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
+#define LINK_AGAIN_MAX   ADIT_SEC(15) /* ... up to this far apart */
 
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
  * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */

@@ -95,6 +95,7 @@ static void outage(struct link *l, adit_time now)
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
+	l->watch.alarm_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
 }
@@ -216,6 +217,7 @@ static void on_lost(struct link *l, adit_time now, struct link_path *p)
 		link_idle_lost(l, now);
 	p->lost = true;
 	p->lost_at = now;
+	l->watch.prune_at = adit_time_min(l->watch.prune_at, adit_time_add(now, LINK_LATE));
 	if (refuge)
 		link_move_to(l, now, refuge, LINK_WHY_SILENT);
 	else if (p == l->session_path)

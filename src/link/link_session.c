@@ -192,7 +192,7 @@ static void come_up(struct link_session *s, struct link_event *ret_event)
 {
 	s->state = LINK_SESSION_UP;
 	s->admit_by = ADIT_NEVER;
-	s->ready = true;
+	s->ready = s->was_up = true;
 	*ret_event = (struct link_event){.kind = LINK_EVENT_UP, .services = s->services, .n_services = s->n_services};
 	memcpy(ret_event->peer_key, quic_peer_key(s->quic), QUIC_KEY_LEN);
 }
@@ -462,7 +462,8 @@ static int down(struct link_session *s, struct link_event *ret_event)
 	if (s->reported)
 		return 0;
 	s->reported = true;
-	*ret_event = (struct link_event){.kind = LINK_EVENT_DOWN, .reason = s->reason, .code = s->code};
+	*ret_event =
+		(struct link_event){.kind = LINK_EVENT_DOWN, .reason = s->reason, .was_up = s->was_up, .code = s->code};
 	memcpy(ret_event->text, s->text, sizeof(s->text));
 	return 1;
 }

@@ -42,6 +42,7 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
+	bool was_up;
 	bool compresses; /* agreed upon */
 	uint8_t connection; /* its number within the session of this id */
 	uint8_t session_id[FWD_SESSION_ID_LEN];

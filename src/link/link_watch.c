@@ -9,7 +9,7 @@ void link_watch_init(struct link_watch *w, adit_time now)
 {
 	*w = (struct link_watch){.moves = LINK_MOVES, .moves_at = now};
 	w->doubt_at = w->doubt_ask_at = w->choose_at = w->prune_at = w->settle_at = w->again_at = w->succeed_at =
-		ADIT_NEVER;
+		w->alarm_at = ADIT_NEVER;
 }
 
 static bool decides(const struct link *l)
@@ -407,7 +407,7 @@ static void prune(struct link *l, adit_time now)
 	} while (surplus >= 0);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		any |= stands_by(l, &l->path[i]);
-	l->watch.prune_at = any ? adit_time_add(now, LINK_LATE) : ADIT_NEVER;
+	l->watch.prune_at = any ? adit_time_add(now, PUNCH_PATH_KEEPALIVE) : ADIT_NEVER;
 }
 
 /* --- the finders --- */
@@ -432,13 +432,19 @@ static void settle(struct link *l, adit_time now)
 		link_find_rest(&l->find, now, &l->session_path->info);
 }
 
+/* How long it lasts already. */
+static adit_dur trouble(const struct link *l, adit_time now)
+{
+	return adit_time_since(now, l->state == LINK_OUTAGE ? l->since : l->watch.alarm_at);
+}
+
 static void again(struct link *l, adit_time now)
 {
-	adit_dur outage = adit_time_since(now, l->since);
+	adit_dur since = trouble(l, now);
 	adit_dur d = LINK_AGAIN;
 
-	if (outage > LINK_AGAIN_OFTEN)
-		d = outage / 16 < LINK_AGAIN_MAX ? outage / 16 : LINK_AGAIN_MAX;
+	if (since > LINK_AGAIN_OFTEN)
+		d = since / 16 < LINK_AGAIN_MAX ? since / 16 : LINK_AGAIN_MAX;
 	l->watch.again_at = adit_time_add(now, d);
 	link_find_again(&l->find, now);
 }
@@ -455,8 +461,63 @@ void link_watch_alarm(struct link *l, adit_time now)
 		link_find_start(&l->find, now);
 	else
 		link_find_again(&l->find, now);
-	if (l->state == LINK_UP)
-		link_watch_settle(l, now);
+	if (l->state != LINK_UP)
+		return;
+	link_watch_settle(l, now);
+	l->watch.alarm_at = now;
+	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
+}
+
+/* When the silence of the path in use is to be looked into, again; NEVER: it owes nothing, or that was just so. */
+static adit_time silence_at(const struct link *l)
+{
+	const struct link_watch *w = &l->watch;
+	adit_dur later = l->cfg.role == PUNCH_SERVE ? LINK_ALARM_LATER : 0;
+	struct punch_path_view v;
+	unsigned asks;
+	adit_time at;
+
+	if (l->state != LINK_UP || !l->session_path || w->alarm_at != ADIT_NEVER)
+		return ADIT_NEVER;
+	punch_path_view(&l->session_path->keep, &v);
+	if (v.owed_sent_at == ADIT_NEVER)
+		return ADIT_NEVER;
+	asks = v.owed_sent_at == w->silent_from ? w->silent_asks : 0;
+	at = adit_time_add(v.owed_sent_at, LINK_ALARM_ASK + asks * LINK_ALARM_STEP + later + 2 * slowest(l, &v));
+	return at > w->calm_until ? at : w->calm_until;
+}
+
+static void on_silence(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+	struct punch_path_view v;
+
+	punch_path_view(&l->session_path->keep, &v);
+	if (w->silent_from != v.owed_sent_at)
+		w->silent_asks = 0;
+	w->silent_from = v.owed_sent_at;
+	if (w->silent_asks++ < LINK_ALARM_ASKS) {
+		punch_path_ask(&l->session_path->keep, now);
+		return;
+	}
+	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-alarm gen=%u", l->session_path->gen);
+	link_watch_alarm(l, now);
+}
+
+static void alarm_step(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+	struct punch_path_view v;
+
+	if (now >= silence_at(l))
+		on_silence(l, now);
+	if (w->alarm_at == ADIT_NEVER || l->state != LINK_UP || !l->session_path)
+		return;
+	punch_path_view(&l->session_path->keep, &v);
+	if (v.heard_at <= w->alarm_at)
+		return;
+	w->alarm_at = w->again_at = ADIT_NEVER;
+	w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
 }
 
 /* With a stand-by it is a doubt, and that is asked at once; without one it is an outage. */
@@ -507,7 +568,8 @@ void link_watch_step(struct link *l, adit_time now)
 		prune(l, now);
 	if (now >= w->settle_at)
 		settle(l, now);
-	if (now >= w->again_at && l->state == LINK_OUTAGE)
+	alarm_step(l, now);
+	if (now >= w->again_at && (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER))
 		again(l, now);
 }
 
@@ -517,7 +579,8 @@ adit_time link_watch_deadline(const struct link *l)
 	adit_time at = adit_time_min(w->prune_at, w->settle_at);
 	struct punch_path_view v;
 
-	if (l->state == LINK_OUTAGE)
+	at = adit_time_min(at, silence_at(l));
+	if (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER)
 		at = adit_time_min(at, w->again_at);
 	if (!decides(l) || l->state != LINK_UP)
 		return at;

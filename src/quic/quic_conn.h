@@ -15,6 +15,7 @@
 #include "quic/quic_limits.h"
 #include "quic/quic_order.h"
 #include "quic/quic_path.h"
+#include "quic/quic_proven.h"
 #include "quic/quic_replay.h"
 #include "quic/quic_sched.h"
 #include "quic/quic_shim.h"
@@ -96,6 +97,7 @@ struct quic {
 	struct quic_early early;
 	struct quic_pack pack;
 	struct quic_heal heal;
+	struct quic_proven proven;
 
 	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;
@@ -141,6 +143,7 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
  * until the next call only.
  */
 uint8_t *quic_pack_buf(void);
+size_t quic_pack_buf_size(void);
 
 /* The pacer lets nothing but acknowledgements out until then. */
 void quic_pack_pause(struct quic *q, adit_time until);

@@ -162,8 +162,8 @@
 #define QUIC_DGRAM_QUEUE 256
 #define QUIC_DGRAM_BYTES (512 * 1024)
 
-/* Around a datagram's bytes in a packet: short header 1 + 8 + 4, tag 16, frame type 1 and length 2. */
-#define QUIC_DGRAM_OVERHEAD 32
+/* Around a datagram's bytes in a packet: short header 1 + 8 + 4, tag 16, frame type 1 and length 2, MAX_STREAMS 9. */
+#define QUIC_DGRAM_OVERHEAD 41
 
 /* Streams waiting for window that are asked, per call, whether the peer stopped reading. */
 #define QUIC_STOP_CHECKS 4

@@ -93,7 +93,7 @@ static void a_lane_with_its_path_gives_the_memory_of_the_search_back(void **stat
 		folded[0] += reach_is_folded(status_of(&m.r.serve).reach);
 		folded[1] += reach_is_folded(status_of(&m.r.connect).reach);
 	}
-	assert_true(folded[0] >= 50 && folded[1] >= 50); /* but for refreshes */
+	assert_true(folded[0] >= 40 && folded[1] >= 40); /* but for refreshes, and a successor */
 	/* What was tried can be told all the same. */
 	assert_true(reach_account(status_of(&m.r.connect).reach, &pos, &a));
 	meeting_done(&m);

@@ -30,8 +30,8 @@ static size_t fresh(struct rig *from, uint8_t *buf)
 
 	txid[0]++;
 	return punch_probe_request(&from->p.keys, from->cfg.role, txid,
-				   punch_replay_stamp(from->p.cfg.replay, from->now, from->utc), from->cfg.instance,
-				   0, buf);
+				   punch_replay_stamp(from->p.cfg.replay, from->now, from->utc), from->cfg.instance, 0,
+				   buf);
 }
 
 /* |from| asks |to| on its steady pair; the code of punch_input. */

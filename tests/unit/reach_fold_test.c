@@ -111,6 +111,46 @@ static void accounts_and_views_can_be_read_without_unfolding(void **state)
 	free(f);
 }
 
+static size_t offer_to(const uint8_t *id, uint8_t *buf, size_t cap)
+{
+	static const uint8_t txid[STUN_TXID_LEN] = {1};
+	struct stun_build b;
+
+	stun_build_begin(&b, buf, cap, STUN_REQUEST, MEET_INTRODUCE, txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, id, MEET_ID_LEN);
+	return (size_t)stun_build_end(&b);
+}
+
+static void only_a_mediator_who_means_it_is_worth_unfolding(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	const struct meet_entry *e = &b->reach->meet.entries[0];
+	struct reach *f = malloc(reach_folded_size(b->reach));
+	uint8_t buf[200], other[MEET_ID_LEN] = {0};
+	struct adit_dgram d = {.data = buf, .remote = e->addr};
+	struct reach_stats stats;
+
+	reach_fold(b->reach, f);
+	d.len = offer_to(e->id, buf, sizeof(buf));
+	assert_true(reach_folded_wants(f, &d));
+	d.remote.port++;
+	assert_false(reach_folded_wants(f, &d));
+	d.remote.port--;
+	d.len = offer_to(other, buf, sizeof(buf));
+	assert_false(reach_folded_wants(f, &d));
+	/* An answer to nothing, and garbage. */
+	d.len = offer_to(e->id, buf, sizeof(buf));
+	buf[0] |= 0x01;
+	assert_false(reach_folded_wants(f, &d));
+	memset(buf, 0xff, sizeof(buf));
+	assert_false(reach_folded_wants(f, &d));
+	reach_stats(f, &stats);
+	assert_int_equal(stats.other, 4);
+	reach_done(f);
+	free(f);
+}
+
 /* Their numbers are names: what still comes for a closed one must not be taken for another's. */
 static void a_sockets_number_is_not_used_again_after_it(void **state)
 {
@@ -138,6 +178,7 @@ int main(void)
 		RIG_TEST(one, while_something_is_under_way_it_is_not_folded),
 		RIG_TEST(one, in_other_memory_it_stays_registered_and_is_met),
 		RIG_TEST(one, accounts_and_views_can_be_read_without_unfolding),
+		RIG_TEST(one, only_a_mediator_who_means_it_is_worth_unfolding),
 		RIG_TEST(one, a_sockets_number_is_not_used_again_after_it),
 	};
 

@@ -602,6 +602,27 @@ static bool is_asked_at_other(const struct meet_entry *e, const struct adit_addr
 	return e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote);
 }
 
+/* What answers says so by its transaction, all else by the id. */
+bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *remote, const void *data, size_t len)
+{
+	struct stun_msg m;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct meet_entry *e = &c->entries[i];
+		const uint8_t *id;
+
+		if (!adit_addr_eq(&e->addr, remote) && !is_asked_at_other(e, remote))
+			continue;
+		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
+			return false;
+		if (m.class == STUN_SUCCESS || m.class == STUN_ERROR)
+			return is_under_way(e) && memcmp(m.txid, e->txid, STUN_TXID_LEN) == 0;
+		id = meet_msg_bytes(&m, MEET_ATTR_ID, MEET_ID_LEN);
+		return id && memcmp(id, e->id, MEET_ID_LEN) == 0;
+	}
+	return false;
+}
+
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len)
 {

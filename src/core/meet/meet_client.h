@@ -223,6 +223,8 @@ void meet_client_report(struct meet_client *c, adit_time now, enum meet_path pat
 /* Serve: mediators are told, one datagram each, which comes out once more; else nothing is sent after this. */
 void meet_client_stop(struct meet_client *c);
 
+/* Could it be for this client? Without looking at what is not kept at rest. */
+bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *remote, const void *data, size_t len);
 /* EIGNORED: not from a mediator, or no message of this protocol. */
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len);

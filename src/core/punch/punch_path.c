@@ -102,11 +102,18 @@ static void note_rest(struct punch_path *p)
 	p->touched_at = p->now;
 }
 
+static void owe(struct punch_path *p, adit_time since)
+{
+	if (p->waiting_since != ADIT_NEVER)
+		return;
+	p->waiting_since = since;
+	p->waiting_sent_at = p->now;
+}
+
 /* Something should be asked: from |since| on an answer is owed. */
 static void ask(struct punch_path *p, adit_time since)
 {
-	if (p->waiting_since == ADIT_NEVER)
-		p->waiting_since = since;
+	owe(p, since);
 	p->probe_at = p->now;
 }
 
@@ -221,8 +228,7 @@ void punch_path_sent(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	note_rest(p);
-	if (p->waiting_since == ADIT_NEVER)
-		p->waiting_since = now;
+	owe(p, now);
 }
 
 static void answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
@@ -609,6 +615,7 @@ void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_vie
 		.asked_at = p->asked_at,
 		.heard_at = p->heard_at,
 		.owed_since = p->waiting_since,
+		.owed_sent_at = p->waiting_since == ADIT_NEVER ? ADIT_NEVER : p->waiting_sent_at,
 		.touched_at = p->touched_at,
 		.idle = p->idle,
 		.idle_sent_at = p->idle_sent_at,

@@ -8,9 +8,10 @@
  *     sender, or nobody is there to punch with;
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
  *     PUNCH_PATH_STEP.
- * Nothing for PUNCH_PATH_LOST: LOST, and a probe every PUNCH_PATH_RETRY goes on while the path exists. The first answer:
- * BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one with it:
- * where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one (MOVED).
+ * Nothing for PUNCH_PATH_LOST: LOST, and a probe every PUNCH_PATH_RETRY goes on while the path exists. The first
+ * answer: BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one
+ * with it: where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one
+ * (MOVED).
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
@@ -118,6 +119,8 @@ struct punch_path_view {
 	adit_time asked_at; /* by the peer, the last time */
 	adit_time heard_at; /* the last sign of life of any kind */
 	adit_time owed_since; /* something is owed to us; NEVER: nothing */
+	adit_time owed_sent_at; /* what it is owed for left then; later than the above where mere silence was asked
+				   about */
 	adit_time touched_at; /* the last packet, either way */
 	adit_dur idle; /* for so long nothing had gone either way when the last question left that followed a rest */
 	adit_time idle_sent_at; /* and that question; NEVER: there was none */
@@ -173,6 +176,7 @@ struct punch_path {
 	adit_time asked_idle_at;
 	adit_time heard_at; /* the last answer or session data */
 	adit_time waiting_since; /* something is owed to us; NEVER: nothing */
+	adit_time waiting_sent_at; /* what has to be answered left then */
 	adit_time check_at; /* ask, as data stopped coming */
 	adit_time keepalive_at;
 	adit_time probe_at; /* the next probe of a suspect or lost path */

@@ -89,6 +89,8 @@ void reach_fold(const struct reach *r, struct reach *ret_folded);
 /* |r| is zeroed; most of it stays untouched until something happens. */
 void reach_unfold(struct reach *r, const struct reach *folded);
 bool reach_is_folded(const struct reach *r);
+/* Is it worth unfolding |folded| for? Sockets may be shared, and strangers know their ports. Counted if not. */
+bool reach_folded_wants(struct reach *folded, const struct adit_dgram *d);
 
 /*
  * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the

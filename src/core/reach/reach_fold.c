@@ -65,6 +65,15 @@ bool reach_is_folded(const struct reach *r)
 	return r->folded > 0;
 }
 
+/* Nothing but mediators has anything to say to one at rest. Several in one datagram are not told apart here. */
+bool reach_folded_wants(struct reach *folded, const struct adit_dgram *d)
+{
+	bool is_wanted = d->seg_size > 0 || meet_client_may_take(&folded->meet, &d->remote, d->data, d->len);
+
+	folded->stats.other += !is_wanted;
+	return is_wanted;
+}
+
 /* The farthest that any socket's turn has come: from there on numbers are new. */
 static uint8_t turn_of(const struct reach *r)
 {
