@@ -86,8 +86,9 @@ static void on_stop(void *ctx)
 	size_t n = c->share ? ep_share_borrowers(c->share) : 0;
 
 	if (n > 0 && !c->staying)
-		cli_info(&c->cli->msg, "%zu other command%s this session: it goes on in the background until %s", n,
-			 n == 1 ? " uses" : "s use", n == 1 ? "that one ends" : "they end");
+		cli_info(&c->cli->msg, "%zu other command%s this session: it goes on %suntil %s", n,
+			 n == 1 ? " uses" : "s use", ep_connect_threads(c->ep) > 0 ? "" : "in the background ",
+			 n == 1 ? "that one ends" : "they end");
 	else
 		cli_info(&c->cli->msg, "ending; a second signal ends at once");
 	leave_to_others(c, CLI_EXIT_OK);
