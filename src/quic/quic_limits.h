@@ -78,6 +78,15 @@
 #define QUIC_PACING_SLACK_PART 4
 #define QUIC_PACING_SLACK_MAX  ADIT_MS(5)
 
+/* How long a bulk stream's packets may wait in the path's queue, beyond what round trips vary. */
+#define QUIC_QUEUE_MAX ADIT_MS(4)
+
+/* Times the round trips' mean deviation (RFC 9002 5.3): WLANs and busy machines, which hold packets back in bunches. */
+#define QUIC_FLOOR_VARS 2
+
+/* For so long at least the shortest round trip counts; BBR shows it every five seconds. */
+#define QUIC_FLOOR_WINDOW ADIT_SEC(6)
+
 /* The library lets packets go so much before their time (NGTCP2_PKT_PACING_OVERHEAD of 0.12.1). */
 #define QUIC_PACING_EARLY ADIT_MS(1)
 

@@ -176,7 +176,12 @@ static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shi
 	struct quic_pack *k = &q->pack;
 	size_t len;
 	bool waits = quic_sched_next(&q->sched) || quic_dgrams_peek(&q->tx_dgrams, &len);
+	adit_dur wait = waits ? quic_floor_wait(&q->floor, st) : 0;
 
+	if (wait > 0 && q->heal.state == QUIC_HEAL_NONE) {
+		pack_shut(q, now, now + wait + QUIC_PACING_EARLY, st);
+		return;
+	}
 	if (k->untold == 0 || q->heal.state != QUIC_HEAL_NONE ||
 	    (QUIC_SHIM_PACES_LATE && (!waits || k->pace_at <= now + QUIC_PACING_EARLY)))
 		return;
@@ -192,22 +197,21 @@ void quic_pack_pause(struct quic *q, adit_time until)
 }
 
 /*
- * Bytes between two looks at the pacer. The library thinks of a round trip, which is little on a short line; a
- * millisecond's worth is nothing that a driver's timer could do finer anyway.
+ * Bytes between two looks at the pacer: a millisecond's worth, which is nothing that a driver's timer could do finer
+ * anyway. The library thinks of a round trip, which is little on a short line and, on a long one, 64 KB for others to
+ * wait behind; where it does not know the path yet, ten packets as large as they may ever be.
  */
 static size_t pack_quantum(const struct quic *q, const struct quic_shim_stat *st, size_t payload)
 {
 	size_t quantum = ngtcp2_conn_get_send_quantum(q->conn);
 	double tick = st->pacing_rate * (double)ADIT_MS(1);
 
-	/* Ten packets are its least, as large as they may ever be. */
 	if (quantum <= QUIC_QUANTUM_PACKETS * q->pack.max_payload)
 		quantum = QUIC_QUANTUM_PACKETS * payload;
+	if (tick > (double)quantum || st->min_rtt > 0)
+		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
 	if (quantum > QUIC_BATCH_MAX)
 		quantum = QUIC_BATCH_MAX;
-
-	if (tick > (double)quantum)
-		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
 	return quantum > 2 * payload ? quantum : 2 * payload;
 }
 
@@ -346,6 +350,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 		quic_heal_look(q, &st);
 		/* The path may have shrunk: what is sent as a last resort must get through. */
 		payload = st.is_stalled ? QUIC_PAYLOAD_MIN : k->payload;
+		quic_floor_note(&q->floor, q->clock, &st);
 		pack_tell_pacer(q, q->clock, &st);
 		quantum = pack_quantum(q, &st, payload);
 		n_held = b.n;
