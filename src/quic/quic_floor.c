@@ -26,7 +26,7 @@ adit_dur quic_floor_wait(const struct quic_floor *f, const struct quic_shim_stat
 	adit_dur floor = shorter(f->present, f->last);
 	double most;
 
-	if (floor == 0)
+	if (floor < QUIC_FLOOR_MIN)
 		return 0;
 	most = st->pacing_rate * (double)(floor + QUIC_QUEUE_MAX + QUIC_FLOOR_VARS * st->rtt_var);
 	if ((double)st->in_flight <= most)

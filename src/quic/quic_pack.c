@@ -127,16 +127,6 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 					 0, q->clock);
 }
 
-/* How late we may be without losing what could have been sent. */
-static adit_dur pack_slack(const struct quic_shim_stat *st)
-{
-	adit_dur slack = st->rtt / QUIC_PACING_SLACK_PART;
-
-	if (slack < QUIC_PACING_SLACK)
-		return QUIC_PACING_SLACK;
-	return slack < QUIC_PACING_SLACK_MAX ? slack : QUIC_PACING_SLACK_MAX;
-}
-
 /*
  * When what was put out is over. The library's own clock would start at |now| each time, and a driver's timer that is
  * late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
@@ -144,14 +134,14 @@ static adit_dur pack_slack(const struct quic_shim_stat *st)
 static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	adit_time from = adit_time_since(now, pack_slack(st));
+	adit_time from = adit_time_since(now, QUIC_PACING_SLACK);
 
 	k->untold += k->quantum;
 	if (k->quantum > 0 && q->heal.state == QUIC_HEAL_NONE) {
 		if (k->pace_at > from)
 			from = k->pace_at;
-		if (from > now + QUIC_PACING_SLACK)
-			from = now + QUIC_PACING_SLACK;
+		if (from > now + QUIC_PACING_EARLY)
+			from = now + QUIC_PACING_EARLY;
 		k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	}
 	k->quantum = 0;

@@ -53,6 +53,17 @@ static void round_trips_that_vary_by_themselves_are_given_room(void **state)
 	assert_true(quic_floor_wait(&f, &st) > 0);
 }
 
+static void a_path_within_a_house_is_left_alone(void **state)
+{
+	struct quic_floor f = {0};
+	struct quic_shim_stat st = path(QUIC_FLOOR_MIN - 1, 1e9);
+
+	(void)state;
+	st.min_rtt = st.latest_rtt;
+	quic_floor_note(&f, ADIT_SEC(5), &st);
+	assert_int_equal(quic_floor_wait(&f, &st), 0);
+}
+
 static void a_route_that_has_become_longer_is_believed_after_two_windows(void **state)
 {
 	struct quic_floor f = {0};
@@ -87,6 +98,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_held_back_before_a_round_trip_is_known),
 		cmocka_unit_test(what_the_path_holds_passes_and_more_waits_until_it_has_drained),
 		cmocka_unit_test(round_trips_that_vary_by_themselves_are_given_room),
+		cmocka_unit_test(a_path_within_a_house_is_left_alone),
 		cmocka_unit_test(a_route_that_has_become_longer_is_believed_after_two_windows),
 		cmocka_unit_test(a_new_path_begins_with_what_is_measured_on_it),
 	};
