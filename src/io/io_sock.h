@@ -17,9 +17,10 @@
 
 #define IO_SOCK_BATCH_MAX 65536 /* bytes: largest GSO send and GRO receive (IP total length is 16 bits) */
 #define IO_SOCK_INBOX     16 /* datagrams or GRO batches that one call takes; of large ones a quarter */
-#define IO_SOCK_STRIDE    (IO_SOCK_BATCH_MAX + 192) /* bytes: buffers a power of two apart would compete for cache lines \
-						     */
-#define IO_SOCK_BUFFER (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
+#define IO_SOCK_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
+
+/* Bytes from one buffer to the next: a power of two apart they would compete for the same few cache lines. */
+#define IO_SOCK_STRIDE (IO_SOCK_BATCH_MAX + 192)
 
 struct io_sock {
 	int fd; /* -1: closed */

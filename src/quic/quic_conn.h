@@ -11,6 +11,7 @@
 #include "quic/quic.h"
 #include "quic/quic_buf.h"
 #include "quic/quic_dgram.h"
+#include "quic/quic_floor.h"
 #include "quic/quic_heal.h"
 #include "quic/quic_limits.h"
 #include "quic/quic_order.h"
@@ -98,6 +99,7 @@ struct quic {
 	struct quic_pack pack;
 	struct quic_heal heal;
 	struct quic_proven proven;
+	struct quic_floor floor;
 
 	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;

@@ -74,12 +74,22 @@
 #define QUIC_WAKEUP_MAX (256 * 1024)
 
 /*
- * How late a driver may be: what it lost is sent after, no more. A part of the round trip within limits: a busy machine
- * is late by a few scheduler's ticks, and what is never sent would be taken for what the path carries.
+ * How late a driver may be: what it lost is sent after, no more. A busy machine is late by a few scheduler's ticks, and
+ * what is never sent would be taken for what the path carries: it would be slower each time.
  */
-#define QUIC_PACING_SLACK      ADIT_MS(1)
-#define QUIC_PACING_SLACK_PART 4
-#define QUIC_PACING_SLACK_MAX  ADIT_MS(5)
+#define QUIC_PACING_SLACK ADIT_MS(5)
+
+/* How long a bulk stream's packets may wait in the path's queue, beyond what round trips vary. */
+#define QUIC_QUEUE_MAX ADIT_MS(4)
+
+/* Times the round trips' mean deviation (RFC 9002 5.3): WLANs and busy machines, which hold packets back in bunches. */
+#define QUIC_FLOOR_VARS 2
+
+/* A path that is shorter has no queue worth mentioning: what round trips take beyond it, processors take. */
+#define QUIC_FLOOR_MIN ADIT_MS(2)
+
+/* For so long at least the shortest round trip counts; BBR shows it every five seconds. */
+#define QUIC_FLOOR_WINDOW ADIT_SEC(6)
 
 /* The library lets packets go so much before their time (NGTCP2_PKT_PACING_OVERHEAD of 0.12.1). */
 #define QUIC_PACING_EARLY ADIT_MS(1)

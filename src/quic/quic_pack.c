@@ -141,16 +141,6 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 					 0, q->clock);
 }
 
-/* How late we may be without losing what could have been sent. */
-static adit_dur pack_slack(const struct quic_shim_stat *st)
-{
-	adit_dur slack = st->rtt / QUIC_PACING_SLACK_PART;
-
-	if (slack < QUIC_PACING_SLACK)
-		return QUIC_PACING_SLACK;
-	return slack < QUIC_PACING_SLACK_MAX ? slack : QUIC_PACING_SLACK_MAX;
-}
-
 /*
  * When what was put out is over. The library's own clock would start at |now| each time, and a driver's timer that is
  * late by a millisecond would lose one; so the clock runs on from where the last bytes ended, within a limit.
@@ -158,14 +148,14 @@ static adit_dur pack_slack(const struct quic_shim_stat *st)
 static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	adit_time from = adit_time_since(now, pack_slack(st));
+	adit_time from = adit_time_since(now, QUIC_PACING_SLACK);
 
 	k->untold += k->quantum;
 	if (k->quantum > 0 && q->heal.state == QUIC_HEAL_NONE) {
 		if (k->pace_at > from)
 			from = k->pace_at;
-		if (from > now + QUIC_PACING_SLACK)
-			from = now + QUIC_PACING_SLACK;
+		if (from > now + QUIC_PACING_EARLY)
+			from = now + QUIC_PACING_EARLY;
 		k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
 	}
 	k->quantum = 0;
@@ -190,7 +180,12 @@ static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shi
 	struct quic_pack *k = &q->pack;
 	size_t len;
 	bool waits = quic_sched_next(&q->sched) || quic_dgrams_peek(&q->tx_dgrams, &len);
+	adit_dur wait = waits ? quic_floor_wait(&q->floor, st) : 0;
 
+	if (wait > 0 && q->heal.state == QUIC_HEAL_NONE) {
+		pack_shut(q, now, now + wait + QUIC_PACING_EARLY, st);
+		return;
+	}
 	if (k->untold == 0 || q->heal.state != QUIC_HEAL_NONE ||
 	    (QUIC_SHIM_PACES_LATE && (!waits || k->pace_at <= now + QUIC_PACING_EARLY)))
 		return;
@@ -206,22 +201,21 @@ void quic_pack_pause(struct quic *q, adit_time until)
 }
 
 /*
- * Bytes between two looks at the pacer. The library thinks of a round trip, which is little on a short line; a
- * millisecond's worth is nothing that a driver's timer could do finer anyway.
+ * Bytes between two looks at the pacer: a millisecond's worth, which is nothing that a driver's timer could do finer
+ * anyway. The library thinks of a round trip, which is little on a short line and, on a long one, 64 KB for others to
+ * wait behind; where it does not know the path yet, ten packets as large as they may ever be.
  */
 static size_t pack_quantum(const struct quic *q, const struct quic_shim_stat *st, size_t payload)
 {
 	size_t quantum = ngtcp2_conn_get_send_quantum(q->conn);
 	double tick = st->pacing_rate * (double)ADIT_MS(1);
 
-	/* Ten packets are its least, as large as they may ever be. */
 	if (quantum <= QUIC_QUANTUM_PACKETS * q->pack.max_payload)
 		quantum = QUIC_QUANTUM_PACKETS * payload;
+	if (tick > (double)quantum || st->min_rtt > 0)
+		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
 	if (quantum > QUIC_BATCH_MAX)
 		quantum = QUIC_BATCH_MAX;
-
-	if (tick > (double)quantum)
-		quantum = tick < QUIC_BATCH_MAX ? (size_t)tick : QUIC_BATCH_MAX;
 	return quantum > 2 * payload ? quantum : 2 * payload;
 }
 
@@ -366,6 +360,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 		quic_heal_look(q, &st);
 		/* The path may have shrunk: what is sent as a last resort must get through. */
 		payload = st.is_stalled ? QUIC_PAYLOAD_MIN : k->payload;
+		quic_floor_note(&q->floor, q->clock, &st);
 		pack_tell_pacer(q, q->clock, &st);
 		quantum = pack_quantum(q, &st, payload);
 		n_held = b.n;

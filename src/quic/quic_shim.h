@@ -19,6 +19,9 @@
 /* What the library knows of the path, in our units. */
 struct quic_shim_stat {
 	adit_dur rtt; /* smoothed; 0: no sample yet */
+	adit_dur rtt_var; /* mean deviation */
+	adit_dur min_rtt; /* 0: no sample yet, or nothing is known of the pacer */
+	adit_dur latest_rtt;
 	uint64_t cwnd;
 	uint64_t in_flight;
 	uint64_t delivery_rate; /* bytes per second; 0: unknown */
@@ -113,6 +116,9 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 	ngtcp2_conn_get_conn_stat(conn, &i);
 	*st = (struct quic_shim_stat){
 		.rtt = i.first_rtt_sample_ts == UINT64_MAX ? 0 : i.smoothed_rtt,
+		.rtt_var = i.rttvar,
+		.min_rtt = i.first_rtt_sample_ts == UINT64_MAX ? 0 : i.min_rtt,
+		.latest_rtt = i.latest_rtt,
 		.cwnd = i.cwnd,
 		.in_flight = i.bytes_in_flight,
 		.delivery_rate = i.delivery_rate_sec,
