@@ -134,11 +134,11 @@ def panel(svg, t, s, x, y):
     costs = []
     for a, b, what in (("home", "home", "home x home"), ("home", "random", "home x random")):
         c = t.cells[s["name"], a, b]
-        costs.append((what, f"{c['packets']:.0f} packets", f"{c['mappings']:.0f} mappings"))
+        costs.append((what, f"{c['toward']:.0f} packets", f"{c['packets']:.0f} with servers", f"{c['mappings']:.0f} mappings"))
     # The upper right half of the square is free.
-    for k, (what, packets, mappings) in enumerate(costs):
-        for n, line in enumerate((what, packets, mappings)):
-            svg.text(x + width - 4, top + 12 + k * 54 + n * 14, line, 10.5, "end", INK if n == 0 else SOFT, n == 0)
+    for k, lines in enumerate(costs):
+        for n, line in enumerate(lines):
+            svg.text(x + width - 4, top + 12 + k * 66 + n * 14, line, 10.5, "end", INK if n == 0 else SOFT, n == 0)
 
 
 def legend(svg, x, y, w):
@@ -150,8 +150,8 @@ def legend(svg, x, y, w):
         svg.text(x + v * 2.4 + 1, y + 47, str(v), 10.5, "middle", SOFT)
     svg.text(x + 290, y + 31, "Row and column name the two NATs. In a cell: matches that meet, %; below it their median "
              "time, from the moment both sides are there.", 11.5)
-    svg.text(x + 290, y + 47, "Packets and mappings (both NATs together) are means over all matches of two typical "
-             "pairs; lost ones cost most.", 11.5)
+    svg.text(x + 290, y + 47, "Packets to each other, with those to servers and mediators, and mappings (both NATs together) are means "
+             "over all matches of two typical pairs.", 11.5)
 
 
 def kinds_table(svg, t, x, y):

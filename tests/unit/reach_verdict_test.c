@@ -160,6 +160,10 @@ static void the_accounts_tell_what_was_tried(void **state)
 		}
 	}
 	assert_int_equal(salvos, last_round);
+	/* Who searches leaves plain checks to the other side. */
+	assert_int_equal(pairs, 0);
+	for (pos = 0; reach_account(b->reach, &pos, &acc); pairs += acc.is_pair)
+		;
 	assert_true(pairs >= last_round);
 	/* While a round is fired, too. */
 	pos = 0;

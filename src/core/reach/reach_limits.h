@@ -151,7 +151,7 @@
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */
 #define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it ... */
-#define REACH_RTO_SEARCH   ADIT_SEC(1) /* ... but beside a search, where plain ones are of little use ... */
+#define REACH_RTO_SEARCH   ADIT_SEC(2) /* ... but beside a search, where plain ones are of little use ... */
 #define REACH_RTO_MAX      ADIT_MS(400) /* ... until it has hit: the round trips to the mediator, or this */
 #define REACH_SETTLE       ADIT_SEC(10) /* after the first valid pair: for better ones, and for somebody to take one */
 #define REACH_MEETING_MAX  ADIT_SEC(16) /* for an answer: MEET_TRIES are over by then */

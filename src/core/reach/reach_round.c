@@ -219,6 +219,16 @@ void reach_remote_add(struct reach *r, size_t i)
 	(void)!ice_agent_add_remote(&r->agent, r->now, &c);
 }
 
+/*
+ * Who searches for the peer's ports leaves plain checks to the peer: these find whatever ours would, and what the peer
+ * has named is not where it can be found. Not behind the same NAT.
+ */
+static bool is_for_peer(const struct reach *r, const struct meet_cand *c)
+{
+	return r->plan.is_search && r->plan.salvo[0].target == REACH_TO_RANDOM && adit_addr_is_v4(&c->addr) &&
+	       !adit_addr_eq_ip(&r->own.public, &r->peer.public);
+}
+
 /* Checks from home toward all that the peer has named. */
 static void be_loud(struct reach *r)
 {
@@ -226,7 +236,7 @@ static void be_loud(struct reach *r)
 	/* Few, and what everything else is for: they are counted, whatever the budget says. */
 	(void)reach_flow_take(r, r->peer_offer.n_cands);
 	for (size_t i = 0; i < r->peer_offer.n_cands; i++)
-		if (r->peer_offer.cands[i].type < ICE_RELAY)
+		if (r->peer_offer.cands[i].type < ICE_RELAY && !is_for_peer(r, &r->peer_offer.cands[i]))
 			reach_remote_add(r, i); /* relayed ones it has */
 	ice_agent_end_remote(&r->agent, r->now);
 }
