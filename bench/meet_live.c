@@ -1,29 +1,32 @@
-/* Everyday life of a crowd: timers of a hundred thousand peers, newcomers, and a mediator that dies. */
+/* Everyday life of a crowd: timers of a million peers, newcomers, and a mediator that dies. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include "meet_crowd.h"
 
-#define TICK    0.01 /* seconds of one place of the wheel */
-#define WHEEL   8192 /* places: 82 s */
-#define RTO     0.5 /* meet_limits.h: MEET_RTO, MEET_TRIES, MEET_BACKOFF; this is what peers do */
-#define TRIES   5
-#define BACKOFF 10.0
-#define LATE    20.0
-#define EVENTS  256
-#define NONE    UINT32_MAX
+#define TICK     0.001 /* seconds of one place of the wheel */
+#define WHEEL    32768 /* places: more than a keepalive, a backoff and the longest wait for an answer */
+#define RTO      0.5 /* meet_limits.h: MEET_RTO, MEET_TRIES, MEET_BACKOFF; this is what peers do */
+#define TRIES    5
+#define BACKOFF  10.0
+#define LIFETIME 75.0 /* MEET_LIFETIME */
+#define LATE     20.0
+#define BURST    256 /* said in one go: the mediator's socket holds some thousands with the system's defaults */
+#define ARRIVING 96 /* newcomers at once while the crowd grows: 9 ms of signatures, which refreshes wait for */
+#define HANDFUL  8 /* of them sign before they are sent: the mediator is busy meanwhile */
+#define NONE     UINT32_MAX
 
 /*
  *   state      left when
+ *   ABSENT     it comes (REGISTER)
  *   IDLE       the keepalive is due (REFRESH)
  *   REFRESH    answered (IDLE), not known there (REGISTER), no answer (COOKIE)
  *   COOKIE     a cookie comes (REGISTER)
  *   REGISTER   answered (IDLE), the cookie is stale (REGISTER, with the next one), no answer (COOKIE)
  */
 enum life_state {
+	ABSENT,
 	IDLE,
 	REFRESH,
 	COOKIE,
@@ -37,19 +40,20 @@ struct life {
 	uint32_t next, prev; /* at its place of the wheel; NONE: the last, the first */
 	uint32_t place;
 	double asked_at; /* the first of these tries */
+	double heard_at; /* that it is registered, last; 0: never */
 	uint8_t cookie[STUN_COOKIE_LEN];
 	struct crowd_request *request; /* REGISTER: signed once, sent again as it is */
 };
 
 struct live {
 	struct crowd *c;
+	const struct crowd_plan *plan;
 	struct life *lives;
 	uint32_t wheel[WHEEL];
 	uint64_t tick;
 	double began_at;
-	double keepalive;
-	int epoll;
-	unsigned back;
+	unsigned back; /* is_back */
+	unsigned come; /* peers that are not ABSENT */
 	uint64_t random;
 	struct crowd_live *r;
 };
@@ -98,7 +102,7 @@ static void say(struct live *l, unsigned n)
 {
 	struct life *f = &l->lives[n];
 
-	f->tries++;
+	l->r->repeated += f->tries++ > 0;
 	if (f->state == REFRESH) {
 		crowd_refresh(l->c, n);
 	} else if (f->state == COOKIE) {
@@ -110,7 +114,7 @@ static void say(struct live *l, unsigned n)
 				crowd_die("memory");
 			crowd_sign(l->c, n, f->cookie, f->request);
 		}
-		(void)!send(l->c->fds[crowd_address(l->c, n)], f->request->data, f->request->len, 0);
+		crowd_register(l->c, n, f->request);
 	}
 }
 
@@ -156,11 +160,13 @@ static void settled(struct live *l, unsigned n, double now)
 	struct life *f = &l->lives[n];
 
 	l->r->late += now - f->asked_at > LATE;
+	f->heard_at = now;
 	enter(l, n, IDLE);
-	wheel_move(l, n, now + l->keepalive);
+	wheel_move(l, n, now + l->plan->keepalive);
 }
 
-static void heard(struct live *l, const struct stun_msg *m, int fd, double now)
+/* |address|: where |m| came. */
+static void heard(struct live *l, const struct stun_msg *m, unsigned address, double now)
 {
 	const uint8_t *handle = meet_msg_bytes(m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
 	const uint8_t *cookie = meet_msg_bytes(m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
@@ -169,7 +175,7 @@ static void heard(struct live *l, const struct stun_msg *m, int fd, double now)
 
 	memcpy(&n, m->txid, sizeof(n));
 	if (m->class == STUN_REQUEST)
-		crowd_answer(fd, m);
+		crowd_answer(l->c, address, m);
 	if (n >= l->c->n_peers || m->class == STUN_REQUEST)
 		return;
 	f = &l->lives[n];
@@ -181,38 +187,39 @@ static void heard(struct live *l, const struct stun_msg *m, int fd, double now)
 	} else if (m->class == STUN_SUCCESS && m->method == MEET_REFRESH && f->state == REFRESH) {
 		l->r->refreshed++;
 		settled(l, n, now);
-	} else if (m->class == STUN_ERROR && cookie && f->state != IDLE &&
+	} else if (m->class == STUN_ERROR && cookie && f->state > IDLE &&
 		   !(f->state == REGISTER && memcmp(cookie, f->cookie, STUN_COOKIE_LEN) == 0)) {
 		memcpy(f->cookie, cookie, STUN_COOKIE_LEN);
+		memcpy(l->c->cookies[address], cookie, STUN_COOKIE_LEN);
 		enter(l, n, REGISTER);
 		say(l, n);
 		wheel_move(l, n, now + RTO);
 	}
 }
 
-static void hear_all(struct live *l, int wait)
+static void hear_all(struct live *l)
 {
-	struct epoll_event ev[EVENTS];
-	int n = epoll_wait(l->epoll, ev, EVENTS, wait);
-	double now = crowd_now();
+	struct stun_msg m;
+	unsigned address;
 
-	for (int i = 0; i < n; i++) {
-		uint8_t buf[2048];
-		struct stun_msg m;
-
-		while (crowd_receive(ev[i].data.fd, 0, buf, sizeof(buf), &m))
-			heard(l, &m, ev[i].data.fd, now);
-	}
+	crowd_flush(l->c);
+	crowd_wait(l->c, 1);
+	while (crowd_receive(l->c, &m, &address))
+		heard(l, &m, address, crowd_now());
+	crowd_flush(l->c);
 }
 
+/* Who is late because this program was, is not heard all at once. */
 static void run_wheel(struct live *l, double now)
 {
-	while ((double)(l->tick + 1) * TICK < now - l->began_at) {
-		uint32_t n;
+	unsigned said = 0;
 
-		l->tick++;
-		while ((n = l->wheel[l->tick % WHEEL]) != NONE)
-			wheel_move(l, n, turn(l, n, now));
+	while (said < BURST && (double)(l->tick + 1) * TICK < now - l->began_at) {
+		uint32_t *place = &l->wheel[(l->tick + 1) % WHEEL];
+
+		while (*place != NONE && said++ < BURST)
+			wheel_move(l, *place, turn(l, *place, now));
+		l->tick += *place == NONE;
 	}
 }
 
@@ -223,21 +230,38 @@ static void replace_one(struct live *l, double now)
 
 	l->c->peers[n].life++;
 	l->c->peers[n].has_key = false;
+	l->lives[n].heard_at = 0;
 	enter(l, n, COOKIE);
 	l->lives[n].asked_at = now;
 	say(l, n);
 	wheel_move(l, n, now + RTO);
 }
 
+/* So many newcomers as the mediator takes. */
+static void grow(struct live *l, double now)
+{
+	while (l->come < l->c->n_peers && l->come - l->back < ARRIVING) {
+		unsigned n = l->come++;
+
+		enter(l, n, REGISTER);
+		memcpy(l->lives[n].cookie, l->c->cookies[crowd_address(l->c, n)], STUN_COOKIE_LEN);
+		l->lives[n].asked_at = now;
+		say(l, n);
+		wheel_add(l, n, now + RTO);
+		if (l->come % HANDFUL == 0)
+			crowd_flush(l->c);
+	}
+}
+
 /* What the dead one still had said is not the new one's word. */
 static void forget_all(struct live *l)
 {
-	uint8_t buf[2048];
+	unsigned address;
 	struct stun_msg m;
 
-	for (unsigned i = 0; i < l->c->n_addresses; i++)
-		while (crowd_receive(l->c->fds[i], 0, buf, sizeof(buf), &m))
-			;
+	crowd_flush(l->c);
+	while (crowd_receive(l->c, &m, &address))
+		;
 	for (unsigned n = 0; n < l->c->n_peers; n++)
 		l->lives[n].is_back = false;
 	l->back = 0;
@@ -250,58 +274,101 @@ static void init(struct live *l)
 
 	l->random = 88172645463325252u;
 	l->began_at = now;
-	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->lives = calloc(l->c->n_peers, sizeof(*l->lives));
-	if (l->epoll < 0 || !l->lives)
+	if (!l->lives)
 		crowd_die("memory");
 	memset(l->wheel, 0xff, sizeof(l->wheel));
-	for (unsigned i = 0; i < l->c->n_addresses; i++) {
-		struct epoll_event ev = {.events = EPOLLIN, .data.fd = l->c->fds[i]};
-
-		if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->c->fds[i], &ev) < 0)
-			crowd_die("epoll");
+	if (l->plan->grow)
+		return;
+	for (unsigned n = 0; n < l->c->n_peers; n++) {
+		l->lives[n].state = IDLE;
+		l->lives[n].heard_at = now;
+		wheel_add(l, n, now + l->plan->keepalive * (double)(next_random(l) % 1000) / 1000);
 	}
-	for (unsigned n = 0; n < l->c->n_peers; n++)
-		wheel_add(l, n, now + l->keepalive * (double)(next_random(l) % 1000) / 1000);
+	l->come = l->c->n_peers;
 }
 
-void crowd_live(struct crowd *c, struct crowd_mediator *m, double seconds, double keepalive, double churn, bool restart,
-		struct crowd_live *ret_live)
+static double own_cpu(void)
 {
-	static struct live l;
-	uint64_t gone = 0;
-	double kill_at = restart ? seconds / 4 : 1e9, cpu = crowd_cpu(m), end, killed = 0;
+	struct rusage u;
 
-	l = (struct live){.c = c, .keepalive = keepalive, .r = ret_live};
-	*ret_live = (struct crowd_live){.half_back = -1, .all_back = -1};
-	init(&l);
-	for (end = l.began_at + seconds; crowd_now() < end && ret_live->all_back < 0;) {
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void count_living(const struct live *l, double now)
+{
+	for (unsigned n = 0; n < l->c->n_peers; n++) {
+		const struct life *f = &l->lives[n];
+
+		l->r->late += f->state != IDLE && now - f->asked_at > LATE;
+		if (f->heard_at == 0)
+			continue; /* has just come */
+		l->r->living += now - f->heard_at < LIFETIME;
+		if (now - f->heard_at > l->r->oldest)
+			l->r->oldest = now - f->heard_at;
+	}
+}
+
+/* Until all are there; everything counts from then on. */
+static void run_growth(struct live *l)
+{
+	while (l->back < l->c->n_peers) {
+		grow(l, crowd_now());
+		run_wheel(l, crowd_now());
+		hear_all(l);
+	}
+	*l->r = (struct crowd_live){.grown = crowd_now() - l->began_at, .half_back = -1, .all_back = -1};
+}
+
+/* When the mediator was killed; 0: it was not. */
+static double run_life(struct live *l, struct crowd_mediator *m, double *cpu)
+{
+	double began = crowd_now(), end = began + l->plan->seconds, killed = 0;
+	uint64_t gone = 0;
+
+	while (crowd_now() < end && l->r->all_back < 0) {
 		double now = crowd_now();
 
-		if (now - l.began_at > kill_at) {
+		if (l->plan->restart && killed == 0 && now - began > l->plan->seconds / 4) {
 			crowd_kill(m);
-			forget_all(&l);
+			forget_all(l);
 			crowd_start(m);
 			killed = crowd_now();
-			kill_at = 1e9;
-			end = killed + seconds;
-			cpu = 0;
+			end = killed + l->plan->seconds;
+			*cpu = 0;
 		}
-		for (uint64_t due = (uint64_t)(churn * c->n_peers * (now - l.began_at)); gone < due; gone++)
-			replace_one(&l, now);
-		run_wheel(&l, now);
-		hear_all(&l, 2);
+		for (uint64_t due = (uint64_t)(l->plan->churn * l->c->n_peers * (now - began)); gone < due; gone++)
+			replace_one(l, now);
+		run_wheel(l, now);
+		hear_all(l);
 	}
-	ret_live->seconds = crowd_now() - (killed > 0 ? killed : l.began_at);
-	for (unsigned n = 0; n < c->n_peers; n++) {
-		ret_live->late += l.lives[n].state != IDLE && crowd_now() - l.lives[n].asked_at > LATE;
-		free(l.lives[n].request);
-	}
+	l->r->seconds = crowd_now() - (killed > 0 ? killed : began);
+	return killed;
+}
+
+void crowd_live(struct crowd *c, struct crowd_mediator *m, const struct crowd_plan *plan, struct crowd_live *ret_live)
+{
+	static struct live l;
+	double cpu, own, killed;
+
+	l = (struct live){.c = c, .plan = plan, .r = ret_live};
+	*ret_live = (struct crowd_live){.half_back = -1, .all_back = -1};
+	init(&l);
+	if (plan->grow)
+		run_growth(&l);
+	cpu = crowd_cpu(m);
+	own = own_cpu();
+	killed = run_life(&l, m, &cpu);
+	ret_live->own_cpu = own_cpu() - own;
 	ret_live->mediator_cpu = crowd_cpu(m) - cpu;
+	count_living(&l, crowd_now());
 	if (ret_live->all_back > 0)
 		ret_live->all_back -= killed;
 	if (ret_live->half_back > 0)
 		ret_live->half_back -= killed;
-	close(l.epoll);
+	for (unsigned n = 0; n < c->n_peers; n++)
+		free(l.lives[n].request);
 	free(l.lives);
 }

@@ -5,18 +5,21 @@
  *
  *	--peers N        100000
  *	--addresses N    1000, each a network of its own
- *	--memory         no introductions: for who wants to know what memory many peers take
- *	--quick          nothing is measured but the restart
- *	--live S         seconds of everyday life, with 1 % churn a second (10; 0: none)
+ *	--grow           no flood: they come as fast as the mediator takes them, and live meanwhile
+ *	--quick          nothing of the flood is measured but the registrations
+ *	--live S         seconds of everyday life (10; 0: none)
+ *	--churn PERCENT  of the peers that are replaced in each second of it (1)
  *	--restart        then kills the mediator in the middle of that life, starts it again, and waits for all
  *
- * First a flood: registers them all (each address gets a cookie now and then, each peer signs it), refreshes them all,
- *introduces to each of them once and lets it answer: rates by the clock and by the mediator's CPU time, and what memory
- *it took. Start reading at main(); meet_crowd.h has the peers, meet_live.c their everyday life. The mediator runs with
- *--rate 0 where it is flooded, and with its limits where --quick is given.
+ * First a flood: registers them all (each address gets a cookie, each peer signs it), refreshes them all, introduces to
+ * each of them once and lets it answer: rates by the clock and by the mediator's CPU time, and what memory it took.
+ * Then everyday life: everybody refreshes each 15 s. Keys are made before anything is measured. Start reading at
+ * main(); meet_crowd.h has the peers, meet_live.c their everyday life. The mediator runs with --rate 0 where it is
+ * flooded, and with its limits where --quick is given; with --json it is asked how many peers it has.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,35 +32,64 @@
 #include "crypto/crypto.h"
 #include "meet_crowd.h"
 
-#define WINDOW       256 /* requests under way: the server's socket holds more, with the system's defaults */
-#define WAIT         0.2 /* seconds until a lost request goes out again; doubling */
-#define PATIENCE     60 /* seconds without any answer: the mediator is gone */
-#define REFRESH_EACH 50 /* seconds: registrations live 75 */
-#define COOKIES_EACH 30 /* seconds: a cookie is good for 64 at least */
-#define KEEPALIVE    15.0 /* MEET_KEEPALIVE */
-#define CHURN        0.01 /* a second */
+#define WINDOW    256 /* requests under way: the server's socket holds more, with the system's defaults */
+#define WAIT      0.2 /* seconds until a lost request goes out again; doubling */
+#define PATIENCE  60 /* seconds without any answer: the mediator is gone */
+#define KEEPALIVE 15.0 /* MEET_KEEPALIVE */
+#define REPORT    5000 /* milliseconds that a report of the mediator's may take */
 
 static struct crowd crowd = {.n_peers = 100000, .n_addresses = 1000};
 static struct crowd_mediator mediator;
-static unsigned window_len; /* WINDOW, or what the addresses allow: two of a window never share a socket */
 static struct crowd_request requests[2 * WINDOW]; /* signed beforehand: of this window and the next one */
 
 void crowd_start(struct crowd_mediator *m)
 {
+	int out[2];
+
+	if (pipe(out) < 0)
+		crowd_die("pipe");
 	m->pid = fork();
 	if (m->pid < 0)
 		crowd_die("fork");
 	if (m->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing stays behind, however this ends */
+		dup2(out[1], STDOUT_FILENO);
 		execvp(m->argv[0], m->argv);
 		crowd_die(m->argv[0]);
 	}
+	close(out[1]);
+	m->out = out[0];
 }
 
 void crowd_kill(struct crowd_mediator *m)
 {
 	if (kill(m->pid, SIGKILL) < 0 || waitpid(m->pid, NULL, 0) != m->pid)
 		crowd_die("kill");
+	close(m->out);
+}
+
+/* A number of the mediator's own report; -1: it gives none (no --json). */
+static double count_of(const char *report, const char *key)
+{
+	char quoted[64];
+	const char *at;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+	at = strstr(report, quoted);
+	return at ? strtod(at + strlen(quoted), NULL) : -1;
+}
+
+/* Its counters as they are now; "" where it says nothing. */
+static void read_report(const struct crowd_mediator *m, char *text, size_t cap)
+{
+	struct pollfd p = {.fd = m->out, .events = POLLIN};
+	ssize_t n;
+
+	text[0] = 0;
+	if (kill(m->pid, SIGUSR1) < 0 || poll(&p, 1, REPORT) != 1)
+		return;
+	n = read(m->out, text, cap - 1); /* one write of its, less than a pipe takes at once */
+	text[n > 0 ? n : 0] = 0;
 }
 
 /* Field |n| of /proc/PID/stat, proc(5); |n| from 3 on. */
@@ -115,47 +147,46 @@ static double peak(void)
 static void sign_ahead(unsigned first, unsigned end)
 {
 	for (unsigned n = first; n < end; n++)
-		crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n % (2 * window_len)]);
+		crowd_sign(&crowd, n, crowd.cookies[crowd_address(&crowd, n)], &requests[n % (2 * WINDOW)]);
 }
 
 static void send_for(uint16_t method, unsigned n)
 {
 	if (method == MEET_REGISTER)
-		(void)!send(crowd.fds[crowd_address(&crowd, n)], requests[n % (2 * window_len)].data,
-			    requests[n % (2 * window_len)].len, 0);
+		crowd_register(&crowd, n, &requests[n % (2 * WINDOW)]);
 	else if (method == MEET_REFRESH)
 		crowd_refresh(&crowd, n);
 	else
 		crowd_introduce(&crowd, n);
 }
 
-/* Forgotten, on a machine too busy to remember everybody in time: registers anew. */
-static void on_forgotten(unsigned n, const uint8_t cookie[STUN_COOKIE_LEN])
+/* The cookie has grown old; or forgotten, on a machine too busy to remember everybody in time: registers anew. */
+static void on_cookie(unsigned n, unsigned address, const uint8_t cookie[STUN_COOKIE_LEN])
 {
 	struct crowd_request request;
 
+	memcpy(crowd.cookies[address], cookie, STUN_COOKIE_LEN);
 	crowd_sign(&crowd, n, cookie, &request);
-	(void)!send(crowd.fds[crowd_address(&crowd, n)], request.data, request.len, 0);
+	crowd_register(&crowd, n, &request);
 }
 
-/* Everything that came at |fd|; how many peers are done by it. */
-static unsigned take(int fd)
+/* Everything that has come; how many peers are done by it. */
+static unsigned take(void)
 {
-	unsigned done = 0, n;
+	unsigned done = 0, address, n;
 	struct stun_msg m;
-	uint8_t buf[2048];
 
-	while (crowd_receive(fd, 0, buf, sizeof(buf), &m)) {
+	while (crowd_receive(&crowd, &m, &address)) {
 		const uint8_t *handle = meet_msg_bytes(&m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN);
 		const uint8_t *cookie = meet_msg_bytes(&m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
 
 		memcpy(&n, m.txid, sizeof(n));
 		if (m.class == STUN_REQUEST)
-			crowd_answer(fd, &m);
+			crowd_answer(&crowd, address, &m);
 		if (n >= crowd.n_peers || crowd.peers[n].done)
 			continue;
 		if (m.class == STUN_ERROR && cookie && m.method != MEET_INTRODUCE)
-			on_forgotten(n, cookie);
+			on_cookie(n, address, cookie);
 		if (m.class != STUN_SUCCESS)
 			continue;
 		if (handle)
@@ -163,6 +194,7 @@ static unsigned take(int fd)
 		crowd.peers[n].done = true;
 		done++;
 	}
+	crowd_flush(&crowd);
 	return done;
 }
 
@@ -185,12 +217,13 @@ static void window(const char *name, uint16_t method, unsigned first, unsigned e
 			for (unsigned n = first; n < end; n++)
 				if (!crowd.peers[n].done)
 					send_for(method, n);
+			crowd_flush(&crowd);
 			sent = crowd_now();
 			if (ahead > end && wait <= WAIT)
 				sign_ahead(end, ahead);
 		}
-		for (unsigned n = first; n < end + 1; n++)
-			left -= take(crowd.fds[crowd_address(&crowd, n)]);
+		crowd_wait(&crowd, 1);
+		left -= take();
 		if (left < was)
 			heard = crowd_now();
 		if (crowd_now() - heard > PATIENCE)
@@ -202,61 +235,28 @@ struct rate {
 	double n, seconds, cpu;
 };
 
-static unsigned window_end(unsigned first, unsigned last)
+static unsigned window_end(unsigned first)
 {
-	return first + window_len < last ? first + window_len : last;
+	return first + WINDOW < crowd.n_peers ? first + WINDOW : crowd.n_peers;
 }
 
-/* Peers |first| to |last|, a window of them at a time. */
-static void pass(const char *name, uint16_t method, unsigned first, unsigned last, struct rate *rate)
+/* All peers, a window of them at a time. */
+static void pass(const char *name, uint16_t method, struct rate *rate)
 {
 	double start = crowd_now(), cpu = crowd_cpu(&mediator);
 
-	rate->n += last - first;
-	for (; first < last; first += window_len)
-		window(name, method, first, window_end(first, last), 0);
-	rate->seconds += crowd_now() - start;
-	rate->cpu += crowd_cpu(&mediator) - cpu;
+	for (unsigned first = 0; first < crowd.n_peers; first += WINDOW) {
+		unsigned end = window_end(first);
+
+		window(name, method, first, end, method == MEET_REGISTER ? window_end(end) : 0);
+	}
+	*rate = (struct rate){.n = crowd.n_peers, .seconds = crowd_now() - start, .cpu = crowd_cpu(&mediator) - cpu};
 }
 
-/* Those of the first |last| who were heard of longest ago, while that is too long: registrations live 75 s. */
-static void refresh_due(double *touched, unsigned last, unsigned *at, struct rate *refreshes)
+static void register_all(struct rate *rate)
 {
-	while (last > 0 && crowd_now() - touched[*at / window_len] > REFRESH_EACH) {
-		touched[*at / window_len] = crowd_now();
-		pass("refreshes", MEET_REFRESH, *at, window_end(*at, last), refreshes);
-		*at = *at + window_len < last ? *at + window_len : 0;
-	}
-}
-
-static void register_all(struct rate *rate, struct rate *refreshes)
-{
-	double *touched = calloc(crowd.n_peers / window_len + 1, sizeof(*touched));
-	double cookies_at = crowd_now();
-	unsigned refresh_at = 0, end;
-
-	if (!touched || !crowd_get_cookies(&crowd))
-		crowd_die("no cookie");
-	crowd_make_keys(&crowd);
-	sign_ahead(0, window_end(0, crowd.n_peers));
-	for (unsigned first = 0; first < crowd.n_peers; first = end) {
-		double start = crowd_now(), cpu = crowd_cpu(&mediator);
-
-		end = window_end(first, crowd.n_peers);
-		window("registrations", MEET_REGISTER, first, end, window_end(end, crowd.n_peers));
-		rate->n += end - first;
-		rate->seconds += crowd_now() - start;
-		rate->cpu += crowd_cpu(&mediator) - cpu;
-		touched[first / window_len] = crowd_now();
-		refresh_due(touched, end, &refresh_at, refreshes);
-		if (crowd_now() - cookies_at < COOKIES_EACH)
-			continue;
-		cookies_at = crowd_now();
-		if (!crowd_get_cookies(&crowd))
-			crowd_die("no cookie");
-		sign_ahead(end, window_end(end, crowd.n_peers));
-	}
-	free(touched);
+	sign_ahead(0, window_end(0));
+	pass("registrations", MEET_REGISTER, rate);
 }
 
 static void print_rate(const char *name, const struct rate *r)
@@ -264,107 +264,123 @@ static void print_rate(const char *name, const struct rate *r)
 	printf("\"%s_per_s\":%.0f,\"%s_per_cpu_s\":%.0f,", name, r->n / r->seconds, name, r->n / r->cpu);
 }
 
-static void flood(bool memory_only)
+static void flood(double before)
 {
-	struct rate registrations = {0}, refreshes = {0}, introductions = {0};
-	double before = rss();
+	struct rate registrations, refreshes, introductions;
 
-	register_all(&registrations, &refreshes);
-	pass("refreshes", MEET_REFRESH, 0, crowd.n_peers, &refreshes);
-	printf("\"rss_bytes\":%.0f,\"rss_bytes_per_peer\":%.1f,", rss(), (rss() - before) / crowd.n_peers);
+	register_all(&registrations);
+	pass("refreshes", MEET_REFRESH, &refreshes);
+	printf("\"rss_bytes_per_peer\":%.1f,", (rss() - before) / crowd.n_peers);
 	print_rate("registrations", &registrations);
 	print_rate("refreshes", &refreshes);
-	if (memory_only)
-		return;
 	if (!crowd_get_cookies(&crowd))
 		crowd_die("no cookie");
-	pass("introductions", MEET_INTRODUCE, 0, crowd.n_peers, &introductions);
+	pass("introductions", MEET_INTRODUCE, &introductions);
 	print_rate("introductions", &introductions);
 }
 
 /* ---- everyday life ---- */
 
-static void live(double seconds, double before)
+static void live(const struct crowd_plan *plan, double before)
 {
+	char report[4096];
 	struct crowd_live l;
 
-	crowd_live(&crowd, &mediator, seconds, KEEPALIVE, CHURN, false, &l);
-	printf("\"live_refreshes_per_s\":%.0f,\"live_registrations_per_s\":%.0f,\"live_late\":%llu,\"live_cpu\":%.3f,"
-	       "\"live_rss_bytes_per_peer\":%.1f,",
-	       (double)l.refreshed / l.seconds, (double)l.registered / l.seconds, (unsigned long long)l.late,
-	       l.mediator_cpu / l.seconds, (rss() - before) / crowd.n_peers);
+	crowd_live(&crowd, &mediator, plan, &l);
+	read_report(&mediator, report, sizeof(report));
+	if (plan->grow)
+		printf("\"grown_s\":%.1f,", l.grown);
+	printf("\"live_s\":%.1f,\"live_refreshes_per_s\":%.0f,\"live_registrations_per_s\":%.0f,\"live_repeated\":%llu,"
+	       "\"live_late\":%llu,\"living\":%u,\"oldest_word_s\":%.1f,\"live_cpu\":%.3f,\"live_load_cpu\":%.3f,"
+	       "\"live_rss_bytes\":%.0f,\"live_rss_bytes_per_peer\":%.1f,\"counted\":%.0f,\"expired\":%.0f,",
+	       l.seconds, (double)l.refreshed / l.seconds, (double)l.registered / l.seconds,
+	       (unsigned long long)l.repeated, (unsigned long long)l.late, l.living, l.oldest,
+	       l.mediator_cpu / l.seconds, l.own_cpu / l.seconds, rss(), (rss() - before) / crowd.n_peers,
+	       count_of(report, "peers"), count_of(report, "expired"));
 }
 
-static void restart(void)
+static void restart(double churn)
 {
+	struct crowd_plan plan = {.seconds = 2 * KEEPALIVE, .keepalive = KEEPALIVE, .churn = churn, .restart = true};
 	struct crowd_live l;
 
-	crowd_live(&crowd, &mediator, 2 * KEEPALIVE, KEEPALIVE, CHURN, true, &l);
+	crowd_live(&crowd, &mediator, &plan, &l);
 	printf(",\"restart_half_back_s\":%.2f,\"restart_all_back_s\":%.2f,\"restart_late\":%llu", l.half_back,
 	       l.all_back, (unsigned long long)l.late);
 }
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr,
-		"usage: meet_load [--peers N] [--addresses N] [--memory] [--quick] [--live S] [--restart] ADDR PORT -- "
-		"MEDIATOR [ARG]...\n");
+	fprintf(stderr, "usage: meet_load [--peers N] [--addresses N] [--grow | --quick] [--live S] [--churn PERCENT] "
+			"[--restart] "
+			"ADDR PORT -- MEDIATOR [ARG]...\n");
 	exit(2);
 }
 
-int main(int argc, char **argv)
+struct words {
+	struct crowd_plan plan;
+	bool is_quick, want_restart;
+};
+
+static void read_words(struct words *w, int argc, char **argv)
 {
-	static const struct option options[] = {{"peers", 1, NULL, 'p'},
-						{"addresses", 1, NULL, 'a'},
-						{"quick", 0, NULL, 'q'},
-						{"live", 1, NULL, 'l'},
-						{"restart", 0, NULL, 'r'},
-						{"memory", 0, NULL, 'm'},
-						{0}};
-	bool is_quick = false, memory_only = false, want_restart = false;
-	double seconds = 10, before;
-	struct rate refreshes = {0}, registrations = {0};
+	static const struct option options[] = {{"peers", 1, NULL, 'p'},   {"addresses", 1, NULL, 'a'},
+						{"grow", 0, NULL, 'g'},    {"quick", 0, NULL, 'q'},
+						{"live", 1, NULL, 'l'},    {"churn", 1, NULL, 'c'},
+						{"restart", 0, NULL, 'r'}, {0}};
 	int c;
 
+	*w = (struct words){.plan = {.seconds = 10, .keepalive = KEEPALIVE, .churn = 0.01}};
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		if (c == 'p')
 			crowd.n_peers = (unsigned)atoi(optarg);
 		else if (c == 'a')
 			crowd.n_addresses = (unsigned)atoi(optarg);
+		else if (c == 'g')
+			w->plan.grow = true;
 		else if (c == 'q')
-			is_quick = true;
+			w->is_quick = true;
 		else if (c == 'l')
-			seconds = atof(optarg);
-		else if (c == 'm')
-			memory_only = true;
+			w->plan.seconds = atof(optarg);
+		else if (c == 'c')
+			w->plan.churn = atof(optarg) / 100;
 		else if (c == 'r')
-			want_restart = true;
+			w->want_restart = true;
 		else
 			usage();
 	}
-	if (argc - optind < 3 || crowd.n_peers < 1 || crowd.n_addresses < 3 || crowd.n_addresses > CROWD_ADDRESSES_MAX)
+	if (argc - optind < 3 || crowd.n_peers < 1 || crowd.n_addresses < 2 || crowd.n_addresses > CROWD_ADDRESSES_MAX)
 		usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct rate registrations;
+	struct words w;
+	double before;
+
+	read_words(&w, argc, argv);
 	(void)crypto_rng();
-	window_len = crowd.n_addresses < WINDOW + 2 ? crowd.n_addresses - 2 : WINDOW;
 	crowd.peers = calloc(crowd.n_peers, sizeof(*crowd.peers));
 	if (!crowd.peers)
 		crowd_die("memory");
 	mediator.argv = argv + optind + 2 + (strcmp(argv[optind + 2], "--") == 0);
 	crowd_open(&crowd, argv[optind], argv[optind + 1]);
+	crowd_make_keys(&crowd);
 	crowd_start(&mediator);
 	if (!crowd_get_cookies(&crowd))
 		crowd_die("the mediator does not answer");
 	before = rss();
 	printf("{\"peers\":%u,\"addresses\":%u,", crowd.n_peers, crowd.n_addresses);
-	if (is_quick)
-		register_all(&registrations, &refreshes);
-	else
-		flood(memory_only);
-	if (seconds > 0)
-		live(seconds, before);
+	if (w.is_quick)
+		register_all(&registrations);
+	else if (!w.plan.grow)
+		flood(before);
+	if (w.plan.seconds > 0)
+		live(&w.plan, before);
 	printf("\"peak_rss_bytes_per_peer\":%.1f", (peak() - before) / crowd.n_peers);
-	if (want_restart)
-		restart();
+	if (w.want_restart)
+		restart(w.plan.churn);
 	printf("}\n");
 	crowd_kill(&mediator);
 	return 0;

@@ -10,11 +10,11 @@ _adit_listed() {
 _adit_options() {
 	local meet='--mediator --peer --stun --port --linger --relay --relay-file --relay-ca --relay-only --direct-only'
 	case $1 in
-	serve) printf '%s ' "$meet" --mapped --no-portmap --compress --no-ticket --allow --json ;;
-	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file --json ;;
+	serve) printf '%s ' "$meet" --mapped --no-portmap --compress --threads --no-ticket --allow --json ;;
+	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --threads --timeout --ticket-file --json ;;
 	pipe) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file ;;
 	peer) printf '%s ' "$meet" --timeout --json ;;
-	ticket) printf '%s ' --single --json ;;
+	ticket) printf '%s ' --single --qr --json ;;
 	status) printf '%s ' --watch --json ;;
 	check) printf '%s ' --stun --mediator --lifetime --json ;;
 	id) printf '%s ' --json ;;
@@ -41,7 +41,7 @@ _adit_value() {
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
 	--peer | --stun | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-	--port | --linger | --timeout | --listen | --public | --alt-port | --rate | --relay) COMPREPLY=() ;;
+	--port | --threads | --linger | --timeout | --listen | --public | --alt-port | --rate | --relay) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }

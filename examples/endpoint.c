@@ -5,8 +5,13 @@
  *     example-endpoint serve IDENTITY TICKET [PEER[:PORT]]...  offers "echo" (streams) and "ping" (datagrams)
  *     example-endpoint connect TICKET SERVICE [PEER[:PORT]]... carries stdin to the service and its answer to stdout
  *
- * Where the ticket names mediators, nobody needs the other's address. What happens is told on stderr. connect ends when
- * both directions have.
+ * Where the ticket names mediators, nobody needs the other's address, and these may stand before serve and connect:
+ *
+ *     --relay-file FILE      TURN servers, as adit has them; --relay-ca FILE: who may sign their certificates
+ *     --relay-only | --direct-only | --borrow
+ *     --portmap              asks the home router for a port; --port N --mapped M: it is forwarded already
+ *
+ * What happens is told on stderr. connect ends when both directions have.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +23,7 @@
 #include <adit/endpoint.h>
 
 #include "mediators.h"
+#include "relays.h"
 
 #define PEERS_MAX 8
 #define CHUNK     65536 /* bytes */
@@ -52,7 +58,8 @@ static void tell(const struct adit_endpoint_event *e)
 
 	switch (e->kind) {
 	case ADIT_ENDPOINT_UP:
-		fprintf(stderr, "up %s %s\n", adit_address_format(&e->path.remote, remote), e->peer);
+		fprintf(stderr, "up %s %s%s\n", adit_address_format(&e->path.remote, remote), e->peer,
+			e->is_relayed ? " relayed" : "");
 		break;
 	case ADIT_ENDPOINT_STUCK:
 		fprintf(stderr, "no answer yet; still trying\n");
@@ -69,6 +76,14 @@ static void tell(const struct adit_endpoint_event *e)
 		break;
 	case ADIT_ENDPOINT_DOWN:
 		fprintf(stderr, "down %s\n", e->text);
+		break;
+	case ADIT_ENDPOINT_LOAN:
+		relay_tell(e);
+		check(relay_add(ep, e->loan), e->loan->uri);
+		break;
+	case ADIT_ENDPOINT_RELAY:
+	case ADIT_ENDPOINT_MAPPED:
+		relay_tell(e);
 		break;
 	default:
 		break;
@@ -240,20 +255,54 @@ static int connect_to(const char *service)
 	return p.exit;
 }
 
+/* What stands before the command; how many words that are. |*ret_file|: of relays, or NULL. */
+static int read_options(char **argv, struct adit_endpoint_config *cfg, const char **ret_file)
+{
+	static const struct {
+		const char *name;
+		unsigned flag;
+	} flags[] = {{"--relay-only", ADIT_ENDPOINT_RELAY_ONLY},
+		     {"--direct-only", ADIT_ENDPOINT_DIRECT_ONLY},
+		     {"--borrow", ADIT_ENDPOINT_BORROW},
+		     {"--portmap", ADIT_ENDPOINT_PORTMAP}};
+	int k = 0;
+
+	for (; argv[k] && strncmp(argv[k], "--", 2) == 0; k++) {
+		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+			cfg->flags |= strcmp(argv[k], flags[i].name) == 0 ? flags[i].flag : 0;
+		if (!argv[k + 1])
+			continue;
+		if (strcmp(argv[k], "--relay-file") == 0)
+			*ret_file = argv[++k];
+		else if (strcmp(argv[k], "--relay-ca") == 0)
+			cfg->relay_ca = argv[++k];
+		else if (strcmp(argv[k], "--port") == 0)
+			cfg->port = (unsigned)atoi(argv[++k]);
+		else if (strcmp(argv[k], "--mapped") == 0)
+			cfg->mapped = (unsigned)atoi(argv[++k]);
+	}
+	return k;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct adit_service services[] = {{.name = "echo", .port = 7},
 						       {.name = "ping", .datagrams = true}};
 	struct adit_endpoint_config cfg = {.size = sizeof(cfg)};
 	struct sockaddr_storage peers[PEERS_MAX];
+	const char *relays = NULL;
 	size_t n = 0;
 	int code;
+	int skip = read_options(argv + 1, &cfg, &relays);
 
+	argv += skip;
+	argc -= skip;
 	if (argc >= 2 && strcmp(argv[1], "new") == 0)
 		return mediator_print_new(argv + 2, argc - 2);
 	if (argc < 4 || (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "connect") != 0)) {
-		fprintf(stderr, "usage: example-endpoint new [MEDIATOR]... | serve IDENTITY TICKET [PEER]... | "
-				"connect TICKET SERVICE [PEER]...\n");
+		fprintf(stderr,
+			"usage: example-endpoint new [MEDIATOR]... | [OPTION]... serve IDENTITY TICKET [PEER]... | "
+			"[OPTION]... connect TICKET SERVICE [PEER]...\n");
 		return 2;
 	}
 	cfg.serve = strcmp(argv[1], "serve") == 0;
@@ -268,6 +317,8 @@ int main(int argc, char **argv)
 	check(adit_endpoint_set_peers(ep, peers, n), "peers");
 	if (cfg.meets)
 		add_mediators(cfg.ticket);
+	if (relays)
+		check(relay_read(ep, relays), relays);
 	adit_endpoint_start(ep);
 	code = cfg.serve ? serve() : connect_to(argv[3]);
 	adit_endpoint_free(ep);

@@ -55,8 +55,7 @@ LIBRARIES = {
     "zstd": ("zip",),
     "uv": ("io", "endpoint", "cli", "lab/box"),
     "miniupnpc/": ("io",),
-    "microhttpd": ("mediator",),
-    "nats": ("mediator",),
+    "qrencode": ("cli",),
 }
 
 # Sockets, files of the network, and what waits on them. quic only fills in sockaddr structures; cli asks the terminal

@@ -31,7 +31,7 @@ struct cell {
 	unsigned n; /* matches played */
 	unsigned met;
 	double p50, p95; /* seconds, of those that met; negative: none has */
-	double packets, mappings; /* means over all */
+	double toward, packets, mappings; /* means over all; as in struct strat_result */
 	double cost_us; /* of real time, a match */
 	char bad[64];
 };
@@ -86,6 +86,7 @@ static void play_cell(struct cell *c, unsigned seeds)
 			snprintf(c->bad, sizeof(c->bad), "%s", r.bad);
 			break;
 		}
+		c->toward += (double)r.toward;
 		c->packets += (double)r.packets;
 		c->mappings += (double)r.mappings;
 		c->n++;
@@ -93,6 +94,7 @@ static void play_cell(struct cell *c, unsigned seeds)
 			took[c->met++] = r.took;
 	}
 	if (c->n > 0) {
+		c->toward /= c->n;
 		c->packets /= c->n;
 		c->mappings /= c->n;
 		c->cost_us = (real_us() - begun) / c->n;
@@ -163,7 +165,8 @@ static void print_cell(const struct cell *c)
 		printf(" %8.2f %8.2f", c->p50, c->p95);
 	else
 		printf(" %8s %8s", "-", "-");
-	printf(" %8.0f %8.1f %9.2f%s%s\n", c->packets, c->mappings, c->cost_us / 1e3, *c->bad ? "  " : "", c->bad);
+	printf(" %8.0f %8.0f %8.1f %9.2f%s%s\n", c->toward, c->packets, c->mappings, c->cost_us / 1e3,
+	       *c->bad ? "  " : "", c->bad);
 }
 
 static void write_json(FILE *f, const struct options *o, const struct cell *cells, unsigned n)
@@ -183,9 +186,9 @@ static void write_json(FILE *f, const struct options *o, const struct cell *cell
 		fprintf(f,
 			"%s\n  {\"strategy\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"n\": %u, \"met\": %u, \"p50\": "
 			"%.3f, "
-			"\"p95\": %.3f, \"packets\": %.1f, \"mappings\": %.1f, \"cost_us\": %.0f}",
+			"\"p95\": %.3f, \"toward\": %.1f, \"packets\": %.1f, \"mappings\": %.1f, \"cost_us\": %.0f}",
 			i ? "," : "", cells[i].s->name, cells[i].kind[0]->name, cells[i].kind[1]->name, cells[i].n,
-			cells[i].met, cells[i].p50, cells[i].p95, cells[i].packets, cells[i].mappings,
+			cells[i].met, cells[i].p50, cells[i].p95, cells[i].toward, cells[i].packets, cells[i].mappings,
 			cells[i].cost_us);
 	fprintf(f, "]}\n");
 }
@@ -203,8 +206,9 @@ static int trace(const struct options *o)
 		return 2;
 	}
 	strat_play_traced(&m, &r, stdout);
-	printf("%s: %s, %.3f s, %llu packets, %llu mappings\n", m.s->title, r.met ? "met" : "not met",
-	       r.met ? (double)r.took / 1e9 : 0.0, (unsigned long long)r.packets, (unsigned long long)r.mappings);
+	printf("%s: %s, %.3f s, %llu packets to each other, %llu in all, %llu mappings\n", m.s->title,
+	       r.met ? "met" : "not met", r.met ? (double)r.took / 1e9 : 0.0, (unsigned long long)r.toward,
+	       (unsigned long long)r.packets, (unsigned long long)r.mappings);
 	return 0;
 }
 
@@ -276,8 +280,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "nat_table: a process that played matches has failed\n");
 		return 1;
 	}
-	printf("%-12s %-12s %-12s %6s %8s %8s %8s %8s %9s\n", "strategy", "NAT", "NAT", "met %", "p50 s", "p95 s",
-	       "packets", "mappings", "cost ms");
+	printf("%-12s %-12s %-12s %6s %8s %8s %8s %8s %8s %9s\n", "strategy", "NAT", "NAT", "met %", "p50 s", "p95 s",
+	       "toward", "packets", "mappings", "cost ms");
 	for (unsigned i = 0; i < n; i++) {
 		print_cell(&sh->cells[i]);
 		worst = sh->cells[i].cost_us > worst ? sh->cells[i].cost_us : worst;

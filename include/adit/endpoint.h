@@ -28,6 +28,18 @@ struct adit_service {
 	uint16_t port; /* where `adit connect` likes to listen for it; 0: it has no number of its own */
 };
 
+/* config.flags */
+enum adit_endpoint_flags {
+	/* Nothing is sent but through a relay, questions to mediators included, and the peer learns no own address. */
+	ADIT_ENDPOINT_RELAY_ONLY = 1 << 0,
+	/* Never through a relay, be it the peer's. Not both. */
+	ADIT_ENDPOINT_DIRECT_ONLY = 1 << 1,
+	/* The home router is asked to forward a UDP port (PCP, NAT-PMP; IPv4): ADIT_ENDPOINT_MAPPED tells. */
+	ADIT_ENDPOINT_PORTMAP = 1 << 2,
+	/* Connect: relays that mediators lend are welcome: ADIT_ENDPOINT_LOAN. */
+	ADIT_ENDPOINT_BORROW = 1 << 3,
+};
+
 struct adit_endpoint_config {
 	size_t size; /* sizeof(struct adit_endpoint_config) */
 	struct adit_log_config log;
@@ -42,6 +54,9 @@ struct adit_endpoint_config {
 	bool single; /* serve: the first client that is admitted stays the only one */
 	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
 	uint64_t linger; /* how long a session waits for a new path; 0: 5 min */
+	const char *relay_ca; /* PEM: who may sign a TURN server's certificate; NULL: whom the system trusts */
+	unsigned flags; /* enum adit_endpoint_flags, or-ed; all want |meets| */
+	unsigned mapped; /* |meets|: the external port that the user has the router forward to |port|; 0: none */
 };
 
 /*
@@ -69,6 +84,26 @@ ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_mediator(struct adit_endpoint *ep
 /* A further STUN server: a second witness of how the own NAT maps. Codes as above. */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *addr,
 						      socklen_t len);
+
+/* A TURN server (RFC 8656). */
+struct adit_relay {
+	size_t size; /* sizeof(struct adit_relay) */
+	const char *uri; /* "turn:HOST[:PORT][?transport=udp|tcp]", "turns:HOST[:PORT]" for TLS (RFC 7065) */
+	const char *user; /* at most 128 bytes */
+	const char *password; /* at most 256 bytes */
+	const char
+		*secret; /* instead of both: what the own server shares with its users (coturn's static-auth-secret) */
+};
+
+/*
+ * A relay for where there is no direct way, and until there is one; 4 at most, before or after the start: the nearest
+ * is used, another when it is gone. |addr| is what the host resolves to, NULL where it is numeric; its port counts for
+ * nothing. Again, with the same |uri|, when it resolves to another or has other credentials. All is copied; nothing of
+ * it is ever told to the log. ADIT_EINVAL: not |meets|, DIRECT_ONLY, no such URI or credentials, no address, or one
+ * that a mediator lends and that is no public one; ADIT_EFULL: they are four already.
+ */
+ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_relay(struct adit_endpoint *ep, const struct adit_relay *relay,
+						     const struct sockaddr *addr, socklen_t len);
 /* Begins; it goes on for ever. After DOWN the serve side waits for the next session by itself. */
 ADIT_API void adit_endpoint_start(struct adit_endpoint *ep);
 /*
@@ -94,6 +129,17 @@ enum adit_endpoint_event_kind {
 	ADIT_ENDPOINT_CREDIT, /* adit_stream_open() may succeed again */
 	ADIT_ENDPOINT_DATAGRAM, /* |data| of |flow| of |service| */
 	ADIT_ENDPOINT_DOWN, /* the session is over: |reason|, |text|; all its streams have had CLOSED */
+	ADIT_ENDPOINT_RELAY, /* |relay_state| of |relay|; LOST, FAILED: |text| */
+	ADIT_ENDPOINT_LOAN, /* connect: a mediator lends |loan|, for adit_endpoint_add_relay() */
+	ADIT_ENDPOINT_MAPPED, /* |mapped| was tried from outside: |works|; not yet, or given up: |text| */
+};
+
+enum adit_relay_state {
+	ADIT_RELAY_NONE = 0, /* none was named */
+	ADIT_RELAY_ASKED,
+	ADIT_RELAY_READY,
+	ADIT_RELAY_LOST, /* another is being asked for */
+	ADIT_RELAY_FAILED, /* none works; they are asked again, for ever */
 };
 
 enum adit_stream_news {
@@ -138,7 +184,13 @@ struct adit_endpoint_event {
 	const void *data;
 	size_t data_len;
 	enum adit_endpoint_reason reason;
-	const char *text; /* DOWN: a sentence, safe for a terminal */
+	const char *text; /* DOWN, RELAY, MAPPED: a sentence, safe for a terminal; never NULL there */
+	bool is_relayed; /* UP, BACK, MOVED: |path| leads through a relay, this side's or the peer's */
+	bool works; /* MAPPED */
+	enum adit_relay_state relay_state; /* RELAY */
+	struct sockaddr_storage relay; /* RELAY: the server it is about */
+	const struct adit_relay *loan; /* LOAN: with user and password, good for minutes */
+	struct sockaddr_storage mapped; /* MAPPED: where the world reaches this side; AF_UNSPEC: nowhere */
 };
 
 /* NULL: none. Good until the next call on |ep| or a stream of its. */
@@ -215,6 +267,10 @@ struct adit_endpoint_status {
 	uint32_t paths; /* how many this session has had */
 	size_t streams; /* open now */
 	const char *cipher; /* static */
+	bool is_relayed; /* |path| leads through a relay, this side's or the peer's */
+	enum adit_relay_state relay_state;
+	struct sockaddr_storage relay; /* the server in use, or that the state is about; AF_UNSPEC: none */
+	struct sockaddr_storage mapped; /* where the router forwards to this side; AF_UNSPEC: nowhere */
 };
 
 /* Good until the next call on |ep|. */

@@ -18,6 +18,7 @@
 #define LINGER      ADIT_SEC(300) /* as the program, whose --linger is 5 min at both ends */
 #define READS_MAX   16 /* batches of datagrams in one call, until the caller gets its turn */
 #define OUTPUTS_MAX 32 /* batches sent in one call, likewise */
+#define FLAGS       (ADIT_ENDPOINT_RELAY_ONLY | ADIT_ENDPOINT_DIRECT_ONLY | ADIT_ENDPOINT_PORTMAP | ADIT_ENDPOINT_BORROW)
 
 /* --- life --- */
 
@@ -66,6 +67,9 @@ static int make_link(struct adit_endpoint *ep, const struct api_keys *keys, cons
 		.max_payload = io_mtu_payload(),
 		.meets = ep->cfg.meets,
 		.meet_crypto = &crypto_meet,
+		.relay_only = (ep->cfg.flags & ADIT_ENDPOINT_RELAY_ONLY) != 0,
+		.direct_only = (ep->cfg.flags & ADIT_ENDPOINT_DIRECT_ONLY) != 0,
+		.borrow = (ep->cfg.flags & ADIT_ENDPOINT_BORROW) != 0 && !ep->cfg.serve,
 		.memory = memory,
 		.linger = ep->cfg.linger ? ep->cfg.linger : LINGER,
 		.services = ep->names,
@@ -93,6 +97,25 @@ static int make_creds(struct adit_endpoint *ep, const struct api_keys *keys)
 	return err;
 }
 
+/* Flags and the mapped port, whether they fit together; and whom to trust. */
+static int take_ways(struct adit_endpoint *ep)
+{
+	const struct adit_endpoint_config *c = &ep->cfg;
+	unsigned both = ADIT_ENDPOINT_RELAY_ONLY | ADIT_ENDPOINT_DIRECT_ONLY;
+
+	if ((c->flags & ~(unsigned)FLAGS) || (c->flags & both) == both || c->mapped > UINT16_MAX ||
+	    (c->mapped && c->port == 0) || (!c->meets && (c->flags || c->mapped)))
+		return ADIT_EINVAL;
+	ep->relay_ca = c->relay_ca ? strdup(c->relay_ca) : NULL;
+	if (c->relay_ca && !ep->relay_ca)
+		return ADIT_ENOMEM;
+	ep->cfg.relay_ca = NULL; /* the caller's: not kept */
+	api_relay_init(&ep->relay);
+	api_mapped_init(&ep->mapped, (c->flags & ADIT_ENDPOINT_PORTMAP) != 0, (uint16_t)c->port, (uint16_t)c->mapped,
+			ep->log.write ? &ep->log : NULL);
+	return 0;
+}
+
 static int open_all(struct adit_endpoint *ep)
 {
 	struct api_key_config kc = {
@@ -111,7 +134,11 @@ static int open_all(struct adit_endpoint *ep)
 	ep->cfg.identity = ep->cfg.ticket = ep->cfg.allow = ep->cfg.memory = NULL; /* the caller's: not kept */
 	err = copy_services(ep);
 	if (err == 0)
+		err = take_ways(ep);
+	if (err == 0)
 		err = io_wait_new(true, ep->log.write ? &ep->log : NULL, &ep->wait);
+	if (err == 0)
+		io_wait_trust(ep->wait, ep->relay_ca);
 	if (err == 0)
 		err = make_creds(ep, &keys);
 	if (err == 0)
@@ -120,7 +147,7 @@ static int open_all(struct adit_endpoint *ep)
 	return err;
 }
 
-API_NO_TAIL(struct adit_endpoint_config, linger);
+API_NO_TAIL(struct adit_endpoint_config, mapped);
 
 int adit_endpoint_new(const struct adit_endpoint_config *cfg, struct adit_endpoint **ret_endpoint)
 {
@@ -151,6 +178,8 @@ void adit_endpoint_free(struct adit_endpoint *ep)
 	link_free(ep->link);
 	quic_creds_free(ep->creds);
 	io_wait_free(ep->wait);
+	api_relay_done(&ep->relay);
+	free(ep->relay_ca);
 	free(ep->names);
 	free(ep->services);
 	free(ep);
@@ -173,11 +202,12 @@ static void send_outputs(struct adit_endpoint *ep)
 	struct adit_out out;
 
 	for (int n = 0; n < OUTPUTS_MAX; n++) {
-		if (io_wait_is_blocked(ep->wait) || !link_output(ep->link, now, &out)) {
+		if (io_wait_is_blocked(ep->wait) ||
+		    (!api_mapped_output(&ep->mapped, now, &out) && !link_output(ep->link, now, &out))) {
 			ep->is_dirty = false;
 			return;
 		}
-		if (io_wait_act(ep->wait, &out) == ADIT_ESYS)
+		if (io_wait_act(ep->wait, &out) == ADIT_ESYS && !api_mapped_sock_failed(&ep->mapped, now, out.sock))
 			link_sock_failed(ep->link, now, out.sock);
 	}
 	ep->is_dirty = true; /* more is waiting */
@@ -185,7 +215,10 @@ static void send_outputs(struct adit_endpoint *ep)
 
 static adit_time deadline(const struct adit_endpoint *ep)
 {
-	return ep->is_dirty ? io_clock_now() : link_deadline(ep->link);
+	if (ep->is_dirty)
+		return io_clock_now();
+	return adit_time_min(link_deadline(ep->link),
+			     adit_time_min(ep->relay.renew_at, api_mapped_deadline(&ep->mapped)));
 }
 
 static void settle(struct adit_endpoint *ep)
@@ -210,8 +243,46 @@ static void look_around(struct adit_endpoint *ep)
 	adit_time now = io_clock_now();
 
 	link_set_utc(ep->link, now, io_clock_utc());
-	if (ep->cfg.meets && api_meet_look(&ep->meet, now))
-		link_set_hosts(ep->link, now, ep->meet.hosts, ep->meet.n_hosts);
+	api_relay_tick(&ep->relay, ep->link, now);
+	if (!ep->cfg.meets || !api_meet_look(&ep->meet, now))
+		return;
+	link_set_hosts(ep->link, now, ep->meet.hosts, ep->meet.n_hosts);
+	api_mapped_look(&ep->mapped, ep->wait, ep->link, now);
+}
+
+static void take_news(struct adit_endpoint *ep, struct io_wait_news *news)
+{
+	adit_time now = io_clock_now();
+	uint32_t nr[IO_WAIT_SHARED_MAX];
+	size_t n;
+
+	if (api_mapped_input(&ep->mapped, now, news))
+		return;
+	switch (news->kind) {
+	case IO_WAIT_NOTHING:
+		break;
+	case IO_WAIT_DGRAM:
+		n = io_wait_numbers(ep->wait, news->dgram.sock, nr);
+		for (size_t i = 0; i < n; i++) {
+			news->dgram.sock = nr[i];
+			if (link_input(ep->link, now, &news->dgram) != ADIT_EIGNORED)
+				break;
+		}
+		break;
+	case IO_WAIT_ICMP:
+		n = io_wait_numbers(ep->wait, news->icmp.sock, nr);
+		for (size_t i = 0; i < n; i++) {
+			news->icmp.sock = nr[i];
+			link_icmp(ep->link, now, &news->icmp);
+		}
+		break;
+	case IO_WAIT_UP:
+		link_sock_up(ep->link, now, news->sock);
+		break;
+	case IO_WAIT_DOWN:
+		link_sock_down(ep->link, now, news->sock, news->why);
+		break;
+	}
 }
 
 void adit_endpoint_process(struct adit_endpoint *ep)
@@ -224,11 +295,9 @@ void adit_endpoint_process(struct adit_endpoint *ep)
 		io_wait_read(ep->wait, &news);
 		if (news.kind == IO_WAIT_NOTHING)
 			break;
-		if (news.kind == IO_WAIT_ICMP)
-			link_icmp(ep->link, io_clock_now(), &news.icmp);
-		else
-			(void)link_input(ep->link, io_clock_now(), &news.dgram);
+		take_news(ep, &news);
 	}
+	api_mapped_tick(&ep->mapped, io_clock_now());
 	link_tick(ep->link, io_clock_now());
 	settle(ep);
 }
@@ -270,6 +339,21 @@ int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *ad
 	return 0;
 }
 
+int adit_endpoint_add_relay(struct adit_endpoint *ep, const struct adit_relay *relay, const struct sockaddr *addr,
+			    socklen_t len)
+{
+	struct adit_addr a;
+	int err;
+
+	if (!ep->cfg.meets || (ep->cfg.flags & ADIT_ENDPOINT_DIRECT_ONLY) ||
+	    (addr && api_address_from(addr, len, &a) < 0))
+		return ADIT_EINVAL;
+	look_around(ep);
+	err = api_relay_add(&ep->relay, ep->link, relay, addr ? &a : NULL);
+	api_endpoint_touch(ep);
+	return err;
+}
+
 void adit_endpoint_start(struct adit_endpoint *ep)
 {
 	look_around(ep);
@@ -280,6 +364,7 @@ void adit_endpoint_start(struct adit_endpoint *ep)
 void adit_endpoint_close(struct adit_endpoint *ep)
 {
 	link_close(ep->link, io_clock_now(), FWD_CLOSE_DONE);
+	api_mapped_end(&ep->mapped, io_clock_now());
 	api_endpoint_touch(ep);
 }
 
@@ -406,6 +491,17 @@ static bool on_dgram(struct adit_endpoint *ep, const struct link_event *in)
 	return ep->event.service != NULL;
 }
 
+static bool on_meeting(struct adit_endpoint *ep, const struct link_event *in)
+{
+	if (in->meet.kind == REACH_EVENT_MAPPED)
+		api_mapped_heard(&ep->mapped, io_clock_now(), &in->meet);
+	if (in->meet.kind != REACH_EVENT_RELAY)
+		return api_meet_tell(&ep->meet, &in->meet, in->mediator, &ep->event.meeting);
+	ep->event.kind = ADIT_ENDPOINT_LOAN;
+	api_relay_lend(&ep->relay, in->meet.relay, &ep->event);
+	return true;
+}
+
 /* false: it is nothing for the caller. */
 static bool translate(struct adit_endpoint *ep, const struct link_event *in)
 {
@@ -416,13 +512,18 @@ static bool translate(struct adit_endpoint *ep, const struct link_event *in)
 		[LINK_EVENT_REQUEST] = ADIT_ENDPOINT_REQUEST, [LINK_EVENT_STREAM] = ADIT_ENDPOINT_STREAM,
 		[LINK_EVENT_CREDIT] = ADIT_ENDPOINT_CREDIT,   [LINK_EVENT_DGRAM] = ADIT_ENDPOINT_DATAGRAM,
 		[LINK_EVENT_DOWN] = ADIT_ENDPOINT_DOWN,       [LINK_EVENT_SWITCHED] = ADIT_ENDPOINT_MOVED,
+		[LINK_EVENT_RELAY] = ADIT_ENDPOINT_RELAY,
 	};
 
 	ep->event = (struct adit_endpoint_event){.kind = kinds[in->kind]};
 	tell_path(&in->path, &ep->event.path);
+	ep->event.is_relayed = in->path.how == LINK_HOW_RELAYED;
 	switch (in->kind) {
 	case LINK_EVENT_MEET:
-		return api_meet_tell(&ep->meet, &in->meet, in->mediator, &ep->event.meeting);
+		return on_meeting(ep, in);
+	case LINK_EVENT_RELAY:
+		api_relay_tell(&in->relay, &ep->event);
+		return true;
 	case LINK_EVENT_UP:
 		on_up(ep, in);
 		return true;
@@ -448,6 +549,8 @@ const struct adit_endpoint_event *adit_endpoint_next_event(struct adit_endpoint 
 		while (link_event(ep->link, io_clock_now(), &ep->in))
 			if (translate(ep, &ep->in))
 				return &ep->event;
+		if (api_mapped_event(&ep->mapped, ep->link, io_clock_now(), &ep->event))
+			return &ep->event;
 		settle(ep);
 	}
 	return NULL;
@@ -488,7 +591,11 @@ const struct adit_endpoint_status *adit_endpoint_status_get(struct adit_endpoint
 		.paths = st.generation,
 		.streams = st.quic.streams,
 		.cipher = st.quic.cipher,
+		.is_relayed = st.path.how == LINK_HOW_RELAYED,
+		.relay_state = (enum adit_relay_state)st.relay.state,
 	};
 	tell_path(&st.path, &ep->status.path);
+	api_address_to(&st.relay.server, &ep->status.relay);
+	api_address_to(&ep->mapped.map.external, &ep->status.mapped);
 	return &ep->status;
 }

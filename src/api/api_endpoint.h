@@ -5,7 +5,9 @@
 #include <adit/endpoint.h>
 
 #include "api/api_int.h"
+#include "api/api_mapped.h"
 #include "api/api_meet.h"
+#include "api/api_relay.h"
 #include "base/list.h"
 #include "core/trust/trust_limits.h"
 #include "io/io_wait.h"
@@ -31,6 +33,9 @@ struct adit_endpoint {
 	struct fwd_service *offered; /* serve: cfg.n_services of them */
 	struct adit_list streams;
 	struct api_meet meet;
+	struct api_relay relay;
+	struct api_mapped mapped;
+	char *relay_ca; /* NULL: whom the system trusts */
 	bool is_dirty; /* a command was given: its outputs are still to be fetched */
 	/* The services of the session, as they are told. */
 	struct adit_service *services;

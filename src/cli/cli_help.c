@@ -36,7 +36,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 				 "  --relay-file FILE    TURN (--relay, --relay-ca);  --relay-only, --direct-only\n"
 				 "  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
 				 "  --allow FILE         admit the keys in FILE instead of tickets\n"
-				 "  --no-ticket          print none;  --compress  compress streams\n"
+				 "  --no-ticket          print none;  --compress;  --threads N\n"
 				 "  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 				 "  --json               results as JSON, one object per line\n"
 				 "  --log json           messages as JSON;  --color auto|always|never\n"
@@ -58,7 +58,7 @@ static const char connect_text[] =
 	"  --relay-file FILE    TURN (--relay, --relay-ca);  --relay-only, --direct-only\n"
 	"  --ticket-file FILE   read the ticket there (- is stdin); PEER is left out\n"
 	"  --port N             use this UDP port;  --mapped (forwarded), --no-portmap\n"
-	"  --timeout TIME       give up then (else never);  --compress  compress streams\n"
+	"  --timeout TIME       give up then (else never);  --compress;  --threads N\n"
 	"  --linger TIME        keep connections this long when the path is lost (5m)\n" COMMON
 	"  --json, --log json   results, messages as JSON;  --color auto|always|never\n"
 	"\n"
@@ -112,22 +112,23 @@ static const char check_text[] = "Example: adit check --stun stun.example.org --
 				 "\n"
 				 "Manual: adit help check\n";
 
-static const char ticket_text[] = "Example: adit ticket new laptop\n"
-				  "\n"
-				  "Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
-				  "The tickets of this machine: whoever holds one may use what serve offers.\n"
-				  "\n"
-				  "  show [LABEL]         print it (also without any word); the first is made then\n"
-				  "  new LABEL            make another one, with its own secret, and print it\n"
-				  "  list                 labels and their state, no secrets\n"
-				  "  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
-				  "Without LABEL the ticket \"default\" is meant.\n"
-				  "\n"
-				  "  --single             with new: only for the first key that uses it\n" COMMON
-				  "  --json               results as JSON\n"
-				  "  --log json           messages as JSON;  --color auto|always|never\n"
-				  "\n"
-				  "Manual: adit help ticket\n";
+static const char ticket_text[] =
+	"Example: adit ticket new laptop\n"
+	"\n"
+	"Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
+	"The tickets of this machine: whoever holds one may use what serve offers.\n"
+	"\n"
+	"  show [LABEL]         print it (also without any word); the first is made then\n"
+	"  new LABEL            make another one, with its own secret, and print it\n"
+	"  list                 labels and their state, no secrets\n"
+	"  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
+	"Without LABEL the ticket \"default\" is meant.\n"
+	"\n"
+	"  --single             with new: only for the first key that uses it\n"
+	"  --qr                 draw it as a QR code, too\n" COMMON "  --json               results as JSON\n"
+	"  --log json           messages as JSON;  --color auto|always|never\n"
+	"\n"
+	"Manual: adit help ticket\n";
 
 static const char id_text[] = "Example: adit id >> keys-of-friends\n"
 			      "\n"

@@ -23,6 +23,24 @@ void cli_kept_way_set(struct cli_run *r, const char *key, const struct reach_mem
 		cli_detail(&r->cli->msg, "what was learnt about the way is not remembered: %s", why.what);
 }
 
+bool cli_kept_lives(struct cli_run *r, const char *key, struct link_memory *ret_lives)
+{
+	char text[IO_MEMORY_TEXT_MAX + 1];
+	struct io_why why;
+
+	return io_memory_get_text(&r->state, IO_MEMORY_LIVES, key, text, &why) == 0 &&
+	       link_memory_parse(text, ret_lives) == 0;
+}
+
+void cli_kept_lives_set(struct cli_run *r, const char *key, const struct link_memory *lives)
+{
+	char text[LINK_MEMORY_STRLEN];
+	struct io_why why;
+
+	if (link_memory_format(lives, text) >= 0 && io_memory_set_text(&r->state, IO_MEMORY_LIVES, key, text, &why) < 0)
+		cli_detail(&r->cli->msg, "how long mappings live is not remembered: %s", why.what);
+}
+
 int64_t cli_kept_clock(struct cli_run *r, const char *key)
 {
 	struct io_why why;

@@ -12,6 +12,10 @@
 bool cli_kept_way(struct cli_run *r, const char *key, struct reach_memory *ret_memory);
 void cli_kept_way_set(struct cli_run *r, const char *key, const struct reach_memory *memory);
 
+/* How long mappings live on the way to |key|. False: nothing is known. */
+bool cli_kept_lives(struct cli_run *r, const char *key, struct link_memory *ret_lives);
+void cli_kept_lives_set(struct cli_run *r, const char *key, const struct link_memory *lives);
+
 /* The peer's UTC minus ours in nanoseconds, so that slots are counted in its time from the start; 0: not known. */
 int64_t cli_kept_clock(struct cli_run *r, const char *key);
 /* A difference that costs no time is not kept, but one that was kept is corrected. */

@@ -12,6 +12,7 @@
 #define CLI_MEDIATORS_MAX 4 /* --mediator: as many as a ticket names (MEET_MEDIATORS_MAX) */
 #define CLI_STUNS_MAX \
 	8 /* --stun; with the mediators not more than that are asked (EP_CHECK_HOSTS_MAX, REACH_SERVERS_MAX) */
+#define CLI_THREADS_MAX    8 /* --threads: connections of one session (FWD_CONNECTIONS_MAX) */
 #define CLI_RELAYS_MAX     4 /* --relay: as many as one link asks (TURN_SERVERS_MAX) */
 #define CLI_STUN_PORT      3478 /* RFC 8489 18.6; a mediator has the same */
 #define CLI_GIVEN_MAX      32 /* --peer, --mediator, --stun, --port, --linger, --timeout on one command line */

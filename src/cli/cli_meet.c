@@ -54,6 +54,7 @@ int cli_meet_config(struct cli_run *r, const struct cli_target_peer *p, struct e
 		.mapped = cli_mapped_port(&r->cli->opts.meet),
 		.linger = r->cli->opts.meet.linger,
 		.compress = r->cli->opts.meet.compress,
+		.threads = r->cli->opts.meet.threads,
 		.relay_only = r->cli->opts.meet.relay_only,
 		.direct_only = r->cli->opts.meet.direct_only,
 		.borrow = !r->cli->opts.meet.direct_only && !r->cli->opts.meet.relay_only &&

@@ -46,11 +46,13 @@ static const struct row {
 	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_LINK, NULL, EVERYWHERE, false},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
 	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
+	{"threads", 0, CLI_OPT_THREADS, CLI_FOR_SERVE | CLI_FOR_CONNECT, "N", EVERYWHERE, false},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
 	{"ticket-file", 0, CLI_OPT_TICKET_FILE, CLI_FOR_CONNECT | CLI_FOR_PIPE, "FILE", EVERYWHERE, false},
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
 	{"allow", 0, CLI_OPT_ALLOW, CLI_FOR_SERVE, "FILE", EVERYWHERE, false},
 	{"single", 0, CLI_OPT_SINGLE, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
+	{"qr", 0, CLI_OPT_QR, CLI_FOR_TICKET, NULL, ONLY_ARGV, false},
 	{"stun", 0, CLI_OPT_STUN, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"relay", 0, CLI_OPT_RELAY, FOR_MEET, "turn:HOST[:PORT]", EVERYWHERE, true},
 	{"relay-file", 0, CLI_OPT_RELAY_FILE, FOR_MEET, "FILE", EVERYWHERE, true},
@@ -158,6 +160,19 @@ static int set_port(const struct row *r, enum cli_rank rank, const char *value, 
 	return 0;
 }
 
+static int set_threads(const struct row *r, enum cli_rank rank, const char *value, unsigned *dst, struct cli_fault *f)
+{
+	unsigned long v;
+
+	if (cli_text_number(value, 1, CLI_THREADS_MAX, &v) != 0) {
+		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s \"%.40s\": no number between 1 and %d", dashes(rank), r->name,
+			      value, CLI_THREADS_MAX);
+		return cli_fault_next(f, "for example: %s%s 2", dashes(rank), r->name);
+	}
+	*dst = (unsigned)v;
+	return 0;
+}
+
 /* The position of |value| in |words|, or a fault that lists them. */
 static int pick(const struct row *r, enum cli_rank rank, const char *value, const char *const *words,
 		struct cli_fault *f)
@@ -258,6 +273,8 @@ static void set_flag(struct cli_opts *o, enum cli_opt_id id)
 		o->serve.no_ticket = true;
 	else if (id == CLI_OPT_SINGLE)
 		o->single = true;
+	else if (id == CLI_OPT_QR)
+		o->qr = true;
 	else if (id == CLI_OPT_LIFETIME)
 		o->lifetime = true;
 	else if (id == CLI_OPT_WATCH)
@@ -307,6 +324,8 @@ static int set_value(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, c
 	case CLI_OPT_MAPPED:
 		o->meet.mapped = true;
 		return value[0] == '\0' ? 0 : set_port(r, rank, value, &o->meet.mapped_port, f);
+	case CLI_OPT_THREADS:
+		return set_threads(r, rank, value, &o->meet.threads, f);
 	case CLI_OPT_LINGER:
 		return set_duration(r, rank, value, &o->meet.linger, f);
 	case CLI_OPT_TIMEOUT:

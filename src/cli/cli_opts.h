@@ -61,9 +61,11 @@ enum cli_opt_id {
 	CLI_OPT_TIMEOUT,
 	CLI_OPT_TICKET_FILE,
 	CLI_OPT_COMPRESS,
+	CLI_OPT_THREADS,
 	CLI_OPT_NO_TICKET,
 	CLI_OPT_ALLOW,
 	CLI_OPT_SINGLE,
+	CLI_OPT_QR,
 	CLI_OPT_WATCH,
 	CLI_OPT_STUN,
 	CLI_OPT_RELAY,
@@ -115,6 +117,7 @@ struct cli_meet {
 	bool no_portmap;
 	adit_dur linger;
 	bool compress; /* serve, connect, pipe */
+	unsigned threads; /* serve, connect; 0: not given */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */
 };
 
@@ -140,6 +143,7 @@ struct cli_opts {
 	struct cli_connect connect;
 	bool lifetime; /* check */
 	bool single; /* ticket new */
+	bool qr; /* ticket show, new */
 	bool watch; /* status */
 	char *words[CLI_WORDS_MAX +
 		    1]; /* what is no option, in order; NULL ends them; borrowed from argv, or a secret */

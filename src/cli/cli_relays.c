@@ -9,6 +9,7 @@
 #include "io/io_file.h"
 
 #define FILE_MAX (64 * 1024) /* bytes: four lines are used */
+#define SECRET   "secret" /* in place of a user: what follows is shared with the server */
 
 void cli_relays_done(struct cli_relays *r)
 {
@@ -46,7 +47,8 @@ static size_t word(const char **at, char *buf, size_t max)
 static int line_fault(struct cli_fault *f, const char *what, const char *uri)
 {
 	cli_fault_set(f, CLI_EXIT_BAD, "%s%.80s", what, uri);
-	return cli_fault_next(f, "a line is: turn:relay.example.org USER PASSWORD");
+	return cli_fault_next(
+		f, "a line is: turn:relay.example.org USER PASSWORD, or: turn:relay.example.org secret SECRET");
 }
 
 static int take_line(struct cli_relays *r, const struct cli_config_line *line, struct cli_fault *f)
@@ -59,6 +61,7 @@ static int take_line(struct cli_relays *r, const struct cli_config_line *line, s
 		return line_fault(f, "no address of a TURN server: ", line->name);
 	if (!word(&at, c.user, TURN_USER_MAX) || !word(&at, c.pass, TURN_PASS_MAX) || at[strspn(at, " \t")] != '\0')
 		return line_fault(f, "user and password are expected behind ", line->name);
+	c.is_secret = strcmp(c.user, SECRET) == 0;
 	to = find(r, &c.uri);
 	if (!to && r->n == EP_RELAYS_MAX) {
 		cli_fault_set(f, CLI_EXIT_BAD, "more than %d servers", EP_RELAYS_MAX);
@@ -186,6 +189,8 @@ const char *cli_relays_format(const struct link_relay_info *relay, char buf[CLI_
 
 void cli_relays_say(struct cli *cli, const char *prefix, const struct link_relay_info *relay)
 {
+	const char *why =
+		relay->is_expired ? "its time-limited user name and password have run out" : turn_why_text(relay->why);
 	bool has_stream_why = relay->why == TURN_WHY_STREAM && relay->stream[0] != '\0';
 	char text[CLI_RELAY_STRLEN];
 	char code[24] = "";
@@ -198,12 +203,13 @@ void cli_relays_say(struct cli *cli, const char *prefix, const struct link_relay
 		cli_detail(&cli->msg, "%sthe relay %s is ready", prefix, text);
 		break;
 	case LINK_RELAY_LOST:
-		cli_info(&cli->msg, "%sthe relay %s is lost: %s%s; asking for another", prefix, text,
-			 turn_why_text(relay->why), code);
+		cli_info(&cli->msg, "%sthe relay %s is lost: %s%s; asking for another", prefix, text, why, code);
 		break;
 	case LINK_RELAY_FAILED:
-		cli_warn(&cli->msg, NULL, "%sno relay: %s: %s%s%s%s; trying on", prefix, text,
-			 turn_why_text(relay->why), code, has_stream_why ? ": " : "",
+		cli_warn(&cli->msg,
+			 relay->is_expired ? "put new ones into the file of --relay-file, or the server's secret"
+					   : NULL,
+			 "%sno relay: %s: %s%s%s%s; trying on", prefix, text, why, code, has_stream_why ? ": " : "",
 			 has_stream_why ? relay->stream : "");
 		break;
 	case LINK_RELAY_NONE:

@@ -1,8 +1,9 @@
 /*
  * The TURN servers of --relay and --relay-file: who they are and what they want to know of us. User and password stand
- * in the file alone, a server a line:
+ * in the file alone, a server a line, or the secret that is shared with one's own server (coturn's static-auth-secret):
  *
  *	turn:relay.example.org USER PASSWORD
+ *	turn:relay.example.org secret SECRET
  *
  * --relay names some of them; without it all are used.
  */

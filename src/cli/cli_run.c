@@ -1,6 +1,7 @@
 #include "cli/cli_run.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,14 @@
 #include "io/io_udp.h"
 
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
+
+unsigned cli_run_cores(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < CLI_THREADS_MAX ? (unsigned)n : CLI_THREADS_MAX;
+}
 
 /* Every forwarded connection is a descriptor; the hard limit is what the administrator allows. */
 static void raise_descriptors(struct cli *cli)
@@ -231,6 +240,22 @@ const char *cli_run_reason(const struct link_event *e)
 		return "the handshake failed";
 	}
 	return "";
+}
+
+void cli_run_say_threads(struct cli_run *r, const char *who, unsigned n, const struct link_event *down)
+{
+	const char *sep = who ? ": " : "";
+
+	who = who ? who : "";
+	if (!down)
+		cli_detail(&r->cli->msg, "%s%s%u threads carry the session now", who, sep, n);
+	else if (down->reason == LINK_REASON_PEER || down->reason == LINK_REASON_CLOSED)
+		cli_detail(&r->cli->msg, "%s%s%u thread%s left", who, sep, n, n == 1 ? "" : "s");
+	else
+		cli_warn(&r->cli->msg, NULL,
+			 "%s%sone of the session's connections is lost (%s), with all that it carried; "
+			 "%u left",
+			 who, sep, cli_run_reason(down), n);
 }
 
 int cli_run_reason_exit(const struct link_event *e)
@@ -471,11 +496,12 @@ size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct
 	else
 		n = snprintf(buf, cap,
 			     "%-24s %s for %s, path %s\n"
-			     "  opened: %s, round trip %s, path number %u; %zu connections\n"
+			     "  opened: %s, round trip %s, path number %u; %zu connections on %u thread%s\n"
 			     "  sent %llu bytes, received %llu bytes\n",
 			     what, link_state_name(st->state), since, adit_addr_format(&st->path.remote, remote),
 			     how_words(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->switches + 1, n_conns,
-			     (unsigned long long)st->quic.tx_bytes, (unsigned long long)st->quic.rx_bytes);
+			     st->connections, st->connections == 1 ? "" : "s", (unsigned long long)st->quic.tx_bytes,
+			     (unsigned long long)st->quic.rx_bytes);
 	if (n < 0 || (size_t)n >= cap)
 		return n < 0 ? 0 : cap - 1;
 	return (size_t)n + standbys_text(buf + n, cap - (size_t)n, st);
@@ -520,6 +546,7 @@ void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_
 		cli_json_str(j, "cipher", st->quic.cipher);
 		cli_json_str(j, "aead", st->quic.aead);
 		cli_json_uint(j, "streams", st->quic.streams);
+		cli_json_uint(j, "threads", st->connections);
 		cli_json_uint(j, "datagrams_lost", st->dgrams_lost + st->quic.dgrams_dropped);
 	}
 	cli_json_uint(j, "paths", st->generation);

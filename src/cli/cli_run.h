@@ -52,6 +52,11 @@ void cli_run_unresolved(struct cli *cli, const char *option, const char *name, c
  */
 void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e);
 
+/* |n| threads carry the session now; |down|: one was lost, else NULL. */
+void cli_run_say_threads(struct cli_run *r, const char *who, unsigned n, const struct link_event *down);
+/* Processors that this process may use, as far as --threads goes. */
+unsigned cli_run_cores(void);
+
 /* Why a session ended, as a sentence. */
 const char *cli_run_reason(const struct link_event *e);
 /* The exit code that goes with it, for the connect side. */

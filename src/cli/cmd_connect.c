@@ -263,6 +263,10 @@ static void on_event(void *ctx, const struct link_event *e)
 		on_meet(c, e);
 		return;
 	}
+	if (e->kind == LINK_EVENT_LEARNT) {
+		cli_kept_lives_set(&c->run, c->doors.peer, e->learnt);
+		return;
+	}
 	if (e->kind == LINK_EVENT_STUCK) {
 		if (c->news.mediators.n == 0 || c->cli->opts.meet.n_peers > 0)
 			cli_meet_stuck(&c->run, &c->peer);
@@ -301,8 +305,13 @@ static void on_map(void *ctx, const struct ep_mapped_state *st)
 	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
 }
 
+static void on_threads(void *ctx, unsigned n, const struct link_event *down)
+{
+	cli_run_say_threads(&of_run(ctx)->run, NULL, n, down);
+}
+
 static const struct ep_connect_ops ops = {
-	.event = on_event, .refused = on_refused, .paused = on_paused, .mapped = on_map};
+	.event = on_event, .refused = on_refused, .paused = on_paused, .mapped = on_map, .threads = on_threads};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -437,6 +446,7 @@ static int start(struct connect *c)
 	struct ep_connect_config cfg;
 	struct ep_host hosts[EP_PEERS_MAX];
 	struct reach_memory memory;
+	struct link_memory lives;
 	int rc = cli_meet_config(&c->run, &c->peer, &cfg);
 
 	if (rc != CLI_GO)
@@ -446,6 +456,8 @@ static int start(struct connect *c)
 	cfg.portmap = cli_mapped_is_asked(&c->cli->opts.meet, cfg.meets);
 	if (cfg.meets && cli_kept_way(&c->run, c->doors.peer, &memory))
 		cfg.memory = &memory;
+	if (cli_kept_lives(&c->run, c->doors.peer, &lives))
+		cfg.lives = &lives;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
 	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
 		    0 ||
@@ -502,11 +514,13 @@ static void on_idle(void *ctx)
 /*
  * The own pipe has ended, or the own doors are closed, and others still use the session: they must not notice. A child
  * goes on with it until the last one has gone, and with connections that are open; this process ends with |exit|, for
- * whoever waits for it. Between two runs of the loop, as uv_loop_fork() wants it.
+ * whoever waits for it. Between two runs of the loop, as uv_loop_fork() wants it. Where no child can be made this
+ * process stays itself.
  */
 static int stay(struct connect *c, int exit)
 {
-	pid_t child = fork();
+	/* Threads are not there in a child, and the connections that they carry would be lost. */
+	pid_t child = ep_connect_threads(c->ep) > 0 ? -1 : fork();
 
 	if (child > 0)
 		_exit(cli_msg_finish(&c->cli->msg, exit));
@@ -516,7 +530,6 @@ static int stay(struct connect *c, int exit)
 		if (uv_loop_fork(&c->run.loop) != 0)
 			return exit;
 	}
-	/* Where no child could be made this process stays itself. */
 	c->run.n_signals = 0;
 	ep_share_on_idle(c->share, on_idle);
 	if (ep_share_borrowers(c->share) == 0)

@@ -87,6 +87,8 @@ static void on_event(void *ctx, const char *label, const struct link_event *e)
 		on_meet(s, label, e);
 		return;
 	}
+	if (e->kind == LINK_EVENT_DOWN && e->reason == LINK_REASON_CLOSED && !e->was_up)
+		return; /* a lane that nobody was connected to */
 	if (e->kind == LINK_EVENT_UP)
 		cli_lanes_bind(&s->lanes, label, e->peer_key);
 	cli_run_say(&s->run, label, e);
@@ -105,7 +107,13 @@ static void on_map(void *ctx, const struct ep_mapped_state *st)
 	cli_mapped_say(&of_run(ctx)->cli->msg, st, of_run(ctx)->cli->opts.common.json);
 }
 
-static const struct ep_serve_ops ops = {.event = on_event, .target_failed = on_target_failed, .mapped = on_map};
+static void on_threads(void *ctx, const char *label, unsigned n, const struct link_event *down)
+{
+	cli_run_say_threads(&of_run(ctx)->run, label, n, down);
+}
+
+static const struct ep_serve_ops ops = {
+	.event = on_event, .target_failed = on_target_failed, .mapped = on_map, .threads = on_threads};
 
 static void on_peers(void *ctx, const struct adit_addr *addrs, size_t n)
 {
@@ -340,6 +348,7 @@ static int start_endpoint(struct serve *s)
 		.mapped = cli_mapped_port(&s->cli->opts.meet),
 		.linger = s->cli->opts.meet.linger,
 		.compress = s->cli->opts.meet.compress,
+		.threads = s->cli->opts.meet.threads ? s->cli->opts.meet.threads : cli_run_cores(),
 		.relay_only = s->cli->opts.meet.relay_only,
 		.direct_only = s->cli->opts.meet.direct_only,
 		.relay_ca = s->cli->opts.meet.relay_ca[0] ? s->cli->opts.meet.relay_ca : NULL,

@@ -1,9 +1,11 @@
 /* `adit ticket [show|new|list|revoke] [LABEL]`: the tickets of this machine. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "cli/cli_mediators.h"
+#include "cli/cli_qr.h"
 #include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "core/trust/trust_base32.h"
@@ -35,6 +37,19 @@ static void put_members(struct cli_json *j, const struct io_ticket *t)
 	cli_json_bool(j, "single", t->single);
 	cli_json_str(j, "key", t->bound ? key : NULL);
 	cli_json_str(j, "revoked", utc_or_null(t->revoked, t->revoked_at, when));
+}
+
+static void print_code(struct cli *cli, const char *text)
+{
+	char *drawn = cli_qr(text, cli->msg.out_is_tty && cli->msg.color);
+
+	if (drawn) {
+		cli_out_raw(&cli->msg, drawn);
+		adit_bytes_wipe(drawn, strlen(drawn));
+	} else {
+		cli_warn(&cli->msg, "the line below is the ticket", "cannot draw the ticket as a QR code: no memory");
+	}
+	free(drawn);
 }
 
 /* The ticket itself on stdout: nothing else stands on that line. */
@@ -77,6 +92,8 @@ static int print_ticket(struct cli *cli, struct io_state *st, const struct io_ti
 		cli_json_object_end(&j);
 		cli_out_json(&cli->msg, &j);
 	} else {
+		if (cli->opts.qr)
+			print_code(cli, text);
 		cli_out(&cli->msg, "%s", text);
 		if (mediators.n > 0)
 			cli_info(&cli->msg, "it leads to %s, as the last \"adit serve\" did",
@@ -270,6 +287,11 @@ int cmd_ticket(struct cli *cli, int argc, char **argv)
 	if (cli->opts.single && verb->run != make) {
 		cli_error(&cli->msg, "for example: adit ticket new laptop --single",
 			  "--single makes sense for a new ticket only");
+		return CLI_EXIT_USAGE;
+	}
+	if (cli->opts.qr && ((verb->run != make && verb->run != show) || cli->opts.common.json)) {
+		cli_error(&cli->msg, "for example: adit ticket show --qr",
+			  "--qr draws a ticket: it goes with show and new, and not with --json");
 		return CLI_EXIT_USAGE;
 	}
 	if (argc > 1)

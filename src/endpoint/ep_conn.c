@@ -25,7 +25,7 @@ struct ep_conn {
 	uv_poll_t poll; /* first: its close callback gets this pointer */
 	struct adit_list node;
 	int fd;
-	struct io_lane *lane;
+	const struct ep_carrier *by;
 	struct link_stream *stream;
 	struct ep_pack pack;
 	ep_conn_ended *ended;
@@ -98,7 +98,7 @@ static void discard(struct ep_conn *c, bool reset)
 	adit_list_del(&c->node);
 	link_stream_set_user(c->stream, NULL);
 	link_stream_release(c->stream);
-	io_lane_touch(c->lane);
+	c->by->touch(c->by->ctx);
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 }
 
@@ -141,7 +141,7 @@ static bool read_local(struct ep_conn *c)
 		c->eof_sent = true;
 		quic_stream_finish(bytes_of(c));
 	}
-	io_lane_touch(c->lane);
+	c->by->touch(c->by->ctx);
 	return true;
 }
 
@@ -220,7 +220,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		return;
 	if (events & UV_WRITABLE) {
 		c->local_full = false;
-		io_lane_touch(c->lane);
+		c->by->touch(c->by->ctx);
 		if (!write_local(c))
 			return;
 	}
@@ -297,15 +297,15 @@ bool ep_conn_drain_all(struct adit_list *list)
 	return is_done;
 }
 
-int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream, struct adit_list *list,
-		struct ep_packer *packer, ep_conn_ended *ended, void *ctx)
+int ep_conn_new(const struct ep_carrier *by, int fd, struct link_stream *stream, struct adit_list *list,
+		ep_conn_ended *ended, void *ctx)
 {
 	struct ep_conn *c = calloc(1, sizeof(*c));
 	int on = 1;
 	int unsent = UNSENT_MAX;
 
-	if (!c || (link_compresses(io_lane_link(lane)) && ep_pack_begin(&c->pack, packer) < 0) ||
-	    uv_poll_init(loop, &c->poll, fd) < 0) {
+	if (!c || (link_stream_compresses(stream) && ep_pack_begin(&c->pack, by->packer) < 0) ||
+	    uv_poll_init(by->loop, &c->poll, fd) < 0) {
 		free(c);
 		ep_conn_refuse(fd);
 		quic_stream_reset(link_stream_bytes(stream), FWD_STREAM_OVERLOAD);
@@ -316,7 +316,7 @@ int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_strea
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	c->fd = fd;
-	c->lane = lane;
+	c->by = by;
 	c->stream = stream;
 	c->ended = ended;
 	c->ctx = ctx;

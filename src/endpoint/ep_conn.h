@@ -13,10 +13,18 @@
 #include <uv.h>
 
 #include "base/list.h"
-#include "io/io_net.h"
+#include "link/link.h"
 
 struct ep_conn;
 struct ep_packer;
+
+/* What connections belong to: the loop of a thread, and whoever runs the QUIC connection that their streams are in. */
+struct ep_carrier {
+	uv_loop_t *loop;
+	struct ep_packer *packer; /* of the loop, for sessions that compress */
+	void (*touch)(void *ctx); /* something was done to a stream: run it this turn */
+	void *ctx;
+};
 
 /* How it ended. */
 enum ep_end {
@@ -30,12 +38,12 @@ enum ep_end {
 typedef void ep_conn_ended(void *ctx, enum ep_end end, uint64_t code);
 
 /*
- * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |list|: where to
- * keep it; the owner closes what is left there with ep_conn_close(). |packer|: of the loop, for sessions that compress.
- * |ended| may be NULL. ENOMEM: |fd| is closed and the stream reset.
+ * Takes over |fd| (a connected non-blocking stream socket) and |stream|; it becomes the stream's user. |by| is
+ * borrowed. |list|: where to keep it; the owner closes what is left there with ep_conn_close(). |ended| may be NULL.
+ * ENOMEM: |fd| is closed and the stream reset.
  */
-ADIT_MUST_CHECK int ep_conn_new(uv_loop_t *loop, int fd, struct io_lane *lane, struct link_stream *stream,
-				struct adit_list *list, struct ep_packer *packer, ep_conn_ended *ended, void *ctx);
+ADIT_MUST_CHECK int ep_conn_new(const struct ep_carrier *by, int fd, struct link_stream *stream, struct adit_list *list,
+				ep_conn_ended *ended, void *ctx);
 /* Closes an accepted connection that gets no stream: with a reset, for nothing has ended over there. */
 void ep_conn_refuse(int fd);
 /* News of its stream (LINK_EVENT_STREAM). */

@@ -9,6 +9,7 @@
 #include "endpoint/ep_flow.h"
 #include "endpoint/ep_listen.h"
 #include "endpoint/ep_pack.h"
+#include "endpoint/ep_strands.h"
 #include "io/io_clock.h"
 #include "io/io_mtu.h"
 
@@ -53,10 +54,14 @@ struct ep_connect {
 	size_t n_services;
 	struct adit_list doors;
 	struct adit_list conns; /* of struct ep_conn */
+	size_t n_own; /* of |conns|, without pipes */
 	struct adit_list waiting;
 	size_t n_waiting;
 	struct ep_flow_in *flows;
 	struct ep_packer packer;
+	struct ep_carrier carrier;
+	struct ep_strands *strands; /* NULL: one thread is all there is to be */
+	unsigned spare_threads;
 	adit_time drain_until;
 	void (*gone)(void *ctx);
 	void *gone_ctx;
@@ -97,10 +102,25 @@ size_t ep_connect_conns(const struct ep_connect *c)
 
 	adit_list_each (it, &c->conns)
 		n++;
-	return n;
+	return n + ep_strands_conns(c->strands);
+}
+
+size_t ep_connect_threads(const struct ep_connect *c)
+{
+	return ep_strands_threads(c->strands);
 }
 
 /* --- connections --- */
+
+/* Of a door's connection: nobody else wants to know. */
+static void conn_ended(void *ctx, enum ep_end end, uint64_t code)
+{
+	struct ep_connect *c = ctx;
+
+	(void)end;
+	(void)code;
+	c->n_own--;
+}
 
 /* 0: started or refused for good; EAGAIN: no credit or no session. */
 static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
@@ -117,12 +137,17 @@ static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_en
 			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 		return 0;
 	}
+	/* Who wants to be told of its end is a pipe, and stays here. */
+	if (c->strands && !ended && ep_strands_give(c->strands, service->id, fd, c->n_own))
+		return 0;
 	r = link_stream_open(link_of(c), service->id, &stream);
 	if (r == ADIT_EAGAIN)
 		return r;
-	if (r < 0 || ep_conn_new(c->loop, fd, c->lane, stream, &c->conns, &c->packer, ended, ctx) < 0) {
+	c->n_own += !ended;
+	if (r < 0 || ep_conn_new(&c->carrier, fd, stream, &c->conns, ended ? ended : conn_ended, ended ? ctx : c) < 0) {
 		if (r < 0)
 			ep_conn_refuse(fd);
+		c->n_own -= !ended;
 		if (ended)
 			ended(ctx, EP_END_SESSION, 0);
 	}
@@ -305,6 +330,7 @@ static void on_up(struct ep_connect *c, const struct link_event *e)
 	c->up = true;
 	c->n_services = e->n_services;
 	memcpy(c->services, e->services, e->n_services * sizeof(e->services[0]));
+	ep_strands_begin(c->strands);
 }
 
 /* From a timer, so that whoever is told may free all this. */
@@ -342,6 +368,7 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 	case LINK_EVENT_DOWN:
 		c->up = false;
 		ep_conn_lose_all(&c->conns);
+		ep_strands_end(c->strands, FWD_CLOSE_DONE);
 		if (c->gone) {
 			uv_timer_start(&c->goodbye_timer, on_goodbye, 0, 0);
 			return;
@@ -379,11 +406,13 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.meets = cfg->meets,
 		.meet_crypto = &crypto_meet,
 		.memory = cfg->memory,
+		.lives = cfg->lives,
 		.linger = cfg->linger,
 		.relay_only = cfg->relay_only,
 		.direct_only = cfg->direct_only,
 		.borrow = cfg->borrow,
 		.compress = cfg->compress,
+		.connections = cfg->threads,
 	};
 
 	memcpy(lc.k, cfg->k, sizeof(lc.k));
@@ -410,6 +439,43 @@ static void on_map_told(void *ctx, const struct ep_mapped_state *st)
 }
 
 static const struct ep_mapped_ops mapped_ops = {.changed = on_map_changed, .told = on_map_told};
+
+/* --- threads --- */
+
+static void lane_touch(void *ctx)
+{
+	io_lane_touch(ctx);
+}
+
+static void strands_changed(void *ctx, unsigned n, const struct link_event *down)
+{
+	struct ep_connect *c = ctx;
+
+	c->ops->threads(c->ctx, n, down);
+}
+
+static void strands_refused(void *ctx, uint16_t id, uint64_t code)
+{
+	struct ep_connect *c = ctx;
+	const struct fwd_service *service = service_by_id(c, id);
+
+	if (service && !c->told_refused)
+		c->ops->refused(c->ctx, service, code);
+	c->told_refused = true;
+}
+
+static const struct ep_strands_ops strands_ops = {.changed = strands_changed, .refused = strands_refused};
+
+static int start_streams(struct ep_connect *c, const struct ep_connect_config *cfg)
+{
+	struct ep_strands_config s = {.loop = c->loop, .lane = c->lane, .log = cfg->log, .spare = &c->spare_threads};
+
+	c->carrier = (struct ep_carrier){.loop = c->loop, .packer = &c->packer, .touch = lane_touch, .ctx = c->lane};
+	if (cfg->threads < 2)
+		return 0;
+	c->spare_threads = cfg->threads - 1;
+	return ep_strands_new(&s, &strands_ops, c, &c->strands);
+}
 
 static int start_mapped(struct ep_connect *c, const struct ep_connect_config *cfg)
 {
@@ -451,7 +517,8 @@ int ep_connect_new(uv_loop_t *loop, const struct ep_connect_config *cfg, const s
 		free(c);
 		return ADIT_ENOMEM;
 	}
-	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0 || start_mapped(c, cfg) < 0) {
+	if (ep_flow_in_new(loop, c->lane, &c->flows) < 0 || start_streams(c, cfg) < 0 || start_mapped(c, cfg) < 0) {
+		ep_strands_free(c->strands);
 		ep_flow_in_free(c->flows);
 		io_net_close(c->net);
 		free(c);
@@ -504,7 +571,10 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct ep_connect *c = timer->data;
 
-	if (ep_conn_drain_all(&c->conns) || io_clock_now() >= c->drain_until)
+	bool is_done = ep_conn_drain_all(&c->conns);
+
+	is_done &= ep_strands_drain(c->strands);
+	if (is_done || io_clock_now() >= c->drain_until)
 		say_goodbye(c);
 }
 
@@ -536,6 +606,7 @@ void ep_connect_free(struct ep_connect *c)
 		ep_connect_remove_door(c, adit_container(it, struct ep_door, node));
 	drop_waiting(c);
 	ep_conn_close_all(&c->conns, FWD_STREAM_SHUTTING_DOWN);
+	ep_strands_free(c->strands);
 	ep_packer_done(&c->packer);
 	ep_flow_in_free(c->flows);
 	io_net_close(c->net);

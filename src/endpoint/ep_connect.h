@@ -26,6 +26,8 @@ struct ep_connect_ops {
 	/* Accepting stopped for want of descriptors; once until it works again. */
 	void (*paused)(void *ctx, int err);
 	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
+	/* As in ep_serve_ops. */
+	void (*threads)(void *ctx, unsigned n, const struct link_event *down);
 };
 
 struct ep_connect_config {
@@ -39,8 +41,10 @@ struct ep_connect_config {
 	int64_t clock_diff; /* link.h */
 	bool meets; /* through mediators: ep_connect_set_meeting() may be called */
 	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_connect_new() */
+	const struct link_memory *lives; /* the same */
 	adit_dur linger;
 	bool compress; /* link.h */
+	unsigned threads; /* for the streams, the main one included; 0 is 1 */
 	bool portmap; /* the router is asked to forward a port */
 	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
 	bool relay_only; /* link.h, likewise */
@@ -64,6 +68,8 @@ const struct fwd_service *ep_connect_service(const struct ep_connect *c, const c
 const struct fwd_service *ep_connect_services(const struct ep_connect *c, size_t *ret_n);
 struct link *ep_connect_link(const struct ep_connect *c);
 size_t ep_connect_conns(const struct ep_connect *c);
+/* Threads beside the caller's: they do not survive a fork. */
+size_t ep_connect_threads(const struct ep_connect *c);
 
 /*
  * Opens |fd| (a listening stream socket, or a bound UDP socket for a UDP service) in front of the service |name|. The

@@ -1,6 +1,6 @@
 /*
  * The peer's public addresses as the user gave them (--peer, several), names resolved at the start and every minute
- * again: dynamic DNS is the serverless answer to a changed address (DESIGN: a name is resolved anew at each try).
+ * again: dynamic DNS is the serverless answer to a changed address (docs/rules.md 4).
  */
 #ifndef ADIT_EP_PEERS_H
 #define ADIT_EP_PEERS_H

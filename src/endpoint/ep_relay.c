@@ -6,12 +6,18 @@
 
 #include "base/bytes.h"
 #include "core/ice/ice_candidate.h"
+#include "crypto/crypto.h"
+#include "io/io_clock.h"
+#include "io/io_timer.h"
 
 struct relay_name {
 	struct ep_relay *owner;
 	struct ep_relay_config cfg;
 	struct ep_peers *peers;
-	struct adit_addr addr; /* family NONE: not resolved (yet) */
+	bool is_known; /* it has resolved: |addr| and |slot| */
+	struct adit_addr addr;
+	size_t slot; /* its number with links, for good: whoever resolves later comes behind */
+	struct turn_server signed_as; /* of a secret: user and password as they are now */
 };
 
 struct ep_relay {
@@ -19,6 +25,7 @@ struct ep_relay {
 	ep_relay_changed *changed;
 	ep_peers_failed *failed;
 	void *ctx;
+	struct io_timer *renew; /* NULL: no secret is among them */
 	struct relay_name name[EP_RELAYS_MAX];
 	size_t n_names;
 	struct ep_relays now;
@@ -31,26 +38,40 @@ void ep_relays_tell(const struct ep_relays *r, struct link *link, adit_time now)
 		(void)!link_set_relay(link, now, i, &r->server[i]);
 }
 
-/* Those that are resolved, in the user's order. */
+/* Those that are resolved, each where it was. */
 static void refresh(struct ep_relay *r)
 {
-	r->now.n = 0;
 	for (size_t i = 0; i < r->n_names; i++) {
 		const struct relay_name *name = &r->name[i];
-		struct turn_server *s = &r->now.server[r->now.n];
+		struct turn_server *s = &r->now.server[name->slot];
 
-		if (name->addr.family == ADIT_FAMILY_NONE)
+		if (!name->is_known)
 			continue;
 		*s = (struct turn_server){.addr = name->addr, .transport = name->cfg.uri.transport};
 		/* Of a numeric host the certificate has to name the address. */
 		if (name->cfg.uri.addr.family == ADIT_FAMILY_NONE)
 			memcpy(s->host, name->cfg.uri.host, sizeof(s->host));
-		memcpy(s->user, name->cfg.user, sizeof(s->user));
-		memcpy(s->pass, name->cfg.pass, sizeof(s->pass));
-		r->now.n++;
+		memcpy(s->user, name->cfg.is_secret ? name->signed_as.user : name->cfg.user, sizeof(s->user));
+		memcpy(s->pass, name->cfg.is_secret ? name->signed_as.pass : name->cfg.pass, sizeof(s->pass));
 	}
 	if (r->now.n > 0)
 		r->changed(r->ctx, &r->now);
+}
+
+static void make_credentials(struct relay_name *name)
+{
+	if (name->cfg.is_secret)
+		turn_server_sign(&name->signed_as, &crypto_gnutls, name->cfg.pass, io_clock_utc());
+}
+
+static void on_renew(void *ctx)
+{
+	struct ep_relay *r = ctx;
+
+	for (size_t i = 0; i < r->n_names; i++)
+		make_credentials(&r->name[i]);
+	io_timer_set(r->renew, adit_time_add(io_clock_now(), TURN_TIMED_RENEW));
+	refresh(r);
 }
 
 static bool is_public(const struct adit_addr *a)
@@ -75,6 +96,9 @@ static void on_addrs(void *ctx, const struct adit_addr *addrs, size_t n)
 	}
 	if (!best)
 		return;
+	if (!name->is_known)
+		name->slot = name->owner->now.n++;
+	name->is_known = true;
 	name->addr = *best;
 	refresh(name->owner);
 }
@@ -88,13 +112,29 @@ static void on_failed(void *ctx, const char *host, const char *why)
 
 static int add_name(struct ep_relay *r, const struct ep_relay_config *cfg)
 {
-	struct relay_name *name = &r->name[r->n_names++];
+	struct relay_name *name = &r->name[r->n_names];
 	struct ep_host h = {.port = cfg->uri.port, .addr = cfg->uri.addr};
+	int err;
 
-	name->owner = r;
-	name->cfg = *cfg;
+	*name = (struct relay_name){.owner = r, .cfg = *cfg};
+	make_credentials(name);
 	memcpy(h.name, cfg->uri.host, sizeof(cfg->uri.host));
-	return ep_peers_new(r->loop, &h, 1, on_addrs, on_failed, name, &name->peers);
+	err = ep_peers_new(r->loop, &h, 1, on_addrs, on_failed, name, &name->peers);
+	r->n_names += err == 0;
+	return err;
+}
+
+static int start_renewing(struct ep_relay *r)
+{
+	bool any = false;
+	int err;
+
+	for (size_t i = 0; i < r->n_names; i++)
+		any |= r->name[i].cfg.is_secret;
+	err = any ? io_timer_new(r->loop, on_renew, r, &r->renew) : 0;
+	if (any && err == 0)
+		io_timer_set(r->renew, adit_time_add(io_clock_now(), TURN_TIMED_RENEW));
+	return err;
 }
 
 int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n, ep_relay_changed *changed,
@@ -111,6 +151,8 @@ int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *cfg, size_t n, e
 	r->ctx = ctx;
 	for (size_t i = 0; i < n && i < EP_RELAYS_MAX && err == 0; i++)
 		err = add_name(r, &cfg[i]);
+	if (err == 0)
+		err = start_renewing(r);
 	if (err < 0) {
 		ep_relay_close(r);
 		return err;
@@ -160,6 +202,8 @@ void ep_relay_close(struct ep_relay *r)
 		return;
 	for (size_t i = 0; i < r->n_names; i++)
 		ep_peers_close(r->name[i].peers);
+	if (r->renew)
+		io_timer_close(r->renew);
 	adit_bytes_wipe(r, sizeof(*r));
 	free(r);
 }

@@ -14,6 +14,11 @@
 struct ep_relay_config {
 	struct turn_uri uri;
 	bool is_lent; /* a mediator's word: it does not make us knock at private addresses */
+	/*
+	 * |pass| is what the server's operator shares with it (stun_timed.h): user and password are made of it when
+	 * they are needed, and good for EP_RELAY_LIFE.
+	 */
+	bool is_secret;
 	char user[TURN_USER_MAX + 1];
 	char pass[TURN_PASS_MAX + 1];
 };

@@ -1,6 +1,5 @@
 #include "endpoint/ep_serve.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,10 +7,9 @@
 #include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_meet.h"
-#include "endpoint/ep_conn.h"
-#include "endpoint/ep_dial.h"
 #include "endpoint/ep_flow.h"
 #include "endpoint/ep_pack.h"
+#include "endpoint/ep_strands.h"
 #include "io/io_clock.h"
 #include "io/io_mtu.h"
 
@@ -25,20 +23,11 @@ struct serve_lane {
 	struct ep_serve *serve;
 	struct ep_lane_config cfg;
 	struct io_lane *io;
-	struct adit_list conns; /* of struct ep_conn */
-	struct adit_list dials; /* of struct serve_dial */
-	size_t n_conns;
+	struct ep_carrier carrier;
+	struct ep_served served;
+	struct ep_strands *strands; /* NULL: one thread is all there is to be */
 	struct ep_flow_out *flows;
 	bool closing; /* link_close() was called: goes with its DOWN */
-};
-
-/* A stream whose target is being connected to. */
-struct serve_dial {
-	struct adit_list node; /* in serve_lane.dials */
-	struct serve_lane *lane;
-	struct link_stream *stream;
-	const struct ep_service *service;
-	struct ep_dial *dial;
 };
 
 struct ep_serve {
@@ -48,6 +37,7 @@ struct ep_serve {
 	void *ctx;
 	struct io_net *net;
 	struct nat_budget budget;
+	unsigned spare_threads;
 	struct adit_list lanes;
 	struct ep_packer packer;
 	uv_timer_t utc_timer;
@@ -66,11 +56,6 @@ struct ep_serve {
 };
 
 /* Service numbers on the wire are the places in the list, from 1. */
-static const struct ep_service *service_of(const struct ep_serve *s, uint16_t id)
-{
-	return id >= 1 && id <= s->cfg.n_services ? &s->cfg.services[id - 1] : NULL;
-}
-
 static void offer(struct ep_serve *s)
 {
 	for (size_t i = 0; i < s->cfg.n_services; i++) {
@@ -82,126 +67,6 @@ static void offer(struct ep_serve *s)
 		to->port = from->target.kind == EP_UNIX ? 0 : from->target.port;
 		memcpy(to->name, from->name, sizeof(from->name));
 	}
-}
-
-/* --- streams --- */
-
-static enum fwd_stream_err refusal(int err)
-{
-	switch (err) {
-	case ECONNREFUSED:
-	case ENOENT:
-		return FWD_STREAM_TARGET_REFUSED;
-	case ETIMEDOUT:
-		return FWD_STREAM_TARGET_TIMED_OUT;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-		return FWD_STREAM_OVERLOAD;
-	default:
-		return FWD_STREAM_TARGET_UNREACHABLE;
-	}
-}
-
-static void conn_ended(void *ctx, enum ep_end end, uint64_t code)
-{
-	struct serve_lane *lane = ctx;
-
-	(void)end;
-	(void)code;
-	lane->n_conns--;
-}
-
-static void dial_free(struct serve_dial *d)
-{
-	adit_list_del(&d->node);
-	free(d);
-}
-
-static void dial_done(void *ctx, int fd, int err)
-{
-	struct serve_dial *d = ctx;
-	struct serve_lane *lane = d->lane;
-	struct ep_serve *s = lane->serve;
-	struct link_stream *stream = d->stream;
-	bool *told = &s->failed[d->service - s->cfg.services];
-
-	if (fd < 0 && !*told)
-		s->ops->target_failed(s->ctx, d->service, err);
-	*told = fd < 0;
-	dial_free(d);
-	if (fd < 0) {
-		link_stream_refuse(stream, refusal(err));
-	} else {
-		link_stream_accept(stream);
-		lane->n_conns++;
-		if (ep_conn_new(s->loop, fd, lane->io, stream, &lane->conns, &s->packer, conn_ended, lane) < 0)
-			lane->n_conns--;
-	}
-	io_lane_touch(lane->io);
-}
-
-static void on_request(struct serve_lane *lane, const struct link_event *e)
-{
-	struct serve_dial *d = calloc(1, sizeof(*d));
-
-	if (!d) {
-		link_stream_refuse(e->stream, FWD_STREAM_OVERLOAD);
-		return;
-	}
-	d->lane = lane;
-	d->stream = e->stream;
-	d->service = service_of(lane->serve, e->service);
-	adit_list_push_back(&lane->dials, &d->node);
-	if (ep_dial_new(lane->serve->loop, &d->service->target, dial_done, d, &d->dial) < 0) {
-		link_stream_refuse(e->stream, FWD_STREAM_OVERLOAD);
-		dial_free(d);
-	}
-}
-
-static struct serve_dial *dial_of(struct serve_lane *lane, const struct link_stream *stream)
-{
-	adit_list_each (it, &lane->dials) {
-		struct serve_dial *d = adit_container(it, struct serve_dial, node);
-
-		if (d->stream == stream)
-			return d;
-	}
-	return NULL;
-}
-
-/* News of a stream: its connection's, or of one that is still being dialled and then only its end matters. */
-static void on_stream(struct serve_lane *lane, const struct link_event *e)
-{
-	struct ep_conn *conn = link_stream_user(e->stream);
-	struct serve_dial *d;
-
-	if (conn) {
-		ep_conn_news(conn, e->news);
-		return;
-	}
-	if (!(e->news & (QUIC_NEWS_RESET | QUIC_NEWS_CLOSED)))
-		return;
-	d = dial_of(lane, e->stream);
-	if (!d)
-		return;
-	ep_dial_cancel(d->dial);
-	dial_free(d);
-	link_stream_refuse(e->stream, FWD_STREAM_TCP_RESET);
-}
-
-static void drop_streams(struct serve_lane *lane)
-{
-	adit_list_each_safe (it, tmp, &lane->dials) {
-		struct serve_dial *d = adit_container(it, struct serve_dial, node);
-
-		ep_dial_cancel(d->dial);
-		link_stream_refuse(d->stream, FWD_STREAM_SHUTTING_DOWN);
-		dial_free(d);
-	}
-	ep_conn_close_all(&lane->conns, FWD_STREAM_SHUTTING_DOWN);
-	lane->n_conns = 0;
-	ep_flow_out_clear(lane->flows);
 }
 
 /* --- lanes --- */
@@ -216,11 +81,18 @@ static void on_goodbye(uv_timer_t *timer)
 		s->gone(s->gone_ctx);
 }
 
+static void drop_streams(struct serve_lane *lane)
+{
+	ep_served_drop(&lane->served);
+	ep_flow_out_clear(lane->flows);
+}
+
 static void lane_free(struct serve_lane *lane)
 {
 	struct ep_serve *s = lane->serve;
 
 	drop_streams(lane);
+	ep_strands_free(lane->strands);
 	ep_flow_out_free(lane->flows);
 	io_lane_remove(lane->io);
 	adit_list_del(&lane->node);
@@ -240,16 +112,17 @@ static void lane_event(void *ctx, struct io_lane *io, const struct link_event *e
 		ep_mapped_heard(lane->serve->mapped, &e->meet);
 		break;
 	case LINK_EVENT_REQUEST:
-		on_request(lane, e);
+		ep_served_request(&lane->served, e);
 		return;
 	case LINK_EVENT_STREAM:
-		on_stream(lane, e);
+		ep_served_stream(&lane->served, e);
 		return;
 	case LINK_EVENT_DGRAM:
 		ep_flow_out_input(lane->flows, e->service, e->flow, e->data, e->len);
 		return;
 	case LINK_EVENT_DOWN:
 		drop_streams(lane);
+		ep_strands_end(lane->strands, FWD_CLOSE_DONE);
 		break;
 	default:
 		break;
@@ -279,6 +152,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.memory = cfg->memory,
 		.linger = s->cfg.linger,
 		.compress = s->cfg.compress,
+		.connections = s->cfg.threads,
 		.relay_only = s->cfg.relay_only,
 		.direct_only = s->cfg.direct_only,
 		.services = s->offered,
@@ -300,9 +174,74 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 static const struct ep_target *flow_target(void *ctx, uint16_t service)
 {
 	struct serve_lane *lane = ctx;
-	const struct ep_service *s = service_of(lane->serve, service);
+	const struct ep_service *s = ep_served_service(&lane->served, service);
 
 	return s && s->target.kind == EP_UDP ? &s->target : NULL;
+}
+
+/* --- streams --- */
+
+static void lane_touch(void *ctx)
+{
+	io_lane_touch(ctx);
+}
+
+static void target_failed(void *ctx, const struct ep_service *service, int err)
+{
+	struct ep_serve *s = ctx;
+
+	s->ops->target_failed(s->ctx, service, err);
+}
+
+static void strands_changed(void *ctx, unsigned n, const struct link_event *down)
+{
+	struct serve_lane *lane = ctx;
+
+	lane->serve->ops->threads(lane->serve->ctx, lane->cfg.label, n, down);
+}
+
+/* One of several threads has noticed: said once, as always. */
+static void strands_failed(void *ctx, uint16_t service, int err)
+{
+	struct serve_lane *lane = ctx;
+	const struct ep_service *s = ep_served_service(&lane->served, service);
+	bool *told = s ? &lane->served.failed[service - 1] : NULL;
+
+	if (told && !*told) {
+		*told = true;
+		target_failed(lane->serve, s, err);
+	}
+}
+
+static const struct ep_strands_ops strands_ops = {.changed = strands_changed, .failed = strands_failed};
+
+/* What the lane does with its streams; needs |lane->io|. */
+static int lane_streams(struct serve_lane *lane)
+{
+	struct ep_serve *s = lane->serve;
+	struct ep_strands_config cfg = {
+		.loop = s->loop,
+		.lane = lane->io,
+		.log = s->cfg.log,
+		.spare = &s->spare_threads,
+		.services = s->cfg.services,
+		.n_services = s->cfg.n_services,
+	};
+
+	lane->carrier =
+		(struct ep_carrier){.loop = s->loop, .packer = &s->packer, .touch = lane_touch, .ctx = lane->io};
+	lane->served = (struct ep_served){
+		.by = &lane->carrier,
+		.services = s->cfg.services,
+		.n_services = s->cfg.n_services,
+		.failed = s->failed,
+		.target_failed = target_failed,
+		.ctx = s,
+	};
+	ep_served_init(&lane->served);
+	if (ep_flow_out_new(s->loop, lane->io, flow_target, lane, &lane->flows) < 0)
+		return ADIT_ENOMEM;
+	return s->cfg.threads > 1 ? ep_strands_new(&cfg, &strands_ops, lane, &lane->strands) : 0;
 }
 
 int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
@@ -315,8 +254,6 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	lane->serve = s;
 	lane->cfg = *cfg;
 	lane->cfg.memory = NULL;
-	adit_list_init(&lane->conns);
-	adit_list_init(&lane->dials);
 	if (lane_link(s, cfg, &link) < 0) {
 		free(lane);
 		return ADIT_ENOMEM;
@@ -326,7 +263,8 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 		free(lane);
 		return ADIT_ENOMEM;
 	}
-	if (ep_flow_out_new(s->loop, lane->io, flow_target, lane, &lane->flows) < 0) {
+	if (lane_streams(lane) < 0) {
+		ep_flow_out_free(lane->flows);
 		io_lane_remove(lane->io);
 		free(lane);
 		return ADIT_ENOMEM;
@@ -423,7 +361,8 @@ void ep_serve_each(struct ep_serve *s, void (*each)(void *ctx, const char *label
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		if (!lane->closing)
-			each(ctx, lane->cfg.label, io_lane_link(lane->io), lane->n_conns);
+			each(ctx, lane->cfg.label, io_lane_link(lane->io),
+			     lane->served.n_conns + ep_strands_conns(lane->strands));
 	}
 }
 
@@ -489,6 +428,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 	s->ctx = ctx;
 	adit_list_init(&s->lanes);
 	nat_budget_init(&s->budget);
+	s->spare_threads = cfg->threads > 1 ? cfg->threads - 1 : 0;
 	s->offered = calloc(cfg->n_services, sizeof(s->offered[0]));
 	s->failed = calloc(cfg->n_services, sizeof(s->failed[0]));
 	if (!s->offered || !s->failed || start_mapped(s) < 0 || io_net_new(loop, cfg->log, &s->net) < 0) {
@@ -526,8 +466,12 @@ static void on_drain(uv_timer_t *timer)
 	struct ep_serve *s = timer->data;
 	bool is_done = true;
 
-	adit_list_each (it, &s->lanes)
-		is_done &= ep_conn_drain_all(&adit_container(it, struct serve_lane, node)->conns);
+	adit_list_each (it, &s->lanes) {
+		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
+
+		is_done &= ep_conn_drain_all(&lane->served.conns);
+		is_done &= ep_strands_drain(lane->strands);
+	}
 	if (is_done || io_clock_now() >= s->drain_until)
 		say_goodbye(s);
 }

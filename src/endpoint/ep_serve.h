@@ -11,15 +11,10 @@
 #include "endpoint/ep_meet.h"
 #include "endpoint/ep_relay.h"
 #include "endpoint/ep_peers.h"
-#include "endpoint/ep_target.h"
+#include "endpoint/ep_served.h"
 #include "io/io_net.h"
 
 struct ep_serve;
-
-struct ep_service {
-	char name[FWD_NAME_MAX + 1];
-	struct ep_target target;
-};
 
 /* Of one lane. */
 struct ep_lane_config {
@@ -39,6 +34,8 @@ struct ep_serve_ops {
 	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
 	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
+	/* |n| connections carry the session now, with a thread each; one was lost: |down|, a LINK_EVENT_DOWN. */
+	void (*threads)(void *ctx, const char *label, unsigned n, const struct link_event *down);
 };
 
 struct ep_serve_config {
@@ -51,6 +48,7 @@ struct ep_serve_config {
 	uint8_t seed[32]; /* ... and its secret */
 	adit_dur linger;
 	bool compress; /* link.h */
+	unsigned threads; /* for the streams of all sessions together, the main one included; 0 is 1 */
 	bool portmap; /* the router is asked to forward a port */
 	uint16_t mapped; /* the user forwards this external port to |port|; 0: no */
 	bool relay_only; /* link.h, likewise */

@@ -12,6 +12,7 @@ static const struct {
 	[IO_MEMORY_HORIZONS] = {"horizons", UINT64_MAX},
 	[IO_MEMORY_CLOCKS] = {"clocks", 2 * IO_MEMORY_CLOCK_ZERO},
 	[IO_MEMORY_WAYS] = {"ways", 0},
+	[IO_MEMORY_LIVES] = {"lives", 0},
 	[IO_MEMORY_MEDIATORS] = {"mediators", 0},
 };
 

@@ -13,6 +13,7 @@ enum io_memory {
 	IO_MEMORY_HORIZONS, /* adit_utc; it only ever rises */
 	IO_MEMORY_CLOCKS, /* how many milliseconds a peer's clock is ahead of ours, plus IO_MEMORY_CLOCK_ZERO */
 	IO_MEMORY_WAYS, /* text: what was learnt about the way to a peer (core/reach/reach_desc.h) */
+	IO_MEMORY_LIVES, /* text: how long NATs' mappings live on the way to a peer (link/link_memory.h) */
 	IO_MEMORY_MEDIATORS, /* text: names with blanks between them */
 };
 

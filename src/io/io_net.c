@@ -42,6 +42,8 @@ struct io_lane {
 	struct link *link; /* NULL: removed, freed at the end of the turn */
 	io_lane_event *event;
 	void *ctx;
+	const struct io_lane_strands *strands; /* NULL: there are none */
+	void *strands_ctx;
 	struct adit_list socks; /* of struct lane_sock, by_lane */
 	bool dirty;
 	bool blocked; /* |pending| waits for its socket */
@@ -81,6 +83,14 @@ struct link *io_lane_link(const struct io_lane *lane)
 	return lane->link;
 }
 
+static void strands_dgrams(struct io_lane *lane)
+{
+	struct link_strand_dgram d;
+
+	while (link_strand_input(lane->link, &d))
+		lane->strands->dgram(lane->strands_ctx, &d);
+}
+
 static void sock_dgram(void *ctx, struct adit_dgram *d)
 {
 	struct net_sock *s = ctx;
@@ -93,6 +103,8 @@ static void sock_dgram(void *ctx, struct adit_dgram *d)
 			continue;
 		d->sock = ls->nr;
 		if (link_input(ls->lane->link, now, d) != ADIT_EIGNORED) {
+			if (ls->lane->strands)
+				strands_dgrams(ls->lane);
 			io_lane_touch(ls->lane);
 			return;
 		}
@@ -300,7 +312,7 @@ static void lane_send(struct io_lane *lane, const struct adit_out *out)
 	struct lane_sock *ls = lane_find(lane, out->sock);
 
 	if (ls && ls->sock->tcp)
-		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len); /* slower than what is sent: lost */
+		(void)io_turn_tcp_send(ls->sock->tcp, out->data, out->len, out->seg_size); /* the rest is lost */
 	else if (ls && !io_udp_send(ls->sock->udp, out))
 		lane_keep(lane, out);
 }
@@ -342,6 +354,29 @@ static int lane_outputs(struct io_lane *lane, int n)
 		}
 	}
 	return done;
+}
+
+void io_lane_set_strands(struct io_lane *lane, const struct io_lane_strands *ops, void *ctx)
+{
+	lane->strands = ops;
+	lane->strands_ctx = ctx;
+}
+
+int io_lane_share(struct io_lane *lane, uint32_t sock, struct io_sock *ret_sock)
+{
+	const struct lane_sock *ls = lane_find(lane, sock);
+
+	return ls && ls->sock->udp ? io_udp_share(ls->sock->udp, ret_sock) : ADIT_ENOENT;
+}
+
+void io_lane_send(struct io_lane *lane, const struct quic_batch *b)
+{
+	if (lane->removed)
+		return;
+	link_strand_send(lane->link, b);
+	(void)lane_outputs(lane, OUTPUTS_PER_TURN);
+	link_strand_send(lane->link, NULL);
+	io_lane_touch(lane);
 }
 
 /* Whether there was any. */
@@ -409,8 +444,11 @@ static void on_prepare(uv_prepare_t *prepare)
 	adit_list_each (it, &net->lanes) {
 		struct io_lane *lane = adit_container(it, struct io_lane, node);
 
-		if (!lane->removed && lane->dirty)
-			lane_run(lane);
+		if (lane->removed || !lane->dirty)
+			continue;
+		lane_run(lane);
+		if (lane->strands && !lane->removed)
+			lane->strands->ran(lane->strands_ctx, false);
 	}
 	net->running = false;
 	adit_list_each_safe (it, tmp, &net->lanes) {
@@ -453,6 +491,8 @@ static void on_nat64(void *ctx, const struct adit_nat64 *n)
 		if (lane->removed)
 			continue;
 		link_set_nat64(lane->link, io_clock_now(), n);
+		if (lane->strands)
+			lane->strands->ran(lane->strands_ctx, true);
 		io_lane_touch(lane);
 	}
 }

@@ -10,7 +10,8 @@
 
 #include <uv.h>
 
-#include "link/link.h"
+#include "io/io_sock.h"
+#include "link/link_strand.h"
 
 struct io_net;
 struct io_lane;
@@ -32,5 +33,19 @@ void io_lane_remove(struct io_lane *lane);
 struct link *io_lane_link(const struct io_lane *lane);
 /* A command was given to the link: run it this turn. */
 void io_lane_touch(struct io_lane *lane);
+
+/* Of a lane whose session may have strands (link_strand.h). */
+struct io_lane_strands {
+	void (*dgram)(void *ctx, const struct link_strand_dgram *d);
+	/* The link was run: its route may be another. |is_anew|: what io_lane_share() says may be. */
+	void (*ran)(void *ctx, bool is_anew);
+};
+
+/* |ops| and |ctx| are borrowed. NULL: no more. */
+void io_lane_set_strands(struct io_lane *lane, const struct io_lane_strands *ops, void *ctx);
+/* For a strand's thread to send with, as io_udp_share(). ENOENT also where |sock| is no UDP socket. */
+ADIT_MUST_CHECK int io_lane_share(struct io_lane *lane, uint32_t sock, struct io_sock *ret_sock);
+/* Sends a strand's batch over the session's path, where io_lane_share() says ENOENT. It may get lost. */
+void io_lane_send(struct io_lane *lane, const struct quic_batch *b);
 
 #endif

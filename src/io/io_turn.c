@@ -166,7 +166,7 @@ static void way_send(struct way *w, const struct adit_out *out)
 	bool is_data = out->data >= t->out && out->data < t->out + sizeof(t->out);
 
 	if (w->tcp)
-		t->dropped += !io_turn_tcp_send(w->tcp, out->data, out->len);
+		t->dropped += io_turn_tcp_send(w->tcp, out->data, out->len, out->seg_size) < out->len;
 	if (!w->udp || io_udp_send(w->udp, out))
 		return;
 	/* Data stay where they are until the next turn_set_send(); a request is sent again by itself. */

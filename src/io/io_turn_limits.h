@@ -13,6 +13,7 @@
 /* Milliseconds without an acknowledgement, after which the kernel ends the connection (TCP_USER_TIMEOUT). */
 #define IO_TURN_DEAD_MS 10000
 #define IO_TURN_READ    65536 /* bytes read at once from a TLS connection */
+#define IO_TURN_READS   16 /* reads in one turn, until others get theirs */
 #define IO_TURN_WHY_MAX 256 /* bytes of a reason, with its NUL */
 #define IO_TURN_ALPN    "stun.turn" /* RFC 7443 */
 

@@ -1,8 +1,6 @@
 /*
- * A connection to a TURN server over TCP or TLS: frames in, bytes out. Start here: io_turn_tcp_open(), then the three
- * calls of struct io_turn_tcp_ops. The certificate is checked against the system's trust store (or |ca_file|) and the
- * server's name. What is sent goes out whole or not at all, and memory is bounded: a connection that is slower than
- * what is sent drops datagrams.
+ * A connection to a TURN server (io_conn.h) in libuv's loop. Start here: io_turn_tcp_open(), then the three calls of
+ * struct io_turn_tcp_ops.
  */
 #ifndef ADIT_IO_TURN_TCP_H
 #define ADIT_IO_TURN_TCP_H
@@ -27,8 +25,8 @@ struct io_turn_tcp_ops {
  */
 ADIT_MUST_CHECK int io_turn_tcp_open(uv_loop_t *loop, const struct adit_out *out, const char *ca_file,
 				     const struct io_turn_tcp_ops *ops, void *ctx, struct io_turn_tcp **ret_tcp);
-/* Whole frames. False: dropped, there is no room (or no connection). Data leave some for requests. */
-bool io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len);
+/* As io_conn_send(). */
+size_t io_turn_tcp_send(struct io_turn_tcp *s, const uint8_t *data, size_t len, size_t seg_size);
 /* Sends what has been taken, as far as that goes at once. NULL is fine. */
 void io_turn_tcp_close(struct io_turn_tcp *s);
 

@@ -1,5 +1,6 @@
 #include "io/io_udp.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -73,6 +74,15 @@ int io_udp_send(struct io_udp *u, const struct adit_out *out)
 	u->want_write = true;
 	poll_arm(u);
 	return 0;
+}
+
+int io_udp_share(const struct io_udp *u, struct io_sock *ret_sock)
+{
+	if (u->nat64 && u->nat64->len > 0)
+		return ADIT_ENOENT;
+	*ret_sock = u->sock;
+	ret_sock->fd = fcntl(u->sock.fd, F_DUPFD_CLOEXEC, 0);
+	return ret_sock->fd < 0 ? ADIT_ESYS : 0;
 }
 
 /* One for all sockets of a thread: it is used up before the next call. (Not itself thread-local: every thread would

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/machine.h"
+#include "io/io_sock.h"
 #include "base/nat64.h"
 
 #define IO_UDP_READS_MAX 4 /* receive calls per wakeup, so that TCP gets its turn: a megabyte where batches come */
@@ -36,6 +37,12 @@ bool io_udp_is_free(uint16_t port);
 /* Closes at once; the memory goes when libuv lets go of the handle. No callback comes any more. */
 void io_udp_close(struct io_udp *u);
 uint16_t io_udp_port(const struct io_udp *u);
+
+/*
+ * For another thread to send with: a descriptor of the same socket, which is the caller's to close. ENOENT: what is
+ * sent has to be translated on the way (io_udp_set_nat64()). ESYS.
+ */
+ADIT_MUST_CHECK int io_udp_share(const struct io_udp *u, struct io_sock *ret_sock);
 
 /* 1: sent, or lost for a reason that waiting will not cure; 0: the kernel's buffer is full, wait for writable. */
 int io_udp_send(struct io_udp *u, const struct adit_out *out);

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_conn.h"
 
 #define EVENTS_MAX 32 /* descriptors told about by one epoll_wait(); the rest by the next */
 #define ICMP_MAX   2048 /* bytes of a datagram that came back */
@@ -18,6 +19,9 @@
 struct wait_sock {
 	struct adit_list node; /* in io_wait.socks */
 	struct io_sock sock;
+	struct io_conn *conn; /* NULL: it is |sock| ... */
+	struct adit_addr remote; /* ... else it leads there */
+	struct wait_sock *via; /* another number for this one; NULL: it has the descriptor */
 	uint32_t nr;
 	bool has_dgrams;
 	bool has_errors;
@@ -28,7 +32,9 @@ struct io_wait {
 	int fd; /* epoll */
 	int timer;
 	bool gro;
+	size_t n_vias; /* sockets that have but a number */
 	const struct adit_log *log;
+	const char *ca_file;
 	struct adit_list socks; /* the one whose turn it is, first */
 	adit_time at; /* the timer's */
 	bool is_blocked;
@@ -53,6 +59,8 @@ int io_wait_new(bool gro, const struct adit_log *log, struct io_wait **ret_wait)
 		return ADIT_ENOMEM;
 	w->gro = gro;
 	w->log = log;
+	w->ca_file = NULL;
+	w->n_vias = 0;
 	w->at = ADIT_NEVER;
 	w->is_blocked = false;
 	w->pending_data = NULL;
@@ -72,7 +80,10 @@ int io_wait_new(bool gro, const struct adit_log *log, struct io_wait **ret_wait)
 
 static void sock_free(struct wait_sock *s)
 {
-	io_sock_close(&s->sock);
+	if (s->conn)
+		io_conn_free(s->conn);
+	else if (!s->via)
+		io_sock_close(&s->sock);
 	adit_list_del(&s->node);
 	free(s);
 }
@@ -98,7 +109,12 @@ int io_wait_fd(const struct io_wait *w)
 
 /* --- sockets --- */
 
-static struct wait_sock *find(struct io_wait *w, uint32_t nr)
+static int fd_of(const struct wait_sock *s)
+{
+	return s->conn ? io_conn_fd(s->conn) : s->sock.fd;
+}
+
+static struct wait_sock *find(const struct io_wait *w, uint32_t nr)
 {
 	adit_list_each (it, &w->socks) {
 		struct wait_sock *s = adit_container(it, struct wait_sock, node);
@@ -130,14 +146,125 @@ int io_wait_open(struct io_wait *w, uint32_t nr, struct adit_addr *local)
 	return ADIT_ESYS;
 }
 
+/* The port is open already: one more number for it. */
+static bool share(struct io_wait *w, const struct adit_out *out)
+{
+	adit_list_each (it, &w->socks) {
+		struct wait_sock *s = adit_container(it, struct wait_sock, node);
+		struct wait_sock *more;
+
+		if (s->conn || s->via || out->local.port == 0 || s->sock.port != out->local.port ||
+		    s->sock.family != (enum adit_family)out->local.family)
+			continue;
+		more = calloc(1, sizeof(*more));
+		if (!more)
+			return false;
+		more->nr = out->sock;
+		more->via = s;
+		adit_list_push_back(&w->socks, &more->node);
+		w->n_vias++;
+		return true;
+	}
+	return false;
+}
+
+/* |s| is closed, and others still have its port: the first of them gets the descriptor. */
+static bool pass_on(struct io_wait *w, struct wait_sock *s)
+{
+	struct wait_sock *heir = NULL;
+
+	adit_list_each (it, &w->socks) {
+		struct wait_sock *o = adit_container(it, struct wait_sock, node);
+
+		if (o->via != s)
+			continue;
+		o->via = heir;
+		heir = heir ? heir : o;
+	}
+	if (!heir)
+		return false;
+	heir->sock = s->sock;
+	heir->has_dgrams = s->has_dgrams;
+	heir->has_errors = s->has_errors;
+	heir->wants_room = s->wants_room;
+	watch(w, EPOLL_CTL_MOD, heir->sock.fd, EPOLLIN | (heir->wants_room ? EPOLLOUT : 0), heir);
+	s->via = heir; /* nothing of it is left to close */
+	return true;
+}
+
+size_t io_wait_numbers(const struct io_wait *w, uint32_t nr, uint32_t ret_nr[IO_WAIT_SHARED_MAX])
+{
+	const struct wait_sock *s = w->n_vias > 0 ? find(w, nr) : NULL;
+	size_t n = 1;
+
+	ret_nr[0] = nr;
+	if (!s)
+		return n;
+	s = s->via ? s->via : s;
+	adit_list_each (it, &w->socks) {
+		const struct wait_sock *o = adit_container(it, struct wait_sock, node);
+
+		if ((o == s || o->via == s) && o->nr != nr && n < IO_WAIT_SHARED_MAX)
+			ret_nr[n++] = o->nr;
+	}
+	return n;
+}
+
+static int conn_open(struct io_wait *w, const struct adit_out *out)
+{
+	struct wait_sock *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return ADIT_ENOMEM;
+	s->nr = out->sock;
+	s->remote = out->remote;
+	adit_list_init(&s->node);
+	err = io_conn_open(out, w->ca_file, &s->conn);
+	if (err < 0) {
+		free(s);
+		return err;
+	}
+	s->wants_room = true; /* connecting */
+	if (watch(w, EPOLL_CTL_ADD, io_conn_fd(s->conn), EPOLLIN | EPOLLOUT, s) < 0) {
+		sock_free(s);
+		return ADIT_ESYS;
+	}
+	adit_list_push_back(&w->socks, &s->node);
+	return 0;
+}
+
+/* A connection is waited for as it wants it now. */
+static void conn_arm(struct io_wait *w, struct wait_sock *s)
+{
+	bool wants_room = io_conn_wants_room(s->conn);
+
+	if (wants_room == s->wants_room)
+		return;
+	s->wants_room = wants_room;
+	watch(w, EPOLL_CTL_MOD, io_conn_fd(s->conn), EPOLLIN | (wants_room ? EPOLLOUT : 0), s);
+}
+
+void io_wait_trust(struct io_wait *w, const char *ca_file)
+{
+	w->ca_file = ca_file;
+}
+
 void io_wait_close(struct io_wait *w, uint32_t nr)
 {
 	struct wait_sock *s = find(w, nr);
 
 	if (!s)
 		return;
+	if (s->via || pass_on(w, s)) {
+		w->n_vias--;
+		sock_free(s);
+		return;
+	}
+	if (s->conn)
+		io_conn_bye(s->conn);
 	/* Nobody else has the descriptor, so closing it takes it out of the set; unless a child of ours still does. */
-	watch(w, EPOLL_CTL_DEL, s->sock.fd, 0, NULL);
+	watch(w, EPOLL_CTL_DEL, fd_of(s), 0, NULL);
 	sock_free(s);
 }
 
@@ -146,7 +273,7 @@ int io_wait_take(struct io_wait *w, uint32_t nr)
 	struct wait_sock *s = find(w, nr);
 	int fd;
 
-	if (!s)
+	if (!s || s->conn || s->via)
 		return ADIT_ENOENT;
 	fd = s->sock.fd;
 	watch(w, EPOLL_CTL_DEL, fd, 0, NULL);
@@ -171,6 +298,13 @@ void io_wait_poll(struct io_wait *w)
 				w->at = ADIT_NEVER;
 			continue;
 		}
+		if (s->conn) {
+			bool is_bad = (e[i].events & (EPOLLERR | EPOLLHUP)) != 0;
+
+			io_conn_ready(s->conn, is_bad || (e[i].events & EPOLLIN), is_bad || (e[i].events & EPOLLOUT));
+			s->has_dgrams = true;
+			continue;
+		}
 		s->has_dgrams |= (e[i].events & EPOLLIN) != 0;
 		s->has_errors |= (e[i].events & EPOLLERR) != 0;
 		if (s->wants_room && (e[i].events & EPOLLOUT)) {
@@ -180,11 +314,33 @@ void io_wait_poll(struct io_wait *w)
 	}
 }
 
+/* 1 or 0. */
+static int read_conn(struct io_wait *w, struct wait_sock *s, struct io_wait_news *ret_news)
+{
+	static const enum io_wait_kind kinds[] = {[IO_CONN_NOTHING] = IO_WAIT_NOTHING,
+						  [IO_CONN_UP] = IO_WAIT_UP,
+						  [IO_CONN_FRAME] = IO_WAIT_DGRAM,
+						  [IO_CONN_DOWN] = IO_WAIT_DOWN};
+	struct io_conn_news news;
+
+	io_conn_read(s->conn, &news);
+	*ret_news = (struct io_wait_news){.kind = kinds[news.kind], .sock = s->nr, .why = news.why};
+	ret_news->dgram = (struct adit_dgram){.sock = s->nr, .remote = s->remote, .data = news.data, .len = news.len};
+	s->has_dgrams = news.kind != IO_CONN_NOTHING;
+	if (news.kind == IO_CONN_DOWN)
+		watch(w, EPOLL_CTL_DEL, io_conn_fd(s->conn), 0, NULL); /* it would be ready for ever */
+	else
+		conn_arm(w, s);
+	return s->has_dgrams;
+}
+
 /* IGNORED: this socket has had its turn in vain. */
 static int read_sock(struct io_wait *w, struct wait_sock *s, struct io_wait_news *ret_news)
 {
 	int r = 0;
 
+	if (s->conn)
+		return read_conn(w, s, ret_news);
 	if (s->has_errors) {
 		r = io_sock_read_icmp(&s->sock, w->icmp, sizeof(w->icmp), &ret_news->icmp);
 		ret_news->icmp.sock = s->nr;
@@ -249,6 +405,10 @@ int io_wait_act(struct io_wait *w, const struct adit_out *out)
 
 	switch (out->kind) {
 	case ADIT_OUT_OPEN:
+		if (out->sock_kind != ADIT_SOCK_UDP)
+			return conn_open(w, out) < 0 ? ADIT_ESYS : 0;
+		if (share(w, out))
+			return 0;
 		local = out->local;
 		return io_wait_open(w, out->sock, &local) < 0 ? ADIT_ESYS : 0;
 	case ADIT_OUT_CLOSE:
@@ -256,6 +416,12 @@ int io_wait_act(struct io_wait *w, const struct adit_out *out)
 		return 0;
 	case ADIT_OUT_SEND:
 		s = find(w, out->sock);
+		s = s && s->via ? s->via : s;
+		if (s && s->conn) {
+			(void)io_conn_send(s->conn, out->data, out->len, out->seg_size); /* the rest is lost */
+			conn_arm(w, s);
+			return 0;
+		}
 		return !s || io_sock_send(&s->sock, out) ? 0 : keep(w, s, out);
 	}
 	return 0;
@@ -268,6 +434,7 @@ bool io_wait_is_blocked(struct io_wait *w)
 	if (!w->is_blocked)
 		return false;
 	s = find(w, w->pending.sock);
+	s = s && s->via ? s->via : s;
 	w->is_blocked = s && (s->wants_room || !io_sock_send(&s->sock, &w->pending));
 	if (w->is_blocked && !s->wants_room) {
 		s->wants_room = true;

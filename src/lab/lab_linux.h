@@ -2,7 +2,7 @@
  * Linux' own NAT: one masquerade rule on the way out, and on the way in a policy for what is addressed to the router
  * itself. tests/net/truth/ plays thousands of random scripts against it and against the kernel; the rules below are
  * those under which the two agree (UDP and echo, 6.18). The order of things is the kernel's (nf_conntrack_core.c,
- * nf_nat_core.c, ip_forward.c), and the clash of DESIGN 5.1 comes out of it:
+ * nf_nat_core.c, ip_forward.c), and the clash of docs/rules.md 1 comes out of it:
  *
  *   1. each packet is looked up, and refreshes the entry it belongs to, whatever becomes of it afterwards;
  *   2. a packet that is to be forwarded dies here if its TTL is 1;

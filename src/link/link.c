@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "link/link_choose.h"
 #include "link/link_int.h"
 #include "quic/quic_limits.h"
 
@@ -79,9 +80,14 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	if (!l)
 		return ADIT_ENOMEM;
 	l->cfg = *cfg;
+	if (l->cfg.connections > FWD_CONNECTIONS_MAX)
+		l->cfg.connections = FWD_CONNECTIONS_MAX;
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
+	if (cfg->lives)
+		l->memory = *cfg->lives;
 	link_relay_init(&l->relay, &l->cfg);
 	if (link_find_init(&l->find, &l->cfg, now) < 0) {
 		free(l);
@@ -98,6 +104,7 @@ void link_free(struct link *l)
 	link_session_free(l->session);
 	link_session_free(l->incoming);
 	link_session_free(l->retired);
+	link_strands_done(l);
 	free(l->probe);
 	link_relay_done(&l->relay);
 	link_find_done(&l->find);
@@ -127,9 +134,11 @@ void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
 
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
 {
+	bool is_new = link_path_is_new_host(l, hosts, n);
+
 	link_find_set_hosts(&l->find, now, hosts, n);
 	link_relay_doubt(&l->relay, now); /* an allocation belongs to the address that it was made from */
-	link_path_set_hosts(l, now, hosts, n);
+	link_path_set_hosts(l, now, hosts, n, is_new);
 }
 
 int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_server *server)
@@ -143,13 +152,16 @@ int link_set_relay(struct link *l, adit_time now, size_t i, const struct turn_se
 
 void link_relay_changed(struct link *l, adit_time now)
 {
+	adit_utc utc = l->utc + adit_time_since(now, l->utc_at);
 	const struct reach_relay *relay;
 
-	while (link_relay_news(&l->relay, now, &relay)) {
+	while (link_relay_news(&l->relay, now, utc, &relay)) {
 		link_queue(l, LINK_EVENT_RELAY)->relay = l->relay.info;
 		link_find_set_relay(&l->find, now, relay);
-		if (l->relay.info.state == LINK_RELAY_LOST)
-			link_find_await_relay(&l->find, now);
+		if (l->relay.info.state != LINK_RELAY_LOST)
+			continue;
+		link_find_await_relay(&l->find, now);
+		link_watch_cut(l, now, LINK_RELAY_SOCK);
 	}
 }
 
@@ -176,11 +188,6 @@ void link_start(struct link *l, adit_time now)
 	link_find_start(&l->find, now);
 }
 
-bool link_compresses(const struct link *l)
-{
-	return l->session && l->session->compresses;
-}
-
 /* --- sessions --- */
 
 bool link_stands_still(const struct link_path *p)
@@ -205,6 +212,7 @@ static void session_retire(struct link *l, adit_time now)
 	struct link_path *old = l->session_path;
 
 	link_session_free(l->retired);
+	link_strands_done(l);
 	l->retired = l->session;
 	l->session = NULL;
 	l->session_path = NULL;
@@ -213,6 +221,7 @@ static void session_retire(struct link *l, adit_time now)
 	if (!l->incoming)
 		link_path_drop_all(l, now);
 	link_watch_init(&l->watch, now);
+	link_idle_init(&l->idle);
 	l->switches = 0;
 }
 
@@ -297,6 +306,35 @@ static void session_tick(struct link_session *s, adit_time now, const struct lin
 		link_session_tick(s, now);
 }
 
+/*
+ * A server that was restarted says so when it is asked (437), long before the silence of the path would tell. NEVER:
+ * there is nothing to ask about.
+ */
+static adit_time relay_ask_at(const struct link *l)
+{
+	const struct link_path *p = l->session_path;
+	adit_time again_at = adit_time_add(l->relay_asked_at, LINK_RELAY_ASK);
+	struct punch_path_view v;
+	adit_time at;
+	adit_dur rtt;
+
+	if (!l->session || !p || p->lost || p->sock != LINK_RELAY_SOCK)
+		return ADIT_NEVER;
+	punch_path_view(&p->keep, &v);
+	rtt = quic_rtt(l->session->quic) > v.rtt ? quic_rtt(l->session->quic) : v.rtt;
+	at = adit_time_add(v.owed_since, 2 * link_choose_patience(rtt));
+	return at > again_at ? at : again_at;
+}
+
+static void relay_ask(struct link *l, adit_time now)
+{
+	if (now < relay_ask_at(l))
+		return;
+	l->relay_asked_at = now;
+	link_relay_doubt(&l->relay, now);
+	link_relay_tick(&l->relay, now);
+}
+
 /* Never far off while there is a path, as it asks or is asked. */
 static adit_time paths_deadline(const struct link *l)
 {
@@ -324,6 +362,7 @@ void link_tick(struct link *l, adit_time now)
 	}
 	link_move_found(l, now);
 	link_watch_step(l, now);
+	relay_ask(l, now);
 	if (l->state == LINK_OUTAGE && now >= l->linger_at)
 		link_end(l, now, LINK_REASON_LINGER, FWD_CLOSE_DONE);
 	if (now >= l->migrate_at)
@@ -344,7 +383,7 @@ adit_time link_deadline(const struct link *l)
 	t = adit_time_min(t, paths_deadline(l));
 	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
 	t = adit_time_min(t, link_watch_deadline(l));
-	t = adit_time_min(t, link_relay_deadline(&l->relay));
+	t = adit_time_min(t, adit_time_min(link_relay_deadline(&l->relay), relay_ask_at(l)));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
 	return adit_time_min(t, session_deadline(l->incoming, l->incoming_path));
 }
@@ -387,7 +426,7 @@ static int own_output(struct link *l, adit_time now, struct adit_out *ret_out)
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = l->close_sock[--l->n_close]};
 		return 1;
 	}
-	if (link_find_output(&l->find, now, ret_out))
+	if (link_strands_output(l, ret_out) || link_find_output(&l->find, now, ret_out))
 		return 1;
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used && punch_path_output(&l->path[i].keep, now, ret_out))
@@ -535,6 +574,7 @@ static void status_paths(const struct link *l, adit_time now, struct link_status
 			.loss = v.loss,
 			.age = adit_time_since(now, p->since),
 			.silence = adit_time_since(now, v.heard_at),
+			.every = l->cfg.role == PUNCH_SERVE ? v.peer_every : link_idle_every(l, p),
 		};
 		ret_status->n_paths++;
 	}
@@ -559,6 +599,7 @@ void link_status_get(const struct link *l, adit_time now, struct link_status *re
 	quic_stats_get(l->session->quic, &ret_status->quic);
 	ret_status->dgrams_lost =
 		l->session->dgrams_lost + l->session->reasm.stats.expired + l->session->reasm.stats.evicted;
+	link_strands_status(l, ret_status);
 	if (l->session->state == LINK_SESSION_UP)
 		memcpy(ret_status->peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 }

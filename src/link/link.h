@@ -27,6 +27,7 @@
 #include "core/punch/punch.h"
 #include "core/reach/reach.h"
 #include "core/turn/turn.h"
+#include "link/link_memory.h"
 #include "quic/quic.h"
 #include "quic/quic_stream.h"
 
@@ -55,12 +56,14 @@ struct link_config {
 	uint8_t own_key[QUIC_KEY_LEN]; /* serve, |meets|: its identity ... */
 	uint8_t own_seed[QUIC_KEY_LEN]; /* ... and the secret that proves it */
 	const struct reach_memory *memory; /* of an earlier run; read by link_new(); NULL: none */
+	const struct link_memory *lives; /* connect: LEARNT of an earlier run; read by link_new(); NULL: none */
 	adit_dur linger; /* a session in outage longer than this is over */
 	bool no_successors; /* for tests: paths are not replaced before their time, to show what happens then */
 	bool relay_only; /* nothing is sent but through a relay, and the peer is not told of own addresses */
 	bool direct_only; /* never through the peer's relay either */
 	bool borrow; /* connect: a relay that a mediator lends is welcome: LINK_EVENT_MEET tells of it */
 	bool compress; /* ask for it; one side is enough */
+	unsigned connections; /* that a session may have, link_strand.h: FWD_CONNECTIONS_MAX at most; 0 is 1 */
 	const struct fwd_service *services; /* serve: what is offered; borrowed for the link's life */
 	size_t n_services;
 };
@@ -69,9 +72,6 @@ struct link_config {
 ADIT_MUST_CHECK int link_new(const struct link_config *cfg, adit_time now, struct link **ret_link);
 /* Says nothing to the peer: link_close() first where it should know. NULL is fine. */
 void link_free(struct link *l);
-
-/* Do the bytes of the session's streams go in blocks (zip/zip.h)? Good from UP on. */
-bool link_compresses(const struct link *l);
 
 /* As punch_set_peers (a search by reach may go there, too), punch_set_utc. */
 void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers, size_t n);
@@ -123,7 +123,10 @@ enum link_event_kind {
 	LINK_EVENT_STREAM, /* |news| of |stream|, flags of quic_stream.h; bytes are the service's alone */
 	LINK_EVENT_CREDIT, /* link_stream_open() may succeed again */
 	LINK_EVENT_DGRAM, /* |data| of UDP |flow| of |service|, good until the next call */
-	LINK_EVENT_DOWN, /* the session is over: |reason|; every stream had its CLOSED news. Serve: looking again */
+	LINK_EVENT_LEARNT, /* connect: |learnt| is worth keeping for the next run */
+	/* The session is over, if it |was_up|, or what was to become one: |reason|; every stream had its CLOSED news.
+	 * Serve: looking again. */
+	LINK_EVENT_DOWN,
 };
 
 enum link_reason {
@@ -171,6 +174,7 @@ struct link_relay_info {
 	struct adit_addr relayed[2]; /* v4, v6; READY */
 	enum turn_why why;
 	unsigned code; /* of a STUN error; 0: none */
+	bool is_expired; /* |why| is CREDENTIALS: they were good for a time that is over */
 	char stream[LINK_RELAY_STREAM_MAX]; /* why the last connection to a server ended; "": none has */
 };
 
@@ -199,6 +203,7 @@ struct link_event {
 	enum link_why why;
 	struct link_relay_info relay;
 	struct reach_event meet; /* |memory|, where there is one, is good until the next call */
+	const struct link_memory *learnt; /* good until the next call */
 	const char *mediator; /* its name, or NULL; good as long as the link */
 	uint8_t peer_key[QUIC_KEY_LEN];
 	const struct fwd_service *services; /* good as long as the session */
@@ -210,6 +215,7 @@ struct link_event {
 	const uint8_t *data;
 	size_t len;
 	enum link_reason reason;
+	bool was_up; /* DOWN: the peer had been admitted */
 	uint64_t code;
 	char text[128];
 };
@@ -228,6 +234,8 @@ void link_stream_refuse(struct link_stream *s, uint64_t code);
 struct quic_stream *link_stream_bytes(const struct link_stream *s);
 void link_stream_set_user(struct link_stream *s, void *user);
 void *link_stream_user(const struct link_stream *s);
+/* Do its bytes go in blocks (zip/zip.h)? */
+bool link_stream_compresses(const struct link_stream *s);
 /* Connect side: the target has taken the connection. */
 bool link_stream_is_answered(const struct link_stream *s);
 /* The user is done; mandatory once for each stream it was handed, unless refused. */
@@ -271,6 +279,7 @@ struct link_path_status {
 	unsigned loss; /* of questions, per mille */
 	adit_dur age;
 	adit_dur silence; /* since the last sign of life */
+	adit_dur every; /* while nothing goes over it, it is asked this often */
 };
 
 #define LINK_STATUS_PATHS 8
@@ -283,7 +292,8 @@ struct link_status {
 	size_t n_paths;
 	unsigned switches; /* how often this session went over to another path */
 	uint8_t peer_key[QUIC_KEY_LEN];
-	struct quic_stats quic;
+	struct quic_stats quic; /* bytes, packets and streams of all connections, the rest of the first */
+	unsigned connections; /* of the session, that are up */
 	struct punch_stats punch;
 	const struct link_mediator *mediators; /* good until the next call */
 	size_t n_mediators;

@@ -1,6 +1,6 @@
 /*
- * Some carriers end a mapping at a certain age, used or not (DESIGN 5.3: 48-75 s). What a link knows of that where it
- * is, and when a path is so old that its successor is due. Pure: link_watch.c asks and tells.
+ * Some carriers end a mapping at a certain age, used or not (docs/rules.md 3: 48-75 s). What a link knows of that where
+ * it is, and when a path is so old that its successor is due. Pure: link_watch.c asks and tells.
  *
  *   UNKNOWN   a path in use is replaced once, early enough for every age that was seen, and the one before is watched
  *   ENDS      one died young, although it was asked all the time and the next one lived: each is replaced in time

@@ -63,9 +63,50 @@ static int reach_setup(struct link_find *f, adit_time now)
 	return 0;
 }
 
+/* ---- its memory ---- */
+
+/* Ready for whatever is to be done; NULL: no mediator is ever named, or there is no memory for it now. */
+static struct reach *reach_of(struct link_find *f)
+{
+	struct reach *whole;
+
+	f->fold_at = ADIT_NEVER;
+	if (!f->reach || !reach_is_folded(f->reach))
+		return f->reach;
+	whole = calloc(1, sizeof(*whole));
+	if (!whole)
+		return NULL;
+	reach_unfold(whole, f->reach);
+	reach_done(f->reach);
+	free(f->reach);
+	f->reach = whole;
+	return whole;
+}
+
+static void fold(struct link_find *f)
+{
+	size_t size = reach_folded_size(f->reach);
+	struct reach *folded = size > 0 ? malloc(size) : NULL;
+
+	f->fold_at = ADIT_NEVER;
+	if (!folded)
+		return;
+	reach_fold(f->reach, folded);
+	reach_done(f->reach);
+	free(f->reach);
+	f->reach = folded;
+}
+
+/* It has nothing to do for now. Not at once: what is asked is answered within a round trip. */
+static void fold_soon(struct link_find *f, adit_time now)
+{
+	if (f->fold_at == ADIT_NEVER && reach_folded_size(f->reach) > 0)
+		f->fold_at = adit_time_add(now, LINK_FOLD_AFTER);
+}
+
 int link_find_init(struct link_find *f, const struct link_config *cfg, adit_time now)
 {
-	*f = (struct link_find){.cfg = cfg};
+	*f = (struct link_find){.cfg = cfg, .fold_at = ADIT_NEVER};
 	punch_setup(f, now);
 	return cfg->meets ? reach_setup(f, now) : 0;
 }
@@ -83,7 +124,7 @@ void link_find_set_peers(struct link_find *f, adit_time now, const struct adit_a
 {
 	punch_set_peers(&f->punch, now, peers, n);
 	f->punch_busy = true;
-	if (f->reach)
+	if (reach_of(f))
 		reach_trust(f->reach, peers, n);
 }
 
@@ -92,8 +133,7 @@ void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc)
 	punch_set_utc(&f->punch, now, utc);
 	f->punch_busy = true;
 	if (f->reach)
-		reach_set_utc(f->reach, now, utc);
-	f->reach_busy = true;
+		reach_set_utc(f->reach, now, utc); /* told each minute: a folded one remains so */
 }
 
 /* --- mediators --- */
@@ -117,7 +157,7 @@ void link_find_add_mediator(struct link_find *f, adit_time now, const char *name
 {
 	struct link_mediator *m = mediator_find(f, name);
 
-	if (!f->reach || (!m && f->n_mediators == MEET_MEDIATORS_MAX) ||
+	if (!reach_of(f) || (!m && f->n_mediators == MEET_MEDIATORS_MAX) ||
 	    reach_add_mediator(f->reach, now, name, addr) < 0)
 		return;
 	f->reach_busy = true;
@@ -137,7 +177,7 @@ void link_find_add_server(struct link_find *f, adit_time now, const struct adit_
 {
 	char text[ADIT_ADDR_STRLEN];
 
-	if (f->reach && reach_add_server(f->reach, now, addr) < 0)
+	if (reach_of(f) && reach_add_server(f->reach, now, addr) < 0)
 		adit_trace(f->cfg->log, ADIT_LOG_DECIDE, "one-server-too-many addr=%s", adit_addr_format(addr, text));
 	f->reach_busy = true;
 }
@@ -148,7 +188,7 @@ static void tell_hosts(struct link_find *f, adit_time now)
 	struct reach_host hosts[REACH_HOSTS_MAX];
 	size_t n = f->n_hosts;
 
-	if (!f->reach)
+	if (!reach_of(f))
 		return;
 	memcpy(hosts, f->hosts, n * sizeof(hosts[0]));
 	if (f->nat64.len > 0) {
@@ -177,21 +217,21 @@ void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_n
 
 void link_find_set_relay(struct link_find *f, adit_time now, const struct reach_relay *relay)
 {
-	if (f->reach)
+	if (reach_of(f))
 		reach_set_relay(f->reach, now, relay);
 	f->reach_busy = true;
 }
 
 void link_find_await_relay(struct link_find *f, adit_time now)
 {
-	if (f->reach)
+	if (reach_of(f))
 		reach_await_relay(f->reach, now);
 	f->reach_busy = true;
 }
 
 void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map)
 {
-	if (f->reach)
+	if (reach_of(f))
 		reach_set_mapped(f->reach, now, family, map);
 	f->reach_busy = true;
 }
@@ -263,21 +303,21 @@ void link_find_start(struct link_find *f, adit_time now)
 	if (!f->cfg->relay_only)
 		punch_start(&f->punch, now);
 	f->punch_busy = true;
-	if (reach_may_start(f))
+	if (reach_may_start(f) && reach_of(f))
 		reach_start(f->reach, now);
 	f->reach_busy = true;
 }
 
 void link_find_again(struct link_find *f, adit_time now)
 {
-	if (f->reach)
+	if (reach_of(f))
 		reach_again(f->reach, now);
 	f->reach_busy = true;
 }
 
 void link_find_fresh(struct link_find *f, adit_time now)
 {
-	if (!f->reach)
+	if (!reach_of(f))
 		return;
 	f->wish = LINK_FIND_PEER;
 	reach_start(f->reach, now);
@@ -291,7 +331,7 @@ void link_find_wait(struct link_find *f, adit_time now)
 	if (!f->cfg->relay_only)
 		punch_wait(&f->punch, now);
 	f->punch_busy = true;
-	if (f->reach)
+	if (reach_of(f))
 		reach_rest(f->reach, now);
 	f->reach_busy = true;
 }
@@ -304,7 +344,7 @@ void link_find_hold(struct link_find *f, adit_time now)
 
 static void report(struct link_find *f, adit_time now, enum meet_path path, adit_dur took)
 {
-	if (f->has_met)
+	if (f->has_met && reach_of(f))
 		reach_report(f->reach, now, path, took);
 	f->has_met = false;
 }
@@ -325,7 +365,7 @@ void link_find_rest(struct link_find *f, adit_time now, const struct link_path_i
 	f->wish = LINK_FIND_CALM;
 	punch_rest(&f->punch, now);
 	f->punch_busy = true;
-	if (!f->reach || info->how == LINK_HOW_RELAYED)
+	if (!reach_of(f) || info->how == LINK_HOW_RELAYED)
 		return; /* the attempt goes on, and others follow: for a better path */
 	if (!link_how_is_serverless(info->how))
 		report(f, now, paths[info->how], info->took);
@@ -338,7 +378,7 @@ void link_find_stop(struct link_find *f, adit_time now)
 	f->wish = LINK_FIND_NOTHING;
 	punch_stop(&f->punch, now);
 	f->punch_busy = true;
-	if (f->reach)
+	if (reach_of(f))
 		reach_stop(f->reach, now);
 	f->reach_busy = true;
 }
@@ -355,13 +395,14 @@ int link_find_take(struct link_find *f, adit_time now, uint32_t sock)
 	if (!is_reach(f, sock))
 		return punch_take(&f->punch, sock);
 	f->reach_busy = true;
-	return reach_take(f->reach, now, sock);
+	return reach_of(f) ? reach_take(f->reach, now, sock) : ADIT_ENOENT;
 }
 
 void link_find_released(struct link_find *f, adit_time now, uint32_t sock)
 {
 	if (is_reach(f, sock)) {
-		reach_released(f->reach, now, sock);
+		if (reach_of(f))
+			reach_released(f->reach, now, sock);
 		f->reach_busy = true;
 	} else {
 		punch_released(&f->punch, now, sock);
@@ -369,12 +410,25 @@ void link_find_released(struct link_find *f, adit_time now, uint32_t sock)
 	}
 }
 
+/* What is not for it neither wakes it nor keeps it awake. */
+static int input_reach(struct link_find *f, adit_time now, const struct adit_dgram *d)
+{
+	adit_time fold_at = f->fold_at;
+	int err;
+
+	if ((reach_is_folded(f->reach) && !reach_folded_wants(f->reach, d)) || !reach_of(f))
+		return ADIT_EIGNORED;
+	err = reach_input(f->reach, now, d);
+	if (err == ADIT_EIGNORED)
+		f->fold_at = fold_at;
+	f->reach_busy |= err != ADIT_EIGNORED;
+	return err;
+}
+
 int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram *d)
 {
-	if (is_reach(f, d->sock)) {
-		f->reach_busy = true;
-		return reach_input(f->reach, now, d);
-	}
+	if (is_reach(f, d->sock))
+		return input_reach(f, now, d);
 	f->punch_busy = true;
 	return punch_input(&f->punch, now, d);
 }
@@ -382,7 +436,8 @@ int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram 
 void link_find_icmp(struct link_find *f, adit_time now, const struct adit_icmp *icmp)
 {
 	if (is_reach(f, icmp->sock)) {
-		reach_icmp(f->reach, now, icmp);
+		if (reach_of(f))
+			reach_icmp(f->reach, now, icmp);
 		f->reach_busy = true;
 	} else {
 		punch_icmp(&f->punch, now, icmp);
@@ -393,7 +448,8 @@ void link_find_icmp(struct link_find *f, adit_time now, const struct adit_icmp *
 void link_find_sock_failed(struct link_find *f, adit_time now, uint32_t sock)
 {
 	if (is_reach(f, sock)) {
-		reach_sock_failed(f->reach, now, sock);
+		if (reach_of(f))
+			reach_sock_failed(f->reach, now, sock);
 		f->reach_busy = true;
 	} else {
 		punch_sock_failed(&f->punch, now, sock);
@@ -410,14 +466,18 @@ void link_find_tick(struct link_find *f, adit_time now)
 		f->punch_busy = true;
 	}
 	if (f->reach && (f->reach_busy || now >= f->reach_at)) {
-		reach_tick(f->reach, now);
-		f->reach_busy = true;
+		f->reach_busy = reach_of(f) != NULL;
+		f->reach_at = adit_time_add(now, LINK_MEMORY_AGAIN);
+		if (f->reach_busy)
+			reach_tick(f->reach, now);
 	}
+	if (now >= f->fold_at)
+		fold(f);
 }
 
 adit_time link_find_deadline(const struct link_find *f, adit_time past)
 {
-	adit_time t = f->punch_busy ? past : f->punch_at;
+	adit_time t = adit_time_min(f->punch_busy ? past : f->punch_at, f->fold_at);
 
 	return f->reach ? adit_time_min(t, f->reach_busy ? past : f->reach_at) : t;
 }
@@ -432,10 +492,13 @@ int link_find_output(struct link_find *f, adit_time now, struct adit_out *ret_ou
 		take_back_store(f);
 	}
 	if (f->reach && f->reach_busy) {
-		if (reach_output(f->reach, now, ret_out))
+		if (reach_of(f) && reach_output(f->reach, now, ret_out))
 			return 1;
 		f->reach_busy = false;
-		f->reach_at = reach_deadline(f->reach);
+		if (!reach_is_folded(f->reach)) {
+			f->reach_at = reach_deadline(f->reach);
+			fold_soon(f, now);
+		}
 	}
 	return 0;
 }
@@ -499,7 +562,7 @@ int link_find_event(struct link_find *f, adit_time now, struct link_found *ret_f
 		take_punch(&pe, ret_found);
 		return 1;
 	}
-	if (f->reach && reach_event(f->reach, &re)) {
+	if (f->reach && !reach_is_folded(f->reach) && reach_event(f->reach, &re)) {
 		take_reach(f, now, &re, ret_found);
 		return 1;
 	}

@@ -40,9 +40,10 @@ struct link_find {
 	struct punch_store *store; /* lent to |punch| while it looks for the peer */
 	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
 	adit_time punch_at;
-	struct reach *reach; /* NULL: no mediator is ever named */
+	struct reach *reach; /* NULL: no mediator is ever named; folded while nothing is under way */
 	bool reach_busy;
 	adit_time reach_at;
+	adit_time fold_at; /* nothing was under way then, and may be again soon; NEVER: it is, or |reach| is folded */
 	enum link_find_wish wish;
 	struct link_mediator mediators[MEET_MEDIATORS_MAX]; /* as numbered by |reach| */
 	size_t n_mediators;

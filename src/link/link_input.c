@@ -78,7 +78,7 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 	return 0;
 }
 
-static void heard(struct link *l, adit_time now, struct link_path *p)
+void link_heard(struct link *l, adit_time now, struct link_path *p)
 {
 	punch_path_heard(&p->keep, now);
 	if (link_path_in_use(l, p))
@@ -104,7 +104,7 @@ static bool session_input(struct link *l, adit_time now, struct link_path *p, co
 		return false;
 	if (l->cfg.role == PUNCH_SERVE ? quic_path(s->quic) == p->gen : l->state == LINK_OUTAGE)
 		link_move_to(l, now, p, LINK_WHY_PEER);
-	heard(l, now, p);
+	link_heard(l, now, p);
 	return true;
 }
 
@@ -135,7 +135,7 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 	return 0;
 }
 
-static int quic_dgram_input(struct link *l, adit_time now, const struct adit_dgram *d)
+int link_quic_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	struct link_path *p = l->session_path;
 
@@ -145,7 +145,7 @@ static int quic_dgram_input(struct link *l, adit_time now, const struct adit_dgr
 		if (p != l->session_path)
 			(void)session_input(l, now, p, d);
 		else if (feed(l->session, now, p->gen, d) > 0)
-			heard(l, now, p);
+			link_heard(l, now, p);
 		return 0;
 	}
 	/* Both may use one address pair: an Initial belongs to whom its connection id says, or is new. */
@@ -153,7 +153,7 @@ static int quic_dgram_input(struct link *l, adit_time now, const struct adit_dgr
 	if (!l->incoming || !p || p->sock != d->sock || !quic_is_mine(l->incoming->quic, d->data, d->len))
 		return input_elsewhere(l, now, d);
 	if (feed(l->incoming, now, p->gen, d) > 0)
-		heard(l, now, p);
+		link_heard(l, now, p);
 	return 0;
 }
 
@@ -172,7 +172,7 @@ static int input_one(struct link *l, adit_time now, const struct adit_dgram *d)
 	if (is_stun(d->data, d->len))
 		r = stun_input(l, now, d);
 	else if (d->len > 0 && (d->data[0] & 0x40))
-		r = quic_dgram_input(l, now, d);
+		r = link_strands(l) > 1 ? link_strands_input(l, now, d) : link_quic_input(l, now, d);
 	return r;
 }
 

@@ -6,9 +6,12 @@
 #include "link/link_age.h"
 #include "link/link.h"
 #include "link/link_find.h"
+#include "link/link_keep.h"
 #include "link/link_limits.h"
+#include "link/link_memory.h"
 #include "link/link_relay.h"
 #include "link/link_session.h"
+#include "link/link_strand.h"
 
 /* A proven way to the peer. It owns its socket: taken from who found it, closed or given back with the path. */
 struct link_path {
@@ -43,8 +46,33 @@ struct link_watch {
 	adit_time moves_at; /* when there was one more */
 	adit_time prune_at;
 	adit_time settle_at; /* the finders may rest */
-	adit_time again_at; /* in an outage: the finders begin anew */
+	adit_time again_at; /* in an outage or an alarm: the finders begin anew */
+	adit_time
+		alarm_at; /* the path in use has given reason to look for another one; NEVER: no, or it has answered */
+	adit_time calm_until; /* silence alone is no reason before */
+	adit_time silent_from; /* what is not answered left then ... */
+	unsigned silent_asks; /* ... and has been asked about so often */
 	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
+};
+
+enum link_trial {
+	LINK_TRIAL_NONE,
+	LINK_TRIAL_OURS, /* a stand-by is left alone; then we ask: does the peer's NAT let it in? */
+	LINK_TRIAL_THEIRS, /* then the peer asks: does ours? */
+	LINK_TRIAL_SURE, /* nothing came; is it that path alone? the one in use is asked */
+};
+
+/* How long a mapping lives that nobody uses (link_idle.c); connect. */
+struct link_idle {
+	struct link_keep keep;
+	struct link_memory place; /* the two networks' addresses, and what was told last of them; no family: unknown */
+	enum link_trial trial;
+	uint32_t sock; /* and generation, of the path that is tried */
+	uint32_t gen;
+	adit_dur rest; /* that it is tried with */
+	adit_time at; /* this part of it began */
+	adit_time search_at; /* another path may be looked for */
+	adit_dur fell; /* the path in use died after this; 0: it has not, or that was taken note of */
 };
 
 /* Who may begin a QUIC handshake or go on with one from a new address. */
@@ -56,6 +84,19 @@ struct link_known {
 	adit_time at;
 };
 
+/* Of a session that may have several connections (link_strands.c). */
+struct link_strands {
+	unsigned granted; /* 1 << number */
+	uint8_t first[FWD_CONNECTIONS_MAX][QUIC_FIRST_LEN]; /* what they begin with */
+	struct link_strand_dgram queue[LINK_STRAND_QUEUE];
+	size_t next; /* place in |queue| */
+	size_t n;
+	unsigned up; /* 1 << number */
+	struct quic_stats stats[FWD_CONNECTIONS_MAX]; /* as link_strand_note() told them */
+	struct adit_out out; /* of link_strand_send() */
+	bool has_out;
+};
+
 struct link {
 	struct link_config cfg;
 	struct link_find find;
@@ -65,14 +106,19 @@ struct link {
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
+	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
 	struct link_age age;
+	struct link_idle idle;
+	struct link_memory memory; /* what was told last of it, or in an earlier run; no family: nothing */
 	unsigned switches;
 	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
+	struct link_strands *strands; /* NULL: nobody has asked for one yet */
+	bool is_gentle; /* the last move to another path: the one before still worked */
 	struct link_session *incoming; /* serve: a restarted peer, not admitted yet */
 	struct link_path *incoming_path;
 	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
@@ -89,8 +135,13 @@ struct link {
 };
 
 bool link_path_in_use(const struct link *l, const struct link_path *p);
-/* The machine has these addresses now: no path leaves from another one. */
-void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
+/* Is there an address among them that the finders have not been told of? */
+bool link_path_is_new_host(const struct link *l, const struct reach_host *hosts, size_t n);
+/*
+ * The machine has these addresses now, one of which |is_new|: no path leaves from another one. The first change may
+ * have taken the address of the path in use, and the second one bring another.
+ */
+void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n, bool is_new);
 /* Takes |sock| from who found it and makes a path with the next generation. NULL: no room. */
 struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info,
 				uint64_t instance);
@@ -126,6 +177,23 @@ void link_end(struct link *l, adit_time now, enum link_reason reason, uint64_t c
 /* What is new of the relays, to those who want to know it. */
 void link_relay_changed(struct link *l, adit_time now);
 
+/* --- link_input.c --- */
+
+/* QUIC's datagrams, apart from strands'. Codes as link_input(). */
+int link_quic_input(struct link *l, adit_time now, const struct adit_dgram *d);
+/* Something authentic came over |p|. */
+void link_heard(struct link *l, adit_time now, struct link_path *p);
+
+/* --- link_strands.c --- */
+
+/* The session is over. */
+void link_strands_done(struct link *l);
+/* As link_quic_input(), where the session has strands or may. */
+int link_strands_input(struct link *l, adit_time now, const struct adit_dgram *d);
+int link_strands_output(struct link *l, struct adit_out *ret_out);
+/* Adds them to what is told of connection 0. */
+void link_strands_status(const struct link *l, struct link_status *status);
+
 /* --- link_move.c --- */
 
 /* The session goes on over |p|. */
@@ -146,9 +214,29 @@ void link_watch_settle(struct link *l, adit_time now);
 /* Doubts, questions to stand-bys, the choice, and what is not needed any more. */
 void link_watch_step(struct link *l, adit_time now);
 adit_time link_watch_deadline(const struct link *l);
-/* The network is another one, or the machine was asleep: all paths are asked, and the finders begin. */
+/*
+ * The network is another one, the machine was asleep, or the path in use is silent: all paths are asked, and the
+ * finders begin, until it answers.
+ */
 void link_watch_alarm(struct link *l, adit_time now);
+/* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock);
 /* The best that is left of what is known, now that the path in use is lost. NULL: none. */
 struct link_path *link_watch_refuge(struct link *l, adit_time now);
+
+/* --- link_idle.c --- */
+
+void link_idle_init(struct link_idle *d);
+/* Connect, while a session is up. */
+void link_idle_step(struct link *l, adit_time now);
+adit_time link_idle_deadline(const struct link *l);
+/* Is it |p| that is tried? Then nobody else asks it in turn. */
+bool link_idle_tries(const struct link *l, const struct link_path *p);
+/* How often |p| is asked otherwise. */
+adit_dur link_idle_every(const struct link *l, const struct link_path *p);
+/* The path in use is lost. */
+void link_idle_lost(struct link *l, adit_time now);
+/* The network is another one. */
+void link_idle_forget(struct link *l, adit_time now);
 
 #endif

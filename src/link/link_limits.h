@@ -25,6 +25,11 @@
 #define LINK_STANDBYS_RELAYED 1u
 #define LINK_STANDBYS         2u
 
+/* The search through mediators gives its memory back after this time without anything under way. */
+#define LINK_FOLD_AFTER ADIT_MS(250)
+/* There is no memory to go on with: it is tried again. */
+#define LINK_MEMORY_AGAIN ADIT_SEC(1)
+
 /* Choosing a path (link_choose.h). */
 #define LINK_PATIENCE      ADIT_MS(100) /* at least, and a round trip: then a question is worth its 128 bytes */
 #define LINK_JUDGE_MIN     ADIT_MS(120) /* after the question; two more have been asked by then, as one may be lost */
@@ -45,16 +50,24 @@
 /* Keeping stand-bys (link_watch.c). */
 #define LINK_TRIALS       4u /* questions to a new one, ... */
 #define LINK_TRIAL_EVERY  ADIT_SEC(1) /* ... this far apart; then as often as a keepalive is due */
-#define LINK_STALE        ADIT_SEC(12) /* less than a keepalive: several stand-bys share an answer of the path in use */
 #define LINK_LATE         ADIT_SEC(3) /* packets may still come over a path that was left: a slow relay's queue */
 #define LINK_LOST_FOR     ADIT_SEC(60) /* a stand-by that is lost is asked for so long whether it comes back */
 #define LINK_UNASKED      ADIT_SEC(150) /* serve: the connect side asks its stand-bys more often than this */
 #define LINK_SETTLE       ADIT_SEC(4) /* the finders go on for so long, for better paths and stand-bys */
 #define LINK_FRESH_SEARCH ADIT_SEC(60) /* the finder without servers looks for so long while a relay is in use */
 #define LINK_SLEPT        ADIT_SEC(5) /* nobody came for this long after the deadline: the machine was asleep */
-#define LINK_AGAIN        ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
-#define LINK_AGAIN_OFTEN  ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
-#define LINK_AGAIN_MAX    ADIT_SEC(15) /* ... up to this far apart */
+/*
+ * Silence of the path in use beyond two round trips: it is asked, and once more, as what was sent may have been mere
+ * acknowledgements; then others are looked for.
+ */
+#define LINK_ALARM_ASK   ADIT_MS(300)
+#define LINK_ALARM_STEP  ADIT_MS(150)
+#define LINK_ALARM_ASKS  2u
+#define LINK_ALARM_LATER ADIT_MS(250) /* serve: half a PUNCH_PATH_RETRY, so that the two ask in turn from then on */
+#define LINK_ALARM_CALM  ADIT_SEC(10) /* if it answers after all: silence is no such reason again before */
+#define LINK_AGAIN       ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
+#define LINK_AGAIN_OFTEN ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
+#define LINK_AGAIN_MAX   ADIT_SEC(15) /* ... up to this far apart */
 
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
  * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */
@@ -70,15 +83,27 @@
 #define LINK_RELAY_WAITS    8
 #define LINK_RELAY_WAIT_LEN 1500 /* bytes */
 #define LINK_RELAY_WAIT     ADIT_SEC(1)
-#define LINK_RELAY_BATCH    65536 /* bytes: no driver takes more at once (io_sock.h) */
+/* The path in use goes through our relay and is silent for twice its patience: the server is asked, not more often. */
+#define LINK_RELAY_ASK   ADIT_SEC(1)
+#define LINK_RELAY_BATCH 65536 /* bytes: no driver takes more at once (io_sock.h) */
 
 /* Paths that end at a certain age (link_age.h). */
-#define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (DESIGN 5.3) */
+#define LINK_AGE_FIRST      ADIT_SEC(38) /* the youngest death seen in the field was at 48 s (docs/rules.md 3) */
 #define LINK_AGE_LEAST      ADIT_SEC(30) /* a death before is of something else ... */
 #define LINK_AGE_MOST       ADIT_SEC(110) /* ... and so is one after: 75 s was the oldest */
 #define LINK_AGE_LASTS_FROM ADIT_SEC(120)
 #define LINK_AGE_WATCH      ADIT_SEC(5) /* between questions to the one before */
 #define LINK_AGE_AGAIN      ADIT_SEC(6) /* the search for a successor is begun anew after this */
+
+/* How long an idle mapping lives (link_keep.h). */
+#define LINK_KEEP_MAX    ADIT_SEC(120) /* RFC 4787 REQ-5: a NAT that keeps to it needs no more */
+#define LINK_KEEP_ENOUGH ADIT_SEC(150) /* four fifths of it are the above */
+#define LINK_KEEP_NARROW 4u /* what lies between is known well enough when it is a quarter */
+#define LINK_KEEP_AGAIN  ADIT_SEC(600) /* trials rest after a fall, doubling with each ... */
+#define LINK_KEEP_FALLS  6u /* ... so often: ten hours */
+#define LINK_KEEP_TURN   ADIT_SEC(4) /* beyond the rest: the peer asks four times meanwhile (PUNCH_PATH_LOST) */
+#define LINK_KEEP_SLACK  ADIT_SEC(2) /* a rest that is shorter by this is as good */
+#define LINK_KEEP_SEARCH ADIT_SEC(90) /* between searches for a path to try it with */
 
 /* The code of a mediator that does not know the peer (docs/mediator.md). */
 #define LINK_ABSENT 404u
@@ -88,6 +113,9 @@
 
 /* From the first Initial to the answered hello. The TLS handshake has 10 s of its own (quic_limits.h). */
 #define LINK_ADMIT_WITHIN ADIT_SEC(15)
+
+/* Runs of strands' datagrams in one input: each of the 64 that the kernel puts into a batch may be another's. */
+#define LINK_STRAND_QUEUE 64
 
 /* A migration that QUIC put off for want of a connection id is tried again this often. */
 #define LINK_MIGRATE_RETRY ADIT_MS(50)

@@ -25,6 +25,7 @@ static void migrate(struct link *l, adit_time now, bool gently)
 
 	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
 		return;
+	l->is_gentle = gently;
 	if (gently)
 		r = quic_move(l->session->quic, now, l->session_path->gen);
 	else
@@ -94,6 +95,7 @@ static void outage(struct link *l, adit_time now)
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
+	l->watch.alarm_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
 }
@@ -211,8 +213,11 @@ static void on_lost(struct link *l, adit_time now, struct link_path *p)
 {
 	struct link_path *refuge = p == l->session_path ? link_watch_refuge(l, now) : NULL;
 
+	if (p == l->session_path)
+		link_idle_lost(l, now);
 	p->lost = true;
 	p->lost_at = now;
+	l->watch.prune_at = adit_time_min(l->watch.prune_at, adit_time_add(now, LINK_LATE));
 	if (refuge)
 		link_move_to(l, now, refuge, LINK_WHY_SILENT);
 	else if (p == l->session_path)

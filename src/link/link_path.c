@@ -172,15 +172,28 @@ static bool is_through_nat64(const struct link *l, const struct adit_addr *local
 	return l->find.nat64.len > 0 && adit_nat64_is_own(local);
 }
 
-void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n)
+bool link_path_is_new_host(const struct link *l, const struct reach_host *hosts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!has_host(l->find.hosts, l->find.n_hosts, &hosts[i].addr))
+			return true;
+	return false;
+}
+
+void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n, bool is_new)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		struct link_path *p = &l->path[i];
 
-		if (!p->used || p->sock == LINK_RELAY_SOCK || p->info.local.family == ADIT_FAMILY_NONE ||
-		    is_through_nat64(l, &p->info.local) || has_host(hosts, n, &p->info.local))
+		if (!p->used || p->sock == LINK_RELAY_SOCK || is_through_nat64(l, &p->info.local))
+			continue;
+		if (p->info.local.family == ADIT_FAMILY_NONE) {
+			any |= is_new && p == l->session_path;
+			continue;
+		}
+		if (has_host(hosts, n, &p->info.local))
 			continue;
 		p->info.local = (struct adit_addr){.family = ADIT_FAMILY_NONE};
 		punch_path_set_local(&p->keep, &p->info.local);
@@ -189,5 +202,6 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 	if (!any)
 		return;
 	link_age_forget(&l->age);
+	link_idle_forget(l, now);
 	link_watch_alarm(l, now);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/stun/stun_timed.h"
 
 /* A small datagram to a peer that the server does not let in yet. */
 struct wait {
@@ -236,10 +237,18 @@ static void on_ready(struct link_relay *r, adit_time now, const struct turn_set_
 	r->info.transport = turn_server(t)->transport;
 	r->info.why = TURN_WHY_NONE;
 	r->info.code = 0;
+	r->info.is_expired = false;
 	set_state(r, now, LINK_RELAY_READY);
 }
 
-bool link_relay_news(struct link_relay *r, adit_time now, const struct reach_relay **ret_relay)
+static bool is_expired(const struct link_relay_store *s, const struct turn_set_event *e, adit_utc utc)
+{
+	const char *user = turn_set_user(&s->set, &e->server);
+
+	return e->why == TURN_WHY_CREDENTIALS && user && stun_timed_is_over(user, utc);
+}
+
+bool link_relay_news(struct link_relay *r, adit_time now, adit_utc utc, const struct reach_relay **ret_relay)
 {
 	struct turn_set_event e;
 
@@ -262,6 +271,7 @@ bool link_relay_news(struct link_relay *r, adit_time now, const struct reach_rel
 		memset(r->info.relayed, 0, sizeof(r->info.relayed));
 		r->info.why = e.why;
 		r->info.code = e.code;
+		r->info.is_expired = is_expired(r->store, &e, utc);
 		set_state(r, now, e.kind == TURN_SET_EVENT_LOST ? LINK_RELAY_LOST : LINK_RELAY_FAILED);
 		*ret_relay = NULL;
 		return true;

@@ -54,6 +54,6 @@ void link_relay_send(struct link_relay *r, adit_time now, const struct adit_out 
  * True: something has changed, |info| tells it. |*ret_relay| is then what reach_set_relay() wants to know; NULL: there
  * is none.
  */
-bool link_relay_news(struct link_relay *r, adit_time now, const struct reach_relay **ret_relay);
+bool link_relay_news(struct link_relay *r, adit_time now, adit_utc utc, const struct reach_relay **ret_relay);
 
 #endif

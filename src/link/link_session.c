@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/fwd/fwd_tlv.h"
 #include "core/trust/trust_keys.h"
 #include "core/trust/trust_name.h"
 #include "link/link_limits.h"
+
+#define CONNECTIONS_TLV_LEN 5 /* type, length, one byte */
 
 static uint32_t features(const struct link_session *s)
 {
@@ -65,9 +68,16 @@ int link_session_new(const struct link_config *cfg, adit_time now, struct quic *
 	s->cfg = cfg;
 	s->quic = quic;
 	s->admit_by = adit_time_add(now, LINK_ADMIT_WITHIN);
+	s->connections = 1;
 	adit_list_init(&s->streams);
 	*ret_session = s;
 	return 0;
+}
+
+void link_session_join(struct link_session *s, uint8_t connection, const uint8_t session_id[FWD_SESSION_ID_LEN])
+{
+	s->connection = connection;
+	memcpy(s->session_id, session_id, sizeof(s->session_id));
 }
 
 void link_session_free(struct link_session *s)
@@ -86,16 +96,47 @@ static int exporter(struct link_session *s, uint8_t out[TRUST_EXPORTER_LEN])
 	return quic_export(s->quic, TRUST_EXPORTER_LABEL, out, TRUST_EXPORTER_LEN);
 }
 
+/* The first connection says how many there may be, unless it is the only one; the length of |tlv|. */
+static size_t put_connections(const struct link_session *s, unsigned n, uint8_t tlv[CONNECTIONS_TLV_LEN])
+{
+	struct adit_wr w = adit_wr_over(tlv, CONNECTIONS_TLV_LEN);
+	uint8_t value = (uint8_t)n;
+
+	if (s->connection > 0 || n < 2)
+		return 0;
+	fwd_tlv_write(&w, FWD_TLV_CONNECTIONS, &value, sizeof(value));
+	return w.len;
+}
+
+/* What the peer said about it, and both want. A peer that does not know of several says nothing. */
+static unsigned read_connections(const struct link_session *s, const uint8_t *tlvs, size_t len)
+{
+	struct adit_rd r = adit_rd_over(tlvs, len);
+	struct fwd_tlv tlv;
+	unsigned n = 1;
+
+	while (fwd_tlv_next(&r, &tlv))
+		if (tlv.type == FWD_TLV_CONNECTIONS && tlv.len == 1 && tlv.value[0] > 0)
+			n = tlv.value[0] < s->cfg->connections ? tlv.value[0] : s->cfg->connections;
+	return n > 0 ? n : 1;
+}
+
 static bool write_hello(struct link_session *s)
 {
 	struct fwd_hello h = {.version_min = FWD_VERSION_MIN, .version_max = FWD_VERSION_MAX, .features = features(s)};
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	uint8_t buf[FWD_HELLO_MAX];
+	uint8_t tlv[CONNECTIONS_TLV_LEN];
 	int len;
 
 	if (exporter(s, secret) < 0 || quic_stream_open(s->quic, &s->hello) < 0)
 		return false;
-	adit_rng_fill(&s->cfg->rng, h.session_id, sizeof(h.session_id));
+	if (s->connection == 0)
+		adit_rng_fill(&s->cfg->rng, s->session_id, sizeof(s->session_id));
+	memcpy(h.session_id, s->session_id, sizeof(h.session_id));
+	h.connection = s->connection;
+	h.tlvs = tlv;
+	h.tlvs_len = put_connections(s, s->cfg->connections, tlv);
 	memcpy(h.secret_id, s->cfg->secret_id, sizeof(h.secret_id));
 	trust_keys_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_CONNECT, secret, h.proof);
 	len = fwd_hello_encode(&h, buf, sizeof(buf));
@@ -107,11 +148,16 @@ static bool write_welcome(struct link_session *s, const struct fwd_hello *hello,
 	struct fwd_welcome w = {.status = (uint8_t)status, .version = FWD_VERSION_MAX};
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	uint8_t buf[FWD_WELCOME_MAX];
+	uint8_t tlv[CONNECTIONS_TLV_LEN];
 	int len;
 
 	if (exporter(s, secret) < 0)
 		return false;
 	if (status == FWD_STATUS_OK) {
+		s->connections = read_connections(s, hello->tlvs, hello->tlvs_len);
+		w.tlvs = tlv;
+		w.tlvs_len = put_connections(s, s->connections, tlv);
+		memcpy(s->session_id, hello->session_id, sizeof(s->session_id));
 		w.version = fwd_hello_version(hello);
 		w.features = agree(s, hello->features);
 		s->compresses = w.features & FWD_FEATURE_PACK;
@@ -136,6 +182,9 @@ static enum fwd_status judge(struct link_session *s, const struct fwd_hello *h)
 		return FWD_STATUS_BAD_PROOF;
 	if (s->cfg->has_peer_key && !adit_bytes_eq_ct(quic_peer_key(s->quic), s->cfg->peer_key, QUIC_KEY_LEN))
 		return s->cfg->single ? FWD_STATUS_BOUND : FWD_STATUS_NOT_ALLOWED;
+	if (h->connection != s->connection ||
+	    (s->connection > 0 && memcmp(h->session_id, s->session_id, sizeof(h->session_id)) != 0))
+		return FWD_STATUS_REFUSED;
 	return FWD_STATUS_OK;
 }
 
@@ -143,7 +192,7 @@ static void come_up(struct link_session *s, struct link_event *ret_event)
 {
 	s->state = LINK_SESSION_UP;
 	s->admit_by = ADIT_NEVER;
-	s->ready = true;
+	s->ready = s->was_up = true;
 	*ret_event = (struct link_event){.kind = LINK_EVENT_UP, .services = s->services, .n_services = s->n_services};
 	memcpy(ret_event->peer_key, quic_peer_key(s->quic), QUIC_KEY_LEN);
 }
@@ -225,6 +274,7 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 	}
 	s->n_services = w.n_services;
 	s->compresses = w.features & FWD_FEATURE_PACK;
+	s->connections = read_connections(s, w.tlvs, w.tlvs_len);
 	come_up(s, ret_event);
 	return 1;
 }
@@ -412,7 +462,8 @@ static int down(struct link_session *s, struct link_event *ret_event)
 	if (s->reported)
 		return 0;
 	s->reported = true;
-	*ret_event = (struct link_event){.kind = LINK_EVENT_DOWN, .reason = s->reason, .code = s->code};
+	*ret_event =
+		(struct link_event){.kind = LINK_EVENT_DOWN, .reason = s->reason, .was_up = s->was_up, .code = s->code};
 	memcpy(ret_event->text, s->text, sizeof(s->text));
 	return 1;
 }
@@ -511,6 +562,11 @@ void link_stream_release(struct link_stream *ls)
 	quic_stream_set_user(ls->bytes, NULL);
 	quic_stream_release(ls->bytes);
 	stream_free(ls);
+}
+
+bool link_stream_compresses(const struct link_stream *ls)
+{
+	return ls->session->compresses;
 }
 
 bool link_stream_is_answered(const struct link_stream *ls)

@@ -42,7 +42,11 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
+	bool was_up;
 	bool compresses; /* agreed upon */
+	uint8_t connection; /* its number within the session of this id */
+	uint8_t session_id[FWD_SESSION_ID_LEN];
+	unsigned connections; /* that the session may have, from UP on */
 	bool reported; /* DOWN was handed out */
 	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
 	size_t n_services;
@@ -58,6 +62,8 @@ struct link_session {
 /* |quic| is taken over. ENOMEM (then |quic| is freed). */
 ADIT_MUST_CHECK int link_session_new(const struct link_config *cfg, adit_time now, struct quic *quic,
 				     struct link_session **ret_session);
+/* It is a further connection of the session |session_id|, number |connection| from 1; before anything else is done. */
+void link_session_join(struct link_session *s, uint8_t connection, const uint8_t session_id[FWD_SESSION_ID_LEN]);
 /* Every stream must have been released. NULL is fine. */
 void link_session_free(struct link_session *s);
 

@@ -9,7 +9,7 @@ void link_watch_init(struct link_watch *w, adit_time now)
 {
 	*w = (struct link_watch){.moves = LINK_MOVES, .moves_at = now};
 	w->doubt_at = w->doubt_ask_at = w->choose_at = w->prune_at = w->settle_at = w->again_at = w->succeed_at =
-		ADIT_NEVER;
+		w->alarm_at = ADIT_NEVER;
 }
 
 static bool decides(const struct link *l)
@@ -117,24 +117,26 @@ static bool is_watched(const struct link *l, const struct link_path *p)
 
 static adit_dur next_ask(const struct link *l, struct link_path *p)
 {
+	if (link_idle_tries(l, p))
+		return ADIT_NEVER;
 	if (is_holding(l, p)) {
 		adit_dur d = link_choose_hold(p->falls) / 8;
 
 		return d > LINK_HOLD_ASK ? d : LINK_HOLD_ASK;
 	}
 	if (p->trials == 0)
-		return is_watched(l, p) ? LINK_AGE_WATCH : PUNCH_PATH_KEEPALIVE;
+		return is_watched(l, p) ? LINK_AGE_WATCH : link_idle_every(l, p);
 	p->trials--;
 	return LINK_TRIAL_EVERY;
 }
 
-/* Too old to be compared with. */
-static bool is_stale(const struct link_path *p, adit_time now)
+/* Too old to be compared with: several stand-bys share an answer of the path in use. */
+static bool is_stale(const struct link *l, const struct link_path *p, adit_time now)
 {
 	struct punch_path_view v;
 
 	punch_path_view(&p->keep, &v);
-	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > LINK_STALE;
+	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > link_idle_every(l, p) / 5 * 4;
 }
 
 /* Each in its time, and with it the path in use where the two are compared. One that is lost asks by itself. */
@@ -150,7 +152,7 @@ static void ask_stand_bys(struct link *l, adit_time now)
 			continue;
 		punch_path_ask(&p->keep, now);
 		if (class_of(p) == class_of(l->session_path) && !l->session_path->lost &&
-		    is_stale(l->session_path, now))
+		    is_stale(l, l->session_path, now))
 			punch_path_ask(&l->session_path->keep, now);
 	}
 }
@@ -365,7 +367,7 @@ static bool is_unasked(const struct link_path *p, adit_time now)
 	punch_path_view(&p->keep, &v);
 	if (v.asked_at != ADIT_NEVER && v.asked_at > since)
 		since = v.asked_at;
-	return adit_time_since(now, since) >= LINK_UNASKED;
+	return adit_time_since(now, since) >= (LINK_UNASKED > 2 * v.peer_every ? LINK_UNASKED : 2 * v.peer_every);
 }
 
 static bool is_spare(const struct link *l, const struct link_path *p, adit_time now)
@@ -375,6 +377,9 @@ static bool is_spare(const struct link *l, const struct link_path *p, adit_time 
 
 static bool is_over(const struct link *l, const struct link_path *p, adit_time now)
 {
+	if (l->cfg.role == PUNCH_SERVE && l->state == LINK_UP && p->lost &&
+	    adit_time_since(now, p->lost_at) >= LINK_LATE)
+		return true; /* where the connect side still asks it comes again */
 	if (l->cfg.role == PUNCH_SERVE)
 		return is_unasked(p, now);
 	return p->lost && (p->is_buried || adit_time_since(now, p->lost_at) >= LINK_LOST_FOR);
@@ -402,7 +407,7 @@ static void prune(struct link *l, adit_time now)
 	} while (surplus >= 0);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		any |= stands_by(l, &l->path[i]);
-	l->watch.prune_at = any ? adit_time_add(now, LINK_LATE) : ADIT_NEVER;
+	l->watch.prune_at = any ? adit_time_add(now, PUNCH_PATH_KEEPALIVE) : ADIT_NEVER;
 }
 
 /* --- the finders --- */
@@ -427,13 +432,19 @@ static void settle(struct link *l, adit_time now)
 		link_find_rest(&l->find, now, &l->session_path->info);
 }
 
+/* How long it lasts already. */
+static adit_dur trouble(const struct link *l, adit_time now)
+{
+	return adit_time_since(now, l->state == LINK_OUTAGE ? l->since : l->watch.alarm_at);
+}
+
 static void again(struct link *l, adit_time now)
 {
-	adit_dur outage = adit_time_since(now, l->since);
+	adit_dur since = trouble(l, now);
 	adit_dur d = LINK_AGAIN;
 
-	if (outage > LINK_AGAIN_OFTEN)
-		d = outage / 16 < LINK_AGAIN_MAX ? outage / 16 : LINK_AGAIN_MAX;
+	if (since > LINK_AGAIN_OFTEN)
+		d = since / 16 < LINK_AGAIN_MAX ? since / 16 : LINK_AGAIN_MAX;
 	l->watch.again_at = adit_time_add(now, d);
 	link_find_again(&l->find, now);
 }
@@ -450,8 +461,92 @@ void link_watch_alarm(struct link *l, adit_time now)
 		link_find_start(&l->find, now);
 	else
 		link_find_again(&l->find, now);
-	if (l->state == LINK_UP)
-		link_watch_settle(l, now);
+	if (l->state != LINK_UP)
+		return;
+	link_watch_settle(l, now);
+	l->watch.alarm_at = now;
+	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
+}
+
+/* When the silence of the path in use is to be looked into, again; NEVER: it owes nothing, or that was just so. */
+static adit_time silence_at(const struct link *l)
+{
+	const struct link_watch *w = &l->watch;
+	adit_dur later = l->cfg.role == PUNCH_SERVE ? LINK_ALARM_LATER : 0;
+	struct punch_path_view v;
+	unsigned asks;
+	adit_time at;
+
+	if (l->state != LINK_UP || !l->session_path || w->alarm_at != ADIT_NEVER)
+		return ADIT_NEVER;
+	punch_path_view(&l->session_path->keep, &v);
+	if (v.owed_sent_at == ADIT_NEVER)
+		return ADIT_NEVER;
+	asks = v.owed_sent_at == w->silent_from ? w->silent_asks : 0;
+	at = adit_time_add(v.owed_sent_at, LINK_ALARM_ASK + asks * LINK_ALARM_STEP + later + 2 * slowest(l, &v));
+	return at > w->calm_until ? at : w->calm_until;
+}
+
+static void on_silence(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+	struct punch_path_view v;
+
+	punch_path_view(&l->session_path->keep, &v);
+	if (w->silent_from != v.owed_sent_at)
+		w->silent_asks = 0;
+	w->silent_from = v.owed_sent_at;
+	if (w->silent_asks++ < LINK_ALARM_ASKS) {
+		punch_path_ask(&l->session_path->keep, now);
+		return;
+	}
+	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-alarm gen=%u", l->session_path->gen);
+	link_watch_alarm(l, now);
+}
+
+static void alarm_step(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+	struct punch_path_view v;
+
+	if (now >= silence_at(l))
+		on_silence(l, now);
+	if (w->alarm_at == ADIT_NEVER || l->state != LINK_UP || !l->session_path)
+		return;
+	punch_path_view(&l->session_path->keep, &v);
+	if (v.heard_at <= w->alarm_at)
+		return;
+	w->alarm_at = w->again_at = ADIT_NEVER;
+	w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
+}
+
+/* With a stand-by it is a doubt, and that is asked at once; without one it is an outage. */
+static void cut_used(struct link *l, adit_time now)
+{
+	struct link_watch *w = &l->watch;
+
+	if (!has_stand_by(l)) {
+		punch_path_cut(&l->session_path->keep, now);
+		link_move_path_events(l, now, l->session_path);
+	} else if (decides(l)) {
+		punch_path_ask(&l->session_path->keep, now);
+		doubt_end(w);
+		w->doubt_at = w->doubt_ask_at = now;
+	}
+}
+
+void link_watch_cut(struct link *l, adit_time now, uint32_t sock)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (!p->used || p->sock != sock || p == l->session_path)
+			continue;
+		punch_path_cut(&p->keep, now);
+		link_move_path_events(l, now, p);
+	}
+	if (l->session_path && l->session_path->sock == sock && !l->session_path->lost)
+		cut_used(l, now);
 }
 
 /* --- time --- */
@@ -465,13 +560,16 @@ void link_watch_step(struct link *l, adit_time now)
 		ask_stand_bys(l, now);
 		compare(l, now);
 		choose(l, now);
+		if (!l->session_path->lost)
+			link_idle_step(l, now);
 		succeed(l, now);
 	}
 	if (now >= w->prune_at)
 		prune(l, now);
 	if (now >= w->settle_at)
 		settle(l, now);
-	if (now >= w->again_at && l->state == LINK_OUTAGE)
+	alarm_step(l, now);
+	if (now >= w->again_at && (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER))
 		again(l, now);
 }
 
@@ -481,11 +579,13 @@ adit_time link_watch_deadline(const struct link *l)
 	adit_time at = adit_time_min(w->prune_at, w->settle_at);
 	struct punch_path_view v;
 
-	if (l->state == LINK_OUTAGE)
+	at = adit_time_min(at, silence_at(l));
+	if (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER)
 		at = adit_time_min(at, w->again_at);
 	if (!decides(l) || l->state != LINK_UP)
 		return at;
 	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, adit_time_min(w->choose_at, w->succeed_at)));
+	at = adit_time_min(at, link_idle_deadline(l));
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (stands_by(l, &l->path[i]))
 			at = adit_time_min(at, l->path[i].ask_at);

@@ -159,8 +159,9 @@ static int set_one(struct med_opts *o, int opt, const char *text, struct med_fau
 	case 'h':
 		o->help = true;
 		return 0;
-	default:
-		return fault(f, "adit mediator -h lists the options", "%s", "unknown option, or a value is missing");
+	default: /* ':' too: leading in the letters, it stands for a value that is missing */
+		return fault(f, "adit mediator -h lists the options",
+			     opt == ':' ? "%.60s: its value is missing" : "%.60s: there is no such option", text);
 	}
 }
 
@@ -197,15 +198,27 @@ static int finish(struct med_opts *o, struct med_fault *f)
 	return 0;
 }
 
+/* What getopt_long() stopped at: a letter, maybe among others, or a whole word. */
+static const char *culprit(char **argv, char letter[3])
+{
+	if (optopt <= 0 || optopt >= OPT_LISTEN)
+		return argv[optind - 1];
+	letter[0] = '-';
+	letter[1] = (char)optopt;
+	letter[2] = 0;
+	return letter;
+}
+
 int med_opts_read(struct med_opts *o, int argc, char **argv, struct med_fault *f)
 {
+	char letter[3];
 	int c, rc;
 
 	*o = (struct med_opts){.rate = STUN_SERVER_RATE};
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "qvh", options, NULL)) != -1) {
-		rc = set_one(o, c, optarg, f);
+	while ((c = getopt_long(argc, argv, ":qvh", options, NULL)) != -1) {
+		rc = set_one(o, c, c == '?' || c == ':' ? culprit(argv, letter) : optarg, f);
 		if (rc != 0)
 			return rc;
 	}

@@ -127,6 +127,8 @@ static void end(struct med *m, adit_time now, int signo)
 	m->draining = true;
 	m->drain_at = now;
 	meet_server_drain(&m->mind->meet);
+	med_say(m->opts->verbose, 0, "ending: %zu peers are told so; the same signal again ends it at once",
+		m->mind->meet.table.used);
 }
 
 static void on_signal(void *ctx, adit_time now, int signo)
@@ -191,13 +193,14 @@ static int open_one(struct med *m, uint32_t sock, struct adit_addr addr, const s
 	if (err != 0) {
 		if (m->opts->is_default && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
 			return ADIT_EIGNORED;
-		med_say_error(errno == EADDRINUSE
-				      ? "see who holds it: ss -lunp; or give another port: --listen ADDR:PORT"
-			      : errno == EADDRNOTAVAIL
-				      ? "the address must be one of this machine; behind a NAT give --public too"
-			      : errno == EACCES ? "ports below 1024 need a privilege: give a higher one"
-						: NULL,
-			      "cannot listen on %s: %s", adit_addr_format(&addr, text), strerror(errno));
+		med_say_error(
+			errno == EADDRINUSE ? "see who holds it: ss -lunp; or give another port: --listen ADDR:PORT"
+			: errno == EADDRNOTAVAIL
+				? "--listen takes an address of this machine (ip address); what the world calls it, "
+				  "where the provider translates it, goes behind --public"
+			: errno == EACCES ? "ports below 1024 need a privilege: give a higher one"
+					  : NULL,
+			"cannot listen on %s: %s", adit_addr_format(&addr, text), strerror(errno));
 		return err;
 	}
 	med_mind_opened(m->mind, sock, &addr, public_ip);
@@ -244,7 +247,8 @@ static int run_open(struct med *m)
 		return rc;
 	if (m->opts->rate == 0)
 		med_say(m->opts->verbose, 0, "warning: --rate 0: strangers can make this machine send without limit");
-	med_say(m->opts->verbose, 0, "ready");
+	med_say(m->opts->verbose, 0,
+		"ready: let UDP in at these ports, and name this machine with --mediator to adit serve");
 	if (io_batch_run(m->batch) != 0) {
 		med_say_error(NULL, "waiting for packets failed: %s", strerror(errno));
 		return EXIT_LOCAL;
@@ -286,7 +290,12 @@ static int load_turn(struct med *m)
 	}
 	if (path && io_file_is_open(path, &mode))
 		med_say(m->opts->verbose, 0, "warning: other users may read %s (mode %04o)", path, mode);
-	if (path)
+	if (path && m->turn.lender.n_hosts == 0)
+		med_say(m->opts->verbose, 0,
+			"warning: %s names nobody, so nothing is lent: put the \"adit id\" line of each machine that "
+			"serves there",
+			m->opts->turn_for);
+	else if (path)
 		med_say(m->opts->verbose, 0, "lending %s to who is answered by one of %zu hosts", m->opts->turns[0],
 			m->turn.lender.n_hosts);
 	return 0;

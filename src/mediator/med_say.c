@@ -37,8 +37,10 @@ void med_say(int verbose, int level, const char *fmt, ...)
 void med_say_counts(bool json, const struct med_count *counts, unsigned n)
 {
 	if (!json) {
+		fprintf(stderr, "adit mediator: what happened since the start; all else is 0\n");
 		for (unsigned i = 0; i < n; i++)
-			fprintf(stderr, "  %12" PRIu64 "  %s\n", counts[i].value, counts[i].text);
+			if (counts[i].value > 0)
+				fprintf(stderr, "  %12" PRIu64 "  %s\n", counts[i].value, counts[i].text);
 		return;
 	}
 	for (unsigned i = 0; i < n; i++)

@@ -19,7 +19,7 @@ struct med_count {
 	uint64_t value;
 };
 
-/* One line of JSON on stdout, or a table on stderr. */
+/* One line of JSON on stdout, or a table of what is not 0 on stderr. */
 void med_say_counts(bool json, const struct med_count *counts, unsigned n);
 
 #endif

@@ -14,9 +14,11 @@
 
 /* -- connection ids -- */
 
-void quic_cids_add(struct quic *q, const uint8_t id[QUIC_CID_LEN])
+void quic_cids_make(struct quic *q, uint8_t id[QUIC_CID_LEN])
 {
 	assert(q->cids.n < QUIC_CIDS_MAX);
+	adit_rng_fill(&q->rng, id, QUIC_CID_LEN);
+	id[0] = (uint8_t)((id[0] & ~QUIC_CID_INDEX) | q->index);
 	memcpy(q->cids.id[q->cids.n++], id, QUIC_CID_LEN);
 }
 
@@ -65,6 +67,22 @@ bool quic_is_mine(const struct quic *q, const uint8_t *data, size_t len)
 	return n > 0 && n == q->cids.original_len && memcmp(q->cids.original, id, n) == 0;
 }
 
+int quic_index(const uint8_t *data, size_t len)
+{
+	size_t n;
+	const uint8_t *id = packet_cid(data, len, &n);
+
+	return id && n == QUIC_CID_LEN ? id[0] & QUIC_CID_INDEX : -1;
+}
+
+bool quic_is_first(const uint8_t *data, size_t len, const uint8_t first[QUIC_FIRST_LEN])
+{
+	size_t n;
+	const uint8_t *id = packet_cid(data, len, &n);
+
+	return id && n == QUIC_FIRST_LEN && memcmp(id, first, n) == 0;
+}
+
 bool quic_is_initial(const uint8_t *data, size_t len)
 {
 	struct adit_rd r = adit_rd_over(data, len);
@@ -93,6 +111,7 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	q->rng = cfg->rng;
 	q->server = is_server;
 	q->clock = now;
+	q->index = cfg->index & QUIC_CID_INDEX;
 	q->conn_ref = (ngtcp2_crypto_conn_ref){.get_conn = conn_of_ref, .user_data = q};
 	memcpy(q->pin, cfg->pin, sizeof(q->pin));
 	quic_paths_init(&q->paths, is_server, path, now);
@@ -171,9 +190,8 @@ static int conn_make(struct quic *q, const struct quic_config *cfg, const ngtcp2
 	ngtcp2_cid scid;
 	int rv;
 
-	adit_rng_fill(&q->rng, id, sizeof(id));
+	quic_cids_make(q, id);
 	ngtcp2_cid_init(&scid, id, sizeof(id));
-	quic_cids_add(q, id);
 	quic_paths_first_cid(&q->paths, id);
 	quic_cb_fill(&cb, q->server);
 	settings_fill(q, cfg, &settings);
@@ -209,7 +227,10 @@ int quic_connect(const struct quic_config *cfg, adit_time now, uint32_t path, st
 	if (!q)
 		return ADIT_ENOMEM;
 	adit_rng_fill(&q->rng, id, sizeof(id));
-	ngtcp2_cid_init(&dcid, id, sizeof(id));
+	if (cfg->has_first)
+		ngtcp2_cid_init(&dcid, cfg->first, sizeof(cfg->first));
+	else
+		ngtcp2_cid_init(&dcid, id, sizeof(id));
 	if (conn_make(q, cfg, &dcid, NULL) < 0) {
 		quic_free(q);
 		return ADIT_ENOMEM;

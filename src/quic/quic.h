@@ -23,8 +23,9 @@
 #include "base/rng.h"
 #include "base/time.h"
 
-#define QUIC_KEY_LEN 32
-#define QUIC_ALPN    "adit/1"
+#define QUIC_KEY_LEN   32
+#define QUIC_ALPN      "adit/1"
+#define QUIC_FIRST_LEN 16 /* bytes of quic_config.first */
 
 struct quic;
 struct quic_stream;
@@ -33,6 +34,8 @@ struct quic_creds;
 /* The TLS credentials of an identity; made once, shared by all its connections of one thread, outlives them. */
 ADIT_MUST_CHECK int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 				   struct quic_creds **ret_creds);
+/* For another thread's connections: the keys and the aead stay |c|'s, which must outlive it. */
+ADIT_MUST_CHECK int quic_creds_share(const struct quic_creds *c, struct quic_creds **ret_creds);
 void quic_creds_free(struct quic_creds *c);
 
 /*
@@ -53,6 +56,9 @@ struct quic_config {
 	 * the size of a packet, so it should be no more than what the system's interfaces carry.
 	 */
 	size_t max_payload;
+	uint8_t index; /* quic_index() of our connection ids: 0 to QUIC_CID_INDEX */
+	bool has_first; /* connect side: its first packets carry the connection id |first| instead of a random one */
+	uint8_t first[QUIC_FIRST_LEN];
 };
 
 /* A client connection; its first packets come from quic_output(). ENOMEM or 0. */
@@ -76,6 +82,15 @@ int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data
 
 /* Is this datagram for |q|? By the destination connection id of its first packet (short or long header). */
 bool quic_is_mine(const struct quic *q, const uint8_t *data, size_t len);
+
+/*
+ * The index of the connection of ours that the datagram's first packet names, if it is one of ours at all; -1: it does
+ * not carry a connection id of that length.
+ */
+int quic_index(const uint8_t *data, size_t len);
+
+/* Does the first packet carry |first|, as a connection id that the connect side made up? */
+bool quic_is_first(const uint8_t *data, size_t len, const uint8_t first[QUIC_FIRST_LEN]);
 
 /* Does the datagram start with an Initial long header of QUIC v1 that could begin a connection (>= 1200 bytes)? */
 bool quic_is_initial(const uint8_t *data, size_t len);

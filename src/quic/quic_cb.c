@@ -86,10 +86,9 @@ static int cb_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t
 	(void)conn;
 	if (len != QUIC_CID_LEN || q->cids.n == QUIC_CIDS_MAX)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
-	adit_rng_fill(&q->rng, id, sizeof(id));
+	quic_cids_make(q, id);
 	adit_rng_fill(&q->rng, token, NGTCP2_STATELESS_RESET_TOKENLEN);
 	ngtcp2_cid_init(cid, id, sizeof(id));
-	quic_cids_add(q, id);
 	return 0;
 }
 
@@ -133,8 +132,12 @@ static int cb_handshake_confirmed(ngtcp2_conn *conn, void *user)
 
 static int cb_stream_open(ngtcp2_conn *conn, int64_t id, void *user)
 {
-	struct quic_stream *s = quic_stream_accept(user, id);
+	struct quic_stream *s;
 
+	/* There is permission for them (pack_ask_ack()), but no use. */
+	if (!ngtcp2_is_bidi_stream(id))
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	s = quic_stream_accept(user, id);
 	if (!s)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	return ngtcp2_conn_set_stream_user_data(conn, id, s) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
@@ -165,9 +168,11 @@ static int cb_stream_acked(ngtcp2_conn *conn, int64_t id, uint64_t offset, uint6
 static int cb_stream_reset(ngtcp2_conn *conn, int64_t id, uint64_t size, uint64_t code, void *user, void *stream)
 {
 	(void)conn;
-	(void)id;
 	(void)size;
 	(void)user;
+	/* As in cb_stream_open(), which this one has not come by. */
+	if (!ngtcp2_is_bidi_stream(id))
+		return NGTCP2_ERR_CALLBACK_FAILURE;
 	/* NULL: reset before its first byte came, and so never opened. */
 	if (stream)
 		quic_stream_was_reset(stream, code);
@@ -189,6 +194,15 @@ static int cb_stream_allowed(ngtcp2_conn *conn, int64_t id, uint64_t limit, void
 	(void)id;
 	(void)user;
 	quic_stream_allowed(stream, limit);
+	return 0;
+}
+
+static int cb_path_validation(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
+			      ngtcp2_path_validation_result result, void *user)
+{
+	(void)conn;
+	(void)flags;
+	quic_proven_judged(user, path, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
 	return 0;
 }
 
@@ -229,6 +243,7 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server)
 		.delete_crypto_aead_ctx = quic_aead_delete,
 		.delete_crypto_cipher_ctx = quic_aead_delete_hp,
 		.recv_datagram = cb_datagram,
+		.path_validation = cb_path_validation,
 		.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
 		.version_negotiation = ngtcp2_crypto_version_negotiation_cb,
 	};

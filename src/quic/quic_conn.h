@@ -16,6 +16,7 @@
 #include "quic/quic_limits.h"
 #include "quic/quic_order.h"
 #include "quic/quic_path.h"
+#include "quic/quic_proven.h"
 #include "quic/quic_replay.h"
 #include "quic/quic_sched.h"
 #include "quic/quic_shim.h"
@@ -88,6 +89,7 @@ struct quic {
 
 	adit_time clock; /* the latest time the library was given */
 	adit_dur slept; /* by how much the driver's time is ahead of it */
+	uint8_t index; /* QUIC_CID_INDEX of our connection ids */
 	struct quic_cids cids;
 	struct quic_replay replay;
 	struct quic_order order;
@@ -97,6 +99,7 @@ struct quic {
 	struct quic_pack pack;
 	struct quic_heal heal;
 	struct quic_floor floor;
+	struct quic_proven proven;
 
 	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;
@@ -123,7 +126,8 @@ void quic_fail(struct quic *q, int liberr);
 void quic_die(struct quic *q, enum quic_close_kind kind, uint64_t code);
 /* The time to give the library: never backwards. */
 adit_time quic_clock(struct quic *q, adit_time now);
-void quic_cids_add(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
+/* A new one, into |id|, too. */
+void quic_cids_make(struct quic *q, uint8_t id[QUIC_CID_LEN]);
 void quic_cids_remove(struct quic *q, const uint8_t id[QUIC_CID_LEN]);
 
 /* -- quic_cb.c -- */
@@ -141,6 +145,7 @@ void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
  * until the next call only.
  */
 uint8_t *quic_pack_buf(void);
+size_t quic_pack_buf_size(void);
 
 /* The pacer lets nothing but acknowledgements out until then. */
 void quic_pack_pause(struct quic *q, adit_time until);

@@ -10,6 +10,9 @@
 /* Bytes of a connection id at most, RFC 9000 17.2. */
 #define QUIC_CID_MAX 20
 
+/* In the first byte of our connection ids: which of a session's connections it is. The other 61 bits are random. */
+#define QUIC_CID_INDEX 0x07
+
 /* First byte of a packet, RFC 9000 17. */
 #define QUIC_HEADER_LONG      0x80
 #define QUIC_HEADER_FIXED_BIT 0x40
@@ -169,8 +172,8 @@
 #define QUIC_DGRAM_QUEUE 256
 #define QUIC_DGRAM_BYTES (512 * 1024)
 
-/* Around a datagram's bytes in a packet: short header 1 + 8 + 4, tag 16, frame type 1 and length 2. */
-#define QUIC_DGRAM_OVERHEAD 32
+/* Around a datagram's bytes in a packet: short header 1 + 8 + 4, tag 16, frame type 1 and length 2, MAX_STREAMS 9. */
+#define QUIC_DGRAM_OVERHEAD 41
 
 /* Streams waiting for window that are asked, per call, whether the peer stopped reading. */
 #define QUIC_STOP_CHECKS 4

@@ -97,6 +97,19 @@ static ngtcp2_ssize pack_question(struct quic *q, ngtcp2_path *path, uint8_t *de
 }
 
 /*
+ * 0.12.1 has no timer for packets that carry DATAGRAMs alone. Once a whole window of them is lost, nothing acknowledges
+ * anything, the window stays full, and nothing is ever sent again. So each goes with a frame that has one: the peer may
+ * open one more unidirectional stream, of which there are none.
+ */
+static void pack_ask_ack(struct quic *q, size_t len)
+{
+	size_t d_len;
+
+	if (q->handshaken && pack_next_dgram(q, len, &d_len))
+		ngtcp2_conn_extend_max_streams_uni(q->conn, 1);
+}
+
+/*
  * Writes one packet of |len| bytes at most to |dest|: datagrams first, then streams in their order, as many as fit.
  * Returns its length, 0 (nothing to send, or not now), or the library's error. Between two PACK_AGAIN nothing but
  * writev calls may reach the library.
@@ -105,6 +118,7 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 {
 	if (q->heal.asks)
 		return pack_question(q, path, dest, len);
+	pack_ask_ack(q, len);
 	while (q->handshaken) {
 		struct quic_turn *t;
 		const uint8_t *d;
@@ -242,6 +256,11 @@ uint8_t *quic_pack_buf(void)
 	return pack_buf;
 }
 
+size_t quic_pack_buf_size(void)
+{
+	return sizeof(pack_buf);
+}
+
 static void batch_take_held(struct quic_pack *k, struct batch *b)
 {
 	if (k->held_len == 0)
@@ -334,6 +353,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	size_t n_held;
 	bool has_more;
 
+	quic_proven_fund(q);
 	batch_take_held(k, &b);
 	if (pack_may_go_on(q, now)) {
 		quic_shim_stat_get(q->conn, &st);
@@ -358,6 +378,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 	k->wakeup += b.len;
 	k->is_yielding = k->wakeup >= QUIC_WAKEUP_MAX;
 	q->stats.tx_bytes += b.len;
+	quic_proven_spent(q, b.len);
 	*ret_batch = (struct quic_batch){
 		.path = b.path,
 		.data = pack_buf,

@@ -171,16 +171,21 @@ bool quic_paths_judge(struct quic_paths *p, adit_time now, bool is_authentic)
 	return has_begun;
 }
 
-bool quic_paths_user(const struct quic_paths *p, const ngtcp2_path *lib, uint32_t *ret_path)
+uint32_t quic_paths_number(const struct quic_paths *p, const ngtcp2_path *lib)
 {
 	const ngtcp2_addr *moving = p->is_server ? &lib->remote : &lib->local;
 	struct sockaddr_in in;
-	uint32_t n;
 
 	if (moving->addrlen != sizeof(in))
-		return false;
+		return 0;
 	memcpy(&in, moving->addr, sizeof(in));
-	n = ntohl(in.sin_addr.s_addr);
+	return ntohl(in.sin_addr.s_addr);
+}
+
+bool quic_paths_user(const struct quic_paths *p, const ngtcp2_path *lib, uint32_t *ret_path)
+{
+	uint32_t n = quic_paths_number(p, lib);
+
 	if (n == 0 || n > p->current || p->current - n >= QUIC_PATHS_MAX)
 		return false;
 	*ret_path = p->routes[n % QUIC_PATHS_MAX].path;

@@ -83,6 +83,9 @@ void quic_paths_first_cid(struct quic_paths *p, const uint8_t cid[QUIC_CID_LEN])
 /* Everything we sent is acknowledged. */
 void quic_paths_settled(struct quic_paths *p);
 
+/* Which virtual path |lib| is; 0: none. */
+uint32_t quic_paths_number(const struct quic_paths *p, const ngtcp2_path *lib);
+
 /* Shows the current path as a new one, fresh connection id or not: the library has given up on it. */
 void quic_paths_renew(struct quic_paths *p);
 

@@ -122,7 +122,8 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 		.cwnd = i.cwnd,
 		.in_flight = i.bytes_in_flight,
 		.delivery_rate = i.delivery_rate_sec,
-		.is_stalled = i.pto_count >= 2 && i.bytes_in_flight > 0,
+		/* Without a timer it never counts any: answers to questions about a path have none. */
+		.is_stalled = (i.pto_count >= 2 || i.loss_detection_timer == UINT64_MAX) && i.bytes_in_flight > 0,
 		.pacing_rate = i.pacing_rate > 0 ? i.pacing_rate : quic_shim_plain_pace(i.cwnd, i.smoothed_rtt),
 	};
 }

@@ -19,6 +19,7 @@ struct quic_creds {
 	gnutls_priority_t priority;
 	const struct adit_aead *aead;
 	struct quic_pool pool;
+	bool is_shared; /* |cred| and |priority| are another's */
 };
 
 /*
@@ -167,6 +168,22 @@ int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QU
 	return 0;
 }
 
+/* Reading credentials from several threads is allowed (GnuTLS manual, thread safety); the pool of chunks is not. */
+int quic_creds_share(const struct quic_creds *c, struct quic_creds **ret_creds)
+{
+	struct quic_creds *mine = calloc(1, sizeof(*mine));
+
+	if (!mine)
+		return ADIT_ENOMEM;
+	quic_pool_init(&mine->pool);
+	mine->cred = c->cred;
+	mine->priority = c->priority;
+	mine->aead = c->aead;
+	mine->is_shared = true;
+	*ret_creds = mine;
+	return 0;
+}
+
 void quic_creds_set_aead(struct quic_creds *c, const struct adit_aead *aead)
 {
 	c->aead = aead;
@@ -177,9 +194,9 @@ void quic_creds_free(struct quic_creds *c)
 	if (!c)
 		return;
 	quic_pool_done(&c->pool);
-	if (c->priority)
+	if (c->priority && !c->is_shared)
 		gnutls_priority_deinit(c->priority);
-	if (c->cred)
+	if (c->cred && !c->is_shared)
 		gnutls_certificate_free_credentials(c->cred);
 	free(c);
 }

@@ -156,7 +156,7 @@ static void op_probe(struct world *w, struct adit_rd *r)
 			memcpy(txid, w->last + 8, sizeof(txid));
 		len = punch_probe_answer(&w->p.keys, peer, txid, &remote, w->stamp, which, buf);
 	} else {
-		len = punch_probe_request(&w->p.keys, peer, txid, w->stamp, which, buf);
+		len = punch_probe_request(&w->p.keys, peer, txid, w->stamp, which, NULL, buf);
 	}
 	if (flags & 8)
 		buf[which % len] ^= adit_rd_u8(r);

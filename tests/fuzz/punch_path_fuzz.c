@@ -78,7 +78,7 @@ static void op_probe(struct world *w, struct adit_rd *r)
 			memcpy(txid, w->last + 8, sizeof(txid));
 		len = punch_probe_answer(&w->p.keys, peer, txid, &remote, w->stamp, instance, buf);
 	} else {
-		len = punch_probe_request(&w->p.keys, peer, txid, w->stamp, instance, buf);
+		len = punch_probe_request(&w->p.keys, peer, txid, w->stamp, instance, NULL, buf);
 	}
 	if (flags & 16)
 		buf[which % len] ^= adit_rd_u8(r);

@@ -37,7 +37,8 @@ static void check_plans(const struct reach_desc *d)
 			const struct reach_salvo_spec *s = &p.salvo[i];
 
 			FUZZ_CHECK(s->passes > 0 && s->low_passes <= s->passes);
-			FUZZ_CHECK(s->socks <= REACH_SOCKS_MAX && s->shots <= REACH_PROBES_MAX);
+			FUZZ_CHECK(s->socks <= REACH_SOCKS_MAX);
+			FUZZ_CHECK(s->shots <= (s->is_in_turn ? REACH_TURNS : REACH_PROBES_MAX));
 			FUZZ_CHECK(s->target == REACH_TO_ONE || (s->low > 0 && s->low <= s->high));
 			FUZZ_CHECK(reach_plan_ports(s) > 0);
 		}

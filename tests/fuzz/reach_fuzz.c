@@ -161,6 +161,21 @@ static void event(struct side *s, const struct reach_event *ev)
 	}
 }
 
+/* Nobody may notice. */
+static void refold(struct side *s)
+{
+	size_t size = reach_folded_size(s->r);
+	struct reach *folded = size > 0 ? malloc(size) : NULL;
+
+	if (!folded)
+		return;
+	reach_fold(s->r, folded);
+	memset(s->r, 0, sizeof(*s->r));
+	reach_unfold(s->r, folded);
+	reach_done(folded);
+	free(folded);
+}
+
 static void drain(struct world *w, struct side *s)
 {
 	struct reach_event ev;
@@ -172,6 +187,7 @@ static void drain(struct world *w, struct side *s)
 	}
 	while (reach_event(s->r, &ev))
 		event(s, &ev);
+	refold(s);
 }
 
 /* Ticks that are due, until there are none. */

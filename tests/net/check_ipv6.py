@@ -49,6 +49,26 @@ def _meet(lab, serve_args, connect_args, within=30):
     return json.loads(a.run("status", "--json")[1]), connect, serve
 
 
+def _relays(lab, *uris):
+    path = lab.path("relays")
+    with open(path, "w") as f:
+        f.writelines(f"{uri} ann secret\n" for uri in uris)
+    os.chmod(path, 0o600)
+    return "--relay-file", path
+
+
+def _transfer(lab, size=4 << 20):
+    """Each way, every byte compared."""
+    proc.get(proc.dial(lab.ha, 7100, f"get {size}"), size)
+    proc.put(proc.dial(lab.ha, 7100, "put"), size)
+
+
+def _relayed_family(status, family):
+    """The family of the two addresses between which the relay carries."""
+    where = {"4": ".", "6": "["}[family]
+    return where in status["local"] and where in status["remote"]
+
+
 def _remote(status):
     return status["remote"]
 
@@ -100,14 +120,49 @@ def two_families(t):
     _without(lab, 6, "hb")
     _mediator(lab, PUB4, f"[{PUB6}]")
     daemons.start_turn(lab, lab.pub, [TURN4, TURN6])
-    relays = lab.path("relays")
-    with open(relays, "w") as f:
-        f.write(f"turn:[{TURN6}] ann secret\n")
-    os.chmod(relays, 0o600)
     ns.name_host("med.adit.test", PUB4, PUB6)
     words = ("--mediator", "med.adit.test")
-    status, connect, serve = _meet(lab, words, (*words, "--relay-file", relays))
+    status, connect, serve = _meet(lab, words, (*words, *_relays(lab, f"turn:[{TURN6}]")))
     assert status["how"] == "relayed", status
+
+
+for _transport in ("udp", "tcp"):
+    def _run(t, transport=_transport):
+        lab = _lab(t)
+        _without(lab, 4, "ha")
+        _without(lab, 6, "hb")
+        _mediator(lab, PUB4, f"[{PUB6}]")
+        daemons.start_turn(lab, lab.pub, [TURN4, TURN6], "-E", TURN4, "-E", TURN6)
+        ns.name_host("med.adit.test", PUB4, PUB6)
+        words = ("--mediator", "med.adit.test")
+        uri = f"turn:[{TURN6}]" + ("?transport=tcp" if transport == "tcp" else "")
+        status, connect, serve = _meet(lab, words, (*words, *_relays(lab, uri)))
+        relay = status["relay"]
+        # One allocation made over IPv6 has an address of each family (RFC 8656 7.2), and the IPv4 one leads to the peer.
+        assert relay["server"].startswith(f"[{TURN6}]") and relay["transport"] == transport, status
+        assert relay["relayed_v4"].startswith(TURN4) and relay["relayed_v6"].startswith(f"[{TURN6}]"), status
+        assert status["how"] == "relayed" and _relayed_family(status, "4"), status
+        _transfer(lab)
+    check(f"v6-only x v4-only through the v6-only side's relay over {_transport.upper()}: one allocation of both families, whose IPv4 "
+          "address leads to the peer", name=f"dual_{_transport}")(_run)
+
+
+@check("v6-only x v6-only behind firewalls that drop UDP between each other: relay to relay over IPv6, every byte right")
+def relay_v6(t):
+    lab = _lab(t)
+    _without(lab, 4, "ha", "hb")
+    _mediator(lab, f"[{PUB6}]")
+    daemons.start_turn(lab, lab.pub, [TURN6], "-E", TURN6)
+    for r, other in (("ra", HB6), ("rb", HA6)):
+        lab.spaces[r].run(["nft", "-f", "-"], input=f"""
+            table inet nodirect {{
+                chain f {{ type filter hook forward priority -10; ip6 daddr {other} drop; ip6 saddr {other} drop; }}
+            }}""")
+    words = ("--mediator", f"[{PUB6}]", *_relays(lab, f"turn:[{TURN6}]"))
+    status, connect, serve = _meet(lab, words, words)
+    assert status["how"] == "relayed" and _relayed_family(status, "6"), status
+    assert status["relay"]["relayed_v6"].startswith(f"[{TURN6}]"), status
+    _transfer(lab)
 
 
 # ---- NAT64: the zoo's, in a bottle ----

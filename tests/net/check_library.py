@@ -6,8 +6,10 @@ import re
 import socket
 import subprocess
 
+import daemons
 import proc
 from check import check
+from check_turn import certificate
 from check_ice import Veth, Agent, find_example, finish_both, meet
 from lab import wait_until
 from proc import Proc, Unexpected
@@ -127,8 +129,8 @@ def lib_punch_random(t):
 
 # -- (c) the whole endpoint
 
-def endpoint(lab, host, *words, **kw):
-    return Proc(lab, lab.spaces[host], f"endpoint-{words[0]}", [find_example("endpoint"), *words], **kw)
+def endpoint(lab, host, *words, name=None, **kw):
+    return Proc(lab, lab.spaces[host], name or f"endpoint-{words[0]}", [find_example("endpoint"), *words], **kw)
 
 
 def exactly(sock, size):
@@ -250,3 +252,89 @@ def lib_endpoint_absent(t):
     p = endpoint(lab, "ha", "connect", new("endpoint", MEDIATOR)[1], "echo")
     p.expect(f"^meeting: mediator {MEDIATOR} the mediator does not know the peer", 20, "err")
     assert p.is_running()
+
+
+# -- relays and port mappings of the whole endpoint
+
+TURN = "203.0.113.67"
+RANDOM = ("fully-random", "fully-random")
+
+
+def fetch(t, lab, connect_words=(), serve_words=(), size=1 << 20, stop=True):
+    """Both are the example; 1 MiB through "echo", every byte compared. The two processes."""
+    identity, ticket = new("endpoint", MEDIATOR)
+    b = endpoint(lab, "hb", *serve_words, "serve", identity, ticket, name="endpoint-serve")
+    b.expect(f"^meeting: registered {MEDIATOR}", 15, "err")
+    a = endpoint(lab, "ha", *connect_words, "connect", ticket, "echo", name="endpoint-connect", stdin=subprocess.PIPE)
+    blob = os.urandom(size // 2).hex().encode()
+    sent(a, blob)
+    a.popen.stdin.close()
+    assert a.wait(60) == 0, a.last_words()
+    with open(a.out_path, "rb") as f:
+        assert f.read() == blob
+    return a, b
+
+
+def relay_file(lab, *lines):
+    path = lab.path("relays")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return path
+
+
+def turn_world(t, *options, tls=False, nat=RANDOM):
+    lab = t.lab(stranger=True, delay=5, nat=nat)
+    mediator(lab)
+    lab.pub.run(["ip", "addr", "add", TURN + "/24", "dev", "wan"])
+    ca, pair = certificate(lab, "turn.test", TURN) if tls else (None, None)
+    return lab, daemons.start_turn(lab, lab.pub, [TURN], *options, tls=pair), ca
+
+
+for _kind, _uri in (("udp", f"turn:{TURN}"), ("tcp", f"turn:{TURN}?transport=tcp"), ("tls", f"turns:{TURN}:{3478 + 1871}")):
+    def _run(t, kind=_kind, uri=_uri):
+        lab, _, ca = turn_world(t, tls=kind == "tls")
+        words = ("--relay-file", relay_file(lab, f"{uri} ann secret"), *(("--relay-ca", ca) if ca else ()))
+        a, _ = fetch(t, lab, words)
+        a.expect(f"^relay ready {TURN}", 1, "err")
+        a.expect("^up .* relayed$", 1, "err")
+    check(f"two endpoint examples behind NATs that choose every port at random: the stream goes through coturn over {_kind.upper()}",
+          name=f"lib_relay_{_kind}", limit=90)(_run)
+
+
+@check("the endpoint example with the secret of one's own coturn, and relay-only though the networks could meet; a lent relay", limit=120)
+def lib_relay_ways(t):
+    secret = "0123456789abcdef0123456789abcdef"
+    lab, turn, _ = turn_world(t, "--use-auth-secret", "--static-auth-secret=" + secret, nat=("masquerade", "masquerade"))
+    a, b = fetch(t, lab, ("--relay-only", "--relay-file", relay_file(lab, f"turn:{TURN} secret {secret}")))
+    a.expect("^up .* relayed$", 1, "err")
+    assert re.search(r"\d{10}:adit", turn.out()), "coturn has seen no time-limited user"
+    b.stop()
+    a, b = fetch(t, lab, ("--direct-only",))
+    assert "relay" not in a.err(), a.err()
+
+
+@check("a mediator lends the endpoint example a relay, which it adds by itself", limit=90)
+def lib_relay_lent(t):
+    secret = "0123456789abcdef0123456789abcdef"
+    lab = t.lab(stranger=True, delay=5, nat=RANDOM)
+    lab.pub.run(["ip", "addr", "add", TURN + "/24", "dev", "wan"])
+    daemons.start_turn(lab, lab.pub, [TURN], "--use-auth-secret", "--static-auth-secret=" + secret)
+    identity, ticket = new("endpoint", MEDIATOR)
+    side = proc.Side(lab, "hb")
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    files = {name: lab.path(name) for name in ("secret", "for")}
+    for name, text in (("secret", secret), ("for", side.run("id")[1].strip())):
+        with open(files[name], "w") as f:
+            f.write(text + "\n")
+    Proc(lab, lab.pub, "mediator", [proc.adit_program(), "mediator", "--listen", MEDIATOR, "--turn", f"turn:{TURN}",
+                                    "--turn-secret-file", files["secret"], "--turn-for", files["for"]]).expect("ready", where="err")
+    serve = side.serve("pump=8000", args=("--mediator", MEDIATOR))
+    ticket = proc.serve_ticket(serve)
+    serve.expect(f"registered with {MEDIATOR}", 20, "err")
+    a = endpoint(lab, "ha", "--borrow", "connect", ticket, "pump", stdin=subprocess.PIPE)
+    sent(a, b"get 100000\n")
+    a.popen.stdin.close()
+    assert a.wait(60) == 0 and len(a.out()) > 50000, a.last_words()
+    a.expect(f"^loan turn:{TURN}", 1, "err")
+    a.expect(f"^relay ready {TURN}", 1, "err")
+    a.expect("^up .* relayed$", 1, "err")

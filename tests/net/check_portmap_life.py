@@ -4,8 +4,10 @@ Both NATs choose ports at random unless told otherwise, so that without a mapped
 """
 
 import json
+import subprocess
 import time
 
+import check_library
 import daemons
 import proc
 from check import check
@@ -274,3 +276,53 @@ def life_user(t):
         _echo(s)
     code, _, err = w.here.run("serve", "8000", "--mapped")
     assert code == 2 and "--mapped needs --port" in err, err
+
+
+def _library(w, words):
+    """The endpoint example serves in ha, and connects from hb; its line about the mapping, and where connect went."""
+    identity, ticket = check_library.new("endpoint", w.mediator)
+    b = check_library.endpoint(w.lab, "ha", *words, "serve", identity, ticket)
+    b.expect("^meeting: registered", 20, "err")
+    if "--portmap" in words:  # the mediator tries it at once; the user's own is tried by who comes
+        b.expect(r"^mapped \S+ works$", 30, "err")
+    a = check_library.endpoint(w.lab, "hb", "connect", ticket, "echo", stdin=subprocess.PIPE)
+    check_library.sent(a, b"through the router's port\n")
+    a.popen.stdin.close()
+    assert a.wait(40) == 0 and a.out() == "through the router's port\n", a.last_words()
+    m = b.expect(r"^mapped (\S+) works$", 30, "err")
+    return b, m.group(1), a.expect(r"^up (\S+)", 1, "err").group(1)
+
+
+@check("libadit: the endpoint example has its router map a port (PCP; NAT-PMP alone), proven by the mediator, and the peer comes in by it", limit=90)
+def life_library(t):
+    w = World(t, {})
+    b, external, up = _library(w, ("--portmap",))
+    assert external.startswith(WAN + ":") and up == external, (external, up)
+    assert "dnat" in rules(w.lab), rules(w.lab)
+    b.stop()
+    _pmp_only(w.lab)
+    b, external, up = _library(w, ("--portmap",))
+    assert up == external, (external, up)
+    t.note(external)
+
+
+@check("libadit: a lying router's mapping is withdrawn", limit=120)
+def life_library_user(t):
+    w = World(t, {})
+    w.lab.ra.run(["nft", "-f", "-"], input=LIAR)
+    identity, ticket = check_library.new("endpoint", w.mediator)
+    b = check_library.endpoint(w.lab, "ha", "--portmap", "serve", identity, ticket)
+    b.expect("^mapped .* nothing that is sent to it from outside arrives", 40, "err")
+    wait_until(lambda: "dnat" not in rules(w.lab), 60, "the mapping is deleted")
+    time.sleep(3)
+    assert "dnat" not in rules(w.lab), rules(w.lab)
+
+
+@check("libadit: --port N --mapped M is a port that the user has the router forward", limit=60)
+def life_library_forward(t):
+    w = World(t, None)
+    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
+                  "192.168.1.2:5555"])
+    w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
+    b, external, up = _library(w, ("--port", "5555", "--mapped", "4500"))
+    assert up == f"{WAN}:4500", (external, up)

@@ -1,6 +1,6 @@
 """Which NATs meet through mediators: real kernel NAT on both sides, two mediators that are independent of each other.
 
-What issue 4 promises of the kernel's NAT. The serve side is registered when the connect side starts; seconds count from
+What docs/meeting.md promises of the kernel's NAT. The serve side is registered when the connect side starts; seconds count from
 there to the first byte through the tunnel. Few tries (CI) have a red line well below the promise; 60 tries a cell
 (./dev test nat) have the promise itself.
 """
@@ -40,7 +40,7 @@ GOAL_MEDIAN = 1.5  # in so many seconds in the median,
 SECOND_ROUND = 3.0  # or in these, where the first round cannot do it: two open routers that are neighbours,
 GOAL_P95 = 6.0  # and at the 95th percentile
 VERDICT = 20.0  # seconds in which the user knows that there is no way
-FLOWS_MINUTE = 1400  # new flows a minute that the router may be asked for (DESIGN 5.2)
+FLOWS_MINUTE = 1400  # new flows a minute that the router may be asked for (docs/rules.md 2)
 
 _results = {}  # (row, column): seconds, None where they did not meet
 _verdicts = {}  # column: seconds

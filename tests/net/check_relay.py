@@ -3,6 +3,9 @@
 The mediator is at 203.0.113.66, coturn at .67; what neither NAT lets through directly goes through coturn.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -35,11 +38,16 @@ class World:
         self.target = proc.start_target(lab, lab.hb, "pump", "8000")
         self.sides = {"serve": proc.Side(lab, "hb", program=program), "connect": proc.Side(lab, "ha", program=program)}
         self.ticket = self.sides["serve"].ticket()
-        words = ()
+        self.lend_words = ()
         if lend:
-            words = ("--turn", uri("udp"), "--turn-secret-file", self.relay_file(lend),
-                     "--turn-for", self.relay_file(self.sides["serve"].run("id")[1].strip()))
-        self.mediator = proc.Proc(lab, lab.pub, "mediator", [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR, *words])
+            self.lend_file = self.relay_file(lend)
+            self.lend_words = ("--turn", uri("udp"), "--turn-secret-file", self.lend_file,
+                               "--turn-for", self.relay_file(self.sides["serve"].run("id")[1].strip()))
+        self.start_mediator()
+
+    def start_mediator(self):
+        self.mediator = proc.Proc(self.lab, self.lab.pub, "mediator",
+                                  [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR, *self.lend_words])
         self.mediator.expect("ready", where="err")
 
     def start_turn(self, user="ann:secret"):
@@ -264,6 +272,114 @@ def lent(t):
     w.connect = w.sides["connect"].connect(w.ticket, "7100:pump", args=("--mediator", MEDIATOR, "-v", "--direct-only", "--timeout", "6"))
     assert w.connect.wait(20) == 5
     assert "lends" not in w.connect.err()
+
+
+def _still_there(s, times, began):
+    s.settimeout(60)
+    s.sendall(b"still there?")
+    assert s.recv(12, 0x100) == b"still there?"
+    times.append(time.monotonic() - began)
+
+
+for _name in ("udp", "tcp", "tls"):
+    def _run(t, kind=_name):
+        w = World(t, tls=True)
+        second = "203.0.113.68"
+        w.lab.pub.run(["ip", "addr", "add", second + "/24", "dev", "wan"])
+        w.start(connect=w.args(uri(kind), f"turn:{second}"))
+        s, times = w.open(), []
+        for i in range(3):
+            other = daemons.start_turn(w.lab, w.lab.pub, [second], name=f"turn2-{i}")
+            w.turn.kill()
+            began = time.monotonic()
+            _still_there(s, times, began)
+            w.connect.expect(f"the relay {re.escape(TURN)}:[0-9]+.* is lost", where="err")
+            w.turn = w.start_turn()
+            other.kill()
+            _still_there(s, [], began)
+            # Back to the first one, which has to be the nearer: it alone runs.
+            wait_until(lambda: w.status()["relay"].get("server", "").startswith(TURN), 30, "the first relay again")
+        t.note(", ".join(f"{x:.2f} s" for x in times))
+        assert sorted(times)[1] < 1.5, times
+    check(f"the only relay in use dies, over {_name.upper()}, and nothing else leads to the peer: its death is known the same moment, "
+          "and another relay carries the stream", name=f"cut_{_name}", limit=120)(_run)
+
+
+SECRET = "0123456789abcdef0123456789abcdef"
+SECRETS = ("--use-auth-secret", "--static-auth-secret=" + SECRET)
+
+
+def timed(seconds, secret=SECRET):
+    """User and password for so long (draft-uberti-behave-turn-rest-00)."""
+    user = f"{int(time.time()) + seconds}:ann"
+    return user, base64.b64encode(hmac.new(secret.encode(), user.encode(), hashlib.sha1).digest()).decode()
+
+
+@check("a line with the secret of one's own coturn: credentials are made on the fly, and the secret is in no log")
+def secret(t):
+    w = World(t, options=SECRETS)
+    w.start(connect=(*w.args(uri("udp"), user="secret", password=SECRET), "-vv"))
+    w.open().close()
+    st = w.status()
+    assert st["how"] == "relayed" and st["relay"]["state"] == "ready", st
+    w.both_ways(MB)
+    said = w.connect.err() + w.connect.out() + w.serve.err() + json.dumps(st)
+    assert SECRET not in said and ":adit" not in said
+    # coturn knows the user, who is good for a day.
+    until = int(re.search(r"(\d{10}):adit", w.turn.out()).group(1))
+    assert abs(until - time.time() - 86400) < 60, until
+
+
+@check("time-limited credentials run out in mid-session: data go on through the allocation; when that is lost, the message says what has "
+       "happened, another relay carries the stream, and the secret's line gets new ones by itself", limit=150)
+def expired(t):
+    w = World(t, options=(*SECRETS, "--stale-nonce=10"))
+    second = "203.0.113.68"
+    w.lab.pub.run(["ip", "addr", "add", second + "/24", "dev", "wan"])
+    life = 12
+    user, password = timed(life)
+    ends = time.time() + life
+    path = w.relay_file(f"{uri('udp')} {user} {password}", f"turn:{second} secret {SECRET}")
+    w.start(connect=("--relay-file", path, "-vv"))
+    s = w.open()
+    assert w.status()["relay"]["server"].startswith(TURN), w.status()
+    while time.time() < ends + 15:  # beyond a nonce's life, too
+        _still_there(s, [], 0)
+        time.sleep(0.5)
+    assert w.connect.is_running() and "run out" not in w.connect.err(), w.connect.last_words()
+    # The allocation goes, and its credentials are good for no other.
+    w.turn.kill()
+    w.turn = w.start_turn()
+    began, times = time.monotonic(), []
+    w.connect.expect("no relay: .*: its time-limited user name and password have run out .401.", 20, where="err")
+    w.connect.expect("put new ones into the file of --relay-file", where="err")
+    daemons.start_turn(w.lab, w.lab.pub, [second], *SECRETS, name="turn2")
+    _still_there(s, times, began)
+    assert w.status()["relay"]["server"].startswith(second), w.status()
+    t.note(f"{times[0]:.1f} s")
+
+
+@check("lent credentials that are good no more: the relay is lost with the operator's secret, the next meeting lends new ones, and the "
+       "stream goes on", limit=120)
+def lent_again(t):
+    w = World(t, options=SECRETS, lend=SECRET)
+    w.start()
+    s = w.open()
+    assert w.status()["how"] == "relayed", w.status()
+    # Another secret at coturn and at the mediator: what was lent is worth nothing, as if its ten minutes were over.
+    other = SECRET[::-1]
+    w.options = ("--use-auth-secret", "--static-auth-secret=" + other)
+    with open(w.lend_file, "w") as f:
+        f.write(other + "\n")
+    w.mediator.stop()
+    w.start_mediator()
+    w.turn.kill()
+    w.turn = w.start_turn()
+    began, times = time.monotonic(), []
+    _still_there(s, times, began)
+    st = w.status()
+    assert st["how"] == "relayed" and st["relay"]["state"] == "ready", st
+    t.note(f"{times[0]:.1f} s")
 
 
 def uclient(w, kind, size):

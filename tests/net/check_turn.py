@@ -301,12 +301,12 @@ def turn_quota(t):
 @check("a peer that the server does not relay to is named")
 def turn_denied(t):
     lab = open_lab(t)
-    daemons.start_turn(lab, lab.srv, [SERVER], "--denied-peer-ip=10.0.0.0-10.255.255.255")
+    daemons.start_turn(lab, lab.srv, [SERVER], "--denied-peer-ip=198.18.0.0-198.19.255.255")
     c = client(lab, f"udp:{SERVER}:{PORT}")
     c.ready()
-    c.say("permit 10.1.2.3")
+    c.say("permit 198.18.2.3")
     m = c.next(r"^REFUSED .*peer=(\S+) code=(\d+)")
-    assert m.groups() == ("10.1.2.3", "403"), m.group(0)
+    assert m.groups() == ("198.18.2.3", "403"), m.group(0)
 
 
 @check("IPv6: a relayed address of each family from one allocation, over IPv4, and an IPv6 server")

@@ -259,6 +259,21 @@ class Cli(unittest.TestCase):
         self.adit("ticket", "revoke", "laptop")
         self.assertNotEqual(self.ticket("new", "laptop"), laptop)
 
+    def test_a_ticket_as_a_qr_code(self):
+        ticket = self.ticket()
+        lines = self.adit("ticket", "--qr").stdout.splitlines()
+        self.assertEqual(lines[-1], ticket)
+        drawn = lines[:-1]
+        self.assertEqual(len(set(map(len, drawn))), 1)
+        self.assertTrue(len(drawn[0]) <= 80 and len(drawn) <= 23, "does not fit a terminal")
+        rows = [[c in half for c in line] for line in drawn for half in ("\u2580\u2588", "\u2584\u2588")]
+        self.assertTrue(all(all(r) for r in rows[:4]) and all(all(r[:4] + r[-4:]) for r in rows), "no quiet zone")
+        finder = ["#######", "#.....#", "#.###.#", "#.###.#", "#.###.#", "#.....#", "#######"]
+        self.assertEqual(["".join("#."[light] for light in r[4:11]) for r in rows[4:11]], finder)
+        self.assertEqual(self.adit("ticket", "--qr", "--color", "always").stdout.splitlines(), lines, "colours went into a pipe")
+        self.fails(USAGE, "ticket", "list", "--qr", says="goes with show and new")
+        self.fails(USAGE, "ticket", "--qr", "--json", says="not with --json")
+
     def test_wrong_labels(self):
         self.ticket("new", "laptop")
         self.fails(USAGE, "ticket", "show", "laptpo", says='no ticket "laptpo"', advises="did you mean laptop?")

@@ -76,6 +76,29 @@ static void two_meet_through_a_mediator_alone(void **state)
 	meeting_done(&m);
 }
 
+static void a_lane_with_its_path_gives_the_memory_of_the_search_back(void **state)
+{
+	static struct meeting m;
+	unsigned folded[2] = {0, 0};
+	struct reach_account a;
+	size_t pos = 0;
+
+	(void)state;
+	meeting_init(&m, 6);
+	rig_up(&m.r);
+	assert_false(reach_is_folded(status_of(&m.r.serve).reach));
+	rig_run(&m.r, 2 * REACH_SETTLE);
+	for (int i = 0; i < 60; i++) {
+		rig_run(&m.r, ADIT_SEC(1));
+		folded[0] += reach_is_folded(status_of(&m.r.serve).reach);
+		folded[1] += reach_is_folded(status_of(&m.r.connect).reach);
+	}
+	assert_true(folded[0] >= 40 && folded[1] >= 40); /* but for refreshes, and a successor */
+	/* What was tried can be told all the same. */
+	assert_true(reach_account(status_of(&m.r.connect).reach, &pos, &a));
+	meeting_done(&m);
+}
+
 static void serve_stays_registered_while_a_session_is_up(void **state)
 {
 	static struct meeting m;
@@ -173,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_meet_through_a_mediator_alone),
+		cmocka_unit_test(a_lane_with_its_path_gives_the_memory_of_the_search_back),
 		cmocka_unit_test(serve_stays_registered_while_a_session_is_up),
 		cmocka_unit_test(a_serve_that_was_killed_is_met_anew_and_the_old_session_is_known_to_be_over),
 		cmocka_unit_test(a_mediator_that_is_silent_is_told_of_and_one_that_comes_back_is_used),

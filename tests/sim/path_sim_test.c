@@ -230,7 +230,7 @@ static void idles(struct sim_world *w, uint64_t seed, unsigned variant)
 	assert_true(ok);
 }
 
-/* DESIGN 5.3: at most four packets in 15 s, both ends together. */
+/* docs/rules.md 3: at most four packets in 15 s, both ends together. */
 static void an_idle_hour_costs_little_and_loses_nothing(void **state)
 {
 	(void)state;

@@ -1,6 +1,6 @@
 /*
  * Meetings through mediators in virtual time: the punching engine (core/reach) on both sides, the real mediator
- * between, NATs of every kind. What issue 4 promises of each cell is asked here.
+ * between, NATs of every kind. What docs/meeting.md promises of each cell is asked here.
  *
  * A normal run tries few seeds and fails well below what is promised. ADIT_SIM_SEEDS=1000 tries that many seeds a cell
  * and prints the table, with the promises themselves; ADIT_SIM_ONLY picks the cells whose name contains it,
@@ -38,7 +38,7 @@ struct promise {
 	unsigned met; /* per mille of all seeds, within |within| and the limits below */
 	adit_dur within; /* from the offer's first byte; 0: whenever */
 	bool timed; /* median and 95th percentile as Show 1 wants them */
-	unsigned socks; /* of the side that has more */
+	unsigned socks; /* open at once, of the side that has more */
 	unsigned probes; /* of the side that guesses */
 	unsigned aimed; /* at so many ports of the other side: no run may break this one */
 	adit_dur verdict; /* no path, and the user knows why by then */
@@ -297,7 +297,7 @@ struct figures {
 	adit_dur all[SEEDS_MAX]; /* from the later start until data has gone there and back, or until the verdict */
 	uint64_t packets; /* to each other's public address, both sides, all seeds */
 	uint64_t mappings;
-	unsigned socks; /* the most of any run */
+	unsigned socks; /* open at once, the most of any run */
 	unsigned probes; /* likewise, of the side that guesses */
 	unsigned aimed;
 	uint64_t bad_sends; /* no run may have any */
@@ -323,7 +323,7 @@ static bool is_kept(const struct promise *p, const struct sim_meet_result *r)
 	if (p->probes > 0 && r->packets[guesser_of(r)] > p->probes)
 		return false;
 	return r->met && (p->within == 0 || r->offer_to_valid <= p->within) &&
-	       (p->socks == 0 || most(r->socks) <= p->socks);
+	       (p->socks == 0 || most(r->socks_max) <= p->socks);
 }
 
 static unsigned shown_wanted(void)
@@ -353,7 +353,7 @@ static void add(struct figures *f, const struct cell *c, uint64_t seed, FILE *ou
 	f->bad_sends += r.bad_sends;
 	kept &= r.bad_sends == 0;
 	f->rounds[r.valid && r.round <= REACH_ROUNDS ? r.round : REACH_ROUNDS + 1]++;
-	f->socks = most(r.socks) > f->socks ? most(r.socks) : f->socks;
+	f->socks = most(r.socks_max) > f->socks ? most(r.socks_max) : f->socks;
 	f->probes = packets > f->probes ? packets : f->probes;
 	f->aimed = r.aimed[guesser] > f->aimed ? r.aimed[guesser] : f->aimed;
 	kept &= p->aimed == 0 || r.aimed[guesser] <= p->aimed;
@@ -564,8 +564,9 @@ static void print_head(unsigned seeds)
 	       "offer: from its first byte to the first valid pair; beyond: of that, beyond three round trips + 0.2 "
 	       "s;\n"
 	       "start: from the later start until data has gone there and back, or the verdict.\n"
-	       "socks: the most that one side used in any run; probes, ports: of the side that guesses, and at so "
-	       "many; packets, flows: of both sides, on average;\n"
+	       "socks: the most that one side had open at once in any run; probes, ports: of the side that guesses, "
+	       "and at "
+	       "so many; packets, flows: of both sides, on average;\n"
 	       "rounds: pairs found in the first, second, third.\n"
 	       "%-53s %5s %11s  %5s %5s %6s %6s %5s %5s %5s %6s %5s %7s %7s  %s\n",
 	       seeds, "cell", "kept", "95 %", "offer", "p95", "beyond", "p95", "start", "p95", "socks", "probes",

@@ -119,14 +119,50 @@ static void servers_init(struct sim_link *w)
 	assert_int_equal(sim_turn_init(&w->turn, h, &relay), 0);
 }
 
+/* When there are too many pairs the last place counts them all. */
+static void count(struct sim_link *w, const struct adit_addr *serve, const struct adit_addr *connect)
+{
+	struct sim_link_flow *f = w->flow;
+
+	while (f < w->flow + SIM_LINK_FLOWS - 1 && f->serve.family != ADIT_FAMILY_NONE &&
+	       !(adit_addr_eq(&f->serve, serve) && adit_addr_eq(&f->connect, connect)))
+		f++;
+	f->serve = *serve;
+	f->connect = *connect;
+	f->packets++;
+}
+
 static void tap(void *ctx, const struct lab_tap_packet *p)
 {
 	struct sim_link *w = ctx;
 
 	if (p->step != LAB_STEP_SENT || p->node != lab_net_id(w->r.internet))
 		return;
-	w->direct += (adit_addr_eq_ip(&p->src, &w->wan[0]) && adit_addr_eq_ip(&p->dst, &w->wan[1])) ||
-		     (adit_addr_eq_ip(&p->src, &w->wan[1]) && adit_addr_eq_ip(&p->dst, &w->wan[0]));
+	if (adit_addr_eq_ip(&p->src, &w->wan[PUNCH_SERVE]) && adit_addr_eq_ip(&p->dst, &w->wan[PUNCH_CONNECT]))
+		count(w, &p->src, &p->dst);
+	else if (adit_addr_eq_ip(&p->dst, &w->wan[PUNCH_SERVE]) && adit_addr_eq_ip(&p->src, &w->wan[PUNCH_CONNECT]))
+		count(w, &p->dst, &p->src);
+}
+
+uint64_t sim_link_packets(const struct sim_link *w)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < SIM_LINK_FLOWS; i++)
+		n += w->flow[i].packets;
+	return n;
+}
+
+uint64_t sim_link_packets_used(const struct sim_link *w)
+{
+	struct link_path_info serve = sim_link_status(&w->r.serve).path;
+	struct link_path_info connect = sim_link_status(&w->r.connect).path;
+
+	for (size_t i = 0; i < SIM_LINK_FLOWS; i++)
+		if (adit_addr_eq(&w->flow[i].serve, &connect.remote) &&
+		    adit_addr_eq(&w->flow[i].connect, &serve.remote))
+			return w->flow[i].packets;
+	return 0;
 }
 
 void sim_link_init(struct sim_link *w, const struct sim_link_config *cfg, uint64_t seed)

@@ -30,6 +30,8 @@ struct sim_link_config {
 	size_t piece;
 };
 
+#define SIM_LINK_FLOWS 64
+
 struct sim_link_gate; /* a NAT with the gate in front of it */
 
 /* What arrives at one side. */
@@ -55,7 +57,11 @@ struct sim_link {
 	uint64_t mark[2]; /* for the test: bytes seen then */
 	unsigned moves; /* sim_link_readdress() */
 	bool is_open; /* the direct way */
-	uint64_t direct; /* packets between the two routers; not while tracing */
+	struct sim_link_flow {
+		struct adit_addr serve; /* as the Internet sees them; family NONE: no more */
+		struct adit_addr connect;
+		uint64_t packets;
+	} flow[SIM_LINK_FLOWS]; /* between the two routers; not while tracing */
 	bool is_tracing;
 	struct sim_trace trace;
 	struct sim_link_log {
@@ -87,6 +93,9 @@ adit_dur sim_link_gap(const struct sim_link *w);
 /* Nothing more is sent; all that was arrives within |d|, and none of it was wrong. */
 bool sim_link_drain(struct sim_link *w, adit_dur d);
 
+/* Packets that have gone between the two routers over the pair of ports that |s| uses now, and over all pairs. */
+uint64_t sim_link_packets_used(const struct sim_link *w);
+uint64_t sim_link_packets(const struct sim_link *w);
 struct link_status sim_link_status(const struct side *s);
 bool sim_link_is_relayed(struct sim_link *w);
 bool sim_link_is_direct(struct sim_link *w);

@@ -12,7 +12,7 @@
 
 #define FWD_PORT 5555
 
-/* What issue 4 allows beyond the round trips. */
+/* What a meeting may take beyond the round trips. */
 #define ALLOWED ADIT_MS(200)
 
 /* ---- the text ---- */

@@ -68,7 +68,7 @@ static void only_those_who_guess_ports_meet_a_symmetric_nat(void **state)
 
 /*
  * The clash as it was measured on Linux 6.18, 40 ms one way, both sides probing every 100 ms, heads of TTL-2 probes:
- * which skews still meet, of all tries (DESIGN 5.1, and the table of the conntrack clash it came from).
+ * which skews still meet, of all tries (docs/rules.md 1, and the table of the conntrack clash it came from).
  */
 #define CLASH_STEP ADIT_MS(100)
 #define CLASH_PORT 5555

@@ -479,9 +479,90 @@ static void every_descriptor_is_closed_by_exec_and_by_free(void **state)
 	ep[0] = ep[1] = NULL;
 }
 
+static int new_with(unsigned flags, bool meets, unsigned port, unsigned mapped)
+{
+	struct adit_endpoint_config cfg = {
+		.size = sizeof(cfg), .ticket = ticket, .flags = flags, .meets = meets, .port = port, .mapped = mapped};
+	struct adit_endpoint *e = NULL;
+	int err = adit_endpoint_new(&cfg, &e);
+
+	if (err == 0)
+		adit_endpoint_free(e);
+	return err;
+}
+
+static void ways_that_contradict_each_other_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(new_with(ADIT_ENDPOINT_RELAY_ONLY | ADIT_ENDPOINT_BORROW, true, 0, 0), 0);
+	assert_int_equal(new_with(ADIT_ENDPOINT_DIRECT_ONLY | ADIT_ENDPOINT_PORTMAP, true, 0, 0), 0);
+	assert_int_equal(new_with(ADIT_ENDPOINT_RELAY_ONLY | ADIT_ENDPOINT_DIRECT_ONLY, true, 0, 0), ADIT_EINVAL);
+	assert_int_equal(new_with(ADIT_ENDPOINT_RELAY_ONLY, false, 0, 0), ADIT_EINVAL);
+	assert_int_equal(new_with(1u << 10, true, 0, 0), ADIT_EINVAL);
+	assert_int_equal(new_with(0, true, 5555, 4500), 0);
+	assert_int_equal(new_with(0, true, 0, 4500), ADIT_EINVAL);
+	assert_int_equal(new_with(0, true, 5555, 70000), ADIT_EINVAL);
+	assert_int_equal(new_with(0, false, 5555, 4500), ADIT_EINVAL);
+}
+
+static void a_relay_needs_an_address_and_credentials(void **state)
+{
+	static const struct adit_relay good = {
+		.size = sizeof(good), .uri = "turn:192.0.2.1", .user = "ann", .password = "secret"};
+	struct adit_endpoint_config cfg = {.size = sizeof(cfg), .ticket = ticket, .meets = true};
+	struct sockaddr_storage addr = rig_loopback(3478);
+	const struct adit_endpoint_status *st;
+	struct adit_endpoint *e;
+	struct adit_relay r;
+	char uri[32];
+
+	(void)state;
+	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
+	r = good;
+	r.uri = "stun:192.0.2.1";
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	r.uri = "turn:relay.example.org";
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	r.uri = NULL;
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	r = good;
+	r.user = NULL;
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	r = good;
+	r.password = "";
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	r = good;
+	r.size = 8;
+	assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), ADIT_EINVAL);
+	st = adit_endpoint_status_get(e);
+	assert_int_equal(st->relay_state, ADIT_RELAY_NONE);
+	r = (struct adit_relay){.size = sizeof(r), .uri = "turns:relay.example.org", .secret = "north"};
+	assert_int_equal(adit_endpoint_add_relay(e, &r, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(adit_endpoint_status_get(e)->relay_state, ADIT_RELAY_ASKED);
+	/* The same once more is no further one. */
+	assert_int_equal(adit_endpoint_add_relay(e, &r, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		r = good;
+		r.uri = uri;
+		snprintf(uri, sizeof(uri), "turn:192.0.2.%u", i + 1);
+		assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), i < 3 ? 0 : ADIT_EFULL);
+	}
+	adit_endpoint_free(e);
+	cfg.flags = ADIT_ENDPOINT_DIRECT_ONLY;
+	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
+	assert_int_equal(adit_endpoint_add_relay(e, &good, NULL, 0), ADIT_EINVAL);
+	adit_endpoint_free(e);
+	cfg = (struct adit_endpoint_config){.size = sizeof(cfg), .ticket = ticket};
+	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
+	assert_int_equal(adit_endpoint_add_relay(e, &good, NULL, 0), ADIT_EINVAL);
+	adit_endpoint_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(ways_that_contradict_each_other_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_relay_needs_an_address_and_credentials, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_tells_who_is_there_and_what_is_offered, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_byte_of_a_stream_comes_back_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_and_a_reset_arrive_with_their_reason, setup, teardown),

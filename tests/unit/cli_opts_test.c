@@ -50,6 +50,17 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void threads_are_a_number(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line(CLI_FOR_SERVE, "serve 22"), 0);
+	assert_int_equal(o.meet.threads, 0);
+	assert_int_equal(read_line(CLI_FOR_CONNECT, "connect home --threads 8"), 0);
+	assert_int_equal(o.meet.threads, 8);
+	assert_int_equal(cli_opts_config(&o, CLI_FOR_SERVE, "f", "threads 3\n", 10, &f), 0);
+	assert_int_equal(o.meet.threads, 8); /* what was typed is the stronger word */
+}
+
 static void mapped_takes_a_port_or_none(void **state)
 {
 	(void)state;
@@ -171,6 +182,9 @@ static void usage_errors_say_what_why_and_what_next(void **state)
 		{CLI_FOR_SERVE, "serve 22 --port 65536", "1 and 65535", ""},
 		{CLI_FOR_SERVE, "serve 22 --port=x", "--port \"x\"", ""},
 		{CLI_FOR_SERVE, "serve 22 --port", "--port: a value is missing", "--port N"},
+		{CLI_FOR_SERVE, "serve 22 --threads 0", "between 1 and 8", "--threads 2"},
+		{CLI_FOR_CONNECT, "connect home --threads 9", "--threads \"9\"", ""},
+		{CLI_FOR_PIPE, "pipe home 22 --threads 2", "no option of this command", ""},
 		{CLI_FOR_SERVE, "serve 22 --linger soon", "no duration", "5m"},
 		{CLI_FOR_SERVE, "serve 22 --timeout 5", "no option of this command", ""},
 		{CLI_FOR_SERVE, "serve 22 --peeer x", "unknown option \"--peeer\"", "--peer"},
@@ -188,7 +202,7 @@ static void usage_errors_say_what_why_and_what_next(void **state)
 		 "more than 4", ""},
 		{CLI_FOR_SERVE, "serve 22 --relay-only=yes", "takes no value", "alone"},
 		{CLI_FOR_SERVE, "serve 22 --sideways", "unknown option", ""},
-		{CLI_FOR_SERVE, "serve 22 --qr", "unknown option", ""},
+		{CLI_FOR_SERVE, "serve 22 --qrs", "unknown option", ""},
 		{CLI_FOR_CONNECT, "connect", "whom to reach", "ADIT_TICKET"},
 		{CLI_FOR_CONNECT, "connect Home", "no saved name", "a-z"},
 		{CLI_FOR_CONNECT, "connect home web web", "the same place", "7101:web"},
@@ -395,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mapped_takes_a_port_or_none),
+		cmocka_unit_test(threads_are_a_number),
 		cmocka_unit_test(serve_takes_services_and_how_to_meet),
 		cmocka_unit_test(defaults_are_those_of_the_contract),
 		cmocka_unit_test(connect_takes_the_peer_first_and_options_anywhere),

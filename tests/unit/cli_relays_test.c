@@ -36,6 +36,16 @@ static void a_line_is_a_server_with_user_and_password(void **state)
 	assert_int_equal(r.relay[0].pass[0], 0);
 }
 
+static void a_secret_stands_in_place_of_a_user(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("turn:one.example secret 0123456789abcdef\nturn:two.example secretary x\n"), 0);
+	assert_true(r.relay[0].is_secret);
+	assert_string_equal(r.relay[0].pass, "0123456789abcdef");
+	assert_false(r.relay[1].is_secret);
+	assert_string_equal(r.relay[1].user, "secretary");
+}
+
 static void the_last_line_of_a_server_counts(void **state)
 {
 	(void)state;
@@ -88,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_a_server_with_user_and_password),
+		cmocka_unit_test(a_secret_stands_in_place_of_a_user),
 		cmocka_unit_test(the_last_line_of_a_server_counts),
 		cmocka_unit_test(what_is_no_line_is_named_by_its_number),
 		cmocka_unit_test(a_user_or_password_that_is_too_long_is_refused),

@@ -90,7 +90,7 @@ static void nothing_is_sent_to_loopback_multicast_any_or_port_0(void **state)
 	assert_int_equal(refused(ICE_REFUSED_OBSOLETE), 1);
 }
 
-/* DESIGN 3 */
+/* docs/rules.md 5 */
 static void at_most_three_private_addresses_are_checked(void **state)
 {
 	char text[64];

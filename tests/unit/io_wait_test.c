@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -181,12 +182,17 @@ static void what_a_full_socket_does_not_take_is_kept_and_goes_first(void **state
 
 static void a_machine_opens_and_closes_by_number(void **state)
 {
-	struct adit_out o = {
-		.kind = ADIT_OUT_OPEN, .sock = 9, .local = {.family = ADIT_FAMILY_V4, .port = local[0].port}};
+	struct adit_out o = {.kind = ADIT_OUT_OPEN, .sock = 9, .local = local[0]};
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	o.local = local[0];
-	assert_int_equal(io_wait_act(w, &o), ADIT_ESYS); /* taken */
+	assert_int_equal(bind(other, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(other, (struct sockaddr *)&sin, &len), 0);
+	o.local.port = ntohs(sin.sin_port);
+	assert_int_equal(io_wait_act(w, &o), ADIT_ESYS); /* taken by somebody else */
+	close(other);
 	o.local.port = 0;
 	assert_int_equal(io_wait_act(w, &o), 0);
 	assert_int_equal(send_to(9, &local[0], "x"), 0);
@@ -196,6 +202,101 @@ static void a_machine_opens_and_closes_by_number(void **state)
 	assert_int_equal(io_wait_act(w, &o), 0);
 	assert_int_equal(send_to(9, &local[0], "x"), 0); /* lost */
 	assert_false(is_readable(20));
+}
+
+static void act(struct adit_out o)
+{
+	assert_int_equal(io_wait_act(w, &o), 0);
+}
+
+/* As a machine does that pins its port, and is told that the router forwards just that one. */
+static void a_port_that_is_opened_twice_is_there_once_under_both_numbers(void **state)
+{
+	struct adit_addr any = adit_addr_v4(0, 0, 0, 0, 0);
+	uint32_t nr[IO_WAIT_SHARED_MAX];
+	struct adit_addr here;
+
+	(void)state;
+	assert_int_equal(io_wait_open(w, 7, &any), 0);
+	here = adit_addr_v4(127, 0, 0, 1, any.port);
+	assert_int_equal(io_wait_numbers(w, 7, nr), 1);
+	act((struct adit_out){.kind = ADIT_OUT_OPEN, .sock = 8, .local = any});
+	assert_int_equal(io_wait_numbers(w, 7, nr), 2);
+	assert_int_equal(nr[0], 7);
+	assert_int_equal(nr[1], 8);
+	assert_int_equal(io_wait_numbers(w, 8, nr), 2);
+	assert_int_equal(nr[0], 8);
+	assert_int_equal(nr[1], 7);
+	/* Both send from it, and what comes is told once. */
+	for (uint32_t from = 7; from <= 8; from++) {
+		assert_int_equal(send_to(from, &local[0], "x"), 0);
+		assert_true(is_readable(1000));
+		assert_int_equal(next().dgram.remote.port, here.port);
+	}
+	/* Whoever closes first leaves it to the other. */
+	act((struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = 7});
+	assert_int_equal(io_wait_numbers(w, 8, nr), 1);
+	assert_int_equal(send_to(1, &here, "y"), 0);
+	assert_true(is_readable(1000));
+	assert_int_equal(next().dgram.sock, 8);
+	assert_int_equal(send_to(8, &local[0], "z"), 0);
+	assert_true(is_readable(1000));
+	assert_int_equal(next().dgram.sock, 1);
+	act((struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = 8});
+	assert_int_equal(send_to(1, &here, "nobody"), 0);
+	assert_true(is_readable(1000)); /* the system says that nobody is there */
+	assert_int_equal(next().kind, IO_WAIT_ICMP);
+}
+
+/* next() waits for one; a connection may be ready and have nothing to tell yet. */
+static struct io_wait_news news_of(enum io_wait_kind kind)
+{
+	struct io_wait_news n;
+
+	do {
+		assert_true(is_readable(2000));
+		io_wait_poll(w);
+		io_wait_read(w, &n);
+	} while (n.kind == IO_WAIT_NOTHING);
+	assert_int_equal(n.kind, kind);
+	assert_int_equal(kind == IO_WAIT_DGRAM ? n.dgram.sock : n.sock, 9);
+	return n;
+}
+
+static void a_connection_comes_up_carries_frames_and_ends(void **state)
+{
+	struct adit_addr to = adit_addr_v4(127, 0, 0, 1, 0);
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct io_wait_news n;
+	char buf[16];
+	int peer;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	to.port = ntohs(sin.sin_port);
+	act((struct adit_out){.kind = ADIT_OUT_OPEN, .sock = 9, .sock_kind = ADIT_SOCK_TCP, .remote = to});
+	news_of(IO_WAIT_UP);
+	peer = accept(listener, NULL, NULL);
+	assert_int_equal(send_to(9, &to, "\x40\x01\x02\x03"), 0);
+	assert_int_equal(recv(peer, buf, sizeof(buf), 0), 4);
+	assert_int_equal(send(peer,
+			      "\x40\x00\x00\x04"
+			      "abcd",
+			      8, 0),
+			 8);
+	n = news_of(IO_WAIT_DGRAM);
+	assert_true(adit_addr_eq(&n.dgram.remote, &to));
+	assert_int_equal(n.dgram.len, 8);
+	close(peer);
+	n = news_of(IO_WAIT_DOWN);
+	assert_non_null(n.why);
+	assert_false(is_readable(20)); /* not for ever */
+	act((struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = 9});
+	close(listener);
 }
 
 static void a_taken_socket_is_in_no_set_any_more(void **state)
@@ -241,6 +342,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_full_socket_does_not_take_is_kept_and_goes_first, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_machine_opens_and_closes_by_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_port_that_is_opened_twice_is_there_once_under_both_numbers, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_connection_comes_up_carries_frames_and_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_taken_socket_is_in_no_set_any_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_child_frees_the_parent_keeps, setup, teardown),
 	};

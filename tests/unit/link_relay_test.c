@@ -5,6 +5,8 @@
 
 #include "link/link_relay.h"
 
+#define UTC (ADIT_SEC(1790001600))
+
 struct rig {
 	struct link_config cfg;
 	struct link_relay relay;
@@ -98,17 +100,17 @@ static void begin(struct rig *r)
 	rig_server_init(&r->s, "192.0.2.1:3478");
 	server.addr = r->s.addr;
 	link_relay_init(&r->relay, &r->cfg);
-	assert_false(link_relay_news(&r->relay, r->now, &relay));
+	assert_false(link_relay_news(&r->relay, r->now, UTC, &relay));
 	assert_int_equal(link_relay_put(&r->relay, r->now, 0, &server), 0);
 	assert_int_equal(r->relay.info.state, LINK_RELAY_ASKED);
 	drain(r);
-	assert_true(link_relay_news(&r->relay, r->now, &relay));
+	assert_true(link_relay_news(&r->relay, r->now, UTC, &relay));
 	assert_non_null(relay);
 	assert_int_equal(relay->sock, LINK_RELAY_SOCK);
 	assert_int_equal(relay->relayed[0].family, ADIT_FAMILY_V4);
 	assert_true(adit_addr_eq(&relay->mapped, &r->s.mapped));
 	assert_int_equal(r->relay.info.state, LINK_RELAY_READY);
-	assert_false(link_relay_news(&r->relay, r->now, &relay));
+	assert_false(link_relay_news(&r->relay, r->now, UTC, &relay));
 }
 
 static void a_datagram_waits_until_its_peer_is_let_in(void **state)
@@ -187,20 +189,53 @@ static void its_death_and_return_are_told(void **state)
 	r.s.is_dead = true;
 	say(&r, "198.51.100.2:7000", "hello?");
 	run_for(&r, ADIT_SEC(12));
-	assert_true(link_relay_news(&r.relay, r.now, &relay));
+	assert_true(link_relay_news(&r.relay, r.now, UTC, &relay));
 	assert_null(relay);
 	assert_int_equal(r.relay.info.state, LINK_RELAY_LOST);
 	assert_int_equal(r.relay.info.relayed[0].family, ADIT_FAMILY_NONE);
 	run_for(&r, ADIT_SEC(20));
-	assert_true(link_relay_news(&r.relay, r.now, &relay));
+	assert_true(link_relay_news(&r.relay, r.now, UTC, &relay));
 	assert_int_equal(r.relay.info.state, LINK_RELAY_FAILED);
 	assert_int_equal(r.relay.info.why, TURN_WHY_TIMEOUT);
 	r.s.is_dead = r.s.has_allocation = false;
 	run_for(&r, ADIT_SEC(60));
-	assert_true(link_relay_news(&r.relay, r.now, &relay));
+	assert_true(link_relay_news(&r.relay, r.now, UTC, &relay));
 	assert_non_null(relay);
 	assert_int_equal(r.relay.info.state, LINK_RELAY_READY);
 	link_relay_done(&r.relay);
+}
+
+/* The server alone knows that it minds; whether time is the reason the name tells. */
+static void credentials_that_have_run_out_are_told_as_such(void **state)
+{
+	static const struct {
+		const char *user;
+		bool is_expired;
+	} cases[] = {{"1790001500:ann", true}, {"1790001700:ann", false}, {"ann", false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct turn_server server = {.pass = "secret"};
+		const struct reach_relay *relay;
+		struct rig r;
+
+		begin(&r);
+		r.s.has_allocation = false;
+		r.s.user = cases[i].user;
+		r.s.pass = "another";
+		server.addr = r.s.addr;
+		snprintf(server.user, sizeof(server.user), "%s", cases[i].user);
+		assert_int_equal(link_relay_put(&r.relay, r.now, 0, &server), 0);
+		link_relay_doubt(&r.relay, r.now);
+		run_for(&r, ADIT_SEC(1));
+		assert_true(link_relay_news(&r.relay, r.now, UTC, &relay));
+		assert_int_equal(r.relay.info.state, LINK_RELAY_LOST);
+		assert_true(link_relay_news(&r.relay, r.now, UTC, &relay));
+		assert_int_equal(r.relay.info.state, LINK_RELAY_FAILED);
+		assert_int_equal(r.relay.info.why, TURN_WHY_CREDENTIALS);
+		assert_int_equal(r.relay.info.is_expired, cases[i].is_expired);
+		link_relay_done(&r.relay);
+	}
 }
 
 static void the_end_gives_the_allocation_back(void **state)
@@ -250,6 +285,7 @@ int main(void)
 		cmocka_unit_test(what_waits_is_bounded_in_number_and_time),
 		cmocka_unit_test(what_peers_send_is_input_on_its_socket),
 		cmocka_unit_test(its_death_and_return_are_told),
+		cmocka_unit_test(credentials_that_have_run_out_are_told_as_such),
 		cmocka_unit_test(the_end_gives_the_allocation_back),
 		cmocka_unit_test(numbers_come_in_order_and_end),
 	};

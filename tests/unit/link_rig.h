@@ -58,6 +58,8 @@ struct side {
 	uint64_t packets; /* that it put onto the Internet */
 
 	unsigned n[LINK_EVENT_DOWN + 1]; /* how often each came */
+	unsigned n_silent; /* SWITCHED away from a path that was silent */
+	struct link_memory learnt; /* the last */
 	enum link_event_kind log[RIG_EVENTS_MAX]; /* those of the session, in order */
 	size_t n_log;
 	struct link_event up;
@@ -192,6 +194,12 @@ static inline void rig_on_event(struct side *s, const struct link_event *e)
 		return;
 	case LINK_EVENT_CREDIT:
 		return;
+	case LINK_EVENT_LEARNT:
+		s->learnt = *e->learnt;
+		return;
+	case LINK_EVENT_SWITCHED:
+		s->n_silent += e->why == LINK_WHY_SILENT;
+		break;
 	case LINK_EVENT_UP:
 		s->up = *e;
 		memcpy(s->services, e->services, e->n_services * sizeof(e->services[0]));
@@ -296,15 +304,16 @@ static inline void rig_tap(void *ctx, const struct lab_tap_packet *p)
 	r->connect.packets += adit_addr_eq_ip(&p->src, &r->connect.addr);
 }
 
-/* A program that starts: a new link with an instance of its own. */
-static inline void rig_start(struct side *s)
+/* A program that starts: a new link with an instance of its own. |self| runs it, with |ops| and |events|. */
+static inline void rig_start_in(struct side *s, const struct adit_machine_ops *ops, void *self,
+				bool (*events)(void *ctx, adit_time now))
 {
 	const struct side *other = s->role == PUNCH_SERVE ? &s->rig->connect : &s->rig->serve;
 	adit_time now = lab_host_now(s->host);
 
 	s->cfg.instance = lab_sim_seed(s->rig->sim);
 	assert_int_equal(link_new(&s->cfg, now, &s->link), 0);
-	s->machine = lab_machine_new(s->host, &rig_ops, s, rig_events, s);
+	s->machine = lab_machine_new(s->host, ops, self, events, self);
 	assert_non_null(s->machine);
 	if (s->rig->mediator.family != ADIT_FAMILY_NONE) {
 		struct reach_host own = {.addr = s->own};
@@ -315,6 +324,11 @@ static inline void rig_start(struct side *s)
 		link_set_peers(s->link, now, &other->addr, 1);
 	link_start(s->link, now);
 	lab_machine_wake(s->machine);
+}
+
+static inline void rig_start(struct side *s)
+{
+	rig_start_in(s, &rig_ops, s, rig_events);
 }
 
 /* A program that is killed: nobody is told. */

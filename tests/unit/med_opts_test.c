@@ -119,6 +119,29 @@ static void what_makes_no_sense_is_refused_with_a_word_on_what_to_do(void **stat
 	}
 }
 
+static void what_is_wrong_is_named(void **state)
+{
+	static const struct {
+		const char *words[MAX_WORDS];
+		const char *what;
+	} wrong[] = {
+		{{"--publc", "1.2.3.4"}, "--publc: there is no such option"},
+		{{"-x"}, "-x: there is no such option"},
+		{{"--json", "-qxv"}, "-x: there is no such option"},
+		{{"--json", "--rate"}, "--rate: its value is missing"},
+		{{"word"}, "mediator takes no words, and \"word\" is given"},
+	};
+	struct med_opts o;
+	struct med_fault f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_int_equal(read_words(&o, &f, wrong[i].words), ADIT_EINVAL);
+		assert_string_equal(f.what, wrong[i].what);
+		assert_non_null(f.next);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +149,7 @@ int main(void)
 		cmocka_unit_test(two_addresses_of_each_family_may_be_given),
 		cmocka_unit_test(a_relay_is_lent_with_its_secret_and_its_list),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_word_on_what_to_do),
+		cmocka_unit_test(what_is_wrong_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ static size_t fresh(struct rig *from, uint8_t *buf)
 
 	txid[0]++;
 	return punch_probe_request(&from->p.keys, from->cfg.role, txid,
-				   punch_replay_stamp(from->p.cfg.replay, from->now, from->utc), from->cfg.instance,
+				   punch_replay_stamp(from->p.cfg.replay, from->now, from->utc), from->cfg.instance, 0,
 				   buf);
 }
 
@@ -297,7 +297,7 @@ static void another_lanes_messages_are_ignored(void **state)
 	(void)state;
 	punch_keys_init(&lane, &crypto_gnutls, secret);
 	assert_int_equal(
-		rig_input(&c, sock, &remote, buf, punch_probe_request(&lane, PUNCH_SERVE, txid, RIG_UTC, 5, buf)),
+		rig_input(&c, sock, &remote, buf, punch_probe_request(&lane, PUNCH_SERVE, txid, RIG_UTC, 5, NULL, buf)),
 		ADIT_EIGNORED);
 	assert_int_equal(rig_input(&c, sock, &remote, buf,
 				   punch_probe_answer(&lane, PUNCH_SERVE, txid, &remote, RIG_UTC, 5, buf)),

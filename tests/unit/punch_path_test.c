@@ -215,7 +215,7 @@ static void who_is_only_asked_asks_after_thirty_seconds(void **state)
 
 		now += ADIT_SEC(2);
 		txid[0]++;
-		len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, buf);
+		len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, NULL, buf);
 		assert_int_equal(punch_path_input(&e[1].p, now,
 						  &(struct adit_dgram){
 							  .sock = SOCK, .remote = e[0].addr, .data = buf, .len = len}),
@@ -294,7 +294,7 @@ static void an_idle_path_that_breaks_is_lost_at_the_next_keepalive(void **state)
 	assert_int_equal(e[1].lost, 1);
 }
 
-static void a_lost_path_is_probed_every_second_and_comes_back_with_the_first_answer(void **state)
+static void a_lost_path_is_probed_twice_a_second_then_once_and_comes_back_with_the_first_answer(void **state)
 {
 	unsigned before;
 
@@ -304,8 +304,12 @@ static void a_lost_path_is_probed_every_second_and_comes_back_with_the_first_ans
 	run(ADIT_SEC(10));
 	before = e[0].sent;
 	run(ADIT_SEC(60));
-	assert_in_range(e[0].sent - before, 59, 61);
+	assert_in_range(e[0].sent - before, 119, 121);
 	assert_int_equal(e[0].lost, 1);
+	run(PUNCH_PATH_RETRY_OFTEN);
+	before = e[0].sent;
+	run(ADIT_SEC(60));
+	assert_in_range(e[0].sent - before, 59, 61);
 	cut[0] = cut[1] = false;
 	run(ADIT_SEC(2));
 	for (int i = 0; i < 2; i++) {
@@ -316,6 +320,104 @@ static void a_lost_path_is_probed_every_second_and_comes_back_with_the_first_ans
 	before = e[0].sent;
 	run(ADIT_SEC(10));
 	assert_true(e[0].sent - before <= 2);
+}
+
+static void a_path_that_is_cut_is_lost_at_once_and_may_come_back(void **state)
+{
+	(void)state;
+	chat(ADIT_SEC(1), ADIT_MS(50));
+	cut[0] = cut[1] = true;
+	punch_path_cut(&e[0].p, now);
+	drain(0);
+	assert_int_equal(e[0].lost, 1);
+	assert_int_equal(punch_path_state(&e[0].p), PUNCH_PATH_IS_LOST);
+	punch_path_cut(&e[0].p, now);
+	drain(0);
+	assert_int_equal(e[0].lost, 1);
+	cut[0] = cut[1] = false;
+	run(ADIT_SEC(2));
+	assert_int_equal(e[0].back, 1);
+}
+
+static void the_serve_side_waits_as_long_as_the_connect_side_says(void **state)
+{
+	struct punch_path_view v;
+	unsigned before;
+
+	(void)state;
+	punch_path_set_every(&e[PUNCH_CONNECT].p, now, ADIT_SEC(60));
+	punch_path_ask(&e[PUNCH_CONNECT].p, now);
+	run(ADIT_SEC(1));
+	before = e[0].sent + e[1].sent;
+	run(ADIT_SEC(600));
+	/* Ten of connect's questions; serve's own after each second one that it has only heard. Each has an answer. */
+	assert_in_range(e[0].sent + e[1].sent - before, 2 * 9, 4 * 10);
+	punch_path_view(&e[PUNCH_SERVE].p, &v);
+	assert_true(v.peer_every == ADIT_SEC(60));
+	assert_int_equal(e[0].lost + e[1].lost, 0);
+	punch_path_set_every(&e[PUNCH_CONNECT].p, now, PUNCH_PATH_KEEPALIVE);
+	run(ADIT_SEC(16));
+	punch_path_view(&e[PUNCH_SERVE].p, &v);
+	assert_true(v.peer_every == PUNCH_PATH_KEEPALIVE);
+}
+
+static void a_stand_by_is_asked_by_the_peer_when_it_is_its_turn(void **state)
+{
+	struct end *connect = &e[PUNCH_CONNECT];
+	struct punch_path_view v;
+	adit_time asked = now;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		punch_path_stand_by(&e[i].p, now, true);
+	punch_path_set_turn(&connect->p, ADIT_SEC(40));
+	punch_path_ask(&connect->p, now);
+	run(ADIT_SEC(39));
+	punch_path_view(&connect->p, &v);
+	assert_true(v.asked_idle_at == ADIT_NEVER);
+	run(ADIT_SEC(2));
+	punch_path_view(&connect->p, &v);
+	assert_true(v.asked_idle_at >= asked + ADIT_SEC(40));
+	assert_true(v.asked_idle >= ADIT_SEC(39) && v.asked_idle <= ADIT_SEC(41));
+	asked = v.asked_idle_at;
+	run(ADIT_SEC(200)); /* once */
+	punch_path_view(&connect->p, &v);
+	assert_true(v.asked_idle_at == asked);
+}
+
+static void a_turn_is_taken_within_bounds_only(void **state)
+{
+	static const adit_dur bad[] = {ADIT_SEC(1), PUNCH_PATH_KEEPALIVE - ADIT_SEC(1), ADIT_SEC(301), ADIT_SEC(65535)};
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		punch_path_stand_by(&e[i].p, now, true);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		unsigned before = e[PUNCH_SERVE].sent;
+
+		punch_path_set_turn(&e[PUNCH_CONNECT].p, bad[i]);
+		punch_path_ask(&e[PUNCH_CONNECT].p, now);
+		run(ADIT_SEC(400));
+		assert_int_equal(e[PUNCH_SERVE].sent - before, 1); /* its answer */
+	}
+}
+
+static void the_rest_before_a_question_is_known_when_it_is_answered(void **state)
+{
+	struct punch_path_view v;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		punch_path_stand_by(&e[i].p, now, true);
+	run(ADIT_SEC(50));
+	punch_path_ask(&e[PUNCH_CONNECT].p, now);
+	run(ADIT_SEC(1));
+	punch_path_ask(&e[PUNCH_CONNECT].p, now);
+	run(ADIT_SEC(1));
+	punch_path_view(&e[PUNCH_CONNECT].p, &v);
+	assert_true(v.idle >= ADIT_SEC(50) && v.idle < ADIT_SEC(51));
+	assert_true(v.answered_sent_at > v.idle_sent_at);
+	assert_true(adit_addr_eq(&v.mapped, &e[PUNCH_CONNECT].addr));
 }
 
 static void session_data_bring_it_back_too(void **state)
@@ -383,7 +485,7 @@ static void a_stolen_probe_moves_nothing(void **state)
 	struct adit_addr thief = adit_addr_v4(198, 51, 100, 66, 6666);
 	static const uint8_t txid[STUN_TXID_LEN] = {1};
 	uint8_t buf[PUNCH_PROBE_MAX];
-	size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, buf);
+	size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, NULL, buf);
 	unsigned before = e[1].sent;
 
 	(void)state;
@@ -442,7 +544,7 @@ static void a_restarted_peer_that_knocks_is_told_of(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 555, buf);
+		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 555, NULL, buf);
 
 		assert_int_equal(deliver(1, &e[0].addr, buf, len), 0);
 	}
@@ -460,7 +562,7 @@ static void answers_are_limited_per_second(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
-		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 100, buf);
+		size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now + i, 100, NULL, buf);
 
 		assert_int_equal(deliver(1, &e[0].addr, buf, len), 0);
 	}
@@ -490,7 +592,13 @@ int main(void)
 		cmocka_unit_test_setup(a_busy_path_that_breaks_is_lost_on_both_sides_within_three_seconds, setup),
 		cmocka_unit_test_setup(a_receiver_notices_too, setup),
 		cmocka_unit_test_setup(an_idle_path_that_breaks_is_lost_at_the_next_keepalive, setup),
-		cmocka_unit_test_setup(a_lost_path_is_probed_every_second_and_comes_back_with_the_first_answer, setup),
+		cmocka_unit_test_setup(a_path_that_is_cut_is_lost_at_once_and_may_come_back, setup),
+		cmocka_unit_test_setup(
+			a_lost_path_is_probed_twice_a_second_then_once_and_comes_back_with_the_first_answer, setup),
+		cmocka_unit_test_setup(the_serve_side_waits_as_long_as_the_connect_side_says, setup),
+		cmocka_unit_test_setup(a_stand_by_is_asked_by_the_peer_when_it_is_its_turn, setup),
+		cmocka_unit_test_setup(a_turn_is_taken_within_bounds_only, setup),
+		cmocka_unit_test_setup(the_rest_before_a_question_is_known_when_it_is_answered, setup),
 		cmocka_unit_test_setup(session_data_bring_it_back_too, setup),
 		cmocka_unit_test_setup(one_lost_keepalive_is_no_outage, setup),
 		cmocka_unit_test_setup(a_slow_path_is_given_time, setup),

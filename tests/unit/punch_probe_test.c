@@ -20,7 +20,7 @@ static int setup(void **state)
 
 static size_t request(enum punch_role role, uint8_t *buf)
 {
-	return punch_probe_request(&keys, role, txid, 1234567, 99, buf);
+	return punch_probe_request(&keys, role, txid, 1234567, 99, NULL, buf);
 }
 
 static size_t answer(enum punch_role role, const struct adit_addr *mapped, uint8_t *buf)
@@ -90,7 +90,7 @@ static void another_pair_is_none_of_our_business(void **state)
 	(void)state;
 	punch_keys_init(&other, &crypto_gnutls, other_secret);
 	assert_int_equal(punch_probe_read(&keys, PUNCH_CONNECT, buf,
-					  punch_probe_request(&other, PUNCH_SERVE, txid, 1, 2, buf), &p),
+					  punch_probe_request(&other, PUNCH_SERVE, txid, 1, 2, NULL, buf), &p),
 			 ADIT_EIGNORED);
 }
 
@@ -104,7 +104,7 @@ static void a_right_name_with_a_wrong_password_is_refused(void **state)
 	(void)state;
 	forged.pwd[PUNCH_CONNECT][0] ^= 1;
 	assert_int_equal(punch_probe_read(&keys, PUNCH_CONNECT, buf,
-					  punch_probe_request(&forged, PUNCH_SERVE, txid, 1, 2, buf), &p),
+					  punch_probe_request(&forged, PUNCH_SERVE, txid, 1, 2, NULL, buf), &p),
 			 ADIT_EAUTH);
 }
 

@@ -201,6 +201,44 @@ static void after_a_blackout_the_clients_data_flows_when_the_server_has_none(voi
 	blackout(UINT64_MAX, 1, true, false);
 }
 
+/*
+ * The client moves, says a little, and hears nothing for |silence|: the server has sent all that a window and three
+ * bytes for one allow, and gets no answer. Then all is well again; the client says no more, or migrates.
+ */
+static void deaf_after_a_move(adit_dur silence, bool migrates, adit_dur limit)
+{
+	struct duplex d;
+	adit_dur took;
+
+	duplex_start(&d, 10, ADIT_MS(20), 1, UINT64_MAX);
+	pair_run(&d.p, ADIT_SEC(1));
+	d.p.server.link.is_cut = true;
+	d.p.client.path = 70;
+	d.p.server.path = 90;
+	assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	d.a.tx_end = 1000;
+	flow_go(&d.a, 0);
+	pair_run(&d.p, silence);
+	d.p.server.link.is_cut = false;
+	if (migrates)
+		assert_int_equal(quic_migrate(d.p.client.q, d.p.now, 70), 0);
+	took = duplex_resume(&d, 100000, 0, limit);
+	print_message("silent for %llu ms, 100 KB after %llu ms\n", (unsigned long long)(silence / ADIT_MS(1)),
+		      (unsigned long long)(took / ADIT_MS(1)));
+	assert_true(took < limit);
+	duplex_done(&d);
+}
+
+static void a_server_that_lost_all_it_sent_to_a_new_path_tries_again(void **state)
+{
+	(void)state;
+	deaf_after_a_move(ADIT_MS(150), false, ADIT_SEC(2));
+	deaf_after_a_move(ADIT_MS(500), false, ADIT_SEC(3));
+	deaf_after_a_move(ADIT_SEC(2), false, ADIT_SEC(5));
+	deaf_after_a_move(ADIT_SEC(2), true, ADIT_SEC(1));
+	deaf_after_a_move(ADIT_SEC(30), true, ADIT_SEC(1));
+}
+
 /* The client goes where nobody answers, for longer than any validation lasts, and comes back. */
 static void a_target_that_never_answers_kills_nobody(void **state)
 {
@@ -289,6 +327,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(after_a_blackout_the_servers_data_flows_when_the_client_has_none),
 		cmocka_unit_test(after_a_blackout_the_servers_data_flows_on_the_same_path),
 		cmocka_unit_test(after_a_blackout_the_clients_data_flows_when_the_server_has_none),
+		cmocka_unit_test(a_server_that_lost_all_it_sent_to_a_new_path_tries_again),
 		cmocka_unit_test(a_target_that_never_answers_kills_nobody),
 		cmocka_unit_test(a_path_that_works_one_way_only_kills_nobody),
 		cmocka_unit_test(a_flapping_path_uses_up_no_connection_ids_for_good),

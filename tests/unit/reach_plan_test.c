@@ -60,7 +60,7 @@ static void make(enum nat_kind own_kind, enum nat_kind peer_kind, enum meet_role
 	reach_plan_make(&ask, &p);
 }
 
-/* Exact values are of rational arithmetic; DESIGN 5.2 names the first two as 98 % and 90 %. */
+/* Exact values are of rational arithmetic; docs/rules.md 2 names the first two as 98 % and 90 %. */
 static void the_chance_is_that_of_the_formula(void **state)
 {
 	static const struct {
@@ -117,7 +117,8 @@ static void every_pair_has_its_way_and_plans_that_are_sound(void **state)
 				assert_true(s->passes > 0 && s->low_passes <= s->passes);
 				assert_true(s->target == REACH_TO_ONE || (s->low > 0 && s->low <= s->high));
 				assert_true(s->target != REACH_TO_RANGE || s->stride != 0);
-				assert_true(s->socks <= REACH_SOCKS_MAX && s->shots <= REACH_PROBES_MAX);
+				assert_true(s->socks <= REACH_SOCKS_MAX);
+				assert_true(s->shots <= (s->is_in_turn ? REACH_TURNS : REACH_PROBES_MAX));
 			}
 		}
 	}
@@ -141,9 +142,10 @@ static void a_steady_side_searches_among_the_ports_that_were_seen(void **state)
 	assert_int_equal(p.salvo[0].high, 65535);
 }
 
-static void the_other_side_opens_sockets_at_low_ttl_until_the_search_is_over(void **state)
+static void the_other_side_opens_sockets_at_low_ttl_and_then_others_in_turn(void **state)
 {
 	struct reach_salvo_spec socks[2];
+	const struct reach_salvo_spec *search = &p.salvo[0];
 
 	(void)state;
 	make(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
@@ -152,17 +154,33 @@ static void the_other_side_opens_sockets_at_low_ttl_until_the_search_is_over(voi
 	assert_true(adit_addr_eq(&p.salvo[0].to, &ask.peer_reflexive));
 	memcpy(socks, p.salvo, sizeof(socks));
 	assert_int_equal(socks[0].socks, REACH_SOCKS_SEARCH);
-	assert_int_equal(socks[1].socks, REACH_SOCKS_MORE);
-	assert_true(socks[0].low_passes == 1 && socks[0].passes == 2);
+	assert_int_equal(socks[1].socks, REACH_TURN_SOCKS);
+	assert_true(socks[0].low_passes == 1 && socks[0].passes == 1);
+	assert_true(socks[1].is_in_turn && socks[1].shots == REACH_TURNS && socks[1].low_passes == 0);
 	make(NAT_KIND_STEADY, NAT_KIND_RANDOM, MEET_SERVE);
-	assert_true(socks[0].delay >= p.salvo[0].delay + p.salvo[0].shots * p.salvo[0].pace);
-	/* The second half when what is promised of the first has been fired, and no second half where nobody may. */
-	assert_true(socks[1].low_delay >= p.salvo[0].delay + REACH_PROBES_SEARCH * p.salvo[0].pace);
-	assert_true(socks[1].low_delay < socks[0].delay);
+	/* The probes find the sockets open; those in turn begin when the first probes are over, in the others' rest. */
+	assert_true(search->delay >= socks[0].low_delay + ADIT_MS(50));
+	assert_true(socks[1].delay >= search->delay + search->first * search->pace);
+	assert_true(search->rest >= socks[1].shots * socks[1].pace);
+	/* None in turn where nobody may. */
 	ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
 	ask.trusted = false;
 	reach_plan_make(&ask, &p);
 	assert_int_equal(p.n_salvos, 1);
+}
+
+static void sockets_in_turn_are_open_for_a_round_trip(void **state)
+{
+	(void)state;
+	for (unsigned rtt = 0; rtt <= 1000; rtt += 50) {
+		ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
+		ask.round_trip = ADIT_MS(rtt);
+		reach_plan_make(&ask, &p);
+		assert_in_range(p.salvo[1].pace, REACH_SEARCH_PACE, REACH_TURN_PACE);
+		if (rtt <= 250)
+			assert_true((REACH_TURN_SOCKS - 1) * p.salvo[1].pace > ADIT_MS(rtt));
+		assert_in_range(p.lasts, ADIT_SEC(1), ADIT_SEC(15));
+	}
 }
 
 static void a_search_waits_a_round_trip_for_plain_checks(void **state)
@@ -392,7 +410,7 @@ static void ports_at_the_ends_of_the_range_stay_within_it(void **state)
 	}
 }
 
-/* DESIGN 3: at most 64 probes toward an address that one server alone has named. */
+/* docs/rules.md 5: at most 64 probes toward an address that one server alone has named. */
 static void an_address_that_is_not_trusted_gets_64_probes_at_most(void **state)
 {
 	(void)state;
@@ -461,7 +479,8 @@ int main(void)
 		cmocka_unit_test(more_of_anything_never_lowers_the_chance),
 		cmocka_unit_test(every_pair_has_its_way_and_plans_that_are_sound),
 		cmocka_unit_test(a_steady_side_searches_among_the_ports_that_were_seen),
-		cmocka_unit_test(the_other_side_opens_sockets_at_low_ttl_until_the_search_is_over),
+		cmocka_unit_test(the_other_side_opens_sockets_at_low_ttl_and_then_others_in_turn),
+		cmocka_unit_test(sockets_in_turn_are_open_for_a_round_trip),
 		cmocka_unit_test(a_search_waits_a_round_trip_for_plain_checks),
 		cmocka_unit_test(a_block_takes_few_sockets_and_probes_of_either_side),
 		cmocka_unit_test(a_larger_block_takes_more_and_a_tiny_one_fewer_sockets),

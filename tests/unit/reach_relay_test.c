@@ -250,14 +250,13 @@ static void relay_only_opens_no_socket_and_tells_no_address(void **state)
 	rig_relay_set(r, a, 1);
 	reach_start(a->reach, r->now);
 	relayed_soon(r, a, b, ADIT_SEC(1));
+	assert_int_equal(b->reach->peer_offer.n_cands, 1);
+	assert_int_equal(b->reach->peer_offer.cands[0].type, ICE_RELAY);
 	rig_run(r, ADIT_SEC(10));
 	assert_int_equal(a->sent, 0);
 	assert_int_equal(rig_open_socks(a), 0);
 	reach_views(a->reach, &own, &peer);
 	assert_int_equal(own.public.family, ADIT_FAMILY_NONE);
-	reach_views(b->reach, &own, &peer);
-	assert_int_equal(b->reach->peer_offer.n_cands, 1);
-	assert_int_equal(b->reach->peer_offer.cands[0].type, ICE_RELAY);
 }
 
 static void relay_only_serves_through_the_relay(void **state)
@@ -319,6 +318,56 @@ static void looking_anew_does_not_drop_the_offer_that_is_being_answered(void **s
 	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
 }
 
+static void a_relay_that_comes_and_goes_has_few_rounds_of_its_own(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	struct rig_peer *b;
+	unsigned before;
+
+	random_pair(r, &b, &a);
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(20)));
+	before = a->reach->stats.attempts;
+	for (uint8_t i = 0; i < 60; i++) {
+		rig_relay_set(r, a, (uint8_t)(1 + i % 2));
+		rig_run(r, ADIT_MS(500));
+		rig_relay_set(r, a, 0);
+		rig_run(r, ADIT_MS(500));
+	}
+	/* At 0, 1, 3, 7, 15 and 31 s, where without a bound it would be 60. */
+	assert_in_range(a->reach->stats.rounds, 1, 12 + 3);
+	assert_in_range(a->reach->stats.attempts - before, 1, 7);
+	/* The last one that stays has its round, if later. */
+	rig_relay_set(r, a, 1);
+	relayed_soon(r, a, b, ADIT_SEC(61));
+}
+
+static void a_relay_is_not_sent_to_the_peers_private_addresses(void **state)
+{
+	struct rig *r = *state;
+	struct reach_stats before;
+	struct reach_stats after;
+	struct rig_peer *a;
+	struct rig_peer *b;
+
+	random_pair(r, &b, &a);
+	rig_relay_set(r, a, 1);
+	reach_start(a->reach, r->now);
+	relayed_soon(r, a, b, ADIT_SEC(1));
+	reach_stats(a->reach, &before);
+	/* An authentic peer that says that its relay is in our relay's network. */
+	a->reach->peer_offer.n_cands = 1;
+	a->reach->peer_offer.cands[0] =
+		(struct meet_cand){.type = ICE_RELAY, .addr = adit_addr_v4(192, 168, 0, 1, 5000)};
+	a->reach->relay_opened = 0;
+	a->relayed = 0;
+	reach_tick(a->reach, r->now);
+	rig_drain(r, a);
+	reach_stats(a->reach, &after);
+	assert_int_equal(after.relay_refused, before.relay_refused + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +380,8 @@ int main(void)
 		RIG_TEST(two, a_late_relay_has_a_round_that_costs_none),
 		RIG_TEST(two, a_relay_that_comes_in_the_pause_ends_it),
 		RIG_TEST(two, another_address_of_the_relay_is_told_at_once),
+		RIG_TEST(two, a_relay_that_comes_and_goes_has_few_rounds_of_its_own),
+		RIG_TEST(two, a_relay_is_not_sent_to_the_peers_private_addresses),
 		RIG_TEST(one, blocked_at_the_connect_side_everything_goes_through_the_relay),
 		RIG_TEST(one, blocked_at_the_serve_side_it_registers_through_the_relay),
 		RIG_TEST(one, blocked_at_both_sides_they_meet_relay_to_relay),

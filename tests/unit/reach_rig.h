@@ -59,6 +59,7 @@ struct rig_peer {
 	struct adit_addr outside;
 	struct adit_addr router; /* who answers a TTL that has run out in the NAT */
 	adit_dur delay; /* one way to the middle of the Internet */
+	unsigned folds;
 	bool is_off; /* nothing leaves and nothing comes */
 	bool is_deaf; /* nothing comes from the other peers */
 	bool drops_low; /* routers tell nothing of a TTL that has run out */
@@ -415,6 +416,22 @@ static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit
 	rig_put(r, r->now + p->delay, &from, &o->remote, ttl - 2, data, o->len);
 }
 
+/* Whenever nothing is under way it is folded and unfolded again: nobody may notice. */
+static inline void rig_refold(struct rig_peer *p)
+{
+	size_t size = reach_folded_size(p->reach);
+	struct reach *folded = size > 0 ? malloc(size) : NULL;
+
+	if (!folded)
+		return;
+	reach_fold(p->reach, folded);
+	memset(p->reach, 0, sizeof(*p->reach));
+	reach_unfold(p->reach, folded);
+	reach_done(folded);
+	free(folded);
+	p->folds++;
+}
+
 static inline void rig_drain(struct rig *r, struct rig_peer *p)
 {
 	struct reach_event ev;
@@ -438,6 +455,7 @@ static inline void rig_drain(struct rig *r, struct rig_peer *p)
 		if (ev.kind == REACH_EVENT_VALID && p->valid_at == ADIT_NEVER)
 			p->valid_at = r->now;
 	}
+	rig_refold(p);
 }
 
 static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const struct rig_packet *in)

@@ -456,6 +456,89 @@ static void more_sockets_than_there_are_numbers_are_left_out(void **state)
 	assert_int_equal(opens, REACH_SOCKS_MAX);
 }
 
+/* Three at a time: number 4 leaves from a socket for which the first one was closed. */
+static void sockets_in_turn_are_fresh_and_few(void **state)
+{
+	struct reach_shot shot;
+	unsigned n = 0;
+
+	(void)state;
+	one(3, 1)->shots = 10;
+	plan.salvo[0].is_in_turn = true;
+	start(now);
+	while (next_send(&shot)) {
+		n++;
+		assert_int_equal(opens, n);
+		assert_int_equal(closes, n > 3 ? n - 3 : 0);
+		assert_false(shot.is_low);
+	}
+	assert_int_equal(n, 10);
+	assert_int_equal(reach_salvo_counts(&s, 0).socks, 10);
+	reach_salvo_stop(&s);
+	assert_false(next_send(&shot));
+	assert_int_equal(closes, 10);
+}
+
+static void a_socket_in_turn_that_was_heard_on_stays(void **state)
+{
+	struct reach_shot shot;
+	uint32_t kept;
+
+	(void)state;
+	one(2, 1)->shots = 6;
+	plan.salvo[0].is_in_turn = true;
+	start(now);
+	assert_true(next_send(&shot));
+	kept = shot.sock;
+	assert_true(reach_salvo_keep(&s, kept));
+	while (next_send(&shot))
+		assert_int_not_equal(shot.sock, kept);
+	assert_true(open[kept]);
+	assert_int_equal(closes, 3);
+}
+
+static void a_salvo_rests_after_its_first_shots(void **state)
+{
+	struct reach_shot shot;
+	adit_time from = now;
+	struct reach_salvo_spec *spec = many(REACH_TO_RANGE, 1, 9, 9);
+
+	(void)state;
+	spec->first = 4;
+	spec->rest = ADIT_SEC(3);
+	start(now);
+	for (unsigned i = 0; i < 9; i++) {
+		assert_true(next_send(&shot));
+		assert_true(now == from + ADIT_MS(i) + (i < 4 ? 0 : ADIT_SEC(3)));
+		assert_int_equal(shot.to.port, 1 + i);
+	}
+	assert_false(next_send(&shot));
+}
+
+static void a_rest_is_over_or_does_not_come_where_it_is_of_no_use(void **state)
+{
+	struct reach_shot shot;
+	adit_time from = now;
+	struct reach_salvo_spec *spec = many(REACH_TO_RANGE, 1, 9, 9);
+
+	(void)state;
+	spec->first = 4;
+	spec->rest = ADIT_SEC(3);
+	start(now);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(next_send(&shot));
+	assert_true(reach_salvo_deadline(&s) > from + ADIT_SEC(3));
+	reach_salvo_go_on(&s, now);
+	assert_true(next_send(&shot));
+	assert_true(now == from + ADIT_MS(3));
+	start(now); /* which knows nothing of it */
+	from = now;
+	reach_salvo_go_on(&s, now);
+	for (unsigned i = 0; i < 9; i++)
+		assert_true(next_send(&shot));
+	assert_true(now == from + ADIT_MS(8));
+}
+
 static void what_is_heard_is_counted(void **state)
 {
 	(void)state;
@@ -488,6 +571,10 @@ int main(void)
 		cmocka_unit_test_setup(a_kept_socket_has_its_number_until_it_is_given_back_or_gone, setup),
 		cmocka_unit_test_setup(a_socket_that_cannot_be_opened_sends_nothing, setup),
 		cmocka_unit_test_setup(more_sockets_than_there_are_numbers_are_left_out, setup),
+		cmocka_unit_test_setup(sockets_in_turn_are_fresh_and_few, setup),
+		cmocka_unit_test_setup(a_socket_in_turn_that_was_heard_on_stays, setup),
+		cmocka_unit_test_setup(a_salvo_rests_after_its_first_shots, setup),
+		cmocka_unit_test_setup(a_rest_is_over_or_does_not_come_where_it_is_of_no_use, setup),
 		cmocka_unit_test_setup(what_is_heard_is_counted, setup),
 	};
 

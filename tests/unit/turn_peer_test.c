@@ -183,7 +183,7 @@ static void a_refused_channel_leaves_indications_going(void **state)
 
 static void more_peers_than_places_push_out_the_one_not_used_for_longest(void **state)
 {
-	struct adit_addr peer = rig_addr("10.0.0.1:1");
+	struct adit_addr peer = rig_addr("203.0.113.1:1");
 	struct rig r;
 
 	(void)state;
@@ -200,10 +200,85 @@ static void more_peers_than_places_push_out_the_one_not_used_for_longest(void **
 	assert_int_equal(turn_send(&r.t, r.now, &peer, "x", 1, 0), ADIT_EAGAIN);
 }
 
+static int send_to(struct rig *r, const char *peer)
+{
+	struct adit_addr a = rig_addr(peer);
+	int err = turn_send(&r->t, r->now, &a, "x", 1, 0);
+
+	drain(r);
+	return err;
+}
+
+static void a_public_relay_is_sent_to_nobodys_private_network(void **state)
+{
+	static const char *const beyond[] = {
+		"10.0.0.1:1",    "172.16.0.1:1",  "192.168.1.1:1",       "100.64.0.1:1", "127.0.0.1:1",
+		"169.254.1.1:1", "224.0.0.251:1", "0.0.0.0:1",           "[fc00::1]:1",  "[::1]:1",
+		"[fe80::1]:1",   "[ff02::1]:1",   "[::ffff:10.0.0.1]:1",
+	};
+	struct rig r;
+
+	(void)state;
+	prepare(&r);
+	r.cfg.families = TURN_V4 | TURN_V6;
+	begin(&r);
+	ready(&r);
+	for (size_t i = 0; i < ARRAY_LEN(beyond); i++) {
+		struct adit_addr a = rig_addr(beyond[i]);
+
+		assert_int_equal(send_to(&r, beyond[i]), ADIT_EINVAL);
+		turn_permit(&r.t, r.now, &a);
+		drain(&r);
+		assert_int_equal(turn_stats(&r.t)->beyond, 2 * (i + 1));
+	}
+	assert_int_equal(r.s.permits, 0);
+	assert_int_equal(r.s.sends, 0);
+	assert_int_equal(send_to(&r, "203.0.113.1:1"), ADIT_EAGAIN);
+	assert_int_equal(send_to(&r, "203.0.113.1:1"), 0);
+	assert_int_equal(turn_stats(&r.t)->beyond, 2 * ARRAY_LEN(beyond));
+}
+
+static void a_relay_in_a_private_network_reaches_what_is_there(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r);
+	r.s.relayed_v4 = rig_addr("10.1.2.3:50000");
+	begin(&r);
+	ready(&r);
+	assert_int_equal(send_to(&r, "192.168.1.1:1"), ADIT_EAGAIN);
+	assert_int_equal(send_to(&r, "192.168.1.1:1"), 0);
+	assert_int_equal(send_to(&r, "203.0.113.1:1"), ADIT_EAGAIN);
+	/* Not the server itself, and not everybody. */
+	assert_int_equal(send_to(&r, "127.0.0.1:1"), ADIT_EINVAL);
+	assert_int_equal(send_to(&r, "224.0.0.251:1"), ADIT_EINVAL);
+}
+
+/* What is wanted is kept in mind for servers that come later (turn_set.h): each judges anew. */
+static void what_was_wanted_before_is_judged_by_the_relay_that_comes(void **state)
+{
+	struct adit_addr peer = rig_addr("10.0.0.1:1");
+	struct rig r;
+
+	(void)state;
+	prepare(&r);
+	assert_int_equal(turn_init(&r.t, &r.cfg), 0);
+	turn_permit(&r.t, r.now, &peer);
+	turn_start(&r.t, r.now);
+	drain(&r);
+	ready(&r);
+	run_for(&r, ADIT_SEC(1));
+	assert_int_equal(r.s.permits, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_go_out_when_the_permission_is_there),
+		cmocka_unit_test(a_public_relay_is_sent_to_nobodys_private_network),
+		cmocka_unit_test(a_relay_in_a_private_network_reaches_what_is_there),
+		cmocka_unit_test(what_was_wanted_before_is_judged_by_the_relay_that_comes),
 		cmocka_unit_test(after_three_datagrams_a_channel_carries_them),
 		cmocka_unit_test(permissions_are_renewed_before_they_end_and_idle_channels_are_not),
 		cmocka_unit_test(a_channel_in_use_is_renewed),

@@ -19,6 +19,7 @@
 /* What it says to the next request of a method; 0: what is right. */
 struct rig_server {
 	struct adit_addr addr;
+	const char *user;
 	const char *pass;
 	char nonce[TURN_NONCE_MAX];
 	bool is_dead;
@@ -29,6 +30,7 @@ struct rig_server {
 	uint32_t lifetime;
 	bool has_allocation;
 	bool only_v4;
+	struct adit_addr relayed_v4; /* what it relays from; family NONE: 198.51.100.1:50000 */
 	struct adit_addr mapped;
 	unsigned asked, allocates, refreshes, releases, permits, binds, keeps; /* requests seen */
 	struct adit_addr peers[TURN_CHANNELS_MAX + 1]; /* by channel */
@@ -51,6 +53,7 @@ static inline void rig_server_init(struct rig_server *s, const char *addr)
 {
 	memset(s, 0, sizeof(*s));
 	s->addr = rig_addr(addr);
+	s->user = "ann";
 	s->pass = "secret";
 	s->lifetime = 600;
 	s->mapped = rig_addr("203.0.113.7:40000");
@@ -67,7 +70,7 @@ static inline void rig_server_be_new(struct rig_server *s)
 static inline size_t rig_key(const struct rig_server *s, uint8_t key[32])
 {
 	char text[256];
-	int n = snprintf(text, sizeof(text), "ann:%s:%s", RIG_REALM, s->pass);
+	int n = snprintf(text, sizeof(text), "%s:%s:%s", s->user, RIG_REALM, s->pass);
 
 	if (s->is_new)
 		crypto_gnutls.sha256(text, (size_t)n, key);
@@ -106,8 +109,8 @@ static inline unsigned rig_check(const struct rig_server *s, const struct stun_m
 		assert_memory_equal(a.value, "\0\2\0\0\0\1\0\0", 8);
 		assert_int_equal(stun_msg_find(m, STUN_ATTR_PASSWORD_ALGORITHM, &a), 0);
 		assert_memory_equal(a.value, "\0\2\0\0", 4);
-	} else {
-		assert_true(rig_has_text(m, STUN_ATTR_USERNAME, "ann"));
+	} else if (!rig_has_text(m, STUN_ATTR_USERNAME, s->user)) {
+		return 401;
 	}
 	return stun_msg_verify(m, &crypto_gnutls, type, key, key_len) == 0 ? 0 : 401;
 }
@@ -174,7 +177,7 @@ static inline unsigned rig_do(struct rig_server *s, const struct stun_msg *m)
 
 static inline void rig_fill(const struct rig_server *s, const struct stun_msg *m, struct stun_build *b)
 {
-	struct adit_addr v4 = rig_addr("198.51.100.1:50000");
+	struct adit_addr v4 = s->relayed_v4.family != ADIT_FAMILY_NONE ? s->relayed_v4 : rig_addr("198.51.100.1:50000");
 	struct adit_addr v6 = rig_addr("[2001:db8::1]:50000");
 	struct stun_attr a;
 

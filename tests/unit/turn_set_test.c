@@ -317,12 +317,79 @@ static void no_server_or_too_many_are_refused(void **state)
 	assert_int_equal(turn_set_init(&r.t, &r.cfg), ADIT_EINVAL);
 }
 
+/* How often the only server is asked for an allocation that it takes back after |life|, in |d|. */
+static unsigned asked_while_it_comes_and_goes(struct rig *r, adit_dur life, adit_dur d)
+{
+	unsigned before = r->s[0].allocates;
+	adit_time until = r->now + d;
+	struct turn_set_event e;
+
+	while (r->now < until) {
+		while (turn_set_event(&r->t, &e))
+			;
+		if (turn_set_active(&r->t)) {
+			run_for(r, life);
+			r->s[0].has_allocation = false;
+			turn_set_doubt(&r->t, r->now);
+			turn_set_tick(&r->t, r->now);
+		}
+		run_for(r, ADIT_MS(200));
+	}
+	return r->s[0].allocates - before;
+}
+
+static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	/* At 0, then after 0, 2, 4, ... 60 s: five in the first half minute, later one a minute. */
+	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(30)), 3, 5);
+	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(600)), 8, 13);
+	/* One that has kept its word for a while is asked again at once. */
+	while (!turn_set_active(&r.t))
+		run_for(&r, ADIT_SEC(1));
+	run_for(&r, 2 * TURN_GOOD);
+	r.s[0].has_allocation = false;
+	turn_set_doubt(&r.t, r.now);
+	turn_set_tick(&r.t, r.now);
+	run_for(&r, ADIT_MS(300));
+	assert_non_null(turn_set_active(&r.t));
+}
+
+static void while_one_comes_and_goes_the_others_do_not_wait(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 2);
+	begin(&r);
+	for (unsigned i = 0; i < 3; i++) {
+		r.s[0].is_dead = true; /* the nearer one, each time */
+		while (!turn_set_active(&r.t) || !r.s[1].has_allocation)
+			run_for(&r, ADIT_MS(100));
+		r.s[0].is_dead = false;
+		r.s[1].has_allocation = false;
+		turn_set_doubt(&r.t, r.now);
+		turn_set_tick(&r.t, r.now);
+		run_for(&r, ADIT_MS(500));
+		assert_non_null(turn_set_active(&r.t));
+		r.s[0].has_allocation = false;
+		turn_set_doubt(&r.t, r.now);
+		turn_set_tick(&r.t, r.now);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_nearest_server_is_taken_and_the_others_keep_nothing),
 		cmocka_unit_test(when_the_server_in_use_dies_the_next_nearest_takes_over),
 		cmocka_unit_test(what_the_nearest_refuses_the_next_is_asked_for),
+		cmocka_unit_test(a_server_that_comes_and_goes_has_to_wait_ever_longer),
+		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
 		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),

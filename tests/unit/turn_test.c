@@ -176,6 +176,57 @@ static void a_forgotten_allocation_is_noticed(void **state)
 	ready(&r);
 }
 
+static void a_doubt_asks_the_server_at_once_and_once(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	allocate(&r);
+	run_for(&r, ADIT_SEC(5));
+	assert_int_equal(r.s.refreshes, 0);
+	r.is_cut = true;
+	turn_doubt(&r.t, r.now);
+	assert_int_equal(turn_deadline(&r.t), r.now);
+	turn_tick(&r.t, r.now);
+	drain(&r);
+	/* Doubts while it is being asked add nothing. */
+	turn_doubt(&r.t, r.now);
+	turn_tick(&r.t, r.now);
+	r.is_cut = false;
+	run_for(&r, ADIT_MS(600));
+	assert_int_equal(r.s.refreshes, 1);
+	no_event(&r);
+	/* It has forgotten: its word counts at once, without any silence. */
+	r.s.has_allocation = false;
+	turn_doubt(&r.t, r.now);
+	turn_tick(&r.t, r.now);
+	drain(&r);
+	assert_int_equal(event(&r, TURN_EVENT_FAILED).why, TURN_WHY_GONE);
+	/* Nothing is left to be doubted. */
+	turn_doubt(&r.t, r.now);
+	assert_int_equal(turn_deadline(&r.t), ADIT_NEVER);
+}
+
+static void a_refused_refresh_is_told_by_whatever_code_says_that_it_is_gone(void **state)
+{
+	static const unsigned codes[] = {437, 441};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct turn_event e;
+		struct rig r;
+
+		allocate(&r);
+		r.s.refuse_refresh = codes[i];
+		turn_doubt(&r.t, r.now);
+		turn_tick(&r.t, r.now);
+		drain(&r);
+		e = event(&r, TURN_EVENT_FAILED);
+		assert_int_equal(e.why, TURN_WHY_GONE);
+		assert_int_equal(e.code, codes[i]);
+	}
+}
+
 static void a_new_public_address_is_noticed_by_the_next_keepalive(void **state)
 {
 	struct turn_event e;
@@ -417,6 +468,8 @@ int main(void)
 		cmocka_unit_test(a_dead_server_is_noticed_within_nine_seconds_of_data),
 		cmocka_unit_test(an_idle_clients_dead_server_is_noticed_within_half_a_minute),
 		cmocka_unit_test(a_forgotten_allocation_is_noticed),
+		cmocka_unit_test(a_doubt_asks_the_server_at_once_and_once),
+		cmocka_unit_test(a_refused_refresh_is_told_by_whatever_code_says_that_it_is_gone),
 		cmocka_unit_test(a_new_public_address_is_noticed_by_the_next_keepalive),
 		cmocka_unit_test(a_redirection_is_followed_and_a_circle_is_not),
 		cmocka_unit_test(a_redirection_leads_to_no_private_address),

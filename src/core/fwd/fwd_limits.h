@@ -56,4 +56,9 @@
 #define FWD_FEATURE_CAN_UNPACK UINT32_C(1) /* knows the blocks of zip/zip.h */
 #define FWD_FEATURE_PACK       UINT32_C(2) /* hello: asks for them; welcome: every stream of the session has them */
 
+/* TLV of hello and welcome, {u8}: how many connections the session may have, where that is more than one. */
+#define FWD_TLV_CONNECTIONS 1
+/* Connections of one session at most: their numbers are three bits of connection ids (quic_limits.h). */
+#define FWD_CONNECTIONS_MAX 8
+
 #endif

@@ -112,6 +112,11 @@ int ice_agent_set_remote(struct ice_agent *a, adit_time now, const struct ice_re
 	return 0;
 }
 
+void ice_agent_set_rto(struct ice_agent *a, adit_dur rto_min)
+{
+	a->cfg.rto_min = rto_min;
+}
+
 void ice_agent_restart(struct ice_agent *a, adit_time now)
 {
 	if (now > a->now)

@@ -110,6 +110,8 @@ ADIT_MUST_CHECK int ice_agent_set_remote(struct ice_agent *a, adit_time now, con
  * |c->ufrag|, if there, must be the peer's.
  */
 ADIT_MUST_CHECK int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_candidate *c);
+/* As |rto_min| of the configuration, for checks that begin from now on: more is known of the way now. */
+void ice_agent_set_rto(struct ice_agent *a, adit_dur rto_min);
 /* end-of-candidates. */
 void ice_agent_end_remote(struct ice_agent *a, adit_time now);
 

@@ -30,10 +30,10 @@
 #define ICE_SERVERS_MAX   4u /* STUN servers asked from each of them (own choice) */
 #define ICE_GATHERS_MAX   (ICE_BASES_MAX * ICE_SERVERS_MAX)
 #define ICE_LOCALS_MAX    64u /* own candidates; when full, further reflexive ones are refused (own choice) */
-#define ICE_SIGNALLED_MAX 30u /* DESIGN 3: candidates that the peer may name */
+#define ICE_SIGNALLED_MAX 30u /* docs/rules.md 5: candidates that the peer may name */
 #define ICE_LEARNT_MAX    10u /* peer-reflexive ones; when full, one whose checks all failed makes room (own choice) */
 #define ICE_REMOTES_MAX   (ICE_SIGNALLED_MAX + ICE_LEARNT_MAX)
-#define ICE_PRIVATE_MAX   3u /* DESIGN 3: how many of the peer's addresses in private ranges are ever checked */
+#define ICE_PRIVATE_MAX   3u /* docs/rules.md 5: how many of the peer's addresses in private ranges are ever checked */
 #define ICE_PAIRS_MAX     100u /* RFC 8445 6.1.2.5; when full, the lowest priority that waits makes room */
 #define ICE_EARLY_MAX \
 	16u /* checks heard before the peer's description; the rest are answered and forgotten (own choice) */

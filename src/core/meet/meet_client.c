@@ -164,12 +164,13 @@ void meet_client_serve(struct meet_client *c, adit_time now)
 static int seal_offer(struct meet_client *c, struct meet_entry *e)
 {
 	struct meet_offer *o = &c->answer; /* the connect side's own offer waits here until the answer replaces it */
+	struct meet_sealed *sealed = &c->sealed[e - c->entries];
 	int len;
 
 	o->stamp = utc_now(c);
 	o->rtt = (uint32_t)(e->rtt / ADIT_US(1));
-	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_OFFER, e->id, e->txid, o, e->sealed);
-	e->sealed_len = len > 0 ? (size_t)len : 0;
+	len = meet_seal(&c->sealer, &c->cfg.rng, MEET_OFFER, e->id, e->txid, o, sealed->data);
+	sealed->len = len > 0 ? (size_t)len : 0;
 	return len;
 }
 
@@ -601,6 +602,27 @@ static bool is_asked_at_other(const struct meet_entry *e, const struct adit_addr
 	return e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote);
 }
 
+/* What answers says so by its transaction, all else by the id. */
+bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *remote, const void *data, size_t len)
+{
+	struct stun_msg m;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct meet_entry *e = &c->entries[i];
+		const uint8_t *id;
+
+		if (!adit_addr_eq(&e->addr, remote) && !is_asked_at_other(e, remote))
+			continue;
+		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
+			return false;
+		if (m.class == STUN_SUCCESS || m.class == STUN_ERROR)
+			return is_under_way(e) && memcmp(m.txid, e->txid, STUN_TXID_LEN) == 0;
+		id = meet_msg_bytes(&m, MEET_ATTR_ID, MEET_ID_LEN);
+		return id && memcmp(id, e->id, MEET_ID_LEN) == 0;
+	}
+	return false;
+}
+
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len)
 {
@@ -683,6 +705,19 @@ adit_time meet_client_deadline(const struct meet_client *c)
 	for (size_t i = 0; i < c->n; i++)
 		at = adit_time_min(at, is_under_way(&c->entries[i]) ? c->entries[i].retry_at : c->entries[i].wake_at);
 	return at;
+}
+
+/* An answered ask is kept for who asks again, for want of its answer; that is over long before all else is. */
+bool meet_client_is_at_rest(const struct meet_client *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->entries[i].want_send || c->entries[i].want_other || c->entries[i].want_report ||
+		    c->entries[i].want_leave)
+			return false;
+	for (size_t i = 0; i < MEET_ASKS; i++)
+		if (c->asks[i].used && c->asks[i].want_send)
+			return false;
+	return c->events_n == 0 && !c->has_offer && !c->borrowing.active;
 }
 
 int meet_client_event(struct meet_client *c, struct meet_event *ret_event)

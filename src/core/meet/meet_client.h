@@ -99,8 +99,6 @@ struct meet_entry {
 	adit_dur rto;
 	adit_dur backoff;
 	adit_dur rtt; /* 0: not measured */
-	size_t sealed_len; /* connect: the offer as this mediator gets it */
-	uint8_t sealed[MEET_SEALED_MAX];
 	bool want_report;
 	bool want_leave; /* serve: its end is to be told there */
 };
@@ -142,6 +140,12 @@ struct meet_client_stats {
 	uint64_t replayed; /* seen before, or its clock is too far from ours */
 };
 
+/* Connect: the offer as a mediator gets it. */
+struct meet_sealed {
+	size_t len;
+	uint8_t data[MEET_SEALED_MAX];
+};
+
 struct meet_client {
 	struct meet_client_config cfg;
 	struct meet_sealer sealer;
@@ -150,7 +154,6 @@ struct meet_client {
 	adit_utc utc; /* 0: never told */
 	unsigned n;
 	struct meet_entry entries[MEET_MEDIATORS_MAX];
-	struct meet_ask asks[MEET_ASKS];
 	uint64_t serial;
 	bool lacks[2]; /* this machine has no IPv4, no IPv6 */
 	bool is_serving;
@@ -160,16 +163,25 @@ struct meet_client {
 		adit_utc stamp;
 		uint64_t nonce;
 	} seen[MEET_SEEN];
-	struct meet_offer answer; /* connect: what came */
 	struct meet_borrowing borrowing;
-	struct meet_relay relay; /* what was lent last */
 	uint32_t outcome_ms;
 	uint8_t outcome;
-	size_t events_first, events_n;
-	struct meet_event events[MEET_EVENTS];
 	struct meet_client_stats stats;
+	size_t events_first, events_n;
+	/* From here on: what a meeting needs; one that is at rest does without (meet_client_is_at_rest()). */
+	struct meet_event events[MEET_EVENTS];
+	struct meet_ask asks[MEET_ASKS];
+	struct meet_sealed sealed[MEET_MEDIATORS_MAX]; /* by mediator */
+	struct meet_offer answer; /* connect: what came */
+	struct meet_relay relay; /* what was lent last */
 	uint8_t buf[MEET_MSG_MAX];
 };
+
+#define MEET_CLIENT_KEPT offsetof(struct meet_client, events)
+
+/* No offer, answer or loan is under way, and nothing is to be told or sent: the first MEET_CLIENT_KEPT bytes are all.
+ */
+bool meet_client_is_at_rest(const struct meet_client *c);
 
 void meet_client_init(struct meet_client *c, adit_time now, const struct meet_client_config *cfg);
 /* Wipes it. */
@@ -211,6 +223,8 @@ void meet_client_report(struct meet_client *c, adit_time now, enum meet_path pat
 /* Serve: mediators are told, one datagram each, which comes out once more; else nothing is sent after this. */
 void meet_client_stop(struct meet_client *c);
 
+/* Could it be for this client? Without looking at what is not kept at rest. */
+bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *remote, const void *data, size_t len);
 /* EIGNORED: not from a mediator, or no message of this protocol. */
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len);

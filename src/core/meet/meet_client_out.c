@@ -20,6 +20,7 @@ static int build_request(struct meet_client *c, struct meet_entry *e)
 	enum meet_method method = e->state == MEET_STATE_REFRESHING ? MEET_REFRESH
 				  : c->cfg.role == MEET_SERVE       ? MEET_REGISTER
 								    : MEET_INTRODUCE;
+	const struct meet_sealed *sealed = &c->sealed[e - c->entries];
 	struct stun_build b;
 
 	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, method, e->txid);
@@ -33,7 +34,7 @@ static int build_request(struct meet_client *c, struct meet_entry *e)
 		if (c->cfg.role == MEET_SERVE)
 			build_register(c, e, &b);
 		else
-			stun_build_bytes(&b, MEET_ATTR_SEALED, e->sealed, e->sealed_len);
+			stun_build_bytes(&b, MEET_ATTR_SEALED, sealed->data, sealed->len);
 	}
 	return stun_build_end(&b);
 }

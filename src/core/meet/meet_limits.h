@@ -59,7 +59,7 @@
 
 /* ---- a peer ---- */
 #define MEET_MEDIATORS_MAX 4 /* of one ticket */
-#define MEET_KEEPALIVE     ADIT_SEC(15) /* DESIGN 5.3; NATs keep a mapping 30 s at least */
+#define MEET_KEEPALIVE     ADIT_SEC(15) /* docs/rules.md 3; NATs keep a mapping 30 s at least */
 #define MEET_RTO           ADIT_MS(500) /* RFC 8489 6.2.1 */
 #define MEET_TRIES         5 /* sends at 0, 0.5, 1.5, 3.5, 7.5 s, then given up at 15.5 s */
 #define MEET_BACKOFF       ADIT_SEC(10) /* until a mediator that did not answer is asked anew, doubling */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "core/meet/meet_msg.h"
+#include "core/stun/stun_timed.h"
 
-#define VERSION  1
-#define SHA1_LEN 20
+#define VERSION 1
 
 static const char label[] = "adit meet loan";
 
@@ -29,33 +29,16 @@ bool meet_lender_has_host(const struct meet_lender *l, const uint8_t key[MEET_KE
 	return false;
 }
 
-/* RFC 4648 4, of a SHA-1. */
-static void format_base64(const uint8_t mac[SHA1_LEN], char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < SHA1_LEN; i += 3) {
-		bool full = i + 2 < SHA1_LEN;
-		uint32_t v = (uint32_t)mac[i] << 16 | (uint32_t)mac[i + 1] << 8 | (full ? mac[i + 2] : 0);
-
-		*text++ = digits[v >> 18 & 63];
-		*text++ = digits[v >> 12 & 63];
-		*text++ = digits[v >> 6 & 63];
-		*text++ = full ? digits[v & 63] : '=';
-	}
-	*text = '\0';
-}
-_Static_assert(SHA1_LEN % 3 == 2, "one '=' at the end");
-
 void meet_lender_make(const struct meet_lender *l, adit_utc utc, uint64_t net, struct meet_relay *ret_relay)
 {
 	struct meet_relay r = {.n_uris = l->n_uris, .life = (uint32_t)(MEET_LEND_LIFE / ADIT_SEC(1))};
-	uint8_t mac[SHA1_LEN];
+	char user[STUN_TIMED_USER_STRLEN];
+	char name[17];
 
 	memcpy(r.uris, l->uris, sizeof(r.uris));
-	snprintf(r.user, sizeof(r.user), "%" PRIu64 ":%016" PRIx64, (utc + MEET_LEND_LIFE) / ADIT_SEC(1), net);
-	l->crypto->hmac_sha1(l->secret, l->secret_len, r.user, strlen(r.user), mac);
-	format_base64(mac, r.pass);
+	snprintf(name, sizeof(name), "%016" PRIx64, net);
+	stun_timed_make(l->crypto, l->secret, l->secret_len, utc + MEET_LEND_LIFE, name, user, r.pass);
+	snprintf(r.user, sizeof(r.user), "%.*s", MEET_RELAY_USER_MAX, user);
 	*ret_relay = r;
 }
 

@@ -1,7 +1,7 @@
 /*
- * What the whole program may ask of the user's router (DESIGN 5.2): so many new flows in any minute, each an entry of a
- * table that is small in small routers; so many probes a second; one search over many ports at a time. Birthday floods
- * have taken company routers down. One object for all lanes, whoever punches; nothing in it needs to be freed.
+ * What the whole program may ask of the user's router (docs/rules.md 2): so many new flows in any minute, each an entry
+ * of a table that is small in small routers; so many probes a second; one search over many ports at a time. Birthday
+ * floods have taken company routers down. One object for all lanes, whoever punches; nothing in it needs to be freed.
  */
 #ifndef ADIT_NAT_BUDGET_H
 #define ADIT_NAT_BUDGET_H

@@ -22,8 +22,8 @@
 
 /* --- what the user's router is asked for (nat_budget.h) --- */
 
-#define NAT_FLOWS_PER_MIN 1400u /* new flows of the whole program in any 60 s (DESIGN 5.2) */
-#define NAT_PROBES_PER_S  200u /* probes of the whole program in any second (DESIGN 5.2) */
+#define NAT_FLOWS_PER_MIN 1400u /* new flows of the whole program in any 60 s (docs/rules.md 2) */
+#define NAT_PROBES_PER_S  200u /* probes of the whole program in any second (docs/rules.md 2) */
 
 /* --- reading ports (nat_ports.h) --- */
 
@@ -42,7 +42,7 @@
 #define NAT_CHECK_PROBES 128 /* questions of one family in all */
 #define NAT_CHECK_SOCKS  48 /* sockets of one family in all */
 #define NAT_CHECK_PACE                                                                                 \
-	ADIT_MS(5) /* between two questions: the NAT sees them in order, and 200 a second (DESIGN 5.2) \
+	ADIT_MS(5) /* between two questions: the NAT sees them in order, and 200 a second (docs/rules.md 2) \
 		    */
 #define NAT_CHECK_WIDE   3 /* sockets that ask everybody, so that who disagrees is seen more than once */
 #define NAT_CHECK_NARROW 10 /* sockets that ask one server each: with the others enough for NAT_BLOCK_SAMPLES */

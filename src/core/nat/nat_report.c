@@ -38,7 +38,7 @@ enum nat_kind nat_view_kind(const struct nat_view *v)
 
 enum nat_way nat_kind_way(enum nat_kind a, enum nat_kind b)
 {
-	/* Rows and columns OPEN, STEADY, SEQUENTIAL, BLOCK, RANDOM: the upper half, as in DESIGN 5.2. */
+	/* Rows and columns OPEN, STEADY, SEQUENTIAL, BLOCK, RANDOM: the upper half, as in docs/rules.md 2. */
 	static const enum nat_way table[5][5] = {
 		{NAT_WAY_DIRECT, NAT_WAY_REVERSAL, NAT_WAY_REVERSAL, NAT_WAY_REVERSAL, NAT_WAY_REVERSAL},
 		{0, NAT_WAY_PUNCH, NAT_WAY_PREDICT, NAT_WAY_BLOCK, NAT_WAY_BIRTHDAY},

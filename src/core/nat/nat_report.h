@@ -58,7 +58,7 @@ struct nat_ports {
 };
 
 /*
- * What a peer's strategy depends on (DESIGN 5.2). In the order of that table.
+ * What a peer's strategy depends on (docs/rules.md 2). In the order of that table.
  */
 enum nat_kind {
 	NAT_KIND_UNKNOWN,
@@ -119,7 +119,7 @@ struct nat_view {
 	bool hairpin_inside; /* YES: and its source is the inside address, against REQ-9a */
 	/*
 	 * YES: a packet that comes from outside before anything was sent there takes the port away from the host inside
-	 * (DESIGN 5.1); a router with a WAN side that accepts.
+	 * (docs/rules.md 1); a router with a WAN side that accepts.
 	 */
 	enum nat_answer clash;
 
@@ -169,7 +169,7 @@ struct nat_report {
 /* Fills |kind| from the other fields. */
 enum nat_kind nat_view_kind(const struct nat_view *v);
 
-/* The table of DESIGN 5.2. Symmetric. */
+/* The table of docs/rules.md 2. Symmetric. */
 enum nat_way nat_kind_way(enum nat_kind a, enum nat_kind b);
 
 /* Short stable words, for traces and JSON; never NULL. */

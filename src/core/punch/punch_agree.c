@@ -202,7 +202,7 @@ int punch_agree_output(struct punch_agree *a, adit_time now, struct adit_out *re
 	a->ask_at = adit_time_add(a->now, a->asks == PUNCH_AGREE_ASKS_MAX ? PUNCH_AGREE_LAST : PUNCH_AGREE_STEP);
 	stamp = punch_replay_stamp(&a->replay, a->now, utc_now(a));
 	put(ret_out, &a->pairs[0], a->out,
-	    punch_probe_request(&a->keys, a->cfg.role, txid, stamp, a->cfg.instance, a->out));
+	    punch_probe_request(&a->keys, a->cfg.role, txid, stamp, a->cfg.instance, NULL, a->out));
 	return 1;
 }
 

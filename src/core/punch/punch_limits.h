@@ -32,7 +32,7 @@
 /* The message (punch_probe.h). */
 #define PUNCH_UFRAG_LEN   8 /* characters of 6 bits; RFC 8445 5.3 asks 24 bits */
 #define PUNCH_PWD_LEN     32 /* characters of 6 bits; RFC 8445 5.3 asks 128 bits */
-#define PUNCH_PROBE_MAX   160 /* bytes: a request has 128, an IPv6 answer 108 */
+#define PUNCH_PROBE_MAX   160 /* bytes: a request has 136 at most, an IPv6 answer 108 */
 #define PUNCH_PADDING_MAX 16384 /* bytes; the largest datagram worth sending (punch_size.c) and a bit */
 #define PUNCH_PRIORITY    1862270975 /* RFC 8445 5.1.2: peer-reflexive 110 << 24 | 65535 << 8 | 255 */
 
@@ -122,7 +122,7 @@
 #define PUNCH_BURST_SLOT  ADIT_SEC(64)
 #define PUNCH_BURST_N     128
 #define PUNCH_BURST_STEP  ADIT_MS(1)
-#define PUNCH_BURSTS_MAX  3 /* DESIGN 5.4 */
+#define PUNCH_BURSTS_MAX  3 /* docs/rules.md 4 */
 #define PUNCH_BURST_AFTER ADIT_SEC(8) /* of waiting: three slots have failed */
 #define PUNCH_LEAD        ADIT_MS(20) /* sockets are opened this much ahead of the first probe */
 #define PUNCH_BURST_LEAD  ADIT_MS(150)
@@ -132,12 +132,16 @@
 #define PUNCH_STALE       ADIT_MS(50) /* a volley's or burst's pair that is later than this is left out */
 
 /* Keeping a path (punch_path.h). */
-#define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* DESIGN 5.3 */
+#define PUNCH_PATH_KEEPALIVE     ADIT_SEC(15) /* docs/rules.md 3 */
+#define PUNCH_PATH_EVERY_MAX     ADIT_SEC(300) /* what a peer may say: RFC 4787 REQ-5 recommends NATs five minutes */
+#define PUNCH_PATH_REST          ADIT_SEC(10) /* nothing either way for so long: what follows tells of mappings */
 #define PUNCH_PATH_LATER         ADIT_SEC(2) /* the serve side waits this much longer, so that one side asks */
 #define PUNCH_PATH_SUSPECT       ADIT_MS(1000) /* silence after which a path in use is asked */
 #define PUNCH_PATH_LOST          ADIT_MS(2500) /* silence after which it is lost: "found within 3 s" */
 #define PUNCH_PATH_STEP          ADIT_MS(500) /* between probes of a suspect path */
-#define PUNCH_PATH_RETRY         ADIT_MS(1000) /* between probes of a lost one */
+#define PUNCH_PATH_RETRY         ADIT_MS(500) /* between probes of a lost one, from both ends: back within a second ... */
+#define PUNCH_PATH_RETRY_LONG    ADIT_MS(1000) /* ... and then ... */
+#define PUNCH_PATH_RETRY_OFTEN   ADIT_SEC(120) /* ... after so long without an answer */
 #define PUNCH_PATH_RTT_FREE      ADIT_MS(500) /* a round trip beyond this is added to both waits, twice, ... */
 #define PUNCH_PATH_RTT_MAX       ADIT_SEC(3) /* ... as if it were at most this */
 #define PUNCH_PATH_MOVE_TRIES    3

@@ -388,7 +388,7 @@ void punch_send_request(struct punch *p, adit_time now, uint32_t sock, const str
 		.sock = sock,
 		.remote = *remote,
 		.data = p->out,
-		.len = punch_probe_request(keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out),
+		.len = punch_probe_request(keys, p->cfg.role, s->txid, stamp, p->cfg.instance, NULL, p->out),
 		.ttl = ttl,
 	};
 	if (local)

@@ -29,11 +29,16 @@ static adit_utc path_utc(const struct punch_path *p, adit_time now)
 	return p->utc + (now - p->utc_at);
 }
 
+static adit_dur every_of(const struct punch_path *p)
+{
+	return p->cfg.role == PUNCH_SERVE ? p->peer_every : p->every;
+}
+
 static adit_dur keepalive(const struct punch_path *p)
 {
 	if (p->stands_by)
 		return ADIT_NEVER;
-	return PUNCH_PATH_KEEPALIVE + (p->cfg.role == PUNCH_SERVE ? PUNCH_PATH_LATER : 0);
+	return every_of(p) + (p->cfg.role == PUNCH_SERVE ? PUNCH_PATH_LATER : 0);
 }
 
 /* What a slow path is granted on top. */
@@ -51,12 +56,14 @@ void punch_path_init(struct punch_path *p, const struct punch_config *cfg, adit_
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
 	punch_keys_init(&p->keys, cfg->crypto, cfg->k);
-	p->now = p->heard_at = now;
+	p->now = p->heard_at = p->touched_at = now;
+	p->every = p->peer_every = PUNCH_PATH_KEEPALIVE;
 	p->sock = sock;
 	p->local = *local;
 	p->remote = *remote;
 	p->peer_instance = p->other_heard = p->other_answered = peer_instance;
 	p->answered_at = p->answered_sent_at = p->asked_at = p->remapped_at = ADIT_NEVER;
+	p->idle_sent_at = p->asked_idle_at = p->turn_at = ADIT_NEVER;
 	p->waiting_since = p->check_at = p->probe_at = p->move_at = p->move_by = p->move_since = ADIT_NEVER;
 	p->keepalive_at = adit_time_add(now, keepalive(p));
 	punch_size_init(&p->size);
@@ -80,11 +87,33 @@ size_t punch_path_size(const struct punch_path *p)
 	return p->size.size;
 }
 
+static adit_dur rested(const struct punch_path *p)
+{
+	return adit_time_since(p->now, p->touched_at);
+}
+
+/* What is sent first after a rest: its answer tells that mappings have lived so long. */
+static void note_rest(struct punch_path *p)
+{
+	if (rested(p) >= PUNCH_PATH_REST) {
+		p->idle = rested(p);
+		p->idle_sent_at = p->now;
+	}
+	p->touched_at = p->now;
+}
+
+static void owe(struct punch_path *p, adit_time since)
+{
+	if (p->waiting_since != ADIT_NEVER)
+		return;
+	p->waiting_since = since;
+	p->waiting_sent_at = p->now;
+}
+
 /* Something should be asked: from |since| on an answer is owed. */
 static void ask(struct punch_path *p, adit_time since)
 {
-	if (p->waiting_since == ADIT_NEVER)
-		p->waiting_since = since;
+	owe(p, since);
 	p->probe_at = p->now;
 }
 
@@ -95,10 +124,47 @@ bool punch_path_is_question(const struct punch_path *p, const struct adit_dgram 
 	return punch_probe_read(&p->keys, p->cfg.role, d->data, d->len, &probe) == 0 && !probe.is_answer;
 }
 
+void punch_path_set_every(struct punch_path *p, adit_time now, adit_dur every)
+{
+	set_now(p, now);
+	if (p->every == every)
+		return;
+	p->every = every;
+	if (p->cfg.role == PUNCH_CONNECT && !p->stands_by)
+		p->keepalive_at = adit_time_add(p->touched_at, every);
+}
+
+void punch_path_set_turn(struct punch_path *p, adit_dur after)
+{
+	p->turn = after;
+}
+
 void punch_path_ask(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
 	p->keepalive_at = adit_time_add(now, keepalive(p));
+	ask(p, now);
+}
+
+static struct punch_path_event *event_push(struct punch_path *p, enum punch_path_event_kind kind,
+					   const struct adit_addr *remote, uint64_t instance)
+{
+	struct punch_path_event *e;
+
+	if (p->events_n == PUNCH_PATH_EVENTS_MAX)
+		return NULL;
+	e = &p->events[(p->events_first + p->events_n++) % PUNCH_PATH_EVENTS_MAX];
+	*e = (struct punch_path_event){.kind = kind, .remote = *remote, .instance = instance, .rtt = p->rtt};
+	return e;
+}
+
+void punch_path_cut(struct punch_path *p, adit_time now)
+{
+	set_now(p, now);
+	if (p->state == PUNCH_PATH_IS_LOST)
+		return;
+	set_state(p, PUNCH_PATH_IS_LOST);
+	event_push(p, PUNCH_PATH_EVENT_LOST, &p->remote, p->peer_instance);
 	ask(p, now);
 }
 
@@ -133,24 +199,12 @@ void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc)
 	p->utc_at = now;
 }
 
-static struct punch_path_event *event_push(struct punch_path *p, enum punch_path_event_kind kind,
-					   const struct adit_addr *remote, uint64_t instance)
-{
-	struct punch_path_event *e;
-
-	if (p->events_n == PUNCH_PATH_EVENTS_MAX)
-		return NULL;
-	e = &p->events[(p->events_first + p->events_n++) % PUNCH_PATH_EVENTS_MAX];
-	*e = (struct punch_path_event){.kind = kind, .remote = *remote, .instance = instance, .rtt = p->rtt};
-	return e;
-}
-
 /* A sign of life over the path as it is: nothing is owed any more. */
 static void alive(struct punch_path *p, int64_t clock_diff)
 {
 	struct punch_path_event *e;
 
-	p->heard_at = p->now;
+	p->heard_at = p->touched_at = p->now;
 	p->waiting_since = p->probe_at = ADIT_NEVER;
 	if (p->state == PUNCH_PATH_IS_LOST) {
 		e = event_push(p, PUNCH_PATH_EVENT_BACK, &p->remote, p->peer_instance);
@@ -173,8 +227,8 @@ void punch_path_heard(struct punch_path *p, adit_time now)
 void punch_path_sent(struct punch_path *p, adit_time now)
 {
 	set_now(p, now);
-	if (p->waiting_since == ADIT_NEVER)
-		p->waiting_since = now;
+	note_rest(p);
+	owe(p, now);
 }
 
 static void answer(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
@@ -212,7 +266,18 @@ static void keepalive_put_off(struct punch_path *p)
 {
 	p->keepalive_at = adit_time_add(p->now, keepalive(p));
 	if (!p->stands_by)
-		p->keepalive_at = adit_time_min(p->keepalive_at, adit_time_add(p->heard_at, 2 * PUNCH_PATH_KEEPALIVE));
+		p->keepalive_at = adit_time_min(p->keepalive_at, adit_time_add(p->heard_at, 2 * every_of(p)));
+}
+
+/* The peer's word on when who asks next, within bounds. */
+static void take_again(struct punch_path *p, const struct punch_again *again)
+{
+	adit_dur every = again->mine < PUNCH_PATH_EVERY_MAX ? again->mine : PUNCH_PATH_EVERY_MAX;
+
+	p->peer_every = every > PUNCH_PATH_KEEPALIVE ? every : PUNCH_PATH_KEEPALIVE;
+	p->turn_at = ADIT_NEVER;
+	if (again->yours >= PUNCH_PATH_KEEPALIVE && again->yours <= PUNCH_PATH_EVERY_MAX)
+		p->turn_at = adit_time_add(p->now, again->yours);
 }
 
 static int input_request(struct punch_path *p, const struct adit_dgram *d, const struct punch_probe *probe)
@@ -233,6 +298,12 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		return 0;
 	}
 	p->asked_at = p->now;
+	if (rested(p) >= PUNCH_PATH_REST) {
+		p->asked_idle = rested(p);
+		p->asked_idle_at = p->now;
+	}
+	p->touched_at = p->now;
+	take_again(p, &probe->again);
 	/* It shows one direction only: not a sign of life while something is owed, but when idle a reason to wait. */
 	if (p->waiting_since == ADIT_NEVER)
 		keepalive_put_off(p);
@@ -348,6 +419,10 @@ static void tick_idle(struct punch_path *p)
 		p->check_at = ADIT_NEVER;
 		ask(p, p->heard_at);
 	}
+	if (p->now >= p->turn_at) {
+		p->turn_at = ADIT_NEVER;
+		ask(p, p->now);
+	}
 	if (p->now >= p->keepalive_at) {
 		p->keepalive_at = adit_time_add(p->now, keepalive(p));
 		ask(p, p->now);
@@ -386,7 +461,7 @@ void punch_path_tick(struct punch_path *p, adit_time now)
 
 adit_time punch_path_deadline(const struct punch_path *p)
 {
-	adit_time at = adit_time_min(p->check_at, p->keepalive_at);
+	adit_time at = adit_time_min(p->check_at, adit_time_min(p->keepalive_at, p->turn_at));
 
 	if (p->answers_n > 0)
 		return p->now;
@@ -416,8 +491,10 @@ static void send_request(struct punch_path *p, adit_time now, const struct adit_
 {
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
 	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
+	struct punch_again again = {.mine = p->every > PUNCH_PATH_KEEPALIVE ? p->every : 0, .yours = p->turn};
 
 	note_unanswered(p, now);
+	note_rest(p);
 	*s = (struct punch_path_sent){.is_out = true, .remote = *remote, .at = now, .size = size};
 	adit_rng_fill(&p->cfg.rng, s->txid, sizeof(s->txid));
 	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .sock = p->sock, .local = p->local, .remote = *remote};
@@ -427,7 +504,8 @@ static void send_request(struct punch_path *p, adit_time now, const struct adit_
 							  p->padded, size);
 	} else {
 		ret_out->data = p->out;
-		ret_out->len = punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, p->out);
+		ret_out->len =
+			punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, &again, p->out);
 	}
 }
 
@@ -469,7 +547,9 @@ static adit_time next_probe(const struct punch_path *p, adit_time now)
 	case PUNCH_PATH_IS_SUSPECT:
 		return adit_time_add(now, PUNCH_PATH_STEP);
 	case PUNCH_PATH_IS_LOST:
-		return adit_time_add(now, PUNCH_PATH_RETRY);
+		return adit_time_add(now, adit_time_since(now, p->waiting_since) < PUNCH_PATH_RETRY_OFTEN
+						  ? PUNCH_PATH_RETRY
+						  : PUNCH_PATH_RETRY_LONG);
 	default:
 		return ADIT_NEVER;
 	}
@@ -535,5 +615,13 @@ void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_vie
 		.asked_at = p->asked_at,
 		.heard_at = p->heard_at,
 		.owed_since = p->waiting_since,
+		.owed_sent_at = p->waiting_since == ADIT_NEVER ? ADIT_NEVER : p->waiting_sent_at,
+		.touched_at = p->touched_at,
+		.idle = p->idle,
+		.idle_sent_at = p->idle_sent_at,
+		.asked_idle = p->asked_idle,
+		.asked_idle_at = p->asked_idle_at,
+		.mapped = p->mapped,
+		.peer_every = p->peer_every,
 	};
 }

@@ -2,15 +2,16 @@
  * Keeping a found path: consent, outage, rebinding. The message is the punching probe (punch_probe.h).
  *
  * While data flows, authenticated data is the sign of life (punch_path_heard). A path is asked with a probe
- *   - that is idle, every 15 s (one side asks, the other sees itself asked and waits, up to 30 s: three packets, four
- *     at most);
+ *   - that is idle, every 15 s or as often as punch_path_set_every() says (the connect side asks and says when it will
+ *     ask again; serve sees itself asked and waits, up to twice as long: three packets, four at most);
  *   - that carried data and fell silent for PUNCH_PATH_SUSPECT, once: a receiver must notice an outage as fast as a
  *     sender, or nobody is there to punch with;
  *   - over which something was sent that asks for an answer, when nothing came for PUNCH_PATH_SUSPECT: then every
  *     PUNCH_PATH_STEP.
- * Nothing for PUNCH_PATH_LOST: LOST, and a probe a second goes on for as long as the path exists. The first answer:
- * BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one with it:
- * where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one (MOVED).
+ * Nothing for PUNCH_PATH_LOST: LOST, and a probe every PUNCH_PATH_RETRY goes on while the path exists. The first
+ * answer: BACK. A valid fresh request from another remote address on the same socket is asked back, and the old one
+ * with it: where that one answers it is another path of the same socket; where not, the peer's NAT has moved this one
+ * (MOVED).
  */
 #ifndef ADIT_PUNCH_PATH_H
 #define ADIT_PUNCH_PATH_H
@@ -54,8 +55,18 @@ void punch_path_measure(struct punch_path *p, adit_time now, uint8_t *buf, size_
 void punch_path_sent_full(struct punch_path *p, adit_time now);
 /* Bytes of UDP payload. */
 size_t punch_path_size(const struct punch_path *p);
+/*
+ * An idle path is asked this often, instead of PUNCH_PATH_KEEPALIVE, and its questions say so. What the caller has to
+ * know is how long the NATs on the way keep an idle mapping. Without effect on the serve side, which goes by the peer's
+ * word.
+ */
+void punch_path_set_every(struct punch_path *p, adit_time now, adit_dur every);
+/* Our questions have the peer ask |after| each of them, unless another one comes before; 0: they do not. */
+void punch_path_set_turn(struct punch_path *p, adit_dur after);
 /* Asks now; the next keepalive is a whole one later. */
 void punch_path_ask(struct punch_path *p, adit_time now);
+/* What carries it is gone for certain: it is lost now, and nobody waits for its silence. It may come back. */
+void punch_path_cut(struct punch_path *p, adit_time now);
 /*
  * Stands by: nothing of the session's goes over it, its size is not measured, and it asks nothing by itself: whoever
  * keeps it calls punch_path_ask(). It answers, and a question of its own that is not answered makes it suspect and
@@ -108,6 +119,15 @@ struct punch_path_view {
 	adit_time asked_at; /* by the peer, the last time */
 	adit_time heard_at; /* the last sign of life of any kind */
 	adit_time owed_since; /* something is owed to us; NEVER: nothing */
+	adit_time owed_sent_at; /* what it is owed for left then; later than the above where mere silence was asked
+				   about */
+	adit_time touched_at; /* the last packet, either way */
+	adit_dur idle; /* for so long nothing had gone either way when the last question left that followed a rest */
+	adit_time idle_sent_at; /* and that question; NEVER: there was none */
+	adit_dur asked_idle; /* the same before a question of the peer's came in ... */
+	adit_time asked_idle_at; /* ... and when it did */
+	struct adit_addr mapped; /* what the peer saw us as, in its last answer; family NONE: it has not said */
+	adit_dur peer_every; /* the peer asks this often, it says */
 };
 void punch_path_view(const struct punch_path *p, struct punch_path_view *ret_view);
 
@@ -145,8 +165,18 @@ struct punch_path {
 	adit_time remapped_at;
 	adit_time asked_at;
 	bool stands_by;
+	adit_dur every; /* PUNCH_PATH_KEEPALIVE, or what punch_path_set_every() has said */
+	adit_dur peer_every;
+	adit_dur turn; /* what punch_path_set_turn() has said */
+	adit_time turn_at; /* the peer wants a question of ours then; NEVER: it does not */
+	adit_time touched_at;
+	adit_dur idle;
+	adit_time idle_sent_at;
+	adit_dur asked_idle;
+	adit_time asked_idle_at;
 	adit_time heard_at; /* the last answer or session data */
 	adit_time waiting_since; /* something is owed to us; NEVER: nothing */
+	adit_time waiting_sent_at; /* what has to be answered left then */
 	adit_time check_at; /* ask, as data stopped coming */
 	adit_time keepalive_at;
 	adit_time probe_at; /* the next probe of a suspect or lost path */

@@ -53,8 +53,13 @@ static size_t seal(struct stun_build *b, const struct punch_keys *k, enum punch_
 	return (size_t)len;
 }
 
+static uint32_t seconds(adit_dur d)
+{
+	return d / ADIT_SEC(1) < UINT16_MAX ? (uint32_t)(d / ADIT_SEC(1)) : UINT16_MAX;
+}
+
 static size_t request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-		      uint64_t instance, uint8_t *buf, size_t cap, size_t size)
+		      uint64_t instance, const struct punch_again *again, uint8_t *buf, size_t cap, size_t size)
 {
 	enum punch_role receiver = punch_role_other(role);
 	char name[NAME_LEN];
@@ -66,19 +71,21 @@ static size_t request(const struct punch_keys *k, enum punch_role role, const ui
 	stun_build_u32(&b, STUN_ATTR_PRIORITY, PUNCH_PRIORITY);
 	stun_build_u64(&b, role == PUNCH_CONNECT ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED, instance);
 	build_stamp(&b, stamp, instance);
+	if (again && (again->mine > 0 || again->yours > 0))
+		stun_build_u32(&b, PUNCH_ATTR_AGAIN, seconds(again->mine) << 16 | seconds(again->yours));
 	return seal(&b, k, receiver, size);
 }
 
 size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-			   uint64_t instance, uint8_t *buf)
+			   uint64_t instance, const struct punch_again *again, uint8_t *buf)
 {
-	return request(k, role, txid, stamp, instance, buf, PUNCH_PROBE_MAX, 0);
+	return request(k, role, txid, stamp, instance, again, buf, PUNCH_PROBE_MAX, 0);
 }
 
 size_t punch_probe_request_padded(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
 				  uint64_t instance, uint8_t *buf, size_t size)
 {
-	return request(k, role, txid, stamp, instance, buf, size, size);
+	return request(k, role, txid, stamp, instance, NULL, buf, size, size);
 }
 
 size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,
@@ -141,6 +148,17 @@ static int read_mapped(const struct stun_msg *m, struct adit_addr *ret_addr)
 	return stun_attr_read_xor_addr(&a, m->txid, ret_addr);
 }
 
+/* Missing, or nothing that makes sense: nothing is said. */
+static struct punch_again read_again(const struct stun_msg *m)
+{
+	struct stun_attr a;
+	uint32_t v;
+
+	if (stun_msg_find(m, PUNCH_ATTR_AGAIN, &a) < 0 || stun_attr_read_u32(&a, &v) < 0)
+		return (struct punch_again){0};
+	return (struct punch_again){.mine = ADIT_SEC(v >> 16), .yours = ADIT_SEC(v & 0xffff)};
+}
+
 const uint8_t *punch_probe_answered(const uint8_t *data, size_t len)
 {
 	static const uint8_t success[2] = {0x01, 0x01}; /* a Binding success response, RFC 8489 5 */
@@ -182,6 +200,8 @@ int punch_probe_read(const struct punch_keys *k, enum punch_role role, const uin
 	r = probe.is_answer ? read_mapped(&m, &probe.mapped) : check_role(&m, role, probe.instance);
 	if (r < 0)
 		return r;
+	if (!probe.is_answer)
+		probe.again = read_again(&m);
 	memcpy(probe.txid, m.txid, STUN_TXID_LEN);
 	*ret_probe = probe;
 	return 0;

@@ -5,7 +5,10 @@
  * number as tiebreaker, STAMP, MESSAGE-INTEGRITY-SHA256 under the receiver's password, FINGERPRINT: 128 bytes. Answer:
  * XOR-MAPPED-ADDRESS, STAMP, MESSAGE-INTEGRITY-SHA256 under the same password, FINGERPRINT: never longer. STAMP is our
  * own comprehension-optional attribute: UTC in nanoseconds and the sender's instance, eight bytes each. In a request it
- * is unique and orders the sender's requests (punch_replay.h); in an answer it is the clock as it stands.
+ * is unique and orders the sender's requests (punch_replay.h); in an answer it is the clock as it stands. AGAIN, where
+ * there is one, says within how many seconds the sender of a request asks again, so that nobody is alarmed by its
+ * silence; and after how many the receiver shall, if at all: 16 bits each. (What comes in after a long rest shows that
+ * the own NAT has kept its mapping, which what goes out does not: it would have made a new one.)
  */
 #ifndef ADIT_PUNCH_PROBE_H
 #define ADIT_PUNCH_PROBE_H
@@ -19,7 +22,15 @@
 #include "core/punch/punch_keys.h"
 #include "core/stun/stun_limits.h"
 
-#define PUNCH_ATTR_STAMP 0xcad1 /* in the range for Expert Review that receivers may ignore */
+/* In the range for Expert Review that receivers may ignore. */
+#define PUNCH_ATTR_STAMP 0xcad1
+#define PUNCH_ATTR_AGAIN 0xcad2
+
+/* Zeroes: nothing is said. Whole seconds. */
+struct punch_again {
+	adit_dur mine; /* the sender asks again within this */
+	adit_dur yours; /* the receiver shall ask after this */
+};
 
 struct punch_probe {
 	bool is_answer;
@@ -27,11 +38,15 @@ struct punch_probe {
 	adit_utc stamp;
 	uint64_t instance; /* of the sender */
 	struct adit_addr mapped; /* answer: what the sender saw us as */
+	struct punch_again again; /* request */
 };
 
-/* Writes a request from |role| into |buf| (PUNCH_PROBE_MAX bytes); returns its length. */
+/*
+ * Writes a request from |role| into |buf| (PUNCH_PROBE_MAX bytes); returns its length. |again| may be
+ * NULL.
+ */
 size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-			   uint64_t instance, uint8_t *buf);
+			   uint64_t instance, const struct punch_again *again, uint8_t *buf);
 
 /*
  * The same, padded to |size| bytes, which is a multiple of 4 and at least PUNCH_PROBE_MAX: PADDING (RFC 5780 7.6)

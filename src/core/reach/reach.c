@@ -7,6 +7,10 @@
 #include "base/bytes.h"
 #include "core/reach/reach_int.h"
 
+/* RFC 792 */
+#define ICMP_UNREACHABLE 3
+#define ICMP_PORT        3
+
 static const char *const state_names[] = {
 	[REACH_IDLE] = "idle",       [REACH_WAITING] = "waiting",   [REACH_MEASURING] = "measuring",
 	[REACH_MEETING] = "meeting", [REACH_PUNCHING] = "punching", [REACH_DONE] = "done",
@@ -60,6 +64,8 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	memset(r, 0, sizeof(*r));
 	r->cfg = *cfg;
 	r->now = now;
+	r->past = r->past_room;
+	r->measure.slot = r->ask_slots;
 	r->home[0] = r->home[1] = r->last_home[0] = r->last_home[1] = REACH_NO_SOCK;
 	r->state_until = r->reopen_at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
@@ -84,6 +90,10 @@ void reach_done(struct reach *r)
 {
 	if (!r)
 		return;
+	if (r->folded > 0 || !r->is_stirred) {
+		adit_bytes_wipe(r, r->folded > 0 ? r->folded : offsetof(struct reach, meet) + MEET_CLIENT_KEPT);
+		return;
+	}
 	ice_agent_done(&r->agent);
 	meet_client_done(&r->meet);
 	adit_bytes_wipe(r, sizeof(*r));
@@ -392,8 +402,11 @@ void reach_step(struct reach *r)
 	struct meet_event ev;
 	enum reach_state was;
 
-	while (meet_client_event(&r->meet, &ev))
+	assert(r->folded == 0);
+	while (meet_client_event(&r->meet, &ev)) {
+		r->is_stirred |= ev.offer != NULL || ev.relay != NULL;
 		reach_meet_event(r, &ev);
+	}
 	reach_measure_step(r);
 	reach_told_scan(r);
 	reach_relay_tick(r);
@@ -424,6 +437,17 @@ static void expired(struct reach *r, const struct adit_icmp *icmp)
 		nat_ttl_expired(&r->measure.view[reach_family_index(icmp->remote.family)].ttl, ttl, &icmp->offender);
 }
 
+/*
+ * The peer's router takes for itself what comes early, or says that it does not want it: no fresh socket of the peer's
+ * can have a port that was probed, so there is nothing to wait for.
+ */
+static bool is_unreachable(const struct reach *r, const struct adit_icmp *icmp)
+{
+	return adit_addr_is_v4(&icmp->remote) && icmp->type == ICMP_UNREACHABLE && icmp->code == ICMP_PORT &&
+	       r->has_peer && adit_addr_eq_ip(&icmp->remote, &r->peer.public) &&
+	       adit_addr_eq_ip(&icmp->offender, &r->peer.public);
+}
+
 void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 {
 	reach_set_now(r, now);
@@ -432,6 +456,8 @@ void reach_icmp(struct reach *r, adit_time now, const struct adit_icmp *icmp)
 	if (!reach_measure_icmp(r, icmp) && r->has_agent) {
 		ice_agent_icmp(&r->agent, now, icmp);
 		expired(r, icmp);
+		if (is_unreachable(r, icmp))
+			reach_salvo_go_on(&r->salvo, now);
 	}
 	reach_step(r);
 }
@@ -515,6 +541,7 @@ static int output_agent(struct reach *r, struct adit_out *ret_out)
 int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 {
 	reach_set_now(r, now);
+	assert(r->folded == 0);
 	*ret_out = (struct adit_out){0};
 	/* A report first, before the socket that it leaves from is closed: all that it needs is open by now. */
 	if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && output_meet(r, ret_out))

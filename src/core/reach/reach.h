@@ -11,7 +11,7 @@
  *   attempt   one wish of the connect side for a path; it has at most REACH_ROUNDS rounds
  *   round     measure, offer, answer, start together, fire, listen; each with fresh credentials, from the second on
  *             with a fresh socket
- *   opener    a packet with a low TTL: it opens the own NAT and dies before the peer's (DESIGN 5.1)
+ *   opener    a packet with a low TTL: it opens the own NAT and dies before the peer's (docs/rules.md 1)
  *   window    ports that this side's NAT has already given to sockets that sent an opener to the peer: measured, not
  *             foretold, as a question to a server went before and after them
  *   salvo     many packets by a rule: from several sockets, or to several ports
@@ -79,6 +79,20 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now);
 void reach_done(struct reach *r);
 
 /*
+ * While nothing is under way, a twentieth of it is enough: for a lane that waits, or has its path. A folded one takes
+ * reach_set_utc(), reach_set_fresh(), reach_done() and what tells of it (reach_views(), reach_account() and their
+ * like); for all else it is unfolded first. How many bytes it would have; 0: something is under way.
+ */
+size_t reach_folded_size(const struct reach *r);
+/* |ret_folded|: so many bytes. |r| is not wiped: reach_done(). */
+void reach_fold(const struct reach *r, struct reach *ret_folded);
+/* |r| is zeroed; most of it stays untouched until something happens. */
+void reach_unfold(struct reach *r, const struct reach *folded);
+bool reach_is_folded(const struct reach *r);
+/* Is it worth unfolding |folded| for? Sockets may be shared, and strangers know their ports. Counted if not. */
+bool reach_folded_wants(struct reach *folded, const struct adit_dgram *d);
+
+/*
  * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
  * other family, and with another one when the name resolves anew. EFULL.
  */
@@ -110,7 +124,7 @@ void reach_await_relay(struct reach *r, adit_time now);
  * REACH_EVENT_MAPPED tells whether it works.
  */
 void reach_set_mapped(struct reach *r, adit_time now, enum adit_family family, const struct reach_mapping *map);
-/* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (DESIGN 3). */
+/* Addresses of the peer that the user typed: a birthday search toward them needs no witnesses (docs/rules.md 5). */
 void reach_trust(struct reach *r, const struct adit_addr *addrs, size_t n);
 void reach_set_utc(struct reach *r, adit_time now, adit_utc utc);
 /* What was learnt in an earlier run (REACH_EVENT_LEARNT); before the start. */
@@ -231,6 +245,7 @@ struct reach_stats {
 	uint64_t bad_auth;
 	uint64_t other;
 	uint64_t offers_refused; /* serve: more than it wants a minute */
+	uint64_t relay_refused; /* the peer's candidates that a relay has nothing to look for at: private ones, ... */
 	uint8_t ttl; /* low TTL, IPv4 */
 	bool ttl_known;
 };
@@ -363,6 +378,7 @@ struct reach_told {
 };
 
 struct reach {
+	size_t folded; /* its bytes; 0: it is not */
 	struct reach_config cfg;
 	enum reach_state state;
 	adit_time now;
@@ -376,20 +392,19 @@ struct reach {
 	bool has_relay;
 	bool is_relay_awaited; /* one may be there soon */
 	adit_time relay_by; /* MEASURING, serve's MEETING: without it from then on */
-	bool was_relay_offered; /* the peer knows of it */
+	bool is_relay_late; /* it came when all was said: a round for it is due */
+	adit_time relay_again_at; /* but none before */
+	adit_dur relay_again; /* and after that one so long none; 0: there was none lately */
 	bool peer_has_relay;
 	bool is_relay_valid; /* in this attempt */
 	size_t relay_opened; /* candidates of the peer's that had a check through it */
 	struct reach_via via[2]; /* v4, v6 */
 	struct reach_memory memory;
-	struct reach_sock socks[REACH_SOCK_SLOTS];
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
 	bool wants_fresh;
 	adit_time reopen_at; /* a home could not be opened */
 	adit_dur reopen; /* how long after that */
-	struct meet_client meet;
-	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1];
 	unsigned n_mediators;
 	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
 	struct reach_measure measure;
@@ -423,9 +438,6 @@ struct reach {
 	bool has_peer; /* |peer| is known */
 	bool has_answered; /* serve: |own_offer| is the answer to this round */
 	bool has_agent;
-	struct ice_agent agent;
-	struct meet_offer own_offer;
-	struct meet_offer peer_offer;
 	struct reach_desc own;
 	struct reach_desc peer;
 	struct adit_addr peer_reflexive;
@@ -435,24 +447,38 @@ struct reach {
 	bool is_loaded; /* |salvo| has it */
 	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
 	bool was_refused; /* in this attempt: more would have been fired within the budget */
-	struct reach_plan plan;
-	struct reach_salvo salvo;
-	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
-	struct reach_opener openers[REACH_OPENERS_MAX];
 	size_t n_openers;
-	struct reach_told told[REACH_TOLD_MAX];
 	size_t n_told;
 	enum reach_verdict verdict;
-	struct reach_account past[REACH_PAST_MAX]; /* of rounds that are over */
+	struct reach_account *past; /* of rounds that are over */
 	size_t n_past;
 	uint32_t offer_sock; /* connect: the mediator knows us by it */
 
 	struct nat_budget own_budget;
-	struct reach_event events[REACH_EVENTS_MAX];
 	size_t events_first;
 	size_t events_n;
 	struct reach_memory learnt;
 	struct reach_stats stats;
+	uint8_t turn; /* of sockets that were not used since it was unfolded */
+	bool is_stirred; /* what is not kept holds secrets: somebody was met */
+	struct meet_client meet;
+	/*
+	 * From here on, and from MEET_CLIENT_KEPT on within |meet|: what is needed while something is under way. What
+	 * was folded ends there (reach_fold.c), so whatever has to outlast that belongs above.
+	 */
+	char names[MEET_MEDIATORS_MAX][MEET_NAME_MAX + 1]; /* kept, as many as there are */
+	struct reach_sock socks[REACH_SOCK_SLOTS]; /* kept, as far as they are in use */
+	struct reach_account past_room[REACH_PAST_MAX]; /* |past|: kept */
+	struct stun_tx ask_slots[REACH_ASK_SLOTS];
+	struct ice_agent agent;
+	struct meet_offer own_offer;
+	struct meet_offer peer_offer;
+	struct reach_plan plan;
+	struct reach_salvo salvo;
+	uint16_t salvo_slot[REACH_SOCKS_MAX]; /* entries of |socks|, by the salvo's own numbers */
+	struct reach_opener openers[REACH_OPENERS_MAX];
+	struct reach_told told[REACH_TOLD_MAX];
+	struct reach_event events[REACH_EVENTS_MAX];
 	uint8_t out[ICE_MSG_MAX];
 };
 

@@ -66,6 +66,8 @@ bool reach_account(const struct reach *r, size_t *pos, struct reach_account *ret
 		*ret_account = r->past[(*pos)++];
 		return true;
 	}
+	if (!r->has_agent)
+		return false;
 	while (*pos < window)
 		if (salvo_account(r, (*pos)++ - r->n_past, ret_account))
 			return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/words.h"
 
 /*
  * {type u8, length u8, value}. A known type is at least as long as here, and longer where a later version has more to
@@ -285,42 +286,17 @@ int reach_memory_format(const struct reach_memory *m, char buf[REACH_MEMORY_STRL
 	return n < REACH_MEMORY_STRLEN ? n : ADIT_EFULL;
 }
 
-struct word {
-	const char *p;
-	size_t len;
-};
-
-static bool word_is(struct word w, const char *text)
+static bool parse_network(struct adit_word w, struct adit_addr *ret)
 {
-	return w.len == strlen(text) && memcmp(w.p, text, w.len) == 0;
-}
-
-static bool parse_number(struct word w, uint64_t max, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < w.len; i++) {
-		unsigned digit = (unsigned)w.p[i] - '0';
-
-		if (digit > 9 || v > (max - digit) / 10)
-			return false;
-		v = v * 10 + digit;
-	}
-	*ret = v;
-	return w.len > 0;
-}
-
-static bool parse_network(struct word w, struct adit_addr *ret)
-{
-	if (word_is(w, "-"))
+	if (adit_word_is(w, "-"))
 		return true;
 	return adit_addr_parse(w.p, w.len, ret) == 0 && adit_addr_is_v4(ret) && ret->port == 0;
 }
 
-static bool parse_kind(struct word w, enum nat_kind *ret)
+static bool parse_kind(struct adit_word w, enum nat_kind *ret)
 {
 	for (int k = NAT_KIND_UNKNOWN; k <= NAT_KIND_BLOCKED; k++) {
-		if (word_is(w, nat_kind_name((enum nat_kind)k))) {
+		if (adit_word_is(w, nat_kind_name((enum nat_kind)k))) {
 			*ret = (enum nat_kind)k;
 			return true;
 		}
@@ -328,10 +304,10 @@ static bool parse_kind(struct word w, enum nat_kind *ret)
 	return false;
 }
 
-static bool parse_way(struct word w, enum nat_way *ret)
+static bool parse_way(struct adit_word w, enum nat_way *ret)
 {
 	for (int k = NAT_WAY_UNKNOWN; k <= NAT_WAY_RELAY; k++) {
-		if (word_is(w, nat_way_name((enum nat_way)k))) {
+		if (adit_word_is(w, nat_way_name((enum nat_way)k))) {
 			*ret = (enum nat_way)k;
 			return true;
 		}
@@ -339,7 +315,7 @@ static bool parse_way(struct word w, enum nat_way *ret)
 	return false;
 }
 
-static bool parse_value(enum key key, struct word w, struct reach_memory *m)
+static bool parse_value(enum key key, struct adit_word w, struct reach_memory *m)
 {
 	uint64_t n = 0;
 	bool ok;
@@ -350,7 +326,7 @@ static bool parse_value(enum key key, struct word w, struct reach_memory *m)
 	case KEY_KIND:
 		return parse_kind(w, &m->kind);
 	case KEY_TTL:
-		ok = parse_number(w, UINT8_MAX, &n);
+		ok = adit_word_number(w, UINT8_MAX, &n);
 		m->low_ttl = (uint8_t)n;
 		return ok;
 	case KEY_PEER_NETWORK:
@@ -360,11 +336,11 @@ static bool parse_value(enum key key, struct word w, struct reach_memory *m)
 	case KEY_WAY:
 		return parse_way(w, &m->way);
 	case KEY_START:
-		ok = parse_number(w, REACH_STARTS, &n);
+		ok = adit_word_number(w, REACH_STARTS, &n);
 		m->start = (uint8_t)n;
 		return ok;
 	case KEY_AT:
-		ok = parse_number(w, UINT64_MAX / ADIT_SEC(1), &n);
+		ok = adit_word_number(w, UINT64_MAX / ADIT_SEC(1), &n);
 		m->at = n * ADIT_SEC(1);
 		return ok;
 	case KEYS:
@@ -373,40 +349,24 @@ static bool parse_value(enum key key, struct word w, struct reach_memory *m)
 	return true;
 }
 
-/* Which key |w| begins with, and its value; KEYS: an unknown one. False: it is no KEY=VALUE. */
-static bool split(struct word w, enum key *ret_key, struct word *ret_value)
-{
-	const char *eq = memchr(w.p, '=', w.len);
-	struct word name = {.p = w.p, .len = eq ? (size_t)(eq - w.p) : 0};
-	int k = 0;
-
-	if (name.len == 0)
-		return false;
-	while (k < KEYS && !word_is(name, KEY_NAME[k]))
-		k++;
-	*ret_key = (enum key)k;
-	*ret_value = (struct word){.p = eq + 1, .len = w.len - name.len - 1};
-	return true;
-}
-
 int reach_memory_parse(const char *text, struct reach_memory *ret_memory)
 {
 	struct reach_memory m;
 	bool seen[KEYS + 1] = {false};
+	struct adit_word name;
+	struct adit_word value;
+	int r;
 
 	memset(&m, 0, sizeof(m));
-	while (*text != '\0') {
-		struct word w = {.p = text, .len = strcspn(text, " ")};
-		struct word value;
-		enum key key;
+	while ((r = adit_words_next(&text, &name, &value)) == 1) {
+		enum key key = (enum key)adit_word_find(name, KEY_NAME, KEYS);
 
-		if (!split(w, &key, &value) || (key < KEYS && seen[key]) || !parse_value(key, value, &m))
+		if ((key < KEYS && seen[key]) || !parse_value(key, value, &m))
 			return ADIT_EPROTO;
 		seen[key] = true;
-		text += w.len;
-		if (*text == ' ' && *++text == '\0')
-			return ADIT_EPROTO;
 	}
+	if (r < 0)
+		return r;
 	*ret_memory = m;
 	return 0;
 }

@@ -30,7 +30,7 @@ struct reach_desc {
 	uint8_t round; /* from 1; the answer returns it */
 	enum nat_kind kind; /* IPv4 */
 	struct adit_addr public; /* IPv4, no port; NONE: not known */
-	uint8_t witnesses; /* independent servers that named it (DESIGN 3) */
+	uint8_t witnesses; /* independent servers that named it (docs/rules.md 5) */
 	struct nat_ports ports; /* kinds that change ports: how */
 	uint16_t age; /* ms since ports.last was seen, when this was sent */
 	uint8_t nats; /* NATs in a row, so far as known */

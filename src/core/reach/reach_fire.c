@@ -2,8 +2,8 @@
 #include "core/reach/reach_int.h"
 
 /*
- * May the peer's address be searched in full (DESIGN 3)? Two independent servers have named it to the peer, the user
- * has typed it, or we have already heard from there.
+ * May the peer's address be searched in full (docs/rules.md 5)? Two independent servers have named it to the peer, the
+ * user has typed it, or we have already heard from there.
  */
 bool reach_is_trusted(const struct reach *r)
 {
@@ -23,12 +23,28 @@ bool reach_is_trusted(const struct reach *r)
 	       (r->peer_reflexive.family == ADIT_FAMILY_NONE || adit_addr_eq_ip(&r->peer_reflexive, to));
 }
 
+/* What both sides need to the mediator and back; to each other rarely more. */
+static adit_dur round_trips(const struct reach *r)
+{
+	return ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator);
+}
+
+/* What was hit is asked again when an answer would have been there. */
+void reach_fire_has_hit(struct reach *r)
+{
+	adit_dur rto = round_trips(r);
+
+	rto = rto < REACH_RTO_MAX ? rto : REACH_RTO_MAX;
+	if (r->plan.is_search)
+		ice_agent_set_rto(&r->agent, rto > REACH_RTO ? rto : REACH_RTO);
+}
+
 /* |start_at|: as well as it can be told now. */
 void reach_fire_plan(struct reach *r, adit_time start_at)
 {
 	const struct reach_view *v = &r->measure.view[0];
 	/* Its description was as long on its way as half of both round trips to the mediator. */
-	adit_dur way = (ADIT_US((adit_dur)r->peer_offer.rtt) + meet_client_rtt(&r->meet, r->mediator)) / 2;
+	adit_dur way = round_trips(r) / 2;
 	struct reach_plan_ask ask = {
 		.role = r->cfg.role,
 		.own = &r->own,
@@ -52,6 +68,8 @@ void reach_fire_plan(struct reach *r, adit_time start_at)
 		(unsigned)r->plan.n_salvos, r->plan.is_search, ask.trusted, r->plan.is_capped, r->plan.again_at_once,
 		r->plan.is_last);
 	r->was_capped |= r->plan.is_capped;
+	if (r->plan.is_search)
+		ice_agent_set_rto(&r->agent, REACH_RTO_SEARCH);
 }
 
 void reach_fire_load(struct reach *r, adit_time start_at)

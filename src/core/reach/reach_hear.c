@@ -195,6 +195,8 @@ static void heard(struct reach *r, const struct ice_account *a)
 	reach_mapped_heard(r, a);
 	if (reach_relay_has(r, a))
 		return;
+	if (!r->heard_any)
+		reach_fire_has_hit(r);
 	r->heard_any = true;
 	reach_salvo_hold(&r->salvo, adit_time_add(r->now, REACH_HOLD));
 	/* Somebody has answered what was fired from home. */

@@ -2,7 +2,7 @@
  * Between the files of the engine: reach.c (commands, time, what goes out), reach_sock.c (sockets), reach_measure.c
  * (asking servers), reach_judge.c (what their answers mean), reach_meet.c (offers and answers), reach_round.c (a round
  * from the start to its end), reach_window.c, reach_fire.c (the plan and its salvos), reach_hear.c (what comes in),
- * reach_relay.c (TURN servers), reach_mapped.c, reach_verdict.c, reach_account.c. Not for others.
+ * reach_relay.c (TURN servers), reach_mapped.c, reach_verdict.c, reach_account.c, reach_fold.c. Not for others.
  */
 #ifndef ADIT_REACH_INT_H
 #define ADIT_REACH_INT_H
@@ -46,6 +46,7 @@ bool reach_sock_is_live(const struct reach *r, uint32_t number);
 int reach_socks_output(struct reach *r, struct adit_out *ret_out);
 adit_time reach_socks_deadline(const struct reach *r);
 void reach_socks_tick(struct reach *r);
+#define REACH_SOCK_TURNS (REACH_SOCK_SPAN / REACH_SOCK_SLOTS)
 /* Homes of the families that are in use are opened where there is none. */
 void reach_homes_open(struct reach *r);
 /* Old ones are spent, where fresh ones are wanted. */
@@ -141,6 +142,8 @@ void reach_fire_load(struct reach *r, adit_time start_at);
 void reach_fire_stop(struct reach *r);
 /* These are closed, too, but for those that were taken. */
 void reach_fire_close(struct reach *r);
+/* The peer was heard, directly. */
+void reach_fire_has_hit(struct reach *r);
 void reach_fire_heard(struct reach *r, uint16_t slot);
 void reach_fire_lost(struct reach *r, uint16_t slot);
 int reach_fire_output(struct reach *r, struct adit_out *ret_out);

@@ -4,19 +4,22 @@
 
 #include "base/time.h"
 
-#define REACH_ROUNDS        3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (DESIGN 5.2) */
-#define REACH_SALVOS_MAX    4u /* of one plan */
-#define REACH_SOCKS_SEARCH  248u /* of one birthday search; homes and questions beside it make 256 (DESIGN 5.2) */
-#define REACH_PROBES_SEARCH 1024u /* of one birthday search: 98 % */
+#define REACH_ROUNDS     3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (docs/rules.md 2) */
+#define REACH_SALVOS_MAX 4u /* of one plan */
 /*
- * What 98 % need ends there. For the others the minute's flows are not used up yet: as many sockets again, and 324
- * probes or so, make 99.9 % of it (reach_plan.h).
+ * A birthday search (reach_plan.h): so many sockets as the budget lets send in the first tenth of a second; the first
+ * probes, after which 68 % have met; fresh sockets, one after the other, after which 99 % have; and the other probes.
  */
-#define REACH_SOCKS_MORE    248u
-#define REACH_PROBES_MORE   352u /* as far as the budget goes */
-#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_SOCKS_MORE)
-#define REACH_PROBES_MAX    (REACH_PROBES_SEARCH + REACH_PROBES_MORE)
-#define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (DESIGN 3) */
+#define REACH_SOCKS_SEARCH  200u
+#define REACH_PROBES_FIRST  368u
+#define REACH_TURNS         1000u
+#define REACH_TURN_SOCKS    48u /* of these, open at once; homes and questions beside all make 256 (docs/rules.md 2) */
+#define REACH_TURN_MORE     ADIT_MS(40) /* each is open for a round trip and this ... */
+#define REACH_TURN_PACE     ADIT_MS(7) /* ... which may slow them down to this */
+#define REACH_OPEN_LEAD     ADIT_MS(60) /* of the sockets before the probes: these find them open */
+#define REACH_PROBES_MAX    900u
+#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_TURN_SOCKS + 2u) /* some are heard on, and stay */
+#define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (docs/rules.md 5) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
 #define REACH_BLOCK_MORE    2u /* times as many of both within a larger block: of 4096 ports 99 % */
@@ -24,7 +27,7 @@
 #define REACH_BLOCK_SMALL   224u /* ports: at most an eighth of them is taken for sockets */
 
 /* Salvos (reach_plan.c). "simulated": tests/sim/salvo_sim_test.c. */
-#define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
+#define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
 #define REACH_FLOWS_KEEP   32u /* new flows that a search leaves to the ICE checks beside it, and to others */
 #define REACH_PORT_FIRST   1024u /* where nothing is known of a NAT's range (RFC 4787 4.2.1: it is this one) */
 #define REACH_RANGE_MIN    8u /* samples from which on a range is known */
@@ -36,7 +39,7 @@
 #define REACH_PLAIN_MORE  ADIT_MS(20)
 #define REACH_PLAIN_MAX   ADIT_MS(300)
 #define REACH_OPEN_PACE   ADIT_US(500) /* between openers, as far as the budget lets them */
-#define REACH_SEARCH_PACE ADIT_MS(5) /* of a search over all ports: 200 a second (DESIGN 5.2) ... */
+#define REACH_SEARCH_PACE ADIT_MS(5) /* of a search over all ports: 200 a second (docs/rules.md 2) ... */
 #define REACH_BLOCK_PACE  ADIT_MS(2) /* ... and of one in a block, which is over within a second */
 #define REACH_FIRE_PACE   ADIT_MS(1) /* of a series of foretold ports: few foreign flows come between */
 #define REACH_FIRE_AGAIN  ADIT_MS(150) /* between its passes: each packet may be lost */
@@ -71,7 +74,7 @@
  * Tables. When one is full: sockets are refused (nothing needs as many), openers and pairs that are told of are left
  * out, events wait for room: who does not drain them misses them.
  */
-#define REACH_SOCK_SLOTS  576u /* a search's, and some tens */
+#define REACH_SOCK_SLOTS  336u /* a search's, and some tens */
 #define REACH_SOCK_SPAN   65536u /* numbers sock_base .. sock_base + this - 1 are used in turn */
 #define REACH_NO_SOCK     UINT16_MAX
 #define REACH_OPENERS_MAX 8u /* the peer's public candidates */
@@ -125,21 +128,31 @@
 #define REACH_RELAY_SILENCE ADIT_SEC(1) /* mediators do not answer for so long ... */
 #define REACH_RELAY_ALIVE   ADIT_SEC(20) /* ... and nobody has in this time (refreshes come each 15 s): through it */
 #define REACH_RELAY_DIRECT  ADIT_SEC(15) /* between questions whether it works from home again */
+/*
+ * A relay that comes late brings a round that costs the attempt nothing. One that comes and goes gets the second of
+ * them a second after the first, then twice as long each time, up to a minute, until it has been calm for two: at most
+ * six in the first minute and one in each that follows.
+ */
+#define REACH_RELAY_AGAIN     ADIT_SEC(1)
+#define REACH_RELAY_AGAIN_MAX ADIT_SEC(60)
+#define REACH_RELAY_CALM      ADIT_SEC(120)
 
 /* Rounds. */
 #define REACH_OPENER_SENDS 3u /* each may be lost ... */
 #define REACH_OPENER_STEP  ADIT_MS(30) /* ... and they are this far apart */
 /*
  * Serve stays quiet (low TTL) this long after the start, unless it hears the peer: an answer that was lost comes again
- * after MEET_RTO, and a full packet before the peer has begun may cost it the port (DESIGN 5.1).
+ * after MEET_RTO, and a full packet before the peer has begun may cost it the port (docs/rules.md 1).
  */
 #define REACH_QUIET        ADIT_MS(600)
 #define REACH_LATER        ADIT_MS(200) /* third round: serve sends nothing before, as routers may be neighbours */
 #define REACH_ROUND_MIN    ADIT_MS(900) /* of the first round with checks alone; and twice the round trips */
-#define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (DESIGN 5.1.6) */
+#define REACH_ROUND_MAX    ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
 #define REACH_ROUND_MORE   ADIT_MS(1500) /* something was: checks may be on their way */
 #define REACH_TA           ADIT_MS(5) /* between checks; RFC 8445 14.2 allows it */
-#define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it */
+#define REACH_RTO          ADIT_MS(100) /* of checks: between peers that are known to like it ... */
+#define REACH_RTO_SEARCH   ADIT_SEC(1) /* ... but beside a search, where plain ones are of little use ... */
+#define REACH_RTO_MAX      ADIT_MS(400) /* ... until it has hit: the round trips to the mediator, or this */
 #define REACH_SETTLE       ADIT_SEC(10) /* after the first valid pair: for better ones, and for somebody to take one */
 #define REACH_MEETING_MAX  ADIT_SEC(16) /* for an answer: MEET_TRIES are over by then */
 #define REACH_NEXT_ROUND   ADIT_SEC(12) /* serve: for the next offer of an attempt */

@@ -81,7 +81,7 @@ struct reach_view {
 
 struct reach_measure {
 	struct stun_client client;
-	struct stun_tx slot[REACH_ASK_SLOTS];
+	struct stun_tx *slot; /* REACH_ASK_SLOTS of them */
 	struct reach_dest dest[REACH_DESTS_MAX];
 	size_t n_dests;
 	struct reach_view view[2]; /* v4, v6 */

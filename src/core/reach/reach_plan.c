@@ -84,13 +84,17 @@ static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, un
 /* How large a search is; both sides come to the same. */
 struct size {
 	unsigned socks;
-	unsigned socks_more; /* that are opened when the first so many |shots| have missed */
 	unsigned shots;
+	unsigned first; /* of the shots: then come sockets in turn; 0: all */
+	unsigned turns;
+	adit_dur turn_pace;
 	adit_dur pace;
 	adit_dur wait; /* from the start; then the first socket is opened */
-	adit_dur first; /* from the start until |socks_more| */
+	adit_dur probes_at; /* from the start */
+	adit_dur turns_at; /* from the start */
+	adit_dur rest; /* of the shots, for the turns */
 	adit_dur takes; /* from the start */
-	adit_dur lasts; /* with a last pass of all sockets, and what comes of it */
+	adit_dur lasts; /* with what comes of it; a block's with a last pass of all sockets */
 };
 
 /* Not quicker than the budget, whose second is a little longer than one. */
@@ -112,6 +116,20 @@ static adit_dur wait_of(const struct reach_plan_ask *ask)
 	return wait < REACH_PLAIN_MAX ? wait : REACH_PLAIN_MAX;
 }
 
+/* Each of the sockets in turn is open until it could be answered; all together for a time that is bounded. */
+static void turns_of(const struct reach_plan_ask *ask, struct size *z)
+{
+	adit_dur pace = (ask->round_trip + REACH_TURN_MORE) / REACH_TURN_SOCKS;
+
+	pace = pace < REACH_TURN_PACE ? pace : REACH_TURN_PACE;
+	z->first = REACH_PROBES_FIRST;
+	z->turns = REACH_TURNS;
+	z->turn_pace = pace > REACH_SEARCH_PACE ? pace : REACH_SEARCH_PACE;
+	z->probes_at = z->wait + REACH_OPEN_LEAD;
+	z->turns_at = z->probes_at + z->first * z->pace;
+	z->rest = z->turns * z->turn_pace;
+}
+
 static struct size size_of(const struct reach_plan_ask *ask, const struct reach_desc *searched)
 {
 	const struct nat_ports *p = &searched->ports;
@@ -120,16 +138,14 @@ static struct size size_of(const struct reach_plan_ask *ask, const struct reach_
 		.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times, .pace = REACH_BLOCK_PACE};
 
 	if (searched->kind == NAT_KIND_RANDOM)
-		z = (struct size){.socks = REACH_SOCKS_SEARCH,
-				  .socks_more = REACH_SOCKS_MORE,
-				  .shots = REACH_PROBES_MAX,
-				  .pace = REACH_SEARCH_PACE};
+		z = (struct size){.socks = REACH_SOCKS_SEARCH, .shots = REACH_PROBES_MAX, .pace = REACH_SEARCH_PACE};
 	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
 		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
-	z.wait = wait_of(ask);
-	z.first = z.wait + time_of(&z, REACH_PROBES_SEARCH);
-	z.takes = z.wait + time_of(&z, z.shots);
-	z.lasts = z.takes + (z.socks + z.socks_more) * REACH_SEARCH_PACE + REACH_LASTS;
+	z.wait = z.probes_at = wait_of(ask);
+	if (searched->kind == NAT_KIND_RANDOM)
+		turns_of(ask, &z);
+	z.takes = z.probes_at + time_of(&z, z.shots) + z.rest;
+	z.lasts = z.takes + (z.turns == 0 ? z.socks * REACH_SEARCH_PACE : 0) + REACH_LASTS;
 	return z;
 }
 
@@ -161,35 +177,39 @@ static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_pla
 	return s;
 }
 
-/*
- * With the low TTL, once: what is lost before the own NAT is too little to matter. At full TTL only when the search is
- * over: an early packet would take the tuple from the peer's probe where its router accepts (DESIGN 5.1), and now it
- * finds the way wherever a probe was lost, or came before its socket was open.
- */
-static struct reach_salvo_spec *add_sockets(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned socks,
-					    adit_dur at, adit_dur takes)
+static struct reach_salvo_spec *add_sockets(const struct reach_plan_ask *ask, struct reach_plan *p, unsigned socks)
 {
 	struct reach_salvo_spec *s = add(p, ask);
 
 	s->target = REACH_TO_ONE;
 	s->to = ask->peer_reflexive;
 	s->socks = socks;
-	s->low_passes = 1;
-	s->low_delay = at;
-	s->passes = 2;
-	s->delay = takes;
-	s->pace = REACH_OPEN_PACE;
 	return s;
 }
 
-/* BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. */
+/*
+ * BLOCK, RANDOM toward a peer that is steady: so many sockets are open for its search. With the low TTL, once: what is
+ * lost before the own NAT is too little to matter, and an early packet of full TTL would take the tuple from the
+ * peer's probe where its router accepts (docs/rules.md 1). When the search of a block is over, there is nothing left to
+ * take: then once more at full TTL, which finds the way wherever a probe was lost, or came before its socket was open.
+ */
 static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
 	struct size size = size_of(ask, ask->own);
+	struct reach_salvo_spec *s = add_sockets(ask, p, size.socks);
 
-	add_sockets(ask, p, size.socks, size.wait, size.takes);
-	if (size.socks_more > 0 && ask->trusted)
-		add_sockets(ask, p, size.socks_more, size.first, size.takes);
+	s->low_passes = 1;
+	s->low_delay = size.wait;
+	s->passes = size.turns == 0 ? 2 : 1;
+	s->delay = size.takes;
+	s->pace = REACH_OPEN_PACE;
+	if (size.turns > 0 && ask->trusted) {
+		s = add_sockets(ask, p, REACH_TURN_SOCKS);
+		s->is_in_turn = true;
+		s->shots = size.turns;
+		s->delay = size.turns_at;
+		s->pace = size.turn_pace;
+	}
 	p->is_last = true;
 	p->lasts = size.lasts;
 }
@@ -202,7 +222,9 @@ static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
 
 	set_random(s, &ask->peer->ports, size.shots);
 	s->pace = size.pace;
-	s->delay = size.wait;
+	s->delay = size.probes_at;
+	s->first = size.first;
+	s->rest = size.rest;
 	p->is_last = true;
 	p->lasts = size.lasts;
 }
@@ -320,7 +342,7 @@ static void plan_once(const struct reach_plan_ask *ask, struct reach_plan *p)
 /* Fires more than an address may get that one server alone has named? */
 static void cap(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
-	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) {
+	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) { /* none in turn */
 		struct reach_salvo_spec *s = &p->salvo[i];
 		unsigned *n = s->target == REACH_TO_ONE ? &s->socks : &s->shots;
 		unsigned ports = reach_plan_ports(s);

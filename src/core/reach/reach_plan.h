@@ -1,7 +1,7 @@
 /*
  * What is tried in a round, decided from both sides' descriptions alone: pure arithmetic, so that both sides come to
- * plans that fit together. The table is DESIGN 5.2; openers and ICE checks toward all candidates run beside every plan,
- * and a SEQUENTIAL side's window is opened before, as it is a measurement.
+ * plans that fit together. The table is docs/rules.md 2; openers and ICE checks toward all candidates run beside every
+ * plan, and a SEQUENTIAL side's window is opened before, as it is a measurement.
  *
  *   own \ peer   OPEN, STEADY             SEQUENTIAL             BLOCK                   RANDOM
  *   OPEN         checks                   checks                 checks                  checks
@@ -14,11 +14,15 @@
  * are fired at: each of these is as likely as any other of its range, and none of them lies outside it, whatever the
  * range is.
  *
- * A birthday search costs N packets that open sockets and, until one is hit, S / N probes of S ports in the mean:
- * together least where N is the root of S, 254 for all ports, so the 248 that leave room for others' are as good. More
- * sockets later save nothing: with n of them open, a unit of what is searched costs 1 / n + n / S packets,
- * whenever they are opened. Who has missed 1024 ports (1.8 %) gets a second half all the same, as the minute has no
- * flows left for a second search: 1 - (1 - N / S)^1024 (1 - 2 N / S)^324 is 99.86 %.
+ * A birthday search over S ports that opens N sockets at a low TTL and then probes until one is hit costs N + S / N
+ * packets in the mean, 508 at best (N is the root of S, 254). A socket that is opened later, with a packet of full
+ * TTL, finds each of the k ports that were probed before just as a probe finds an open socket: the steady side's NAT
+ * lets in what comes from there. With k > N such a packet is worth more than a probe: so N = 200 first, 368 probes,
+ * and then fresh sockets, which cost 476 in the mean, and the last 5 % less time. They have to come after
+ * the probes: one that comes before its port is probed takes the tuple where the steady side's router accepts
+ * (docs/rules.md 1). Likewise a probe that comes before its socket, where the other router does; then no fresh socket can
+ * have such a port, and what is left is further probes into the first sockets. These come at last, or at once where
+ * that router says "port unreachable".
  */
 #ifndef ADIT_REACH_PLAN_H
 #define ADIT_REACH_PLAN_H
@@ -42,6 +46,8 @@ enum reach_target {
  * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on,
  * too. This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
  *
+ * In turn, each shot is from a socket of its own: |socks| are open at once, and the oldest is closed for the next one.
+ *
  * The first |low_passes| passes have the low TTL and begin |low_delay| after the start, the others |delay| after it.
  * Passes of a kind begin |again| apart, or when the one before is over.
  */
@@ -53,7 +59,10 @@ struct reach_salvo_spec {
 	uint16_t high;
 	int stride; /* in 1 / REACH_STRIDE_UNIT ports */
 	unsigned socks; /* fresh ones, one for each shot; 0: all from the home socket */
-	unsigned shots; /* TO_ONE: as many as sockets */
+	bool is_in_turn;
+	unsigned shots; /* TO_ONE: as many as sockets, if not in turn */
+	unsigned first; /* of a pass: then a rest of |rest|, for what others do; 0: none */
+	adit_dur rest;
 	unsigned passes;
 	unsigned low_passes;
 	adit_dur low_delay;
@@ -96,7 +105,7 @@ unsigned reach_plan_ports(const struct reach_salvo_spec *s);
 /* Others' flows a second, where |seen| came within |took|. */
 unsigned reach_plan_foreign(unsigned seen, adit_dur took);
 
-/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (DESIGN 5.2); fixed point, 1/65536. */
+/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (docs/rules.md 2); fixed point, 1/65536. */
 uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);
 
 #endif

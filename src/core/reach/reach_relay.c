@@ -47,7 +47,7 @@ void reach_await_relay(struct reach *r, adit_time now)
 
 void reach_relay_begin(struct reach *r)
 {
-	r->was_relay_offered = false;
+	r->is_relay_late = false;
 	r->relay_by = adit_time_add(r->now, r->cfg.relay_only ? REACH_RELAY_MAX : REACH_RELAY_WAIT);
 }
 
@@ -64,7 +64,7 @@ void reach_relay_add(struct reach *r)
 	for (unsigned f = 0; f < 2; f++) {
 		if (!has_family(r, f))
 			continue;
-		r->was_relay_offered = true;
+		r->is_relay_late = false;
 		if (ice_agent_add_relayed(&r->agent, r->now, r->relay.sock, &r->relay.relayed[f], &r->relay.server,
 					  &r->relay.mapped) < 0)
 			adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_relay_refused family=%u", f ? 6u : 4u);
@@ -91,11 +91,13 @@ void reach_relay_open(struct reach *r)
 		}
 }
 
+/* A peer may be authentic and still want the relay to knock in its operator's network (turn_may_lead()). */
 static bool is_opened(const struct reach *r, const struct meet_cand *c)
 {
-	return has_family(r, reach_family_index(c->addr.family)) &&
-	       ice_candidate_judge(&c->addr, r->cfg.allow_loopback) == ICE_REFUSED_NOT &&
-	       (c->type == ICE_RELAY || !ice_candidate_is_private(&c->addr));
+	unsigned f = reach_family_index(c->addr.family);
+
+	return has_family(r, f) && ice_candidate_judge(&c->addr, r->cfg.allow_loopback) == ICE_REFUSED_NOT &&
+	       (!ice_candidate_is_private(&c->addr) || ice_candidate_is_private(&r->relay.relayed[f]));
 }
 
 int reach_relay_output(struct reach *r, struct adit_out *ret_out)
@@ -103,8 +105,10 @@ int reach_relay_output(struct reach *r, struct adit_out *ret_out)
 	while (r->state == REACH_PUNCHING && r->has_agent && r->relay_opened < r->peer_offer.n_cands) {
 		const struct meet_cand *c = &r->peer_offer.cands[r->relay_opened++];
 
-		if (!is_opened(r, c))
+		if (!is_opened(r, c)) {
+			r->stats.relay_refused++;
 			continue;
+		}
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
 					     .sock = r->relay.sock,
 					     .remote = c->addr,
@@ -116,14 +120,32 @@ int reach_relay_output(struct reach *r, struct adit_out *ret_out)
 	return 0;
 }
 
+static bool wants_again(const struct reach *r)
+{
+	return r->cfg.role == MEET_CONNECT && r->is_relay_late &&
+	       (r->state == REACH_RESTING || r->state == REACH_MEETING || r->state == REACH_PUNCHING);
+}
+
+static void count_again(struct reach *r)
+{
+	if (adit_time_since(r->now, r->relay_again_at) >= REACH_RELAY_CALM)
+		r->relay_again = 0;
+	r->relay_again_at = adit_time_add(r->now, r->relay_again > 0 ? r->relay_again : REACH_RELAY_AGAIN);
+	r->relay_again = 2 * adit_time_since(r->relay_again_at, r->now);
+	if (r->relay_again > REACH_RELAY_AGAIN_MAX)
+		r->relay_again = REACH_RELAY_AGAIN_MAX;
+}
+
 /* An attempt that has told the peer of none has one more round, free of charge. */
 static void attempt_again(struct reach *r)
 {
-	if (r->cfg.role != MEET_CONNECT || r->was_relay_offered)
+	if (!wants_again(r) || r->now < r->relay_again_at)
 		return;
+	r->is_relay_late = false;
+	count_again(r);
 	if (r->state == REACH_RESTING) {
 		reach_attempt_start(r);
-	} else if (r->state == REACH_MEETING || r->state == REACH_PUNCHING) {
+	} else {
 		r->round--;
 		reach_round_next(r);
 	}
@@ -211,6 +233,7 @@ void reach_relay_tick(struct reach *r)
 				reach_measure_start(r, f);
 		}
 	}
+	attempt_again(r);
 	if (r->cfg.relay_only && !r->has_relay && r->state == REACH_MEASURING && r->now >= r->relay_by)
 		reach_attempt_failed(r, REACH_VERDICT_NO_RELAY);
 }
@@ -224,6 +247,8 @@ adit_time reach_relay_deadline(const struct reach *r)
 		if (r->via[f].is_on)
 			at = adit_time_min(at, r->via[f].direct_at);
 	}
+	if (wants_again(r))
+		at = adit_time_min(at, r->relay_again_at > r->now ? r->relay_again_at : r->now);
 	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
 		at = reach_relay_may_go(r) || r->now >= r->relay_by ? at : adit_time_min(at, r->relay_by);
 	if (r->state == REACH_PUNCHING && r->has_relay && r->has_agent && r->relay_opened < r->peer_offer.n_cands)
@@ -250,7 +275,7 @@ void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *r
 	r->has_relay = relay != NULL;
 	if (relay)
 		r->relay = *relay;
-	r->was_relay_offered = false;
+	r->is_relay_late = r->has_relay;
 	for (unsigned f = 0; f < 2; f++)
 		if (r->via[f].is_on && has_family(r, f))
 			meet_client_moved(&r->meet, now, reach_family_of(f)); /* from another address now */
@@ -258,7 +283,6 @@ void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *r
 			via_set(r, f, false);
 	if (r->state == REACH_IDLE)
 		return;
-	if (r->has_relay)
-		attempt_again(r);
+	attempt_again(r);
 	reach_step(r);
 }

@@ -85,7 +85,7 @@ void reach_agent_start(struct reach *r)
 	bool any[2] = {false, false};
 
 	ice_agent_init(&r->agent, &cfg, r->now);
-	r->has_agent = true;
+	r->has_agent = r->is_stirred = true;
 	r->n_told = 0;
 	r->heard_any = false;
 	/* The best ones come first, whatever their family. */
@@ -127,12 +127,13 @@ static void openers_load(struct reach *r, adit_time at, bool is_low)
 
 /*
  * The first round's. Routers may be neighbours, so that every opener arrives: in the second round both sides send full
- * packets at the very start instead, which cross on their way, and in the third one the peer goes first.
+ * packets at the very start instead, which cross on their way, and in the third one the peer goes first. A search has
+ * its own, and one side of it has no port that the other could know.
  */
 void reach_openers_start(struct reach *r)
 {
 	r->n_openers = 0;
-	if (r->start == REACH_START_APART && r->plan.quiet == 0)
+	if (r->start == REACH_START_APART && r->plan.quiet == 0 && !r->plan.is_search)
 		openers_load(r, r->now, true);
 }
 
@@ -352,7 +353,7 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
-/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (DESIGN 5.1). */
+/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (docs/rules.md 1). */
 static void round_failed(struct reach *r)
 {
 	reach_fire_stop(r);

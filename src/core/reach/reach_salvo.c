@@ -77,18 +77,6 @@ static void run_schedule(const struct reach_salvo *s, struct reach_salvo_run *ru
 		run->next_at = not_before;
 }
 
-static void run_next_shot(const struct reach_salvo *s, struct reach_salvo_run *run, adit_time now)
-{
-	if (++run->next < run->shots) {
-		/* Late by less than a pass: the pace is made up for, within the budget's. */
-		run->next_at = adit_time_add(run->next_at, run->spec.pace);
-		return;
-	}
-	run->next = 0;
-	run->pass++;
-	run_schedule(s, run, now);
-}
-
 /* ---- sockets ---- */
 
 static void sock_close(struct reach_salvo *s, uint32_t sock)
@@ -102,6 +90,22 @@ static void close_open_ones(struct reach_salvo *s)
 	for (uint32_t i = 0; i < REACH_SOCKS_MAX; i++)
 		if (s->state[i] == REACH_SALVO_OPEN)
 			sock_close(s, i);
+}
+
+/* Where the socket of this shot stands. */
+static uint16_t *sock_of(struct reach_salvo *s, const struct reach_salvo_run *run)
+{
+	return &s->order[run->sock_base + (run->spec.is_in_turn ? run->next % run->spec.socks : run->next)];
+}
+
+/* The next shot has a socket of its own, instead of the oldest one. */
+static void turn(struct reach_salvo *s, const struct reach_salvo_run *run)
+{
+	uint16_t *sock = sock_of(s, run);
+
+	if (*sock < FAILED && s->state[*sock] == REACH_SALVO_OPEN)
+		sock_close(s, *sock);
+	*sock = NOT_YET;
 }
 
 /* No salvo sends from it any more. */
@@ -123,6 +127,23 @@ static bool next_close(struct reach_salvo *s, struct reach_shot *ret_shot)
 		return true;
 	}
 	return false;
+}
+
+static void run_next_shot(struct reach_salvo *s, struct reach_salvo_run *run, adit_time now)
+{
+	if (++run->next < run->shots) {
+		bool rests = run->next == run->spec.first && !s->no_rest;
+
+		/* Late by less than a pass: the pace is made up for, within the budget's. */
+		run->next_at = adit_time_add(run->next_at, run->spec.pace + (rests ? run->spec.rest : 0));
+		run->is_resting = rests;
+		if (run->spec.is_in_turn)
+			turn(s, run);
+		return;
+	}
+	run->next = 0;
+	run->pass++;
+	run_schedule(s, run, now);
 }
 
 static bool sock_new(struct reach_salvo *s, unsigned salvo, uint16_t *ret_sock)
@@ -147,7 +168,7 @@ static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const s
 
 	memset(run, 0, sizeof(*run));
 	run->spec = *spec;
-	run->shots = spec->socks > 0 ? spec->socks : 1;
+	run->shots = spec->is_in_turn ? spec->shots : spec->socks > 0 ? spec->socks : 1;
 	if (spec->target != REACH_TO_ONE) {
 		unsigned ports;
 
@@ -157,10 +178,13 @@ static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const s
 		run->shots = spec->shots < ports ? spec->shots : ports;
 	}
 	if (spec->socks > 0) {
-		run->shots = run->shots < room ? run->shots : room;
-		run->spec.socks = run->shots;
+		if (!spec->is_in_turn)
+			run->spec.socks = run->shots;
+		run->spec.socks = run->spec.socks < room ? run->spec.socks : room;
+		if (!spec->is_in_turn || room == 0)
+			run->shots = run->spec.socks;
 		run->sock_base = *socks;
-		*socks += run->shots;
+		*socks += run->spec.socks;
 	}
 	if (spec->target == REACH_TO_RANDOM)
 		run_shuffle(run, &s->rng);
@@ -175,6 +199,7 @@ int reach_salvo_start(struct reach_salvo *s, adit_time now, adit_time start_at, 
 		return ADIT_EAGAIN;
 	reach_salvo_stop(s);
 	s->is_search = plan->is_search && nat_budget_search(s->budget, s);
+	s->no_rest = false;
 	s->start_at = start_at;
 	s->hold_until = now;
 	s->n = plan->n_salvos;
@@ -208,6 +233,16 @@ void reach_salvo_stop(struct reach_salvo *s)
 void reach_salvo_hold(struct reach_salvo *s, adit_time until)
 {
 	s->hold_until = until;
+}
+
+void reach_salvo_go_on(struct reach_salvo *s, adit_time now)
+{
+	s->no_rest = true;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->run[i].is_resting && s->run[i].next_at > now)
+			s->run[i].next_at = now;
+		s->run[i].is_resting = false;
+	}
 }
 
 bool reach_salvo_keep(struct reach_salvo *s, uint32_t sock)
@@ -279,7 +314,7 @@ static void send(struct reach_salvo *s, struct reach_salvo_run *run, adit_time n
 		.salvo = (unsigned)(run - s->run),
 	};
 	if (run->spec.socks > 0)
-		ret_shot->sock = s->order[run->sock_base + run->next];
+		ret_shot->sock = *sock_of(s, run);
 	run->count.sent++;
 	run_next_shot(s, run, now);
 }
@@ -287,7 +322,7 @@ static void send(struct reach_salvo *s, struct reach_salvo_run *run, adit_time n
 /* Opens the socket of the next shot. 1: |ret_shot| says so; 0: this shot does not take place. */
 static int open_sock(struct reach_salvo *s, struct reach_salvo_run *run, adit_time now, struct reach_shot *ret_shot)
 {
-	uint16_t *sock = &s->order[run->sock_base + run->next];
+	uint16_t *sock = sock_of(s, run);
 
 	if (run->pass > 0 || *sock == FAILED || !sock_new(s, (unsigned)(run - s->run), sock)) {
 		run_next_shot(s, run, now);
@@ -306,7 +341,7 @@ int reach_salvo_next(struct reach_salvo *s, adit_time now, struct reach_shot *re
 		return 1;
 	while ((run = due(s, now))) {
 		bool is_home = run->spec.socks == 0;
-		uint16_t sock = is_home ? 0 : s->order[run->sock_base + run->next];
+		uint16_t sock = is_home ? 0 : *sock_of(s, run);
 
 		if (nat_budget_probe_at(s->budget, now) > now)
 			return 0;

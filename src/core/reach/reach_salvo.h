@@ -51,6 +51,7 @@ struct reach_salvo_run {
 	unsigned next; /* of this pass */
 	adit_time next_at; /* NEVER: over, or waits for the start */
 	unsigned sock_base; /* in |order| */
+	bool is_resting; /* |next_at| is the end of its rest */
 	uint32_t first; /* TO_RANDOM */
 	uint32_t jump;
 };
@@ -61,6 +62,7 @@ struct reach_salvo {
 	adit_time start_at;
 	adit_time hold_until; /* nothing is fired before */
 	bool is_search;
+	bool no_rest;
 	size_t n;
 	struct reach_salvo_run run[REACH_SALVOS_MAX];
 	uint16_t order[REACH_SOCKS_MAX]; /* the sockets of the salvos, one after the other */
@@ -84,6 +86,8 @@ void reach_salvo_begin(struct reach_salvo *s, adit_time start_at);
 void reach_salvo_stop(struct reach_salvo *s);
 /* Nothing is fired until then: what was may have hit. It is made up for later, within the budget. */
 void reach_salvo_hold(struct reach_salvo *s, adit_time until);
+/* What a rest was for is of no use: no run rests from now on. */
+void reach_salvo_go_on(struct reach_salvo *s, adit_time now);
 /* Something authentic came over it: it stays open until given back or taken. False: no such socket. */
 bool reach_salvo_keep(struct reach_salvo *s, uint32_t sock);
 /* A kept one is not needed any more: it is closed. */

@@ -1,8 +1,6 @@
 /* The engine's sockets: one table for all uses, numbers that are not used again soon, and the homes. */
 #include "core/reach/reach_int.h"
 
-#define TURNS (REACH_SOCK_SPAN / REACH_SOCK_SLOTS)
-
 uint32_t reach_sock_number(const struct reach *r, uint16_t slot)
 {
 	return r->cfg.sock_base + r->socks[slot].turn * REACH_SOCK_SLOTS + slot;
@@ -19,7 +17,7 @@ uint16_t reach_sock_open(struct reach *r, enum reach_use use, uint8_t family, ui
 					 .use = use,
 					 .family = family,
 					 .opened_at = r->now,
-					 .turn = (uint8_t)((s->turn + 1u) % TURNS),
+					 .turn = (uint8_t)((s->turn + 1u) % REACH_SOCK_TURNS),
 					 .port = port};
 		r->stats.socks_open++;
 		if (r->stats.socks_open > r->stats.socks_max)

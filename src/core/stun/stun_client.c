@@ -25,6 +25,12 @@ void stun_client_init(struct stun_client *c, const struct adit_rng *rng, struct 
 		slots[i].state = STUN_TX_FREE;
 }
 
+void stun_client_move(struct stun_client *c, const struct adit_rng *rng, struct stun_tx *slots)
+{
+	c->rng = rng;
+	c->tx = slots;
+}
+
 void stun_client_set_known(struct stun_client *c, const uint16_t *types, size_t n)
 {
 	c->known = types;

@@ -127,6 +127,8 @@ struct stun_client {
 
 /* |rng| and |slots| are borrowed. The attributes known are those of Binding answers. */
 void stun_client_init(struct stun_client *c, const struct adit_rng *rng, struct stun_tx *slots, size_t n);
+/* What is borrowed lies elsewhere from now on. Nothing is under way; |slots|: as many as before, zeroed. */
+void stun_client_move(struct stun_client *c, const struct adit_rng *rng, struct stun_tx *slots);
 /* Another list of required attributes that may be in answers: a usage with a method of its own. Borrowed. */
 void stun_client_set_known(struct stun_client *c, const uint16_t *types, size_t n);
 

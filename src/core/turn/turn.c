@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/stun/stun_attr.h"
+#include "core/stun/stun_timed.h"
 #include "core/turn/turn_int.h"
 
 /* All that answers to our requests may have (RFC 8489 14, RFC 8656 18). */
@@ -64,6 +65,17 @@ int turn_event(struct turn *t, struct turn_event *ret_event)
 	t->events_n--;
 	return 1;
 }
+
+void turn_server_sign(struct turn_server *server, const struct adit_crypto *crypto, const char *secret, adit_utc utc)
+{
+	char user[STUN_TIMED_USER_STRLEN];
+	char pass[STUN_TIMED_PASS_STRLEN];
+
+	stun_timed_make(crypto, secret, strlen(secret), utc + TURN_TIMED_LIFE, "adit", user, pass);
+	memcpy(server->user, user, sizeof(user));
+	memcpy(server->pass, pass, sizeof(pass));
+}
+_Static_assert(STUN_TIMED_USER_STRLEN <= TURN_USER_MAX && STUN_TIMED_PASS_STRLEN <= TURN_PASS_MAX, "they fit");
 
 int turn_server_check(const struct turn_server *server)
 {
@@ -391,8 +403,7 @@ static void allocated(struct turn *t, const struct stun_msg *m)
 	turn_peers_tick(t);
 }
 
-/* Where a server may send us: whoever forges a 300 must not make us knock at what only we can reach. */
-static bool may_lead(const struct adit_addr *from, const struct adit_addr *to)
+bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to)
 {
 	bool is_near = adit_addr_is_private(to) || adit_addr_is_loopback(to) || adit_addr_is_link_local(to);
 	bool was_near = adit_addr_is_private(from) || adit_addr_is_loopback(from) || adit_addr_is_link_local(from);
@@ -406,8 +417,8 @@ static bool may_lead(const struct adit_addr *from, const struct adit_addr *to)
  * they know who asks, so what answers a request without credentials needs no integrity: who can forge that, having seen
  * our transaction id, could forge the challenge as well. One that answers a request with credentials must have it
  * (stun_client.h); over TLS the channel proves it. What a forger gains is bounded: at most TURN_REDIRECTS_MAX public
- * servers (may_lead()) are asked once each, over the same transport, and none ever sees the password, only a MAC under
- * it: so it must not be one that can be guessed. A server that was asked is not asked again.
+ * servers (turn_may_lead()) are asked once each, over the same transport, and none ever sees the password, only a MAC
+ * under it: so it must not be one that can be guessed. A server that was asked is not asked again.
  */
 static void redirected(struct turn *t, const struct stun_msg *m)
 {
@@ -418,7 +429,7 @@ static void redirected(struct turn *t, const struct stun_msg *m)
 		fail(t, TURN_WHY_PROTOCOL, 300);
 		return;
 	}
-	if (!may_lead(&t->server.addr, &to)) {
+	if (!turn_may_lead(&t->server.addr, &to)) {
 		fail(t, TURN_WHY_REDIRECT, 300);
 		return;
 	}

@@ -55,6 +55,8 @@ enum turn_families {
 	TURN_V6 = 1 << 1,
 };
 
+/* User and password of the |secret| that is shared with the server (stun_timed.h), good for TURN_TIMED_LIFE. */
+void turn_server_sign(struct turn_server *server, const struct adit_crypto *crypto, const char *secret, adit_utc utc);
 /* EINVAL: no address, no user, or a string without an end. */
 ADIT_MUST_CHECK int turn_server_check(const struct turn_server *server);
 
@@ -147,6 +149,7 @@ struct turn_stats {
 	uint64_t sent; /* datagrams to peers */
 	uint64_t received; /* from peers */
 	uint64_t dropped; /* to peers: no permission yet, or no room */
+	uint64_t beyond; /* to peers, or permissions for them, where a relay has nothing to look for: never sent */
 	uint64_t strange; /* in: not from the server, malformed, from peers that were not let in */
 	uint32_t refreshes;
 	uint32_t stale; /* nonces */
@@ -190,14 +193,18 @@ int turn_output(struct turn *t, adit_time now, struct adit_out *ret_out);
 /* 1: filled; 0: none. */
 int turn_event(struct turn *t, struct turn_event *ret_event);
 
-/* Lets |peer|'s address send to us, and keeps it so; turn_send() does it too, but the first datagram is then lost. */
+/*
+ * Lets |peer|'s address send to us, and keeps it so; turn_send() does it too, but the first datagram is then lost.
+ * Where turn_send() would not send nobody is let in.
+ */
 void turn_permit(struct turn *t, adit_time now, const struct adit_addr *peer);
 /* Not renewed any more. */
 void turn_forget(struct turn *t, const struct adit_addr *peer);
 /*
  * Sends |len| bytes to |peer|, |seg_size| as in base/machine.h; copies them. 0; EAGAIN: lost, as the permission is only
  * now asked for; EFULL: lost, as outputs wait to be fetched or the batch is too long; EINVAL: no allocation, or none of
- * this family.
+ * this family; or |peer| is private, loopback, link-local or multicast, and the relayed address is not: there the
+ * peer's word would make the relay knock in its operator's network (counted: |beyond|).
  */
 int turn_send(struct turn *t, adit_time now, const struct adit_addr *peer, const void *data, size_t len,
 	      size_t seg_size);

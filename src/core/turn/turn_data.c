@@ -164,7 +164,7 @@ int turn_send(struct turn *t, adit_time now, const struct adit_addr *peer, const
 	int err;
 
 	t->now = now;
-	if (!turn_relayed(t, (enum adit_family)peer->family) || peer->port == 0)
+	if (!turn_relayed(t, (enum adit_family)peer->family) || peer->port == 0 || turn_is_beyond(t, peer))
 		return ADIT_EINVAL;
 	p = turn_permit_find(t, peer);
 	if (!p || !turn_permit_is_open(t, p)) {

@@ -26,6 +26,12 @@ void turn_push(struct turn *t, const struct turn_event *e);
 void turn_heard(struct turn *t);
 /* The server does not know the allocation (437), or somebody else's (441). */
 void turn_lost(struct turn *t, enum turn_why why, unsigned code);
+/*
+ * May what is at |from| make us send to |to|? A redirection must not make us knock at what only we can reach, nor a
+ * peer make a relay knock in its own network: a public address leads to public ones, a private one to private ones too,
+ * and nothing leads to loopback, unless it is there itself, or to multicast.
+ */
+bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to);
 static inline bool turn_is_stream(const struct turn *t)
 {
 	return t->server.transport != TURN_UDP;
@@ -38,6 +44,8 @@ void turn_peers_reset(struct turn *t);
 /* Asks for what is due. */
 void turn_peers_tick(struct turn *t);
 adit_time turn_peers_deadline(const struct turn *t);
+/* No peer of a relay's where ours is: counted. */
+bool turn_is_beyond(struct turn *t, const struct adit_addr *peer);
 struct turn_permit *turn_permit_find(struct turn *t, const struct adit_addr *peer);
 bool turn_permit_is_open(const struct turn *t, const struct turn_permit *p);
 struct turn_channel *turn_channel_find(struct turn *t, const struct adit_addr *peer);

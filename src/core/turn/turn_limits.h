@@ -32,9 +32,15 @@
 #define TURN_REALM_MAX 128 /* bytes. RFC 8489 14.9: 127 characters */
 #define TURN_NONCE_MAX 160 /* bytes. RFC 8489 14.10: 127 characters; the longest in use are about 100 */
 #define TURN_ALGS_MAX  64 /* bytes of PASSWORD-ALGORITHMS: two of 4 are defined */
-#define TURN_PORT      3478u /* RFC 7065 3.2 */
-#define TURN_PORT_TLS  5349u
-#define TURN_HOST_MAX  253 /* bytes, RFC 1035 2.3.4 as text */
+/*
+ * What is made of a secret shared with the server is good for a day (draft-uberti-behave-turn-rest-00 2.2 recommends
+ * that): it outlasts a clock that is hours off, and an allocation goes on with what it was made with (RFC 8656 5).
+ */
+#define TURN_TIMED_LIFE  ADIT_SEC(86400)
+#define TURN_TIMED_RENEW (TURN_TIMED_LIFE / 2)
+#define TURN_PORT        3478u /* RFC 7065 3.2 */
+#define TURN_PORT_TLS    5349u
+#define TURN_HOST_MAX    253 /* bytes, RFC 1035 2.3.4 as text */
 
 /* ---- one server ---- */
 
@@ -94,5 +100,10 @@
 /* All servers have failed: the next round, doubling. 60 s is what RFC 8656 7.4 wants after 486 and 508. */
 #define TURN_RETRY_MIN ADIT_SEC(2)
 #define TURN_RETRY_MAX ADIT_SEC(60)
+/*
+ * An allocation that lived no longer than this was no good, ours. The first time its server is asked again at once (it
+ * was restarted, or our address changed); after that it waits as a server does that has failed, while others are asked.
+ */
+#define TURN_GOOD ADIT_SEC(60)
 
 #endif

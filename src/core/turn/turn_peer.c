@@ -26,6 +26,16 @@ struct turn_permit *turn_permit_find(struct turn *t, const struct adit_addr *pee
 	return NULL;
 }
 
+bool turn_is_beyond(struct turn *t, const struct adit_addr *peer)
+{
+	const struct adit_addr *relayed = turn_relayed(t, (enum adit_family)peer->family);
+
+	if (!relayed || turn_may_lead(relayed, peer))
+		return false;
+	t->stats.beyond++;
+	return true;
+}
+
 bool turn_permit_is_open(const struct turn *t, const struct turn_permit *p)
 {
 	return p->is_open && t->now < p->expire_at;
@@ -53,7 +63,7 @@ void turn_permit(struct turn *t, adit_time now, const struct adit_addr *peer)
 	struct turn_permit *p = turn_permit_find(t, peer);
 
 	t->now = now;
-	if (peer->family == ADIT_FAMILY_NONE)
+	if (peer->family == ADIT_FAMILY_NONE || turn_is_beyond(t, peer))
 		return;
 	if (!p) {
 		p = permit_slot(t);
@@ -82,9 +92,12 @@ void turn_forget(struct turn *t, const struct adit_addr *peer)
 	}
 }
 
-static bool has_family(const struct turn *t, const struct adit_addr *a)
+/* Is there a relayed address to send there from? */
+static bool is_within(const struct turn *t, const struct adit_addr *peer)
 {
-	return turn_relayed(t, (enum adit_family)a->family) != NULL;
+	const struct adit_addr *relayed = turn_relayed(t, (enum adit_family)peer->family);
+
+	return relayed && turn_may_lead(relayed, peer);
 }
 
 static void permit_ask(struct turn *t, struct turn_permit *p)
@@ -251,7 +264,7 @@ void turn_peers_tick(struct turn *t)
 	for (size_t i = 0; i < TURN_PERMITS_MAX; i++) {
 		struct turn_permit *p = &t->permits[i];
 
-		if (p->ip.family != ADIT_FAMILY_NONE && !p->is_asked && t->now >= p->ask_at && has_family(t, &p->ip))
+		if (p->ip.family != ADIT_FAMILY_NONE && !p->is_asked && t->now >= p->ask_at && is_within(t, &p->ip))
 			permit_ask(t, p);
 	}
 	for (size_t i = 0; i < TURN_CHANNELS_MAX; i++) {
@@ -277,7 +290,7 @@ adit_time turn_peers_deadline(const struct turn *t)
 	for (size_t i = 0; i < TURN_PERMITS_MAX; i++) {
 		const struct turn_permit *p = &t->permits[i];
 
-		if (p->ip.family != ADIT_FAMILY_NONE && !p->is_asked && has_family(t, &p->ip))
+		if (p->ip.family != ADIT_FAMILY_NONE && !p->is_asked && is_within(t, &p->ip))
 			at = adit_time_min(at, p->ask_at);
 	}
 	for (size_t i = 0; i < TURN_CHANNELS_MAX; i++) {

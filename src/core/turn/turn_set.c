@@ -99,18 +99,40 @@ static void race_tick(struct turn_set *s)
 			start_member(s, i);
 }
 
+/* One whose allocations come and go: not before this. */
+static adit_time not_before(const struct turn_set *s, size_t i)
+{
+	adit_dur d = TURN_RETRY_MIN;
+
+	if (s->falls[i] < 2)
+		return s->now;
+	for (unsigned n = 2; n < s->falls[i] && d < TURN_RETRY_MAX; n++)
+		d *= 2;
+	return s->fell_at[i] + (d < TURN_RETRY_MAX ? d : TURN_RETRY_MAX);
+}
+
 static void race(struct turn_set *s)
 {
 	adit_dur least = ADIT_NEVER; /* nobody waits where there is nobody to be waited for */
 
 	for (size_t i = 0; i < s->cfg.n; i++)
-		least = adit_time_min(least, head_start(&s->cfg.servers[i]));
+		if (not_before(s, i) <= s->now)
+			least = adit_time_min(least, head_start(&s->cfg.servers[i]));
 	set_state(s, TURN_SET_RACE);
 	s->chosen = s->cfg.n;
 	s->why = TURN_WHY_NONE;
-	for (size_t i = 0; i < s->cfg.n; i++)
-		s->start_at[i] = s->now + head_start(&s->cfg.servers[i]) - least;
+	for (size_t i = 0; i < s->cfg.n; i++) {
+		adit_time at = not_before(s, i);
+
+		s->start_at[i] = at > s->now ? at : s->now + head_start(&s->cfg.servers[i]) - least;
+	}
 	race_tick(s);
+}
+
+static void note_fall(struct turn_set *s, size_t i)
+{
+	s->falls[i] = adit_time_since(s->now, s->ready_at) < TURN_GOOD ? s->falls[i] + 1 : 1;
+	s->fell_at[i] = s->now;
 }
 
 /* Whose turn is over, or was not there, has one: nobody is waited for in vain. */
@@ -195,6 +217,7 @@ static void ready(struct turn_set *s, size_t i)
 	if (s->state != TURN_SET_RACE)
 		return;
 	set_state(s, TURN_SET_READY);
+	s->ready_at = s->now;
 	s->chosen = i;
 	s->told = TURN_WHY_NONE;
 	s->backoff = TURN_RETRY_MIN;
@@ -219,6 +242,7 @@ static void failed(struct turn_set *s, size_t i, const struct turn_event *e)
 						 .server = turn_server(&s->members[i])->addr,
 						 .why = e->why,
 						 .code = e->code});
+		note_fall(s, i);
 		race(s);
 		return;
 	}
@@ -490,6 +514,14 @@ const struct adit_addr *turn_set_mapped(const struct turn_set *s)
 	const struct turn *t = turn_set_active(s);
 
 	return t ? turn_mapped(t) : NULL;
+}
+
+const char *turn_set_user(const struct turn_set *s, const struct adit_addr *server)
+{
+	for (size_t i = 0; i < s->cfg.n; i++)
+		if (adit_addr_eq(&s->cfg.servers[i].addr, server))
+			return s->cfg.servers[i].user;
+	return NULL;
 }
 
 const struct turn_server *turn_set_server(const struct turn_set *s, uint32_t sock)

@@ -5,8 +5,8 @@
  * of turn.h. All servers are asked at the same time, those over a stream a little later; the first whose challenge
  * comes is the nearest by what counts, its round trip, and gets the request that makes it keep an allocation. The
  * others have kept nothing. What the first refuses the next is asked for. When the server in use is gone everything
- * begins anew, with other relayed addresses; permissions are kept in mind and asked for again. When all have failed
- * there is another round later, for ever.
+ * begins anew, with other relayed addresses; permissions are kept in mind and asked for again. A server whose
+ * allocations come and go has to wait, ever longer. When all have failed there is another round later, for ever.
  *
  * The set uses the sockets |sock| to |sock| + n - 1, a server each.
  */
@@ -66,6 +66,9 @@ struct turn_set {
 	enum turn_set_state state;
 	adit_time now;
 	adit_time start_at[TURN_SERVERS_MAX]; /* RACE: when its turn is; NEVER: it has been */
+	unsigned falls[TURN_SERVERS_MAX]; /* allocations in a row that did not live for long */
+	adit_time fell_at[TURN_SERVERS_MAX]; /* the last of them */
+	adit_time ready_at;
 	size_t chosen; /* RACE: who was told to go on; READY: who has the allocation; n: nobody */
 	adit_time retry_at; /* WAIT */
 	adit_dur backoff;
@@ -114,6 +117,8 @@ int turn_set_send(struct turn_set *s, adit_time now, const struct adit_addr *pee
 
 const struct adit_addr *turn_set_relayed(const struct turn_set *s, enum adit_family family);
 const struct adit_addr *turn_set_mapped(const struct turn_set *s);
+/* The user name that |server| is told; NULL: it is none of ours. Good until the next turn_set_put(). */
+const char *turn_set_user(const struct turn_set *s, const struct adit_addr *server);
 /* The server that socket |sock| leads to: UDP, or which stream to open. NULL: not ours. */
 const struct turn_server *turn_set_server(const struct turn_set *s, uint32_t sock);
 /* The allocation in use, for its numbers; NULL: there is none. */

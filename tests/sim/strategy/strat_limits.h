@@ -7,7 +7,7 @@
 /*
  * A match that is not decided by then is lost, from the later start: hyperdht's longest try takes 35 s, frp's second
  * one of its longest kind begins after 40 s. adit tells its user after 30 s that this NAT needs a mediator
- * (DESIGN 5.4).
+ * (docs/rules.md 4).
  */
 #define STRAT_HORIZON      ADIT_SEC(60)
 #define STRAT_REAL_HORIZON ADIT_SEC(30)

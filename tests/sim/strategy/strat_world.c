@@ -74,6 +74,7 @@ struct world {
 	struct strat_info told[2];
 	int told_attempt[2];
 	uint64_t packets;
+	uint64_t toward;
 	FILE *trace;
 };
 
@@ -320,6 +321,12 @@ static bool sides_init(struct world *w, struct start starts[2])
 	return true;
 }
 
+/* A server or a mediator. */
+static bool is_served(const struct adit_addr *a)
+{
+	return a->ip[0] == 198 && a->ip[1] == SERVER_NET;
+}
+
 /* The first net is node 1: the Internet. */
 static void count_packet(void *ctx, const struct lab_tap_packet *p)
 {
@@ -336,7 +343,10 @@ static void count_packet(void *ctx, const struct lab_tap_packet *p)
 	char src[ADIT_ADDR_STRLEN];
 	char dst[ADIT_ADDR_STRLEN];
 
-	w->packets += p->step == LAB_STEP_SENT && p->node == 1 && !p->is_icmp && p->src.ip[1] != SERVER_NET;
+	if (p->step == LAB_STEP_SENT && p->node == 1 && !p->is_icmp && !is_served(&p->src)) {
+		w->packets++;
+		w->toward += !is_served(&p->dst);
+	}
 	if (w->trace)
 		fprintf(w->trace, "%12.6f %-11s at %-3u ttl %-3u %s > %s%s\n", (double)p->at / 1e9,
 			steps[p->step] ? steps[p->step] : "other", p->node, p->ttl, adit_addr_format(&p->src, src),
@@ -398,6 +408,7 @@ void strat_play_traced(const struct strat_match *m, struct strat_result *ret, FI
 		if (ret->met)
 			ret->took = adit_time_since(lab_sim_now(w->sim), w->later_at);
 		ret->packets = w->packets;
+		ret->toward = w->toward;
 		ret->hash = lab_sim_hash(w->sim);
 		for (int side = 0; side < 2; side++)
 			if (w->router[side])

@@ -45,7 +45,8 @@ struct strat_match {
 struct strat_result {
 	bool met;
 	adit_dur took; /* from the later start; a caller's start is its call */
-	uint64_t packets; /* that both sides put onto the Internet; those to the servers included */
+	uint64_t packets; /* that both sides put onto the Internet; those to servers and mediators included */
+	uint64_t toward; /* of these, to the other side or meant for it: all but those */
 	uint64_t mappings; /* that both NATs made of them */
 	uint64_t hash;
 	const char *bad; /* the match could not be played; NULL: fine */
