@@ -98,8 +98,8 @@ struct quic {
 	struct quic_early early;
 	struct quic_pack pack;
 	struct quic_heal heal;
-	struct quic_proven proven;
 	struct quic_floor floor;
+	struct quic_proven proven;
 
 	struct quic_pool *pool; /* of the credentials */
 	struct quic_sched sched;
