@@ -8,12 +8,13 @@ from check import ROOT, check
 
 DEMO = os.path.join(ROOT, "tests/net/demo")
 
+# A shell's background jobs ignore Ctrl-C, and their children would, too. (Only the main thread may say so: not within a check.)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def _start(**env):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ADIT_LAB_")}
-    # A shell's background jobs ignore Ctrl-C, and their children would, too.
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen([DEMO], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             env=dict(clean, PYTHONUNBUFFERED="1", **env))
 
