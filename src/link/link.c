@@ -137,7 +137,7 @@ void link_set_hosts(struct link *l, adit_time now, const struct reach_host *host
 	bool is_new = link_path_is_new_host(l, hosts, n);
 
 	link_find_set_hosts(&l->find, now, hosts, n);
-	link_relay_doubt(&l->relay, now); /* an allocation belongs to the address that it was made from */
+	link_relay_moved(&l->relay, now); /* an allocation belongs to the address that it was made from */
 	link_path_set_hosts(l, now, hosts, n, is_new);
 }
 

@@ -100,6 +100,8 @@ static void outage(struct link *l, adit_time now)
 	l->watch.alarm_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
+	if (l->cfg.role == PUNCH_SERVE)
+		link_find_again(&l->find, now); /* mediators may not know any more where we are */
 }
 
 /* --- what was found --- */

@@ -465,6 +465,7 @@ void link_watch_alarm(struct link *l, adit_time now)
 		return;
 	link_watch_settle(l, now);
 	l->watch.alarm_at = now;
+	l->watch.alarm_gen = l->session_path ? l->session_path->gen : 0;
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
 }
 
@@ -472,7 +473,7 @@ void link_watch_alarm(struct link *l, adit_time now)
 static adit_time silence_at(const struct link *l)
 {
 	const struct link_watch *w = &l->watch;
-	adit_dur later = l->cfg.role == PUNCH_SERVE ? LINK_ALARM_LATER : 0;
+	adit_dur later = 0;
 	struct punch_path_view v;
 	unsigned asks;
 	adit_time at;
@@ -483,6 +484,8 @@ static adit_time silence_at(const struct link *l)
 	if (v.owed_sent_at == ADIT_NEVER)
 		return ADIT_NEVER;
 	asks = v.owed_sent_at == w->silent_from ? w->silent_asks : 0;
+	if (l->cfg.role == PUNCH_SERVE && asks == LINK_ALARM_ASKS)
+		later = LINK_ALARM_LATER;
 	at = adit_time_add(v.owed_sent_at, LINK_ALARM_ASK + asks * LINK_ALARM_STEP + later + 2 * slowest(l, &v));
 	return at > w->calm_until ? at : w->calm_until;
 }
@@ -498,10 +501,19 @@ static void on_silence(struct link *l, adit_time now)
 	w->silent_from = v.owed_sent_at;
 	if (w->silent_asks++ < LINK_ALARM_ASKS) {
 		punch_path_ask(&l->session_path->keep, now);
+		/* Mediators should know by the connect side's alarm where we are now. */
+		if (l->cfg.role == PUNCH_SERVE && w->silent_asks == LINK_ALARM_ASKS && slowest(l, &v) < LINK_ALARM_STEP)
+			link_find_again(&l->find, now);
 		return;
 	}
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-alarm gen=%u", l->session_path->gen);
 	link_watch_alarm(l, now);
+}
+
+/* Not answered after all, but where it was: another path is in use now, or another mapping of the same. */
+static bool was_true(const struct link *l)
+{
+	return l->session_path->gen != l->watch.alarm_gen || l->session_path->since > l->watch.alarm_at;
 }
 
 static void alarm_step(struct link *l, adit_time now)
@@ -516,8 +528,9 @@ static void alarm_step(struct link *l, adit_time now)
 	punch_path_view(&l->session_path->keep, &v);
 	if (v.heard_at <= w->alarm_at)
 		return;
+	if (!was_true(l))
+		w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
 	w->alarm_at = w->again_at = ADIT_NEVER;
-	w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
 }
 
 static void cut_now(struct link *l, adit_time now)

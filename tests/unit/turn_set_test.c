@@ -359,6 +359,25 @@ static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
 	assert_non_null(turn_set_active(&r.t));
 }
 
+static void an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	for (unsigned i = 0; i < 6; i++) {
+		run_for(&r, ADIT_SEC(1));
+		assert_non_null(turn_set_active(&r.t));
+		r.s[0].has_allocation = false;
+		turn_set_moved(&r.t, r.now);
+		turn_set_tick(&r.t, r.now);
+	}
+	/* What is lost later on, without another move, is the server's. */
+	run_for(&r, ADIT_SEC(1));
+	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(30)), 3, 5);
+}
+
 static void while_one_comes_and_goes_the_others_do_not_wait(void **state)
 {
 	struct rig r;
@@ -389,6 +408,7 @@ int main(void)
 		cmocka_unit_test(when_the_server_in_use_dies_the_next_nearest_takes_over),
 		cmocka_unit_test(what_the_nearest_refuses_the_next_is_asked_for),
 		cmocka_unit_test(a_server_that_comes_and_goes_has_to_wait_ever_longer),
+		cmocka_unit_test(an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time),
 		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),

@@ -102,7 +102,8 @@
 #define TURN_RETRY_MAX ADIT_SEC(60)
 /*
  * An allocation that lived no longer than this was no good, ours. The first time its server is asked again at once (it
- * was restarted, or our address changed); after that it waits as a server does that has failed, while others are asked.
+ * was restarted, or our NAT was); after that it waits as a server does that has failed, while others are asked. What
+ * ended because our own address changed does not count.
  */
 #define TURN_GOOD ADIT_SEC(60)
 

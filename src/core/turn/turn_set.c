@@ -131,6 +131,8 @@ static void race(struct turn_set *s)
 
 static void note_fall(struct turn_set *s, size_t i)
 {
+	if (s->moved_at > s->ready_at)
+		return; /* the server had no part in it */
 	s->falls[i] = adit_time_since(s->now, s->ready_at) < TURN_GOOD ? s->falls[i] + 1 : 1;
 	s->fell_at[i] = s->now;
 }
@@ -379,6 +381,12 @@ void turn_set_doubt(struct turn_set *s, adit_time now)
 	s->now = now;
 	if (s->state == TURN_SET_READY)
 		turn_doubt(&s->members[s->chosen], now);
+}
+
+void turn_set_moved(struct turn_set *s, adit_time now)
+{
+	s->moved_at = now;
+	turn_set_doubt(s, now);
 }
 
 void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock)

@@ -69,6 +69,7 @@ struct turn_set {
 	unsigned falls[TURN_SERVERS_MAX]; /* allocations in a row that did not live for long */
 	adit_time fell_at[TURN_SERVERS_MAX]; /* the last of them */
 	adit_time ready_at;
+	adit_time moved_at; /* our address changed last; 0: never */
 	size_t chosen; /* RACE: who was told to go on; READY: who has the allocation; n: nobody */
 	adit_time retry_at; /* WAIT */
 	adit_dur backoff;
@@ -106,6 +107,8 @@ void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_up(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_down(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_doubt(struct turn_set *s, adit_time now);
+/* Our address has changed: likewise, and what is lost with it does not count against the server. */
+void turn_set_moved(struct turn_set *s, adit_time now);
 void turn_set_tick(struct turn_set *s, adit_time now);
 adit_time turn_set_deadline(const struct turn_set *s);
 int turn_set_output(struct turn_set *s, adit_time now, struct adit_out *ret_out);
