@@ -264,14 +264,32 @@ static void settle(struct adit_punch *p)
 	io_wait_arm(p->wait, deadline(p));
 }
 
-static void take_news(struct adit_punch *p, adit_time now, const struct io_wait_news *news)
+/* 0; EIGNORED: nothing for this number of the socket. */
+static int take_dgram(struct adit_punch *p, adit_time now, const struct adit_dgram *d)
 {
-	if (news->kind == IO_WAIT_ICMP) {
-		link_find_icmp(&p->find, now, &news->icmp);
-	} else if (punch_agree_input(&p->agree, now, &news->dgram) != 0) {
-		/* What it could not read, a mediator's words among it, may be somebody else's. */
-		(void)link_find_input(&p->find, now, &news->dgram);
-		take_events(p, now);
+	int err;
+
+	if (punch_agree_input(&p->agree, now, d) == 0)
+		return 0;
+	/* What it could not read, a mediator's words among it, may be somebody else's. */
+	err = link_find_input(&p->find, now, d);
+	take_events(p, now);
+	return err;
+}
+
+/* A port of the caller's is opened twice: for who goes by the clock, and for who goes by mediators. */
+static void take_news(struct adit_punch *p, adit_time now, struct io_wait_news *news)
+{
+	bool is_icmp = news->kind == IO_WAIT_ICMP;
+	uint32_t nr[IO_WAIT_SHARED_MAX];
+	size_t n = io_wait_numbers(p->wait, is_icmp ? news->icmp.sock : news->dgram.sock, nr);
+
+	for (size_t i = 0; i < n; i++) {
+		news->icmp.sock = news->dgram.sock = nr[i];
+		if (is_icmp)
+			link_find_icmp(&p->find, now, &news->icmp);
+		else if (take_dgram(p, now, &news->dgram) != ADIT_EIGNORED)
+			break;
 	}
 	send_outputs(p, now);
 }

@@ -279,9 +279,11 @@ bool ep_strands_drain(struct ep_strands *s)
 	adit_list_each (it, &s->all) {
 		struct strand *st = adit_container(it, struct strand, node);
 
+		if (st->is_ending)
+			continue; /* its last letter is written */
 		if (!s->draining)
 			ep_strand_drain(st->thread);
-		is_done &= st->is_drained || st->is_ending;
+		is_done &= st->is_drained;
 	}
 	s->draining = true;
 	return is_done;

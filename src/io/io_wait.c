@@ -1,6 +1,7 @@
 #include "io/io_wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -271,10 +272,16 @@ void io_wait_close(struct io_wait *w, uint32_t nr)
 int io_wait_take(struct io_wait *w, uint32_t nr)
 {
 	struct wait_sock *s = find(w, nr);
+	uint32_t others[IO_WAIT_SHARED_MAX];
 	int fd;
 
-	if (!s || s->conn || s->via)
+	if (!s || s->conn)
 		return ADIT_ENOENT;
+	if (io_wait_numbers(w, nr, others) > 1) {
+		fd = fcntl((s->via ? s->via : s)->sock.fd, F_DUPFD_CLOEXEC, 0);
+		io_wait_close(w, nr);
+		return fd < 0 ? ADIT_ESYS : fd;
+	}
 	fd = s->sock.fd;
 	watch(w, EPOLL_CTL_DEL, fd, 0, NULL);
 	s->sock.fd = -1;

@@ -32,7 +32,11 @@ int io_wait_fd(const struct io_wait *w);
  */
 ADIT_MUST_CHECK int io_wait_open(struct io_wait *w, uint32_t nr, struct adit_addr *local);
 void io_wait_close(struct io_wait *w, uint32_t nr);
-/* The descriptor of |nr|, which is the caller's from now on and in no set any more, or ENOENT. */
+/*
+ * The descriptor of |nr|, which is the caller's from now on and in no set any more; ENOENT; ESYS. Where other numbers
+ * have the socket, too (io_wait_numbers()), they keep it until they are closed: the caller does that first, or is not
+ * the only one who reads.
+ */
 ADIT_MUST_CHECK int io_wait_take(struct io_wait *w, uint32_t nr);
 
 /* Whom to trust for TLS: a file of certificates, borrowed; NULL: whom the system trusts, as at the start. */

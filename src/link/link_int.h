@@ -48,8 +48,7 @@ struct link_watch {
 	adit_time prune_at;
 	adit_time settle_at; /* the finders may rest */
 	adit_time again_at; /* in an outage or an alarm: the finders begin anew */
-	adit_time
-		alarm_at; /* the path in use has given reason to look for another one; NEVER: no, or it has answered */
+	adit_time alarm_at; /* the path in use gave reason to look for another then; NEVER: no, or it has answered */
 	uint32_t alarm_gen; /* of the path in use then */
 	adit_time calm_until; /* silence alone is no reason before */
 	adit_time silent_from; /* what is not answered left then ... */

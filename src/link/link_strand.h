@@ -6,9 +6,10 @@
  * them: datagrams from the link to the strand whose connection id they bear (link_strand_input()), the way to the peer
  * (struct link_route), and signs of life back (link_strand_heard()). They share no memory.
  *
- *	connect   link_strands() tells how many numbers there are; link_strand_grant() prepares one,
- *link_strand_connect() makes it: anywhere, the grant is a plain value serve     link_strand_input() gives a datagram of
- *a number nobody has yet, |begins|: link_strand_grant() and link_strand_accept()
+ *   connect   link_strands() tells how many numbers there are, link_strand_grant() prepares one, and
+ *             link_strand_connect() makes it: anywhere, as the grant is a plain value
+ *   serve     link_strand_input() gives a datagram of a number that nobody has yet (|begins|): link_strand_grant() and
+ *             link_strand_accept()
  *
  * Who may begin one: its first connection id comes from the TLS exporter of connection 0, so it can only be from the
  * peer of this session, and it must come over one of its paths. Its hello names the session again and proves the pair

@@ -3,8 +3,8 @@
  * and the budget, so that what a strategy reaches is seen without what a meeting costs. Messages between measurement
  * and start take 20 to 200 ms, packets are lost before or behind the own NAT, both at half of the loss.
  *
- * ADIT_SALVO_TRIES=1000 plays so many a cell, prints the table, and holds the promises of docs/meeting.md themselves; a normal
- * run plays few. ADIT_SALVO_ONLY picks the cells whose name contains it.
+ * ADIT_SALVO_TRIES=1000 plays so many a cell, prints the table, and holds the promises of docs/meeting.md themselves; a
+ * normal run plays few. ADIT_SALVO_ONLY picks the cells whose name contains it.
  */
 #include "../unit/test.h"
 

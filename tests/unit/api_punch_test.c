@@ -183,6 +183,46 @@ static void a_ticket_is_a_secret_too(void **state)
 	meet();
 }
 
+static unsigned free_port(void)
+{
+	struct sockaddr_storage any = rig_loopback(0);
+	socklen_t len = sizeof(any);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(struct sockaddr_in)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &len), 0);
+	close(fd);
+	return rig_port(&any);
+}
+
+/* Who goes by the clock and who goes by mediators both want it. */
+static void a_port_of_the_callers_is_handed_over_where_mediators_may_be_named_too(void **state)
+{
+	unsigned port[2] = {free_port(), free_port()};
+	char identity[ADIT_IDENTITY_STRLEN];
+	char ticket[ADIT_TICKET_STRLEN];
+
+	(void)state;
+	adit_identity_new(identity);
+	assert_int_equal(adit_ticket_new(identity, false, ticket), 0);
+	for (int i = 0; i < 2; i++) {
+		struct adit_punch_config cfg = {.size = sizeof(cfg),
+						.serve = i == 0,
+						.ticket = ticket,
+						.identity = i == 0 ? identity : NULL,
+						.meets = true,
+						.port = port[i]};
+		struct sockaddr_storage peer = rig_loopback((uint16_t)port[!i]);
+
+		adit_punch_free(p[i]);
+		assert_int_equal(adit_punch_new(&cfg, &p[i]), 0);
+		assert_int_equal(adit_punch_set_peers(p[i], &peer, 1), 0);
+	}
+	meet();
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(rig_port(&open_as[i].peer), port[!i]);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
 	struct adit_punch_config cfg = {.size = sizeof(cfg)};
@@ -260,6 +300,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(afterwards_the_object_is_at_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(datagrams_of_strangers_do_not_lie_in_the_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ticket_is_a_secret_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_port_of_the_callers_is_handed_over_where_mediators_may_be_named_too,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_smaller_configuration_of_an_older_caller_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_child_frees_and_the_parent_goes_on, setup, teardown),

@@ -313,6 +313,34 @@ static void a_taken_socket_is_in_no_set_any_more(void **state)
 	close(fd);
 }
 
+static void a_socket_under_two_numbers_is_taken_by_either_and_left_to_the_other(void **state)
+{
+	static const uint32_t first[] = {7, 8};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+		struct adit_addr any = adit_addr_v4(0, 0, 0, 0, 0);
+		struct adit_addr here;
+		char buf[8];
+		int fd;
+
+		assert_int_equal(io_wait_open(w, 7, &any), 0);
+		here = adit_addr_v4(127, 0, 0, 1, any.port);
+		act((struct adit_out){.kind = ADIT_OUT_OPEN, .sock = 8, .local = any});
+		fd = io_wait_take(w, first[i]);
+		assert_true(fd >= 0);
+		assert_int_equal(io_wait_take(w, first[i]), ADIT_ENOENT);
+		assert_int_equal(send_to(1, &here, "one"), 0);
+		assert_true(is_readable(1000));
+		assert_int_equal(next().dgram.sock, first[!i]);
+		act((struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = first[!i]});
+		assert_int_equal(send_to(1, &here, "two"), 0);
+		assert_false(is_readable(20));
+		assert_int_equal(recv(fd, buf, sizeof(buf), 0), 3);
+		close(fd);
+	}
+}
+
 static void what_a_child_frees_the_parent_keeps(void **state)
 {
 	pid_t pid;
@@ -346,6 +374,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_connection_comes_up_carries_frames_and_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_taken_socket_is_in_no_set_any_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_socket_under_two_numbers_is_taken_by_either_and_left_to_the_other,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_child_frees_the_parent_keeps, setup, teardown),
 	};
 

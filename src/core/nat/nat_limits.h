@@ -41,9 +41,8 @@
 #define NAT_CHECK_SLOTS  48 /* transactions under way */
 #define NAT_CHECK_PROBES 128 /* questions of one family in all */
 #define NAT_CHECK_SOCKS  48 /* sockets of one family in all */
-#define NAT_CHECK_PACE                                                                                 \
-	ADIT_MS(5) /* between two questions: the NAT sees them in order, and 200 a second (docs/rules.md 2) \
-		    */
+/* Between two questions: the NAT sees them in order, and 200 a second (docs/rules.md 2). */
+#define NAT_CHECK_PACE   ADIT_MS(5)
 #define NAT_CHECK_WIDE   3 /* sockets that ask everybody, so that who disagrees is seen more than once */
 #define NAT_CHECK_NARROW 10 /* sockets that ask one server each: with the others enough for NAT_BLOCK_SAMPLES */
 #define NAT_CHECK_ASKED  6 /* servers that a wide socket asks at most */

@@ -20,8 +20,8 @@
  * lets in what comes from there. With k > N such a packet is worth more than a probe: so N = 200 first, 368 probes,
  * and then fresh sockets, which cost 476 in the mean, and the last 5 % less time. They have to come after
  * the probes: one that comes before its port is probed takes the tuple where the steady side's router accepts
- * (docs/rules.md 1). Likewise a probe that comes before its socket, where the other router does; then no fresh socket can
- * have such a port, and what is left is further probes into the first sockets. These come at last, or at once where
+ * (docs/rules.md 1). Likewise a probe that comes before its socket, where the other router does; then no fresh socket
+ * can have such a port, and what is left is further probes into the first sockets. These come at last, or at once where
  * that router says "port unreachable".
  */
 #ifndef ADIT_REACH_PLAN_H
