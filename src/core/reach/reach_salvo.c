@@ -103,7 +103,7 @@ static void turn(struct reach_salvo *s, const struct reach_salvo_run *run)
 {
 	uint16_t *sock = sock_of(s, run);
 
-	if (*sock < FAILED && s->state[*sock] == REACH_SALVO_OPEN)
+	if (*sock < REACH_SOCKS_MAX && s->state[*sock] == REACH_SALVO_OPEN)
 		sock_close(s, *sock);
 	*sock = NOT_YET;
 }
