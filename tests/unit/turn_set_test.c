@@ -348,6 +348,9 @@ static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
 	/* At 0, then after 0, 2, 4, ... 60 s: five in the first half minute, later one a minute. */
 	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(30)), 3, 5);
 	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(600)), 8, 13);
+	/* Meanwhile nobody need wait for it. */
+	assert_null(turn_set_active(&r.t));
+	assert_false(turn_set_is_asking(&r.t));
 	/* One that has kept its word for a while is asked again at once. */
 	while (!turn_set_active(&r.t))
 		run_for(&r, ADIT_SEC(1));
@@ -372,6 +375,9 @@ static void an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time
 		r.s[0].has_allocation = false;
 		turn_set_moved(&r.t, r.now);
 		turn_set_tick(&r.t, r.now);
+		while (turn_set_active(&r.t))
+			run_for(&r, ADIT_MS(1));
+		assert_true(turn_set_is_asking(&r.t));
 	}
 	/* What is lost later on, without another move, is the server's. */
 	run_for(&r, ADIT_SEC(1));

@@ -510,6 +510,14 @@ const struct turn *turn_set_active(const struct turn_set *s)
 	return s->state == TURN_SET_READY ? &s->members[s->chosen] : NULL;
 }
 
+bool turn_set_is_asking(const struct turn_set *s)
+{
+	for (size_t i = 0; i < s->cfg.n && s->state == TURN_SET_RACE; i++)
+		if (turn_state(&s->members[i]) != TURN_IDLE && turn_state(&s->members[i]) != TURN_FAILED)
+			return true;
+	return false;
+}
+
 const struct adit_addr *turn_set_relayed(const struct turn_set *s, enum adit_family family)
 {
 	const struct turn *t = turn_set_active(s);
