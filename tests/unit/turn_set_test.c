@@ -362,6 +362,16 @@ static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
 	assert_non_null(turn_set_active(&r.t));
 }
 
+static void a_server_that_says_after_a_while_that_it_has_forgotten_is_asked_at_once_each_time(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_SEC(5), ADIT_SEC(60)), 11, 12);
+}
+
 static void an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time(void **state)
 {
 	struct rig r;
@@ -414,6 +424,7 @@ int main(void)
 		cmocka_unit_test(when_the_server_in_use_dies_the_next_nearest_takes_over),
 		cmocka_unit_test(what_the_nearest_refuses_the_next_is_asked_for),
 		cmocka_unit_test(a_server_that_comes_and_goes_has_to_wait_ever_longer),
+		cmocka_unit_test(a_server_that_says_after_a_while_that_it_has_forgotten_is_asked_at_once_each_time),
 		cmocka_unit_test(an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time),
 		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),

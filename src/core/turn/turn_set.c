@@ -129,11 +129,13 @@ static void race(struct turn_set *s)
 	race_tick(s);
 }
 
-static void note_fall(struct turn_set *s, size_t i)
+static void note_fall(struct turn_set *s, size_t i, enum turn_why why)
 {
+	adit_dur good = why == TURN_WHY_GONE ? TURN_GOOD_LIVING : TURN_GOOD;
+
 	if (s->moved_at > s->ready_at)
 		return; /* the server had no part in it */
-	s->falls[i] = adit_time_since(s->now, s->ready_at) < TURN_GOOD ? s->falls[i] + 1 : 1;
+	s->falls[i] = adit_time_since(s->now, s->ready_at) < good ? s->falls[i] + 1 : 1;
 	s->fell_at[i] = s->now;
 }
 
@@ -244,7 +246,7 @@ static void failed(struct turn_set *s, size_t i, const struct turn_event *e)
 						 .server = turn_server(&s->members[i])->addr,
 						 .why = e->why,
 						 .code = e->code});
-		note_fall(s, i);
+		note_fall(s, i, e->why);
 		race(s);
 		return;
 	}
