@@ -160,7 +160,8 @@ void link_relay_changed(struct link *l, adit_time now)
 		link_find_set_relay(&l->find, now, relay);
 		if (l->relay.info.state != LINK_RELAY_LOST)
 			continue;
-		link_find_await_relay(&l->find, now);
+		if (link_relay_is_asked(&l->relay))
+			link_find_await_relay(&l->find, now);
 		link_watch_cut(l, now, LINK_RELAY_SOCK);
 	}
 }

@@ -220,6 +220,11 @@ int link_relay_output(struct link_relay *r, adit_time now, struct adit_out *ret_
 
 /* --- what is new --- */
 
+bool link_relay_is_asked(const struct link_relay *r)
+{
+	return r->store && turn_set_is_asking(&r->store->set);
+}
+
 static void set_state(struct link_relay *r, adit_time now, enum link_relay_state state)
 {
 	if (r->info.state != state)

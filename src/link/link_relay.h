@@ -52,6 +52,8 @@ int link_relay_output(struct link_relay *r, adit_time now, struct adit_out *ret_
 /* A SEND on LINK_RELAY_SOCK, after link_relay_output() has said 0. */
 void link_relay_send(struct link_relay *r, adit_time now, const struct adit_out *out);
 
+/* There is none, but may be soon: a server is being asked. */
+bool link_relay_is_asked(const struct link_relay *r);
 /*
  * True: something has changed, |info| tells it. |*ret_relay| is then what reach_set_relay() wants to know; NULL: there
  * is none.

@@ -21,6 +21,13 @@ struct event {
 	adit_dur within; /* bytes flow again, at the 95th percentile */
 };
 
+/* Newer bytes are those that are sent from now on. */
+static void mark(struct sim_link *w)
+{
+	w->mark[PUNCH_SERVE] = w->r.connect.sent;
+	w->mark[PUNCH_CONNECT] = w->r.serve.sent;
+}
+
 static enum punch_role either(const struct adit_rng *rng)
 {
 	return adit_rng_below(rng, 2) ? PUNCH_CONNECT : PUNCH_SERVE;
@@ -39,6 +46,16 @@ static void reboots(struct sim_link *w, const struct adit_rng *rng)
 static void forgets(struct sim_link *w, const struct adit_rng *rng)
 {
 	lab_router_reboot(w->router[either(rng)], 0);
+}
+
+/* Serve's, again 5 s later: that the first alarm was no false one must be known. */
+static void forgets_again(struct sim_link *w, const struct adit_rng *rng)
+{
+	(void)rng;
+	lab_router_reboot(w->router[PUNCH_SERVE], 0);
+	sim_link_run(w, ADIT_SEC(5));
+	mark(w);
+	lab_router_reboot(w->router[PUNCH_SERVE], 0);
 }
 
 /* From one network into another: own address, router's address and mappings. */
@@ -67,6 +84,7 @@ static const struct event events[] = {
 	{"router reboots", reboots, ADIT_SEC(1)},   {"other address", roams, ADIT_SEC(1)},
 	{"60 s blackout", blacks_out, ADIT_SEC(1)}, {"10 min asleep", sleeps, ADIT_SEC(1)},
 	{"mappings gone", forgets, ADIT_SEC(2)}, /* silence alone tells of it */
+	{"and again", forgets_again, ADIT_SEC(2)},
 };
 
 static adit_dur between(const struct adit_rng *rng, adit_dur lo, adit_dur hi)
@@ -99,7 +117,7 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 	const char *wrong = NULL;
 	adit_time back;
 
-	if (e->happen == forgets)
+	if (e->happen == forgets || e->happen == forgets_again)
 		cfg.nats[0] = cfg.nats[1] = "mapping=ei,filter=apd,ports=random"; /* new mappings have other ports */
 	sim_link_init(w, &cfg, seed);
 	if (traced)
@@ -108,8 +126,7 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 		wrong = "no session";
 	} else {
 		sim_link_run(w, between(&rng, ADIT_SEC(5), ADIT_SEC(25)));
-		w->mark[PUNCH_SERVE] = w->r.connect.sent;
-		w->mark[PUNCH_CONNECT] = w->r.serve.sent;
+		mark(w);
 		e->happen(w, &rng);
 		back = lab_sim_now(w->r.sim);
 		if (sim_link_run_until(w, ADIT_SEC(60), flows_both_ways))

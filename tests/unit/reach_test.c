@@ -107,6 +107,22 @@ static void rest_closes_what_nobody_took_and_serve_stays_registered(void **state
 	assert_int_equal(a->bad_sends + b->bad_sends, 0);
 }
 
+static void rest_lets_serve_answer_who_asks_just_then(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	unsigned attempts;
+
+	for (unsigned ms = 0; b->reach->state == REACH_WAITING && ms < 5000; ms++)
+		rig_run(r, ADIT_MS(1));
+	assert_int_not_equal(b->reach->state, REACH_WAITING);
+	attempts = a->reach->attempt;
+	reach_rest(b->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	assert_int_equal(a->reach->attempt, attempts);
+}
+
 static void stop_closes_everything(void **state)
 {
 	struct rig *r = *state;
@@ -205,6 +221,7 @@ int main(void)
 		RIG_TEST(one, many_pairs_meet_though_packets_are_lost),
 		RIG_TEST(two, a_public_host_is_reached_directly),
 		RIG_TEST(two, rest_closes_what_nobody_took_and_serve_stays_registered),
+		RIG_TEST(two, rest_lets_serve_answer_who_asks_just_then),
 		RIG_TEST(two, stop_closes_everything),
 		RIG_TEST(one, how_it_ended_is_reported_from_where_the_mediator_knows_us),
 		RIG_TEST(two, what_was_learnt_is_told_once_and_used),

@@ -348,6 +348,9 @@ static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
 	/* At 0, then after 0, 2, 4, ... 60 s: five in the first half minute, later one a minute. */
 	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(30)), 3, 5);
 	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_MS(100), ADIT_SEC(600)), 8, 13);
+	/* Meanwhile nobody need wait for it. */
+	assert_null(turn_set_active(&r.t));
+	assert_false(turn_set_is_asking(&r.t));
 	/* One that has kept its word for a while is asked again at once. */
 	while (!turn_set_active(&r.t))
 		run_for(&r, ADIT_SEC(1));
@@ -357,6 +360,16 @@ static void a_server_that_comes_and_goes_has_to_wait_ever_longer(void **state)
 	turn_set_tick(&r.t, r.now);
 	run_for(&r, ADIT_MS(300));
 	assert_non_null(turn_set_active(&r.t));
+}
+
+static void a_server_that_says_after_a_while_that_it_has_forgotten_is_asked_at_once_each_time(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	assert_in_range(asked_while_it_comes_and_goes(&r, ADIT_SEC(5), ADIT_SEC(60)), 11, 12);
 }
 
 static void an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time(void **state)
@@ -372,6 +385,9 @@ static void an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time
 		r.s[0].has_allocation = false;
 		turn_set_moved(&r.t, r.now);
 		turn_set_tick(&r.t, r.now);
+		while (turn_set_active(&r.t))
+			run_for(&r, ADIT_MS(1));
+		assert_true(turn_set_is_asking(&r.t));
 	}
 	/* What is lost later on, without another move, is the server's. */
 	run_for(&r, ADIT_SEC(1));
@@ -408,6 +424,7 @@ int main(void)
 		cmocka_unit_test(when_the_server_in_use_dies_the_next_nearest_takes_over),
 		cmocka_unit_test(what_the_nearest_refuses_the_next_is_asked_for),
 		cmocka_unit_test(a_server_that_comes_and_goes_has_to_wait_ever_longer),
+		cmocka_unit_test(a_server_that_says_after_a_while_that_it_has_forgotten_is_asked_at_once_each_time),
 		cmocka_unit_test(an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time),
 		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),

@@ -271,6 +271,9 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_set_now(r, now);
 	if (r->state == REACH_IDLE)
 		return;
+	/* The peer has found that it needs a path, and is being answered: that ends by itself. */
+	if (r->cfg.role == MEET_SERVE && (r->state == REACH_MEETING || r->state == REACH_PUNCHING))
+		return;
 	if (r->cfg.role == MEET_CONNECT && r->state != REACH_DONE)
 		meet_client_stop(&r->meet);
 	reach_settled(r);

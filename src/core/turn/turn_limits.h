@@ -106,5 +106,7 @@
  * ended because our own address changed does not count.
  */
 #define TURN_GOOD ADIT_SEC(60)
+/* The same where the server lives and says that it knows nothing of it: mappings of some NATs end each minute. */
+#define TURN_GOOD_LIVING ADIT_SEC(2)
 
 #endif

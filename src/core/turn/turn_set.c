@@ -129,11 +129,13 @@ static void race(struct turn_set *s)
 	race_tick(s);
 }
 
-static void note_fall(struct turn_set *s, size_t i)
+static void note_fall(struct turn_set *s, size_t i, enum turn_why why)
 {
+	adit_dur good = why == TURN_WHY_GONE ? TURN_GOOD_LIVING : TURN_GOOD;
+
 	if (s->moved_at > s->ready_at)
 		return; /* the server had no part in it */
-	s->falls[i] = adit_time_since(s->now, s->ready_at) < TURN_GOOD ? s->falls[i] + 1 : 1;
+	s->falls[i] = adit_time_since(s->now, s->ready_at) < good ? s->falls[i] + 1 : 1;
 	s->fell_at[i] = s->now;
 }
 
@@ -244,7 +246,7 @@ static void failed(struct turn_set *s, size_t i, const struct turn_event *e)
 						 .server = turn_server(&s->members[i])->addr,
 						 .why = e->why,
 						 .code = e->code});
-		note_fall(s, i);
+		note_fall(s, i, e->why);
 		race(s);
 		return;
 	}
@@ -508,6 +510,14 @@ int turn_set_send(struct turn_set *s, adit_time now, const struct adit_addr *pee
 const struct turn *turn_set_active(const struct turn_set *s)
 {
 	return s->state == TURN_SET_READY ? &s->members[s->chosen] : NULL;
+}
+
+bool turn_set_is_asking(const struct turn_set *s)
+{
+	for (size_t i = 0; i < s->cfg.n && s->state == TURN_SET_RACE; i++)
+		if (turn_state(&s->members[i]) != TURN_IDLE && turn_state(&s->members[i]) != TURN_FAILED)
+			return true;
+	return false;
 }
 
 const struct adit_addr *turn_set_relayed(const struct turn_set *s, enum adit_family family)

@@ -124,6 +124,8 @@ const struct adit_addr *turn_set_mapped(const struct turn_set *s);
 const char *turn_set_user(const struct turn_set *s, const struct adit_addr *server);
 /* The server that socket |sock| leads to: UDP, or which stream to open. NULL: not ours. */
 const struct turn_server *turn_set_server(const struct turn_set *s, uint32_t sock);
+/* There is no allocation, but a server is being asked for one: not put off until later. */
+bool turn_set_is_asking(const struct turn_set *s);
 /* The allocation in use, for its numbers; NULL: there is none. */
 const struct turn *turn_set_active(const struct turn_set *s);
 
