@@ -24,6 +24,7 @@
 
 #define OWN_DOORS_MAX (FWD_SERVICES_MAX * EP_LISTEN_FDS_MAX) /* all that a peer may offer */
 #define RETRY_MS      1000 /* after a handshake that failed, before the peer is looked for again */
+#define STATUS_MS     1000 /* between two looks at how long the peer is looked for already */
 
 struct connect {
 	struct cli *cli;
@@ -168,8 +169,10 @@ static void show_waiting(uv_timer_t *timer)
 	struct connect *c = of_run(timer->data);
 	char buf[24];
 
-	if (ep_connect_is_up(c->ep))
+	if (ep_connect_is_up(c->ep)) {
+		uv_timer_stop(timer); /* until the session has ended: on_retry() */
 		return;
+	}
 	cli_run_dur(io_clock_now() - c->run.began_at, buf);
 	if (c->news.doing[0] != '\0')
 		cli_status_set(&c->cli->msg, "%s; looking for the peer since %s", c->news.doing, buf);
@@ -180,7 +183,10 @@ static void show_waiting(uv_timer_t *timer)
 
 static void on_retry(uv_timer_t *timer)
 {
-	ep_connect_start(of_run(timer->data)->ep);
+	struct connect *c = of_run(timer->data);
+
+	ep_connect_start(c->ep);
+	uv_timer_start(&c->waiting, show_waiting, STATUS_MS, STATUS_MS);
 }
 
 /* A session that ended: for good, or to be looked for again. */
@@ -422,7 +428,7 @@ static void start_timers(struct connect *c)
 	c->timers = true;
 	if (timeout != ADIT_NEVER)
 		uv_timer_start(&c->timeout, on_timeout, timeout / ADIT_MS(1), 0);
-	uv_timer_start(&c->waiting, show_waiting, 1000, 1000);
+	uv_timer_start(&c->waiting, show_waiting, STATUS_MS, STATUS_MS);
 }
 
 static int start_meeting(struct connect *c)

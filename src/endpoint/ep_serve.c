@@ -16,7 +16,7 @@
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
 #define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
 #define GOODBYE_MS     1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS   1000
+#define UTC_EVERY_MS   10000 /* when a clock that was set is noticed; each time wakes an idle session */
 
 struct serve_lane {
 	struct adit_list node;

@@ -133,7 +133,7 @@ void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc)
 	punch_set_utc(&f->punch, now, utc);
 	f->punch_busy = true;
 	if (f->reach)
-		reach_set_utc(f->reach, now, utc); /* told each minute: a folded one remains so */
+		reach_set_utc(f->reach, now, utc); /* told every few seconds: a folded one remains so */
 }
 
 /* --- mediators --- */

@@ -21,6 +21,31 @@ static bool is_direct(const struct link_path *p)
 	return link_class_of(p->info.how) == LINK_CLASS_DIRECT;
 }
 
+/* --- who is tried --- */
+
+bool link_idle_tries(const struct link *l, const struct link_path *p)
+{
+	return l->idle.trial != LINK_TRIAL_NONE && p->used && p->sock == l->idle.sock && p->gen == l->idle.gen;
+}
+
+static struct link_path *tried(struct link *l)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
+		if (link_idle_tries(l, &l->path[i]))
+			return &l->path[i];
+	return NULL;
+}
+
+static void trial_end(struct link *l, adit_time now, struct link_path *p)
+{
+	l->idle.trial = LINK_TRIAL_NONE;
+	if (!p)
+		return;
+	punch_path_set_turn(&p->keep, 0);
+	punch_path_set_every(&p->keep, now, link_keep_every(&l->idle.keep));
+	p->ask_at = now;
+}
+
 /* --- where we are --- */
 
 static struct adit_addr mapped_of(const struct link_path *p, const struct punch_path_view *v)
@@ -45,12 +70,12 @@ static bool is_same_place(const struct link_memory *a, const struct link_memory 
 }
 
 /* In another network nothing is known of idle mappings. Of ages it is only where the own addresses are others. */
-static void arrive(struct link *l, const struct link_memory *place)
+static void arrive(struct link *l, adit_time now, const struct link_memory *place)
 {
 	struct link_idle *d = &l->idle;
 
-	d->trial = LINK_TRIAL_NONE;
 	d->keep = (struct link_keep){0};
+	trial_end(l, now, tried(l));
 	d->place = *place;
 	if (!is_same_place(place, &l->memory))
 		return;
@@ -63,7 +88,7 @@ static void arrive(struct link *l, const struct link_memory *place)
 		   (unsigned)(link_keep_every(&d->keep) / ADIT_SEC(1)), (int)l->age.kind);
 }
 
-static bool is_somewhere(struct link *l)
+static bool is_somewhere(struct link *l, adit_time now)
 {
 	struct link_memory place;
 
@@ -73,7 +98,7 @@ static bool is_somewhere(struct link *l)
 	if (place.network.family == ADIT_FAMILY_NONE)
 		return false;
 	if (!is_same_place(&place, &l->idle.place))
-		arrive(l, &place);
+		arrive(l, now, &place);
 	return true;
 }
 
@@ -93,6 +118,7 @@ static void tell(struct link *l)
 
 void link_idle_forget(struct link *l, adit_time now)
 {
+	trial_end(l, now, tried(l));
 	link_idle_init(&l->idle);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
@@ -100,19 +126,6 @@ void link_idle_forget(struct link *l, adit_time now)
 }
 
 /* --- the trial --- */
-
-bool link_idle_tries(const struct link *l, const struct link_path *p)
-{
-	return l->idle.trial != LINK_TRIAL_NONE && p->used && p->sock == l->idle.sock && p->gen == l->idle.gen;
-}
-
-static struct link_path *tried(struct link *l)
-{
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (link_idle_tries(l, &l->path[i]))
-			return &l->path[i];
-	return NULL;
-}
 
 /* Whoever sends to a peer that is open to all needs no mapping of the peer's to live. */
 static bool is_peer_open(const struct link *l)
@@ -181,16 +194,6 @@ static void trial_begin(struct link *l, adit_time now, struct link_path *p)
 	punch_path_set_every(&p->keep, now, 3 * d->rest + LINK_KEEP_TURN);
 	punch_path_set_turn(&p->keep, d->rest);
 	trial_part(l, now, p, LINK_TRIAL_OURS, rested_at(l, &v, 0));
-}
-
-static void trial_end(struct link *l, adit_time now, struct link_path *p)
-{
-	l->idle.trial = LINK_TRIAL_NONE;
-	if (!p)
-		return;
-	punch_path_set_turn(&p->keep, 0);
-	punch_path_set_every(&p->keep, now, link_keep_every(&l->idle.keep));
-	p->ask_at = now;
 }
 
 static void trial_lived(struct link *l, adit_time now, struct link_path *p)
@@ -362,7 +365,7 @@ static void look_at_used(struct link *l, adit_time now)
 
 void link_idle_step(struct link *l, adit_time now)
 {
-	if (!is_somewhere(l)) {
+	if (!is_somewhere(l, now)) {
 		if (l->idle.trial != LINK_TRIAL_NONE)
 			trial_end(l, now, tried(l));
 		return;

@@ -68,6 +68,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	if (l->cfg.role == PUNCH_CONNECT)
 		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
 	l->session_path = p;
+	l->watch.cut_at = ADIT_NEVER; /* that was for the one before */
 	if (old != p) {
 		p->used_at = now;
 		p->left_at = ADIT_NEVER;
@@ -97,7 +98,7 @@ static void outage(struct link *l, adit_time now)
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
-	l->watch.alarm_at = ADIT_NEVER;
+	l->watch.alarm_at = l->watch.cut_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
 	if (l->cfg.role == PUNCH_SERVE)

@@ -521,6 +521,8 @@ static void alarm_step(struct link *l, adit_time now)
 	struct link_watch *w = &l->watch;
 	struct punch_path_view v;
 
+	if (l->state != LINK_UP || !l->session_path)
+		return;
 	if (now >= silence_at(l))
 		on_silence(l, now);
 	if (w->alarm_at == ADIT_NEVER || l->state != LINK_UP || !l->session_path)

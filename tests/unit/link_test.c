@@ -235,6 +235,30 @@ static void an_outage_is_told_on_both_sides_and_no_byte_is_lost_over_it(void **s
 	rig_done(&r);
 }
 
+/* A relay that is gone while a stand-by might answer (link_watch_cut()), and then the path falls silent by itself. */
+static void what_is_about_to_be_cut_is_not_cut_once_it_was_left(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 25, false);
+	rig_up(&r);
+	rig_open(&r, RIG_ECHO);
+	r.connect.to_send = 1000000;
+	rig_run(&r, ADIT_MS(10));
+	rig_cut(&r, true);
+	rig_run(&r, ADIT_MS(2300));
+	assert_int_equal(rig_state(&r.connect), LINK_UP);
+	r.connect.link->watch.cut_at = lab_host_now(r.connect.host) + ADIT_MS(510);
+	rig_run(&r, ADIT_MS(500));
+	assert_int_equal(rig_state(&r.connect), LINK_OUTAGE);
+	rig_cut(&r, false);
+	rig_run(&r, ADIT_SEC(5));
+	assert_int_equal(r.connect.n[LINK_EVENT_OUTAGE], 1);
+	assert_int_equal(r.connect.n[LINK_EVENT_BACK], 1);
+	rig_done(&r);
+}
+
 static void another_port_of_the_peers_nat_in_mid_session_is_followed(void **state)
 {
 	struct adit_addr before;
@@ -603,6 +627,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_of_60000_bytes_crosses),
 		cmocka_unit_test(what_is_asked_without_a_session_has_to_wait),
 		cmocka_unit_test(an_outage_is_told_on_both_sides_and_no_byte_is_lost_over_it),
+		cmocka_unit_test(what_is_about_to_be_cut_is_not_cut_once_it_was_left),
 		cmocka_unit_test(another_port_of_the_peers_nat_in_mid_session_is_followed),
 		cmocka_unit_test(a_restarted_connect_side_replaces_its_old_session),
 		cmocka_unit_test(a_restarted_connect_side_is_found_out_by_a_question_too),

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define SHA1_LEN   20
 #define DIGITS_MIN 9 /* of a time: any of the last fifty years; fewer are a name */
 #define DIGITS_MAX 10
@@ -34,6 +36,7 @@ void stun_timed_make(const struct adit_crypto *crypto, const void *secret, size_
 	snprintf(ret_user, STUN_TIMED_USER_STRLEN, "%" PRIu64 ":%.*s", until / ADIT_SEC(1), STUN_TIMED_NAME_MAX, name);
 	crypto->hmac_sha1(secret, secret_len, ret_user, strlen(ret_user), mac);
 	format_base64(mac, ret_pass);
+	adit_bytes_wipe(mac, sizeof(mac));
 }
 
 bool stun_timed_is_over(const char *user, adit_utc utc)

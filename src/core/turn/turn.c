@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/stun/stun_attr.h"
 #include "core/stun/stun_timed.h"
 #include "core/turn/turn_int.h"
@@ -74,6 +75,7 @@ void turn_server_sign(struct turn_server *server, const struct adit_crypto *cryp
 	stun_timed_make(crypto, secret, strlen(secret), utc + TURN_TIMED_LIFE, "adit", user, pass);
 	memcpy(server->user, user, sizeof(user));
 	memcpy(server->pass, pass, sizeof(pass));
+	adit_bytes_wipe(pass, sizeof(pass));
 }
 _Static_assert(STUN_TIMED_USER_STRLEN <= TURN_USER_MAX && STUN_TIMED_PASS_STRLEN <= TURN_PASS_MAX, "they fit");
 
