@@ -575,7 +575,6 @@ static void say_goodbye(struct ep_connect *c)
 static void on_drain(uv_timer_t *timer)
 {
 	struct ep_connect *c = timer->data;
-
 	bool is_done = ep_conn_drain_all(&c->conns);
 
 	is_done &= ep_strands_drain(c->strands);

@@ -33,6 +33,13 @@ static int flows_need(struct flows *f)
 	return 0;
 }
 
+/* From the first flow, or its door, on: who has none is not woken. */
+static void flows_watch(uv_timer_t *timer, uv_timer_cb expire)
+{
+	if (!uv_is_active((uv_handle_t *)timer))
+		uv_timer_start(timer, expire, EXPIRE_EVERY_MS, EXPIRE_EVERY_MS);
+}
+
 /* --- serve side --- */
 
 struct ep_flow_out {
@@ -116,6 +123,15 @@ static struct out_sock *out_sock_new(struct ep_flow_out *f, const struct ep_targ
 	return s;
 }
 
+static void out_expire(uv_timer_t *timer)
+{
+	struct ep_flow_out *f = timer->data;
+	void *user;
+
+	while (f->flows.storage && fwd_flow_expire(&f->flows.table, io_clock_now(), &user))
+		out_sock_close(user);
+}
+
 static struct fwd_flow *out_flow(struct ep_flow_out *f, uint16_t service, uint32_t id)
 {
 	const struct ep_target *t = f->target(f->ctx, service);
@@ -134,6 +150,7 @@ static struct fwd_flow *out_flow(struct ep_flow_out *f, uint16_t service, uint32
 	s->flow = fwd_flow_add_id(&f->flows.table, io_clock_now(), service, id, s, &evicted);
 	if (evicted)
 		out_sock_close(evicted);
+	flows_watch(&f->timer, out_expire);
 	return s->flow;
 }
 
@@ -145,15 +162,6 @@ void ep_flow_out_input(struct ep_flow_out *f, uint16_t service, uint32_t id, con
 		return;
 	fwd_flow_touch(&f->flows.table, flow, io_clock_now());
 	(void)!send(((struct out_sock *)flow->user)->fd, data, len, MSG_NOSIGNAL); /* lost, as UDP may be */
-}
-
-static void out_expire(uv_timer_t *timer)
-{
-	struct ep_flow_out *f = timer->data;
-	void *user;
-
-	while (f->flows.storage && fwd_flow_expire(&f->flows.table, io_clock_now(), &user))
-		out_sock_close(user);
 }
 
 void ep_flow_out_clear(struct ep_flow_out *f)
@@ -177,7 +185,6 @@ int ep_flow_out_new(uv_loop_t *loop, struct io_lane *lane, ep_flow_target *targe
 	f->ctx = ctx;
 	uv_timer_init(loop, &f->timer);
 	f->timer.data = f;
-	uv_timer_start(&f->timer, out_expire, EXPIRE_EVERY_MS, EXPIRE_EVERY_MS);
 	*ret_flows = f;
 	return 0;
 }
@@ -289,7 +296,6 @@ int ep_flow_in_new(uv_loop_t *loop, struct io_lane *lane, struct ep_flow_in **re
 	f->lane = lane;
 	uv_timer_init(loop, &f->timer);
 	f->timer.data = f;
-	uv_timer_start(&f->timer, in_expire, EXPIRE_EVERY_MS, EXPIRE_EVERY_MS);
 	*ret_flows = f;
 	return 0;
 }
@@ -321,6 +327,7 @@ int ep_flow_door_new(struct ep_flow_in *f, int fd, ep_flow_service *service, voi
 	d->service = service;
 	d->ctx = ctx;
 	uv_poll_start(&d->poll, UV_READABLE, door_readable);
+	flows_watch(&f->timer, in_expire);
 	*ret_door = d;
 	return 0;
 }

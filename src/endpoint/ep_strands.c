@@ -159,7 +159,8 @@ static struct strand *begin(struct ep_strands *s, unsigned number)
 	st->owner = s;
 	st->number = number;
 	cfg.ctx = st;
-	s->route = grant.route;
+	if (adit_list_is_empty(&s->all))
+		s->route = grant.route; /* else the others may not have been told of it yet: on_ran() */
 	cfg.sock = share(s, &grant.route);
 	if (ep_strand_new(&cfg, &st->thread) < 0) {
 		adit_bytes_wipe(&grant, sizeof(grant));

@@ -74,7 +74,7 @@ struct quic {
 
 	enum quic_state state;
 	bool server;
-	bool is_making; /* inside the library's constructor: quic_cb_rand() */
+	bool is_making; /* inside the library's constructor: cb_rand() */
 	bool has_peer_key; /* proven */
 	bool bad_key;
 	bool has_own_keys; /* |aead| fits the cipher: it has the packet keys */
