@@ -19,16 +19,19 @@ void quic_floor_note(struct quic_floor *f, adit_time now, const struct quic_shim
 		f->since = now;
 	}
 	f->present = shorter(f->present, st->latest_rtt);
+	if (st->in_flight < f->in_flight)
+		f->fell_at = now;
+	f->in_flight = st->in_flight;
 }
 
-adit_dur quic_floor_wait(const struct quic_floor *f, const struct quic_shim_stat *st)
+adit_dur quic_floor_wait(const struct quic_floor *f, adit_time now, const struct quic_shim_stat *st)
 {
 	adit_dur floor = shorter(f->present, f->last);
-	double most;
+	adit_dur holds = floor + QUIC_QUEUE_MAX + QUIC_FLOOR_VARS * st->rtt_var;
+	double most = st->pacing_rate * (double)holds;
 
-	if (floor < QUIC_FLOOR_MIN)
+	if (floor < QUIC_FLOOR_MIN || adit_time_since(now, f->fell_at) > 2 * holds)
 		return 0;
-	most = st->pacing_rate * (double)(floor + QUIC_QUEUE_MAX + QUIC_FLOOR_VARS * st->rtt_var);
 	if ((double)st->in_flight <= most)
 		return 0;
 	return (adit_dur)(((double)st->in_flight - most) / st->pacing_rate);

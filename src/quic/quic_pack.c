@@ -180,7 +180,7 @@ static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shi
 	struct quic_pack *k = &q->pack;
 	size_t len;
 	bool waits = quic_sched_next(&q->sched) || quic_dgrams_peek(&q->tx_dgrams, &len);
-	adit_dur wait = waits ? quic_floor_wait(&q->floor, st) : 0;
+	adit_dur wait = waits ? quic_floor_wait(&q->floor, now, st) : 0;
 
 	if (wait > 0 && q->heal.state == QUIC_HEAL_NONE) {
 		pack_shut(q, now, now + wait + QUIC_PACING_EARLY, st);
