@@ -351,7 +351,7 @@ void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
 	if (now > adit_time_add(paths_deadline(l), LINK_SLEPT))
-		link_watch_alarm(l, now);
+		link_watch_slept(l, now);
 	link_relay_tick(&l->relay, now);
 	link_relay_changed(l, now);
 	link_find_tick(&l->find, now);

@@ -50,6 +50,7 @@ struct link_watch {
 	adit_time again_at; /* in an outage or an alarm: the finders begin anew */
 	adit_time alarm_at; /* the path in use gave reason to look for another then; NEVER: no, or it has answered */
 	uint32_t alarm_gen; /* of the path in use then */
+	bool has_slept; /* the machine was asleep, and the session has not gone to a path since */
 	adit_time calm_until; /* silence alone is no reason before */
 	adit_time silent_from; /* what is not answered left then ... */
 	unsigned silent_asks; /* ... and has been asked about so often */
@@ -220,6 +221,7 @@ adit_time link_watch_deadline(const struct link *l);
  * finders begin, until it answers.
  */
 void link_watch_alarm(struct link *l, adit_time now);
+void link_watch_slept(struct link *l, adit_time now);
 /* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
 void link_watch_cut(struct link *l, adit_time now, uint32_t sock);
 /* The best that is left of what is known, now that the path in use is lost. NULL: none. */

@@ -69,6 +69,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
 	l->session_path = p;
 	l->watch.cut_at = ADIT_NEVER; /* that was for the one before */
+	l->watch.has_slept = false;
 	if (old != p) {
 		p->used_at = now;
 		p->left_at = ADIT_NEVER;

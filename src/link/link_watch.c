@@ -469,6 +469,12 @@ void link_watch_alarm(struct link *l, adit_time now)
 	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
 }
 
+void link_watch_slept(struct link *l, adit_time now)
+{
+	link_watch_alarm(l, now);
+	l->watch.has_slept = l->state == LINK_UP;
+}
+
 /* When the silence of the path in use is to be looked into, again; NEVER: it owes nothing, or that was just so. */
 static adit_time silence_at(const struct link *l)
 {
@@ -533,6 +539,9 @@ static void alarm_step(struct link *l, adit_time now)
 	if (!was_true(l))
 		w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
 	w->alarm_at = w->again_at = ADIT_NEVER;
+	/* The peer's QUIC has doubled its time-out all the while, and would wait for as long again. */
+	if (w->has_slept && l->cfg.role == PUNCH_CONNECT)
+		link_move_to(l, now, l->session_path, LINK_WHY_BETTER);
 }
 
 static void cut_now(struct link *l, adit_time now)
