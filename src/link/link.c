@@ -347,11 +347,18 @@ static adit_time paths_deadline(const struct link *l)
 	return t;
 }
 
+/* A machine that wakes up may find datagrams waiting before any timer is looked at. */
+void link_wake(struct link *l, adit_time now)
+{
+	if (adit_time_since(now, l->ran_at) > LINK_SLEPT && now > adit_time_add(paths_deadline(l), LINK_SLEPT))
+		link_watch_slept(l, now);
+	l->ran_at = now;
+}
+
 void link_tick(struct link *l, adit_time now)
 {
 	reap(l, now);
-	if (now > adit_time_add(paths_deadline(l), LINK_SLEPT))
-		link_watch_slept(l, now);
+	link_wake(l, now);
 	link_relay_tick(&l->relay, now);
 	link_relay_changed(l, now);
 	link_find_tick(&l->find, now);

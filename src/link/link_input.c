@@ -201,6 +201,7 @@ int link_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	int r = ADIT_EIGNORED;
 
+	link_wake(l, now);
 	if (link_relay_is_turn(d->sock))
 		return relay_input(l, now, d);
 	if (d->seg_size == 0 || is_all_quic(d))

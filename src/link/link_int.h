@@ -108,6 +108,7 @@ struct link {
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
+	adit_time ran_at; /* when a datagram or the clock was last handed in */
 	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
@@ -168,6 +169,8 @@ struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock,
 /* --- link.c --- */
 
 void link_set_state(struct link *l, adit_time now, enum link_state state);
+/* Before anything else is done at |now|: was the machine asleep? */
+void link_wake(struct link *l, adit_time now);
 struct link_event *link_queue(struct link *l, enum link_event_kind kind);
 void link_queue_path(struct link *l, enum link_event_kind kind, const struct link_path *p);
 void link_quic_config(const struct link *l, const struct link_path *p, struct quic_config *ret_cfg);
