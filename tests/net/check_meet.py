@@ -258,8 +258,13 @@ def second_witness(t):
     _mediator(lab, SECOND)
     side, serve = _serve(lab, FIRST)
     other = proc.Side(lab, "ha")
-    connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--timeout", "12"))
-    assert connect.wait(30) == UNREACHED, connect.last_words()
+    for _ in range(4):  # the 64 probes that are allowed find a way by luck once in five times
+        connect = other.connect(proc.serve_ticket(serve), "7100:pump", args=("--timeout", "12"))
+        wait_until(lambda: not connect.is_running() or "connected to" in connect.err(), 30, "it has ended one way or the other")
+        if not connect.is_running():
+            break
+        connect.stop()
+    assert connect.wait(1) == UNREACHED, connect.last_words()
     assert "not reached yet" in connect.err(), connect.err()
     assert serve.stop() == DONE
     _, serve = _serve(lab, FIRST, args=("--stun", SECOND), target=False)

@@ -124,7 +124,8 @@ def threads_ended_at_once(t):
     for p in (pair.connect, pair.serve):
         p.signal(signal.SIGTERM)
         p.signal(signal.SIGTERM)
-        assert p.wait() in (0, 128 + signal.SIGTERM), p.last_words()
+        # The last: it had ended already, and the signal came when nobody was left to take it.
+        assert p.wait() in (0, 128 + signal.SIGTERM, -signal.SIGTERM), f"{p.popen.returncode}: {p.last_words()}"
     for s in held:
         s.close()
 
