@@ -95,7 +95,11 @@ static void close_open_ones(struct reach_salvo *s)
 /* Where the socket of this shot stands. */
 static uint16_t *sock_of(struct reach_salvo *s, const struct reach_salvo_run *run)
 {
-	return &s->order[run->sock_base + (run->spec.is_in_turn ? run->next % run->spec.socks : run->next)];
+	unsigned nth = run->next;
+
+	if (run->spec.is_in_turn && run->spec.socks > 0)
+		nth %= run->spec.socks;
+	return &s->order[run->sock_base + nth];
 }
 
 /* The next shot has a socket of its own, instead of the oldest one. */
@@ -148,11 +152,11 @@ static void run_next_shot(struct reach_salvo *s, struct reach_salvo_run *run, ad
 
 static bool sock_new(struct reach_salvo *s, unsigned salvo, uint16_t *ret_sock)
 {
-	for (uint16_t i = 0; i < REACH_SOCKS_MAX; i++) {
+	for (unsigned i = 0; i < REACH_SOCKS_MAX; i++) {
 		if (s->state[i] == REACH_SALVO_FREE) {
 			s->state[i] = REACH_SALVO_OPEN;
 			s->salvo_of[i] = (uint8_t)salvo;
-			*ret_sock = i;
+			*ret_sock = (uint16_t)i;
 			return true;
 		}
 	}
