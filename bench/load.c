@@ -3,8 +3,10 @@
  * it can per byte, and still compares every one.
  *
  *   load serve PORT                          on all addresses; prints "ready"
- *   load get|put HOST PORT WARM MEASURE      for WARM + MEASURE seconds; prints "BYTES SECONDS TOTAL_BYTES", the first
- *                                            two of the measured part
+ *   load get HOST PORT WARM MEASURE [MOST]   for WARM + MEASURE seconds; prints "BYTES SECONDS TOTAL_BYTES", the first
+ *                                            two of the measured part. MOST: it may warm up so long, until what comes
+ *                                            in a quarter of WARM is no more than a quarter above the one before
+ *   load put HOST PORT WARM MEASURE          the other way
  *   load ping HOST PORT COUNT                one byte there and back; prints "P50 P99" in microseconds
  *
  * A connection begins with one letter: g, p or e. The stream is one block of PATTERN bytes over and over; PATTERN is no
@@ -16,6 +18,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,11 +185,34 @@ static void report(uint64_t bytes, double seconds, uint64_t total)
 	printf("%llu %.6f %llu\n", (unsigned long long)bytes, seconds, (unsigned long long)total);
 }
 
-static int get(const char *host, const char *port, double warm, double measure)
+/* Slow start takes what it takes, and more after a loss: measuring begins when the rate has stopped growing. */
+struct growth {
+	double window; /* seconds */
+	double since;
+	uint64_t at;
+	double rate; /* of the last whole window */
+	bool is_over;
+};
+
+static void growth_look(struct growth *g, double t, uint64_t at)
+{
+	double rate;
+
+	if (t < g->since + g->window)
+		return;
+	rate = (double)(at - g->at) / (t - g->since);
+	g->is_over = rate <= g->rate * 1.25;
+	g->rate = rate;
+	g->since = t;
+	g->at = at;
+}
+
+static int get(const char *host, const char *port, double warm, double measure, double most)
 {
 	int fd = dial(host, port, 'g');
 	uint8_t *buf = malloc(PIECE);
 	double begin = now_s();
+	struct growth growth = {.window = warm / 4, .since = begin};
 	double from = 0;
 	uint64_t at = 0;
 	uint64_t at_from = 0;
@@ -198,7 +224,8 @@ static int get(const char *host, const char *port, double warm, double measure)
 		if (n == 0)
 			die("the stream ended");
 		at += n;
-		if (from == 0 && t >= begin + warm) {
+		growth_look(&growth, t, at);
+		if (from == 0 && t >= begin + warm && (growth.is_over || t >= begin + most)) {
 			from = t;
 			at_from = at;
 		}
@@ -284,12 +311,13 @@ int main(int argc, char **argv)
 	fill_pattern();
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return serve(argv[2]);
-	if (argc == 6 && strcmp(argv[1], "get") == 0)
-		return get(argv[2], argv[3], atof(argv[4]), atof(argv[5]));
+	if ((argc == 6 || argc == 7) && strcmp(argv[1], "get") == 0)
+		return get(argv[2], argv[3], atof(argv[4]), atof(argv[5]), argc == 7 ? atof(argv[6]) : 0);
 	if (argc == 6 && strcmp(argv[1], "put") == 0)
 		return put(argv[2], argv[3], atof(argv[4]), atof(argv[5]));
 	if (argc == 5 && strcmp(argv[1], "ping") == 0 && atoi(argv[4]) > 0)
 		return ping(argv[2], argv[3], atoi(argv[4]));
-	fprintf(stderr, "load serve PORT | get|put HOST PORT WARM MEASURE | ping HOST PORT COUNT\n");
+	fprintf(stderr, "load serve PORT | get HOST PORT WARM MEASURE [MOST] | put HOST PORT WARM MEASURE | ping HOST "
+			"PORT COUNT\n");
 	return 2;
 }

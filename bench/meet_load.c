@@ -311,9 +311,8 @@ static void restart(double churn)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "usage: meet_load [--peers N] [--addresses N] [--grow | --quick] [--live S] [--churn PERCENT] "
-			"[--restart] "
-			"ADDR PORT -- MEDIATOR [ARG]...\n");
+	fprintf(stderr, "usage: meet_load [--peers N] [--addresses N] [--grow | --quick] [--live S] [--churn "
+			"PERCENT] [--restart] ADDR PORT -- MEDIATOR [ARG]...\n");
 	exit(2);
 }
 

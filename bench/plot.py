@@ -14,10 +14,11 @@ from xml.sax.saxutils import escape
 
 INK, SOFT, GRID = "#1b1b1b", "#5a5a5a", "#d9d9d9"
 COLOURS = {"none": "#7a7a7a", "relay": "#a0a0a0", "nginx": "#b9b9b9", "ssh": "#111111", "nebula": "#8a5a9e", "openvpn": "#c96518",
-           "wireguard": "#3d8f5f", "kcptun": "#b8a12c", "udphp": "#8f6b4a", "adit": "#5c94c4", "adit-mb": "#2765a6"}
+           "wireguard": "#3d8f5f", "tinc": "#7b9a3c", "n2n": "#a0566b", "fastd": "#4f8f93", "kcptun": "#b8a12c",
+           "udphp": "#8f6b4a", "adit": "#5c94c4", "adit-mb": "#2765a6"}
 TITLES = {"none": "no tunnel", "relay": "relay, no crypto (socat)", "nginx": "relay, no crypto (nginx)", "ssh": "ssh -L",
-          "nebula": "nebula", "openvpn": "OpenVPN", "wireguard": "wireguard-go", "kcptun": "kcptun", "udphp": "udphp.py",
-          "adit": "adit", "adit-mb": "adit, libipsec-mb"}
+          "nebula": "nebula", "openvpn": "OpenVPN", "wireguard": "wireguard-go", "tinc": "tinc", "n2n": "n2n", "fastd": "fastd",
+          "kcptun": "kcptun", "udphp": "udphp.py", "adit": "adit", "adit-mb": "adit, libipsec-mb"}
 
 
 class Svg:

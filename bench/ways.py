@@ -4,13 +4,15 @@ Each is a function of a lab and returns (host, port, processes whose CPU counts)
 forwarded, adit and the old script excepted. Daemons come from tests/net/peers.
 """
 
-import ctypes
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
 import daemons
+import kit
 import proc
 from check import Skip
 from lab import wait_until
@@ -81,6 +83,13 @@ def need_tun():
         os.close(os.open("/dev/net/tun", os.O_RDWR))
     except OSError as e:
         raise Skip(f"no TUN device here: {e.strerror}") from e
+
+
+def choose_inner_tcp(lab):
+    """BBR for what goes through the tunnel, which is faster there than CUBIC; the outer packets have no TCP."""
+    for space, own, other in ((lab.ha, NEAR, FAR), (lab.hb, FAR, NEAR)):
+        dev = json.loads(space.run(["ip", "-j", "route", "get", other]).stdout)[0]["dev"]
+        space.run(["ip", "route", "replace", other + "/32", "dev", dev, "src", own, "congctl", "bbr"])
 
 
 def way_nebula(lab):
@@ -167,8 +176,75 @@ def way_wireguard(lab):
         procs.append(proc.Proc(lab, space, "wireguard", [program, "-f", dev], env=env))
         tell_wireguard(dev, [("private_key", keys[name][0]), ("listen_port", 51820), ("public_key", keys[other][1])]
                        + ([("endpoint", PUBLIC + ":51820")] if name == "near" else []) + [("allowed_ip", their + "/32")])
-        space.run(["ip", "addr", "add", ip + "/24", "dev", dev])
-        space.run(["ip", "link", "set", dev, "mtu", "1420", "up"])
+        up(space, dev, ip, 1420)
+    return FAR, 8000, procs
+
+
+def up(space, dev, ip, mtu=None):
+    """Gives a tunnel's device its address, as soon as it is there."""
+    wait_until(lambda: space.run(["ip", "link", "show", dev], check=False).returncode == 0, 10, dev + " is there")
+    space.run(["ip", "addr", "replace", ip + "/24", "dev", dev])
+    space.run(["ip", "link", "set", dev, *(["mtu", str(mtu)] if mtu else []), "up"])
+
+
+def way_tinc(lab):
+    need_tun()
+    program, env = daemons.find("tinc", "usr/sbin/tincd")
+    env = dict(os.environ, **env)
+    sides = ((lab.hb, "far", FAR), (lab.ha, "near", NEAR))
+    for proto in ("tcp", "udp"):
+        lab.forward_port("rb", proto, 655)
+    for _, name, ip in sides:
+        top = lab.path("tinc-" + name)
+        os.makedirs(top + "/hosts")
+        with open(top + "/tinc.conf", "w") as f:
+            f.write(f"Name = {name}\nMode = router\nInterface = tinc-{name}\nAddressFamily = ipv4\nUDPRcvBuf = 4194304\n"
+                    "UDPSndBuf = 4194304\n" + ("ConnectTo = far\n" if name == "near" else ""))
+        with open(top + "/hosts/" + name, "w") as f:
+            f.write(f"Subnet = {ip}/32\nCipher = aes-128-cbc\nDigest = sha256\n" + (f"Address = {PUBLIC}\n" if name == "far" else ""))
+        subprocess.run([program, "-c", top, "-K2048"], env=env, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    shutil.copy(lab.path("tinc-far/hosts/far"), lab.path("tinc-near/hosts"))
+    shutil.copy(lab.path("tinc-near/hosts/near"), lab.path("tinc-far/hosts"))
+    procs = []
+    for space, name, ip in sides:
+        top = lab.path("tinc-" + name)
+        procs.append(proc.Proc(lab, space, "tinc", [program, "-c", top, "-D", "--pidfile", top + "/pid"], env=env))
+        up(space, "tinc-" + name, ip, 1400)
+    return FAR, 8000, procs
+
+
+def way_n2n(lab):
+    """Its supernode is the lab's third host; the two then meet by themselves."""
+    need_tun()
+    edge, env = daemons.find("n2n", "usr/sbin/edge")
+    supernode, _ = daemons.find("n2n", "usr/bin/supernode")
+    proc.Proc(lab, lab.pub, "supernode", [supernode, "-l", "7654"], env=env)
+    procs = []
+    for space, name, ip in ((lab.hb, "far", FAR), (lab.ha, "near", NEAR)):
+        procs.append(proc.Proc(lab, space, "n2n", [edge, "-d", "n2n-" + name, "-a", ip, "-c", "lab", "-k", "lab", "-l",
+                                                   kit.MEDIATOR + ":7654"], env=env))
+        up(space, "n2n-" + name, ip)
+    return FAR, 8000, procs
+
+
+def way_fastd(lab):
+    need_tun()
+    program, env = daemons.find("fastd", "usr/bin/fastd")
+    lab.forward_port("rb", "udp", 10000)
+
+    def ask(*args, given=""):
+        return subprocess.run([program, *args, "--machine-readable"], input=given, env=dict(os.environ, **env), check=True,
+                              capture_output=True, text=True).stdout.split()[-1]
+    secret = {name: ask("--generate-key") for name in ("far", "near")}
+    key = {name: ask("-c", "-", "--show-key", given=f'secret "{s}";\n') for name, s in secret.items()}
+    procs = []
+    for space, name, other, ip in ((lab.hb, "far", "near", FAR), (lab.ha, "near", "far", NEAR)):
+        remote = f'remote ipv4 "{PUBLIC}" port 10000;' if name == "near" else ""
+        with open(lab.path(f"fastd-{name}.conf"), "w") as f:
+            f.write(f'mode tun; interface "fastd-{name}"; method "salsa2012+umac"; mtu 1400; bind 0.0.0.0:10000; log level warn;\n'
+                    f'secret "{secret[name]}";\npeer "{other}" {{ key "{key[other]}"; {remote} }}\n')
+        procs.append(proc.Proc(lab, space, "fastd", [program, "-c", lab.path(f"fastd-{name}.conf")], env=env))
+        up(space, "fastd-" + name, ip)
     return FAR, 8000, procs
 
 
@@ -196,24 +272,17 @@ def way_adit(lab, aead="gnutls"):
 
 
 def way_adit_mb(lab):
-    for name in ("libIPSec_MB.so.2", "libIPSec_MB.so.1"):
-        try:
-            ctypes.CDLL(name)
-            return way_adit(lab, "ipsec-mb")
-        except OSError:
-            pass
-    raise Skip("libipsec-mb is not installed")
+    if not kit.has_ipsec_mb():
+        raise Skip("libipsec-mb is not installed")
+    return way_adit(lab, "ipsec-mb")
 
 
 WAYS = {"none": way_none, "relay": way_relay, "nginx": way_nginx, "ssh": way_ssh, "nebula": way_nebula,
-        "openvpn": way_openvpn, "wireguard": way_wireguard, "kcptun": way_kcptun, "udphp": way_udphp, "adit": way_adit,
-        "adit-mb": way_adit_mb}
-TITLES = {"none": "no tunnel", "relay": "plain relay (socat)", "nginx": "plain relay (nginx)", "ssh": "ssh -L",
-          "nebula": "nebula", "openvpn": "OpenVPN", "wireguard": "wireguard-go", "kcptun": "kcptun", "udphp": "udphp.py",
-          "adit": "adit (GnuTLS)", "adit-mb": "adit (libipsec-mb)"}
-DAEMONS = {"nginx": "nginx", "ssh": "sshd", "nebula": "nebula", "openvpn": "openvpn", "wireguard": "wireguard",
-           "kcptun": "kcptun"}
-PLAIN = ("none", "relay", "nginx")  # without encryption
+        "openvpn": way_openvpn, "wireguard": way_wireguard, "tinc": way_tinc, "n2n": way_n2n, "fastd": way_fastd,
+        "kcptun": way_kcptun, "udphp": way_udphp, "adit": way_adit, "adit-mb": way_adit_mb}
+LABS = {"n2n": {"stranger": True}}  # what a way needs beyond the two homes
+DAEMONS = {"nginx": "nginx", "ssh": "sshd", "nebula": "nebula", "openvpn": "openvpn", "wireguard": "wireguard", "tinc": "tinc",
+           "n2n": "n2n", "fastd": "fastd", "kcptun": "kcptun"}
 ONE_CONNECTION = ("udphp",)  # carries one TCP connection, then ends
 
 

@@ -8,12 +8,13 @@ _adit_listed() {
 
 # _adit_options COMMAND: what `adit COMMAND -h` explains; the last row is common to all.
 _adit_options() {
-	local meet='--mediator --peer --stun --port --linger --relay --relay-file --relay-ca --relay-only --direct-only'
+	local meet='--mediator --peer --stun --port --mapped --no-portmap --compress --linger --relay --relay-file --relay-ca
+		--relay-only --direct-only'
 	case $1 in
-	serve) printf '%s ' "$meet" --mapped --no-portmap --compress --threads --no-ticket --allow --json ;;
-	connect) printf '%s ' "$meet" --mapped --no-portmap --compress --threads --timeout --ticket-file --json ;;
-	pipe) printf '%s ' "$meet" --mapped --no-portmap --compress --timeout --ticket-file ;;
-	peer) printf '%s ' "$meet" --timeout --json ;;
+	serve) printf '%s ' "$meet" --threads --no-ticket --allow --json ;;
+	connect) printf '%s ' "$meet" --threads --timeout --ticket-file --json ;;
+	pipe) printf '%s ' "$meet" --timeout --ticket-file ;;
+	peer) printf '%s ' "$meet" --threads --timeout --json ;;
 	ticket) printf '%s ' --single --qr --json ;;
 	status) printf '%s ' --watch --json ;;
 	check) printf '%s ' --stun --mediator --lifetime --json ;;
@@ -33,15 +34,19 @@ _adit_options() {
 # _adit_value OPTION: fills COMPREPLY with values of OPTION; 1 where it takes none.
 _adit_value() {
 	case $1 in
-	--ticket-file | --allow | --config | --state | --relay-file | --relay-ca) compopt -o filenames 2>/dev/null ;;
+	--ticket-file | --allow | --config | --state | --relay-file | --relay-ca | --turn-secret-file | --turn-for)
+		compopt -o filenames 2>/dev/null
+		;;
 	esac
 	case $1 in
-	--ticket-file | --allow | --config | --relay-file | --relay-ca) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--ticket-file | --allow | --config | --relay-file | --relay-ca | --turn-secret-file | --turn-for)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
 	--state) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
 	--peer | --stun | --mediator) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-	--port | --threads | --linger | --timeout | --listen | --public | --alt-port | --rate | --relay) COMPREPLY=() ;;
+	--port | --threads | --linger | --timeout | --listen | --public | --alt-port | --rate | --relay | --turn) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }

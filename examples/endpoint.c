@@ -45,7 +45,7 @@ static void add_mediators(const char *ticket)
 	char host[ADIT_HOST_STRLEN];
 
 	for (size_t i = 0; adit_ticket_mediator(ticket, i, host) == 0; i++) {
-		socklen_t len = mediator_resolve(host, &addr);
+		socklen_t len = mediator_resolve(host, AF_UNSPEC, &addr);
 
 		if (len > 0)
 			check(adit_endpoint_add_mediator(ep, host, (struct sockaddr *)&addr, len), host);
@@ -79,7 +79,8 @@ static void tell(const struct adit_endpoint_event *e)
 		break;
 	case ADIT_ENDPOINT_LOAN:
 		relay_tell(e);
-		check(relay_add(ep, e->loan), e->loan->uri);
+		if (relay_add(ep, e->loan) < 0)
+			fprintf(stderr, "left out %s\n", e->loan->uri);
 		break;
 	case ADIT_ENDPOINT_RELAY:
 	case ADIT_ENDPOINT_MAPPED:

@@ -150,6 +150,14 @@ static void tell(void)
 	       (unsigned long long)st->role_switches, st->controlling ? "controlling" : "controlled");
 }
 
+static int usage(void)
+{
+	fputs("usage: example-ice [--controlled] [--stun ADDR:PORT]... [--ta MS] [--seconds N] [ADDR]...\n"
+	      "The own lines go to stdout, the peer's are read from stdin.\n",
+	      stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct adit_ice_config cfg = {.size = sizeof(cfg), .controlling = true};
@@ -166,6 +174,8 @@ int main(int argc, char **argv)
 			cfg.pacing_ms = (unsigned)strtoul(argv[++k], NULL, 10);
 		else if (strcmp(argv[k], "--seconds") == 0 && k + 1 < argc)
 			limit = strtoll(argv[++k], NULL, 10);
+		else if (argv[k][0] == '-')
+			return usage();
 		else
 			argv[++n_addrs] = argv[k];
 	}

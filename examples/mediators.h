@@ -11,11 +11,13 @@
 
 #define MEDIATOR_PORT "3478"
 
-/* "host", "host:port", "[2001:db8::1]:port". Blocks, as getaddrinfo(3) does: a program with more to do asks elsewhere.
+/*
+ * "host", "host:port", "[2001:db8::1]:port"; |family|: AF_UNSPEC takes either. Blocks, as getaddrinfo(3) does: a
+ * program with more to do asks elsewhere.
  */
-static inline socklen_t mediator_resolve(const char *name, struct sockaddr_storage *ret_addr)
+static inline socklen_t mediator_resolve(const char *name, int family, struct sockaddr_storage *ret_addr)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found, *least = NULL;
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_family = family}, *found, *least = NULL;
 	char host[ADIT_HOST_STRLEN];
 	const char *port = MEDIATOR_PORT;
 	char *colon;

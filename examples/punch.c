@@ -41,7 +41,7 @@ static void add_mediators(struct adit_punch *p, const char *ticket)
 	char host[ADIT_HOST_STRLEN];
 
 	for (size_t i = 0; adit_ticket_mediator(ticket, i, host) == 0; i++) {
-		socklen_t len = mediator_resolve(host, &addr);
+		socklen_t len = mediator_resolve(host, AF_UNSPEC, &addr);
 
 		if (len > 0)
 			check(adit_punch_add_mediator(p, host, (struct sockaddr *)&addr, len), host);

@@ -10,20 +10,28 @@
 
 #include "mediators.h"
 
-/* A numeric host the library reads itself; names it leaves to us. */
+/* A numeric host the library reads itself; names it leaves to us, and finds out which of both families leads there. */
 static inline int relay_add(struct adit_endpoint *ep, const struct adit_relay *relay)
 {
 	const char *host = strchr(relay->uri, ':');
+	static const int families[] = {AF_INET, AF_INET6};
 	struct sockaddr_storage addr;
 	char name[ADIT_HOST_STRLEN];
-	socklen_t len;
 	int err = adit_endpoint_add_relay(ep, relay, NULL, 0);
+	int any = ADIT_EINVAL;
 
 	if (err != ADIT_EINVAL || !host)
 		return err;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(host + 1, ":?"), host + 1);
-	len = mediator_resolve(name, &addr);
-	return len > 0 ? adit_endpoint_add_relay(ep, relay, (struct sockaddr *)&addr, len) : err;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		socklen_t len = mediator_resolve(name, families[i], &addr);
+
+		if (len == 0)
+			continue;
+		err = adit_endpoint_add_relay(ep, relay, (struct sockaddr *)&addr, len);
+		any = any == 0 ? 0 : err;
+	}
+	return any;
 }
 
 /* A line is "URI USER PASSWORD" or "URI secret SECRET". How many there were; negative: an error. */

@@ -185,8 +185,8 @@ static void write_json(FILE *f, const struct options *o, const struct cell *cell
 	for (unsigned i = 0; i < n; i++)
 		fprintf(f,
 			"%s\n  {\"strategy\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"n\": %u, \"met\": %u, \"p50\": "
-			"%.3f, "
-			"\"p95\": %.3f, \"toward\": %.1f, \"packets\": %.1f, \"mappings\": %.1f, \"cost_us\": %.0f}",
+			"%.3f, \"p95\": %.3f, \"toward\": %.1f, \"packets\": %.1f, \"mappings\": %.1f, \"cost_us\": "
+			"%.0f}",
 			i ? "," : "", cells[i].s->name, cells[i].kind[0]->name, cells[i].kind[1]->name, cells[i].n,
 			cells[i].met, cells[i].p50, cells[i].p95, cells[i].toward, cells[i].packets, cells[i].mappings,
 			cells[i].cost_us);

@@ -53,7 +53,7 @@ struct adit_endpoint_config {
 	bool meets; /* through mediators, too */
 	bool single; /* serve: the first client that is admitted stays the only one */
 	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
-	uint64_t linger; /* how long a session waits for a new path; 0: 5 min */
+	uint64_t linger; /* how long a session waits for a new path, in nanoseconds; 0: 5 min */
 	const char *relay_ca; /* PEM: who may sign a TURN server's certificate; NULL: whom the system trusts */
 	unsigned flags; /* enum adit_endpoint_flags, or-ed; all want |meets| */
 	unsigned mapped; /* |meets|: the external port that the user has the router forward to |port|; 0: none */
@@ -70,18 +70,24 @@ ADIT_API void adit_endpoint_free(struct adit_endpoint *ep);
 
 /*
  * The peer's public addresses, 8 at most; again whenever they change. A port is one that the peer's router forwards, or
- * the peer's |port|; without it is 0. None: who has the secret will come. ADIT_EINVAL: one is no address.
+ * the peer's |port|; without it is 0. None: who has the secret will come. ADIT_EINVAL: one is no address, or
+ * there are more than 8.
  */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_set_peers(struct adit_endpoint *ep, const struct sockaddr_storage *addrs,
 						     size_t n);
 /*
  * A mediator, 4 at most, before or after the start: |name| as adit_ticket_mediator() gives it, |addr| what it resolves
  * to; the library resolves no names. Of several addresses both sides take the lowest. Again when it resolves to
- * another. ADIT_EINVAL: no address, or not |meets|.
+ * another. ADIT_EINVAL: no address, or not |meets|; ADIT_EFULL: they are four already, or the name is too long;
+ * ADIT_ENOMEM.
  */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_mediator(struct adit_endpoint *ep, const char *name,
 							const struct sockaddr *addr, socklen_t len);
-/* A further STUN server: a second witness of how the own NAT maps. Codes as above. */
+/*
+ * A further STUN server: a second witness of how the own NAT maps. ADIT_EINVAL: no address, or not |meets|; ADIT_EFULL:
+ * 16 addresses are asked already, those of mediators and those that servers have told of themselves among them;
+ * ADIT_ENOMEM.
+ */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *addr,
 						      socklen_t len);
 
@@ -96,11 +102,13 @@ struct adit_relay {
 };
 
 /*
- * A relay for where there is no direct way, and until there is one; 4 at most, before or after the start: the nearest
- * is used, another when it is gone. |addr| is what the host resolves to, NULL where it is numeric; its port counts for
- * nothing. Again, with the same |uri|, when it resolves to another or has other credentials. All is copied; nothing of
- * it is ever told to the log. ADIT_EINVAL: not |meets|, DIRECT_ONLY, no such URI or credentials, no address, or one
- * that a mediator lends and that is no public one; ADIT_EFULL: they are four already.
+ * A relay for where there is no direct way, and until there is one; 8 addresses at most, before or after the start: the
+ * nearest is used, another when it is gone. |addr| is what the host resolves to, NULL where it is numeric; its port
+ * counts for nothing. A host with addresses of both families is added with one of each, for only the asking tells which
+ * leads there. Again, with the same |uri| and an address of that family, when it resolves to another or has other
+ * credentials. All is copied; nothing of it is ever told to the log. ADIT_EINVAL: not |meets|, DIRECT_ONLY, no such URI
+ * or credentials, no address, or one that a mediator lends and that is no public one; ADIT_EFULL: they are eight
+ * already.
  */
 ADIT_API ADIT_MUST_CHECK int adit_endpoint_add_relay(struct adit_endpoint *ep, const struct adit_relay *relay,
 						     const struct sockaddr *addr, socklen_t len);
@@ -130,7 +138,7 @@ enum adit_endpoint_event_kind {
 	ADIT_ENDPOINT_DATAGRAM, /* |data| of |flow| of |service| */
 	ADIT_ENDPOINT_DOWN, /* the session is over: |reason|, |text|; all its streams have had CLOSED */
 	ADIT_ENDPOINT_RELAY, /* |relay_state| of |relay|; LOST, FAILED: |text| */
-	ADIT_ENDPOINT_LOAN, /* connect: a mediator lends |loan|, for adit_endpoint_add_relay() */
+	ADIT_ENDPOINT_LOAN, /* connect: a mediator lends |loan|, for adit_endpoint_add_relay(); one for each server */
 	ADIT_ENDPOINT_MAPPED, /* |mapped| was tried from outside: |works|; not yet, or given up: |text| */
 };
 
@@ -166,8 +174,8 @@ struct adit_path {
 	struct sockaddr_storage local;
 	struct sockaddr_storage remote;
 	struct sockaddr_storage mapped; /* as the peer sees this side; AF_UNSPEC: not known */
-	uint64_t rtt; /* 0: not known */
-	uint64_t took; /* since the search began */
+	uint64_t rtt; /* nanoseconds; 0: not known */
+	uint64_t took; /* since the search began, nanoseconds */
 };
 
 struct adit_endpoint_event {
@@ -256,7 +264,7 @@ enum adit_endpoint_state {
 struct adit_endpoint_status {
 	enum adit_endpoint_state state;
 	struct adit_path path; /* the last one */
-	uint64_t rtt; /* of the session, smoothed; 0: not known */
+	uint64_t rtt; /* of the session, smoothed, nanoseconds; 0: not known */
 	uint64_t tx_bytes; /* of this session, UDP payload */
 	uint64_t rx_bytes;
 	uint64_t tx_packets;

@@ -6,8 +6,8 @@
  * have, and what the peer's agent says goes into adit_ice_line(). In use:
  *
  *   adit_ice_new, adit_ice_add_interfaces or _add_address, adit_ice_add_server, adit_ice_gather;
- *   LINE events out, adit_ice_line() in; READY: data may flow (adit_ice_send, DATA events); SELECTED: the path for
- * good.
+ *   LINE events out, adit_ice_line() in;
+ *   READY: data may flow (adit_ice_send, DATA events); SELECTED: the path for good.
  */
 #ifndef ADIT_ICE_H
 #define ADIT_ICE_H
@@ -48,10 +48,13 @@ ADIT_API ADIT_MUST_CHECK int adit_ice_add_address(struct adit_ice *ice, const st
 						  enum adit_ice_net net);
 /*
  * The same with all addresses of the machine's interfaces that are up; VPN interfaces, docker's and libvirt's are known
- * by their names. Returns how many were added, 0 or more.
+ * by their names. Returns how many were added, 0 or more. ADIT_ESYS: the interfaces cannot be read; ADIT_ENOMEM.
  */
 ADIT_API ADIT_MUST_CHECK int adit_ice_add_interfaces(struct adit_ice *ice);
-/* A STUN server (RFC 8489), asked from each address how it is seen. ADIT_EFULL: there are 4. */
+/*
+ * A STUN server (RFC 8489), asked from each address how it is seen. ADIT_EINVAL: not an address; ADIT_EFULL: there are
+ * 4.
+ */
 ADIT_API ADIT_MUST_CHECK int adit_ice_add_server(struct adit_ice *ice, const struct sockaddr *addr, socklen_t len);
 /* Begins. LINE events come: credentials, candidates, end-of-candidates. */
 ADIT_API void adit_ice_gather(struct adit_ice *ice);
@@ -91,7 +94,7 @@ struct adit_ice_event {
 	struct sockaddr_storage local; /* READY, SELECTED: the own address it leaves from */
 	struct sockaddr_storage mapped; /* as the peer sees it */
 	struct sockaddr_storage remote;
-	uint64_t rtt; /* 0: not known */
+	uint64_t rtt; /* nanoseconds; 0: not known */
 };
 
 /* NULL: none. The event and what it points to are good until the next call on |ice|. */

@@ -33,7 +33,11 @@ struct adit_punch_config {
 	unsigned port; /* of the own socket, when it matters to a firewall; 0: derived from the secret */
 };
 
-/* What the configuration points to is copied. ADIT_EINVAL and the codes of adit_ticket_check(); ADIT_ENOMEM, ADIT_ESYS.
+/*
+ * What the configuration points to is copied. ADIT_EINVAL: not exactly one of |ticket| and |secret|, a secret below 16
+ * bytes, a ticket without a secret, |meets| without a ticket or, on the serve side, without the ticket's own
+ * |identity|; a |port| above 65535; a |memory| that is none. The codes of adit_ticket_check() and
+ * adit_identity_public(); ADIT_ENOMEM, ADIT_ESYS.
  */
 ADIT_API ADIT_MUST_CHECK int adit_punch_new(const struct adit_punch_config *cfg, struct adit_punch **ret_punch);
 /* Closes every socket that was not handed over, and sends nothing. Accepts NULL. */
@@ -41,18 +45,23 @@ ADIT_API void adit_punch_free(struct adit_punch *punch);
 
 /*
  * The peer's public addresses, 8 at most; again whenever they change. A port is one that the peer's router forwards, or
- * the peer's |port|; without it is 0. ADIT_EINVAL: one is no address.
+ * the peer's |port|; without it is 0. ADIT_EINVAL: one is no address, or there are more than 8.
  */
 ADIT_API ADIT_MUST_CHECK int adit_punch_set_peers(struct adit_punch *punch, const struct sockaddr_storage *addrs,
 						  size_t n);
 /*
  * A mediator, 4 at most, before or after the start: |name| as adit_ticket_mediator() gives it, |addr| what it resolves
  * to; the library resolves no names. Of several addresses both sides take the lowest. Again when it resolves to
- * another. ADIT_EINVAL: no address, or not |meets|.
+ * another. ADIT_EINVAL: no address, or not |meets|; ADIT_EFULL: they are four already, or the name is too long;
+ * ADIT_ENOMEM.
  */
 ADIT_API ADIT_MUST_CHECK int adit_punch_add_mediator(struct adit_punch *punch, const char *name,
 						     const struct sockaddr *addr, socklen_t len);
-/* A further STUN server: a second witness of how the own NAT maps. Codes as above. */
+/*
+ * A further STUN server: a second witness of how the own NAT maps. ADIT_EINVAL: no address, or not |meets|; ADIT_EFULL:
+ * 16 addresses are asked already, those of mediators and those that servers have told of themselves among them;
+ * ADIT_ENOMEM.
+ */
 ADIT_API ADIT_MUST_CHECK int adit_punch_add_server(struct adit_punch *punch, const struct sockaddr *addr,
 						   socklen_t len);
 /* Begins. It goes on until both sides have a socket. */
@@ -79,7 +88,7 @@ struct adit_punch_event {
 	int fd;
 	struct sockaddr_storage peer;
 	struct sockaddr_storage mapped; /* as the peer sees this side; AF_UNSPEC: not known */
-	uint64_t rtt; /* 0: not known */
+	uint64_t rtt; /* nanoseconds; 0: not known */
 	struct adit_meeting meeting;
 };
 

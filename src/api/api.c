@@ -1,8 +1,10 @@
+/* What all parts of libadit share: <adit/adit.h>, and what api_int.h has for the others: configurations, addresses. */
 #include "api/api_int.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
+#include "core/punch/punch_limits.h"
 #include "core/stun/stun_msg.h"
 #include "io/io_clock.h"
 #include "io/io_sockaddr.h"
@@ -89,6 +91,16 @@ int api_address_from(const struct sockaddr *sa, socklen_t len, struct adit_addr 
 	    !(sa->sa_family == AF_INET6 && len >= (socklen_t)sizeof(struct sockaddr_in6)))
 		return ADIT_EINVAL;
 	*ret_addr = io_sockaddr_to(sa);
+	return 0;
+}
+
+int api_peers_from(const struct sockaddr_storage *addrs, size_t n, struct adit_addr *ret_peers)
+{
+	if (n > PUNCH_PEERS_MAX)
+		return ADIT_EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (api_address_from((const struct sockaddr *)&addrs[i], sizeof(addrs[i]), &ret_peers[i]) < 0)
+			return ADIT_EINVAL;
 	return 0;
 }
 

@@ -64,6 +64,7 @@ static int make_link(struct adit_endpoint *ep, const struct api_keys *keys, cons
 		.single = ep->cfg.single,
 		.instance = adit_rng_u64(&rng),
 		.pinned_port = (uint16_t)ep->cfg.port,
+		.is_forwarded = ep->cfg.mapped != 0,
 		.max_payload = io_mtu_payload(),
 		.meets = ep->cfg.meets,
 		.meet_crypto = &crypto_meet,
@@ -306,11 +307,8 @@ int adit_endpoint_set_peers(struct adit_endpoint *ep, const struct sockaddr_stor
 {
 	struct adit_addr peers[PUNCH_PEERS_MAX];
 
-	if (n > PUNCH_PEERS_MAX)
+	if (api_peers_from(addrs, n, peers) < 0)
 		return ADIT_EINVAL;
-	for (size_t i = 0; i < n; i++)
-		if (api_address_from((const struct sockaddr *)&addrs[i], sizeof(addrs[i]), &peers[i]) < 0)
-			return ADIT_EINVAL;
 	link_set_peers(ep->link, io_clock_now(), peers, n);
 	api_endpoint_touch(ep);
 	return 0;
@@ -319,24 +317,26 @@ int adit_endpoint_set_peers(struct adit_endpoint *ep, const struct sockaddr_stor
 int adit_endpoint_add_mediator(struct adit_endpoint *ep, const char *name, const struct sockaddr *addr, socklen_t len)
 {
 	struct adit_addr a;
+	int err;
 
 	if (!ep->cfg.meets || api_address_from(addr, len, &a) < 0)
 		return ADIT_EINVAL;
 	look_around(ep);
-	link_add_mediator(ep->link, io_clock_now(), name, &a);
+	err = link_add_mediator(ep->link, io_clock_now(), name, &a);
 	api_endpoint_touch(ep);
-	return 0;
+	return err;
 }
 
 int adit_endpoint_add_server(struct adit_endpoint *ep, const struct sockaddr *addr, socklen_t len)
 {
 	struct adit_addr a;
+	int err;
 
 	if (!ep->cfg.meets || api_address_from(addr, len, &a) < 0)
 		return ADIT_EINVAL;
-	link_add_server(ep->link, io_clock_now(), &a);
+	err = link_add_server(ep->link, io_clock_now(), &a);
 	api_endpoint_touch(ep);
-	return 0;
+	return err;
 }
 
 int adit_endpoint_add_relay(struct adit_endpoint *ep, const struct adit_relay *relay, const struct sockaddr *addr,
@@ -497,9 +497,8 @@ static bool on_meeting(struct adit_endpoint *ep, const struct link_event *in)
 		api_mapped_heard(&ep->mapped, io_clock_now(), &in->meet);
 	if (in->meet.kind != REACH_EVENT_RELAY)
 		return api_meet_tell(&ep->meet, &in->meet, in->mediator, &ep->event.meeting);
-	ep->event.kind = ADIT_ENDPOINT_LOAN;
-	api_relay_lend(&ep->relay, in->meet.relay, &ep->event);
-	return true;
+	api_relay_lend(&ep->relay, in->meet.relay);
+	return api_relay_event(&ep->relay, &ep->event);
 }
 
 /* false: it is nothing for the caller. */
@@ -546,6 +545,8 @@ const struct adit_endpoint_event *adit_endpoint_next_event(struct adit_endpoint 
 	/* What the events brought about, or the caller in between, leaves; the end of a session comes of its last
 	 * packet. */
 	for (int pass = 0; pass < 2; pass++) {
+		if (api_relay_event(&ep->relay, &ep->event)) /* the rest of a loan, before another takes its place */
+			return &ep->event;
 		while (link_event(ep->link, io_clock_now(), &ep->in))
 			if (translate(ep, &ep->in))
 				return &ep->event;

@@ -1,3 +1,4 @@
+/* <adit/ice.h>: core/ice's agent over sockets and a timer of io/io_wait.h, its words spelt as lines of RFC 8839. */
 #include <adit/ice.h>
 
 #include <stdio.h>

@@ -27,6 +27,8 @@ void api_log_init(struct adit_log *to, struct adit_log_config *from);
 
 /* EINVAL: neither IPv4 nor IPv6, or |len| is too short. */
 ADIT_MUST_CHECK int api_address_from(const struct sockaddr *sa, socklen_t len, struct adit_addr *ret_addr);
+/* The same of |n| at most PUNCH_PEERS_MAX. */
+ADIT_MUST_CHECK int api_peers_from(const struct sockaddr_storage *addrs, size_t n, struct adit_addr *ret_peers);
 void api_address_to(const struct adit_addr *a, struct sockaddr_storage *ret_ss);
 
 #endif

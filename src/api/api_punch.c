@@ -1,3 +1,4 @@
+/* <adit/punch.h>: link/link_find.h looks for paths, core/punch/punch_agree.h picks one, its socket is handed out. */
 #include <adit/punch.h>
 
 #include <stdlib.h>
@@ -338,11 +339,8 @@ int adit_punch_set_peers(struct adit_punch *p, const struct sockaddr_storage *ad
 {
 	struct adit_addr peers[PUNCH_PEERS_MAX];
 
-	if (n > PUNCH_PEERS_MAX)
+	if (api_peers_from(addrs, n, peers) < 0)
 		return ADIT_EINVAL;
-	for (size_t i = 0; i < n; i++)
-		if (api_address_from((const struct sockaddr *)&addrs[i], sizeof(addrs[i]), &peers[i]) < 0)
-			return ADIT_EINVAL;
 	link_find_set_peers(&p->find, io_clock_now(), peers, n);
 	settle(p);
 	return 0;
@@ -351,24 +349,26 @@ int adit_punch_set_peers(struct adit_punch *p, const struct sockaddr_storage *ad
 int adit_punch_add_mediator(struct adit_punch *p, const char *name, const struct sockaddr *addr, socklen_t len)
 {
 	struct adit_addr a;
+	int err;
 
 	if (!p->cfg.meets || api_address_from(addr, len, &a) < 0)
 		return ADIT_EINVAL;
 	look_around(p);
-	link_find_add_mediator(&p->find, io_clock_now(), name, &a);
+	err = link_find_add_mediator(&p->find, io_clock_now(), name, &a);
 	settle(p);
-	return 0;
+	return err;
 }
 
 int adit_punch_add_server(struct adit_punch *p, const struct sockaddr *addr, socklen_t len)
 {
 	struct adit_addr a;
+	int err;
 
 	if (!p->cfg.meets || api_address_from(addr, len, &a) < 0)
 		return ADIT_EINVAL;
-	link_find_add_server(&p->find, io_clock_now(), &a);
+	err = link_find_add_server(&p->find, io_clock_now(), &a);
 	settle(p);
-	return 0;
+	return err;
 }
 
 void adit_punch_start(struct adit_punch *p)

@@ -20,9 +20,11 @@ void api_relay_done(struct api_relay *r)
 	adit_bytes_wipe(r, sizeof(*r));
 }
 
-static bool is_same(const struct turn_uri *a, const struct turn_uri *b)
+/* A name may have an address of either family: which is reached from here is found out by asking both. */
+static bool is_same(const struct api_relay_server *a, const struct api_relay_server *b)
 {
-	return strcmp(a->host, b->host) == 0 && a->port == b->port && a->transport == b->transport;
+	return strcmp(a->uri.host, b->uri.host) == 0 && a->uri.port == b->uri.port &&
+	       a->uri.transport == b->uri.transport && a->server.addr.family == b->server.addr.family;
 }
 
 /* False: too long, or nothing. */
@@ -45,11 +47,6 @@ static bool is_lent(const struct api_relay *r, const struct adit_relay *relay)
 	return false;
 }
 
-static bool is_public(const struct adit_addr *a)
-{
-	return ice_candidate_judge(a, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(a);
-}
-
 static int read_server(const struct api_relay *r, const struct adit_relay *relay, const struct adit_addr *addr,
 		       struct api_relay_server *to)
 {
@@ -66,7 +63,7 @@ static int read_server(const struct api_relay *r, const struct adit_relay *relay
 		s->addr = adit_addr_with_port(*addr, to->uri.port);
 		memcpy(s->host, to->uri.host, sizeof(s->host));
 	}
-	if (is_lent(r, relay) && !is_public(&s->addr))
+	if (is_lent(r, relay) && !ice_candidate_is_public(&s->addr))
 		return ADIT_EINVAL;
 	if (relay->secret)
 		return copy_text(to->secret, sizeof(to->secret), relay->secret) ? 0 : ADIT_EINVAL;
@@ -93,7 +90,7 @@ int api_relay_add(struct api_relay *r, struct link *link, const struct adit_rela
 
 	if (err == 0)
 		err = read_server(r, &in, addr, &s);
-	while (err == 0 && i < r->n && !is_same(&s.uri, &r->server[i].uri))
+	while (err == 0 && i < r->n && !is_same(&s, &r->server[i]))
 		i++;
 	if (err == 0 && i == TURN_SERVERS_MAX)
 		err = ADIT_EFULL;
@@ -132,11 +129,21 @@ void api_relay_tell(const struct link_relay_info *info, struct adit_endpoint_eve
 						     : turn_why_text(info->why);
 }
 
-void api_relay_lend(struct api_relay *r, const struct meet_relay *loan, struct adit_endpoint_event *ret_event)
+void api_relay_lend(struct api_relay *r, const struct meet_relay *loan)
 {
 	r->loan = *loan;
 	r->has_loan = true;
-	r->told = (struct adit_relay){
-		.size = sizeof(r->told), .uri = r->loan.uris[0], .user = r->loan.user, .password = r->loan.pass};
-	ret_event->loan = &r->told;
+	r->n_told = 0;
+}
+
+bool api_relay_event(struct api_relay *r, struct adit_endpoint_event *ret_event)
+{
+	if (!r->has_loan || r->n_told == r->loan.n_uris)
+		return false;
+	r->told = (struct adit_relay){.size = sizeof(r->told),
+				      .uri = r->loan.uris[r->n_told++],
+				      .user = r->loan.user,
+				      .password = r->loan.pass};
+	*ret_event = (struct adit_endpoint_event){.kind = ADIT_ENDPOINT_LOAN, .loan = &r->told};
+	return true;
 }

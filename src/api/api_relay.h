@@ -17,10 +17,11 @@ struct api_relay_server {
 
 struct api_relay {
 	struct api_relay_server server[TURN_SERVERS_MAX];
-	size_t n;
+	size_t n; /* by URI and family */
 	adit_time renew_at; /* credentials of secrets; NEVER: there are none */
 	bool has_loan;
 	struct meet_relay loan; /* the last one */
+	unsigned n_told; /* of its URIs */
 	struct adit_relay told; /* and as the caller sees it */
 };
 
@@ -35,7 +36,9 @@ void api_relay_tick(struct api_relay *r, struct link *link, adit_time now);
 
 /* What LINK_EVENT_RELAY says. */
 void api_relay_tell(const struct link_relay_info *info, struct adit_endpoint_event *ret_event);
-/* What a mediator lends; |ret_event| borrows |r|. */
-void api_relay_lend(struct api_relay *r, const struct meet_relay *loan, struct adit_endpoint_event *ret_event);
+/* What a mediator lends, for api_relay_event(). */
+void api_relay_lend(struct api_relay *r, const struct meet_relay *loan);
+/* The next server of a loan; |ret_event| borrows |r|. */
+bool api_relay_event(struct api_relay *r, struct adit_endpoint_event *ret_event);
 
 #endif

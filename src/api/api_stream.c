@@ -1,3 +1,4 @@
+/* Streams of <adit/endpoint.h>: a shell around a link's stream, which is there until the caller frees it. */
 #include "api/api_endpoint.h"
 
 #include <stdlib.h>

@@ -100,6 +100,16 @@ bool adit_addr_is_any(const struct adit_addr *a)
 	return v4 ? memcmp(v4, zero, 4) == 0 : memcmp(a->ip, zero, 16) == 0;
 }
 
+bool adit_addr_is_public(const struct adit_addr *a)
+{
+	const uint8_t *v4 = v4_of(a);
+
+	if (a->family == ADIT_FAMILY_NONE || (v4 && (v4[0] == 0 || v4[0] >= 240)))
+		return false;
+	return !adit_addr_is_loopback(a) && !adit_addr_is_private(a) && !adit_addr_is_link_local(a) &&
+	       !adit_addr_is_multicast(a) && !adit_addr_is_any(a);
+}
+
 /* Where the longest run of two or more zero groups begins (RFC 5952 4.2); its length in |ret_len|. */
 static int longest_zero_run(const uint16_t g[8], int *ret_len)
 {

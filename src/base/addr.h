@@ -49,6 +49,8 @@ bool adit_addr_is_link_local(const struct adit_addr *a);
 bool adit_addr_is_multicast(const struct adit_addr *a);
 /* 0.0.0.0, ::. */
 bool adit_addr_is_any(const struct adit_addr *a);
+/* Somebody's on the Internet: an address, and none of these; nor 0/8 or 240/4 (RFC 6890). */
+bool adit_addr_is_public(const struct adit_addr *a);
 
 /* Writes "192.0.2.1:80" or "[2001:db8::1]:80" (no ":port" where it is 0) with a NUL; returns |buf|. RFC 5952. */
 const char *adit_addr_format(const struct adit_addr *a, char buf[ADIT_ADDR_STRLEN]);

@@ -172,19 +172,31 @@ void adit_wr_patch_u16(struct adit_wr *w, size_t at, uint16_t v)
 
 bool adit_bytes_eq_ct(const void *a, const void *b, size_t len)
 {
-	const volatile uint8_t *x = a;
-	const volatile uint8_t *y = b;
-	uint8_t diff = 0;
+	const uint8_t *x = a;
+	const uint8_t *y = b;
+	uint64_t diff = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len; i++)
+	/* By words: a packet's tag is two of them. The compiler must not know of |diff| that it could stop. */
+	for (; len - i >= sizeof(diff); i += sizeof(diff)) {
+		uint64_t v, w;
+
+		memcpy(&v, x + i, sizeof(v));
+		memcpy(&w, y + i, sizeof(w));
+		diff |= v ^ w;
+		__asm__ volatile("" : "+r"(diff));
+	}
+	for (; i < len; i++) {
 		diff |= x[i] ^ y[i];
+		__asm__ volatile("" : "+r"(diff));
+	}
 	return diff == 0;
 }
 
 void adit_bytes_wipe(void *p, size_t len)
 {
-	volatile uint8_t *v = p;
-
-	while (len-- > 0)
-		*v++ = 0;
+	if (len == 0)
+		return; /* and |p| may be NULL */
+	memset(p, 0, len);
+	__asm__ volatile("" : : "r"(p) : "memory"); /* for all the compiler knows, somebody reads it now */
 }

@@ -130,10 +130,16 @@ static bool is_well_known(const struct adit_nat64 *n)
 	return n->len == w.len && memcmp(n->prefix, w.prefix, sizeof(w.prefix)) == 0;
 }
 
+bool adit_nat64_leads_to(const struct adit_nat64 *n, const struct adit_addr *v4)
+{
+	return n->len > 0 && adit_addr_is_v4(v4) && !adit_addr_is_loopback(v4) && !adit_addr_is_link_local(v4) &&
+	       !adit_addr_is_multicast(v4) && !(is_well_known(n) && adit_addr_is_private(v4));
+}
+
 bool adit_nat64_out(const struct adit_nat64 *n, struct adit_out *o)
 {
 	if (o->kind == ADIT_OUT_SEND) {
-		if (is_well_known(n) && (adit_addr_is_private(&o->remote) || adit_addr_is_link_local(&o->remote)))
+		if (!adit_nat64_leads_to(n, &o->remote))
 			return false;
 		o->remote = adit_nat64_synthesize(n, &o->remote);
 		o->local = (struct adit_addr){0};

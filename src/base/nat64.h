@@ -49,8 +49,14 @@ struct adit_addr adit_nat64_own(uint16_t port);
 bool adit_nat64_is_own(const struct adit_addr *a);
 
 /*
+ * Whether |v4| lies behind it. What is this machine's or this link's does not, nor does the well-known prefix stand for
+ * private addresses (RFC 6052 3.1).
+ */
+bool adit_nat64_leads_to(const struct adit_nat64 *n, const struct adit_addr *v4);
+
+/*
  * What an IPv4 socket gives out, for an IPv6 one: family, address. The source address is the system's choice then.
- * False: not to be sent, as the well-known prefix may not stand for private addresses (RFC 6052 3.1).
+ * False: not to be sent through it.
  */
 ADIT_MUST_CHECK bool adit_nat64_out(const struct adit_nat64 *n, struct adit_out *o);
 /* What such an IPv6 socket hears, for the IPv4 one. False: not from behind the prefix. */

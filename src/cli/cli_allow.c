@@ -31,7 +31,7 @@ static int parse_line(struct cli_msg *m, const char *file, unsigned nr, const ch
 	return CLI_EXIT_BAD;
 }
 
-int cli_allow_parse(struct cli_allow *a, struct cli_msg *m, const char *file, const char *text, size_t len)
+static int parse(struct cli_allow *a, struct cli_msg *m, const char *file, const char *text, size_t len)
 {
 	struct trust_idline *keys = calloc(ALLOW_KEYS_MAX, sizeof(*keys));
 	const char *end = text + len;
@@ -78,7 +78,7 @@ int cli_allow_load(struct cli_allow *a, struct cli *cli)
 		cli_error(&cli->msg, why.next[0] ? why.next : NULL, "--allow: %s", why.what);
 		return CLI_EXIT_LOCAL;
 	}
-	rc = cli_allow_parse(a, &cli->msg, file, text.data, text.len);
+	rc = parse(a, &cli->msg, file, text.data, text.len);
 	io_text_done(&text);
 	return rc;
 }

@@ -14,8 +14,6 @@ struct cli_allow {
 /* Reads the file of --allow anew. CLI_GO; or the exit code after saying which line is wrong: then nothing has changed.
  */
 int cli_allow_load(struct cli_allow *a, struct cli *cli);
-/* The same from text; |file| is for the messages. */
-int cli_allow_parse(struct cli_allow *a, struct cli_msg *m, const char *file, const char *text, size_t len);
 void cli_allow_done(struct cli_allow *a);
 
 #endif

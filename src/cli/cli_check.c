@@ -70,11 +70,11 @@ static const char *server_words(const struct nat_server *s, char *buf, size_t ca
 
 	switch (s->state) {
 	case NAT_SERVER_GOOD:
-		snprintf(buf, cap, "good%s, %llu ms",
+		snprintf(buf, cap, "good%s, %.1f ms",
 			 s->discovery == NAT_YES  ? ", tells filtering too"
 			 : s->discovery == NAT_NO ? ", its second address does not answer"
 						  : "",
-			 (unsigned long long)(s->rtt / ADIT_MS(1)));
+			 (double)s->rtt / (double)ADIT_MS(1));
 		break;
 	case NAT_SERVER_DEAD:
 		snprintf(buf, cap, "does not answer");
@@ -108,7 +108,7 @@ const char *cli_check_kind(enum nat_kind k)
 					    "another port for each destination, one after the other",
 					    "another port for each destination, within a small block",
 					    "another port for each destination, at random",
-					    "no UDP"};
+					    "no UDP gets through"};
 
 	return words[k];
 }
@@ -121,7 +121,7 @@ static const char *way_words(enum nat_way w)
 					    "direct, both sides punch at the same time",
 					    "direct, with ports foretold",
 					    "direct, after a short search",
-					    "mostly direct, after a search of seconds",
+					    "mostly direct, by a search (two mediators, or --stun)",
 					    "seldom direct",
 					    "by a relay only"};
 
@@ -214,14 +214,17 @@ const char *cli_check_advice(const struct nat_report *r, const struct io_portmap
 	const struct nat_view *v = main_view(r);
 	bool v6_works = r->v6.kind == NAT_KIND_OPEN || r->v6.kind == NAT_KIND_STEADY;
 
+	if (r->n_servers == 0)
+		return ""; /* nobody was asked */
 	if (r->v4.answered == 0 && r->v6.answered == 0)
-		return "allow outgoing UDP in the firewall, at least to port 3478";
+		return "allow outgoing UDP in the firewall, at least to port 3478; where that cannot be had, a relay "
+		       "over TLS gets through: --relay-file with turns:HOST:443";
 	if (v->honest == 0 || v->kind == NAT_KIND_OPEN)
 		return "";
 	if (v->kind == NAT_KIND_UNKNOWN)
 		return "ask more servers: --stun once more, with a server at another address";
 	if (v->clash == NAT_YES)
-		return "set the router's WAN input to drop";
+		return "set the router's WAN input to drop what nobody inside has asked for";
 	if (v->kind == NAT_KIND_STEADY)
 		return "";
 	if (v->family == ADIT_FAMILY_V4 && cli_check_map(v, services) == CLI_CHECK_MAP_GOOD)
@@ -376,6 +379,8 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct 
 	view_json(&j, "ipv6", &r->v6);
 	if (nat64->len > 0)
 		cli_json_str(&j, "nat64", adit_nat64_format(nat64, prefix));
+	else
+		cli_json_null(&j, "nat64");
 	cli_json_array(&j, "servers");
 	for (size_t i = 0; i < r->n_servers; i++) {
 		const struct nat_server *s = &r->server[i];
@@ -390,8 +395,12 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct 
 		cli_check_addr_json(&j, "offender", &s->offender);
 		if (s->code > 0)
 			cli_json_uint(&j, "code", s->code);
+		else
+			cli_json_null(&j, "code");
 		if (s->rtt > 0)
 			cli_json_milli(&j, "rtt_ms", (double)s->rtt / 1e6);
+		else
+			cli_json_null(&j, "rtt_ms");
 		cli_json_object_end(&j);
 	}
 	cli_json_array_end(&j);

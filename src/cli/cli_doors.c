@@ -88,23 +88,27 @@ static void warn_if_open(struct cli_run *r, const struct ep_local *l)
 			 adit_addr_format(&l->addr, buf));
 }
 
-/* Hands |n| open sockets over and says where they are. */
-static int hand_over(struct cli_run *r, const struct fwd_service *s, const struct ep_local *l, const int *fds, int n,
-		     uint16_t port, cli_doors_add *add, void *ctx)
+/* |n| open sockets. */
+static int hand_over(struct cli_run *r, const char *service, bool dgram, const int *fds, int n, cli_doors_add *add,
+		     void *ctx)
 {
-	char where[160];
-
 	for (int i = 0; i < n; i++) {
-		if (add(ctx, s->name, l->dgram, fds[i]) == 0)
+		if (add(ctx, service, dgram, fds[i]) == 0)
 			continue;
 		while (++i < n)
 			close(fds[i]);
-		cli_error(&r->cli->msg, NULL, "service \"%s\": its listener could not be started", s->name);
+		cli_error(&r->cli->msg, NULL, "service \"%s\": its listener could not be started", service);
 		return CLI_EXIT_LOCAL;
 	}
+	return CLI_GO;
+}
+
+static void say_door(struct cli_run *r, const struct fwd_service *s, const struct ep_local *l, uint16_t port)
+{
+	char where[160];
+
 	describe(l, port, where);
 	print_door(r, s, where);
-	return CLI_GO;
 }
 
 /* CLI_GO, ADIT_ESYS (with errno; nothing said), or the exit code. */
@@ -113,13 +117,17 @@ static int open_one(struct cli_run *r, const struct fwd_service *s, struct ep_lo
 {
 	int fds[EP_LISTEN_FDS_MAX];
 	int n;
+	int rc;
 
 	l->dgram = s->kind == FWD_KIND_DGRAM;
 	n = ep_listen_open(l, fds, ret_port);
 	if (n < 0)
 		return ADIT_ESYS;
 	warn_if_open(r, l);
-	return hand_over(r, s, l, fds, n, *ret_port, add, ctx);
+	rc = hand_over(r, s->name, l->dgram, fds, n, add, ctx);
+	if (rc == CLI_GO)
+		say_door(r, s, l, *ret_port);
+	return rc;
 }
 
 /* Without LOCAL: the service's own port, else the free one of last time, else any free one, kept for the next time. */
@@ -188,7 +196,7 @@ int cli_doors_reserve(struct cli_doors *d, struct cli_run *r)
 		char where[160];
 		int n;
 
-		if (c->forwards[i].kind == CLI_LOCAL_AUTO)
+		if (c->forwards[i].kind == CLI_LOCAL_AUTO || d->reserved[i].n > 0)
 			continue;
 		n = ep_listen_open(&l, d->reserved[i].fds, &d->reserved[i].port);
 		if (n < 0)
@@ -202,6 +210,25 @@ int cli_doors_reserve(struct cli_doors *d, struct cli_run *r)
 	return CLI_GO;
 }
 
+static int hand_over_reserved(struct cli_doors *d, size_t i, struct cli_run *r, cli_doors_add *add, void *ctx)
+{
+	int n = d->reserved[i].n;
+
+	d->reserved[i].n = 0;
+	d->reserved[i].is_early = true;
+	return hand_over(r, r->cli->opts.connect.forwards[i].service, false, d->reserved[i].fds, n, add, ctx);
+}
+
+int cli_doors_early(struct cli_doors *d, struct cli_run *r, cli_doors_add *add, void *ctx)
+{
+	int rc = CLI_GO;
+
+	for (size_t i = 0; i < r->cli->opts.connect.n_forwards && rc == CLI_GO; i++)
+		if (d->reserved[i].n > 0)
+			rc = hand_over_reserved(d, i, r, add, ctx);
+	return rc;
+}
+
 static int open_forward(struct cli_doors *d, size_t i, struct cli_run *r, const struct fwd_service *s,
 			cli_doors_add *add, void *ctx)
 {
@@ -212,11 +239,11 @@ static int open_forward(struct cli_doors *d, size_t i, struct cli_run *r, const 
 
 	if (fw->kind == CLI_LOCAL_AUTO)
 		return open_auto(d, r, s, add, ctx);
-	if (s->kind == FWD_KIND_STREAM && d->reserved[i].n > 0) {
-		int n = d->reserved[i].n;
-
-		d->reserved[i].n = 0;
-		return hand_over(r, s, &l, d->reserved[i].fds, n, d->reserved[i].port, add, ctx);
+	if (s->kind == FWD_KIND_STREAM && (d->reserved[i].n > 0 || d->reserved[i].is_early)) {
+		rc = d->reserved[i].n > 0 ? hand_over_reserved(d, i, r, add, ctx) : CLI_GO;
+		if (rc == CLI_GO)
+			say_door(r, s, &l, d->reserved[i].port);
+		return rc;
 	}
 	give_back(d, i);
 	rc = open_one(r, s, &l, &port, add, ctx);

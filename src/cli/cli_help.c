@@ -20,7 +20,7 @@ const char cli_help_tail[] = "\n"
 #define COMMON                                                                          \
 	"  --config FILE        take options from FILE, one per line, without dashes\n" \
 	"  --state DIR          keep keys and tickets in DIR\n"                         \
-	"  -q, -v, -vv          errors only; decisions; packets\n"
+	"  -q, -v, -vv          errors only; decisions; every step\n"
 
 static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.20\n"
 				 "\n"
@@ -46,7 +46,7 @@ static const char serve_text[] = "Example: adit serve web=8080 --peer 203.0.113.
 static const char connect_text[] =
 	"Example: adit connect home 7100:web\n"
 	"\n"
-	"Usage: adit connect [OPTION]... PEER [LOCAL:]SERVICE...\n"
+	"Usage: adit connect [OPTION]... PEER [[LOCAL:]SERVICE]...\n"
 	"Opens services of PEER here; all of them if none is named.\n"
 	"\n"
 	"PEER is a ticket or a name saved by \"adit peer add\". LOCAL is a port, addr:port,\n"
@@ -118,7 +118,7 @@ static const char ticket_text[] =
 	"Usage: adit ticket [show|new|list|revoke] [LABEL] [OPTION]...\n"
 	"The tickets of this machine: whoever holds one may use what serve offers.\n"
 	"\n"
-	"  show [LABEL]         print it (also without any word); the first is made then\n"
+	"  show [LABEL]         print it (so does \"adit ticket\" alone); \"default\" is made\n"
 	"  new LABEL            make another one, with its own secret, and print it\n"
 	"  list                 labels and their state, no secrets\n"
 	"  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
@@ -130,7 +130,7 @@ static const char ticket_text[] =
 	"\n"
 	"Manual: adit help ticket\n";
 
-static const char id_text[] = "Example: adit id >> keys-of-friends\n"
+static const char id_text[] = "Example: adit id >> keys\n"
 			      "\n"
 			      "Usage: adit id [OPTION]...\n"
 			      "Prints this machine's public key as a line for \"adit serve --allow FILE\".\n"
@@ -152,10 +152,10 @@ static const char peer_text[] = "Example: adit peer add home --peer 203.0.113.10
 				"  --peer ADDR[:PORT]   the other side's public address\n"
 				"  --stun HOST[:PORT]   one more witness of the own public address\n"
 				"  --relay-file FILE    TURN (--relay, --relay-ca);  --relay-only, --direct-only\n"
-				"  --port N             the own UDP port\n"
-				"  --timeout TIME       give up after this long\n"
+				"  --port N             the own UDP port;  --mapped (forwarded), --no-portmap\n"
+				"  --timeout TIME       give up after this long;  --compress;  --threads N\n"
 				"  --linger TIME        keep connections this long when the path is lost\n" COMMON
-				"  --json               results as JSON, one object per line\n"
+				"  --json               results as JSON\n"
 				"  --log json           messages as JSON;  --color auto|always|never\n"
 				"\n"
 				"Manual: adit help peer\n";

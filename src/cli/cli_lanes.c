@@ -27,6 +27,23 @@ const char *cli_lanes_way(const char *label, char buf[CLI_LANES_WAY_STRLEN])
 	return buf;
 }
 
+/* --- horizons --- */
+
+static void keep_horizon(void *ctx, const char *label, struct link *link, size_t n_conns)
+{
+	struct cli_lanes *l = ctx;
+	struct link_status st;
+
+	(void)n_conns;
+	link_status_get(link, io_clock_now(), &st);
+	cli_kept_horizon_set(l->run, label, st.horizon);
+}
+
+void cli_lanes_keep(struct cli_lanes *l)
+{
+	ep_serve_each(l->ep, keep_horizon, l);
+}
+
 /* --- tickets --- */
 
 static int add_lane(struct cli_lanes *l, const struct ep_lane_config *lane)
@@ -123,14 +140,44 @@ void cli_lanes_bind(struct cli_lanes *l, const char *label, const uint8_t key[CR
 
 /* --- allowed keys --- */
 
+/* What a line lists and nobody offers is a slip: the key would be refused for no reason that can be seen. */
+static void limit(struct cli_lanes *l, const struct trust_idline *id, struct ep_lane_config *lane)
+{
+	const struct cli_serve *o = &l->run->cli->opts.serve;
+
+	lane->is_limited = id->n_services > 0;
+	for (size_t i = 0; i < o->n_services; i++)
+		lane->may[i] = trust_idline_has_service(id, o->services[i].name);
+	for (size_t i = 0; i < id->n_services; i++) {
+		size_t k = 0;
+
+		while (k < o->n_services && strcmp(o->services[k].name, id->services[i]) != 0)
+			k++;
+		if (k == o->n_services)
+			cli_warn(&l->run->cli->msg, NULL, "--allow: key %s may use \"%s\", which is not offered here",
+				 lane->label, id->services[i]);
+	}
+}
+
+/* What the session has open may not be allowed any more, and its list was sent: so a new one begins. */
+static void end_other(struct cli_lanes *l, const struct ep_lane_config *lane)
+{
+	cli_info(&l->run->cli->msg, "key %s may use other services now: its session begins anew", lane->label);
+	keep_horizon(l, lane->label, ep_serve_link(l->ep, lane->label), 0);
+	ep_serve_lane_remove(l->ep, lane->label, FWD_CLOSE_DONE);
+}
+
 static void add_key_lane(struct cli_lanes *l, const struct trust_idline *id)
 {
 	struct ep_lane_config lane = {.has_peer_key = true};
 	uint8_t shared[CRYPTO_KEY_LEN];
 
 	cli_run_key(id->key, lane.label);
-	if (ep_serve_has_lane(l->ep, lane.label, NULL))
+	limit(l, id, &lane);
+	if (ep_serve_lane_offers(l->ep, &lane))
 		return;
+	if (ep_serve_has_lane(l->ep, lane.label, NULL))
+		end_other(l, &lane);
 	if (crypto_shared(&l->run->identity, id->key, shared) < 0) {
 		cli_warn(&l->run->cli->msg, NULL, "--allow: the key %s is not a usable key", lane.label);
 		return;
@@ -157,36 +204,34 @@ static void sweep_key(void *ctx, const char *label, struct link *link, size_t n_
 	ep_serve_lane_remove(l->ep, label, FWD_CLOSE_REVOKED);
 }
 
+/* A key that stands there twice has what its first line says: two lists are no list. */
+static bool is_repeated(const struct cli_allow *a, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (memcmp(a->keys[k].key, a->keys[i].key, sizeof(a->keys[i].key)) == 0)
+			return true;
+	return false;
+}
+
 static int load_allow(struct cli_lanes *l)
 {
+	char text[9];
 	int rc = cli_allow_load(&l->allow, l->run->cli);
 
 	if (rc != CLI_GO)
 		return rc;
 	ep_serve_each(l->ep, sweep_key, l);
-	for (size_t i = 0; i < l->allow.n; i++)
-		add_key_lane(l, &l->allow.keys[i]);
+	for (size_t i = 0; i < l->allow.n; i++) {
+		if (!is_repeated(&l->allow, i))
+			add_key_lane(l, &l->allow.keys[i]);
+		else
+			cli_warn(&l->run->cli->msg, NULL, "--allow: key %s is listed twice: its first line counts",
+				 cli_run_key(l->allow.keys[i].key, text));
+	}
 	return CLI_GO;
 }
 
 int cli_lanes_load(struct cli_lanes *l)
 {
 	return l->allow.given ? load_allow(l) : load_tickets(l);
-}
-
-/* --- horizons --- */
-
-static void keep_horizon(void *ctx, const char *label, struct link *link, size_t n_conns)
-{
-	struct cli_lanes *l = ctx;
-	struct link_status st;
-
-	(void)n_conns;
-	link_status_get(link, io_clock_now(), &st);
-	cli_kept_horizon_set(l->run, label, st.horizon);
-}
-
-void cli_lanes_keep(struct cli_lanes *l)
-{
-	ep_serve_each(l->ep, keep_horizon, l);
 }

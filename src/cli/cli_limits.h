@@ -13,7 +13,7 @@
 #define CLI_STUNS_MAX \
 	8 /* --stun; with the mediators not more than that are asked (EP_CHECK_HOSTS_MAX, REACH_SERVERS_MAX) */
 #define CLI_THREADS_MAX    8 /* --threads: connections of one session (FWD_CONNECTIONS_MAX) */
-#define CLI_RELAYS_MAX     4 /* --relay: as many as one link asks (TURN_SERVERS_MAX) */
+#define CLI_RELAYS_MAX     4 /* --relay: as many as an endpoint has (EP_RELAYS_MAX) */
 #define CLI_STUN_PORT      3478 /* RFC 8489 18.6; a mediator has the same */
 #define CLI_GIVEN_MAX      32 /* --peer, --mediator, --stun, --port, --linger, --timeout on one command line */
 #define CLI_WORDS_MAX      512 /* words on one command line; more is refused before anything is parsed */

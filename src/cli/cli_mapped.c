@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli_exit.h"
+#include "cli/cli_show.h"
 
 const enum adit_family cli_mapped_family[2] = {ADIT_FAMILY_V4, ADIT_FAMILY_V6};
 
@@ -124,10 +125,10 @@ static void say_json(struct cli_msg *m, const struct ep_mapped_state *st)
 	cli_out_json(m, &j);
 }
 
-size_t cli_mapped_status_text(char *buf, size_t cap, const struct ep_mapped_state *st)
+size_t cli_mapped_status_text(char *buf, size_t cap, size_t at, const struct ep_mapped_state *st)
 {
 	static const char *const words[] = {
-		[EP_MAPPED_ASKING] = "the router is asked",
+		[EP_MAPPED_ASKING] = "the router is being asked",
 		[EP_MAPPED_HELD] = "not tried from outside yet",
 		[EP_MAPPED_PROVEN] = "works from outside",
 		[EP_MAPPED_DEAD] = "nothing arrives",
@@ -135,18 +136,16 @@ size_t cli_mapped_status_text(char *buf, size_t cap, const struct ep_mapped_stat
 		[EP_MAPPED_NONE] = "none",
 		[EP_MAPPED_WITHDRAWN] = "not used",
 	};
-	char at[ADIT_ADDR_STRLEN + 32];
-	int n;
+	char where_text[ADIT_ADDR_STRLEN + 32];
 
-	if (!st || cap == 0)
-		return 0;
+	if (!st)
+		return at;
 	if (st->external.family == ADIT_FAMILY_NONE)
-		n = snprintf(buf, cap, "  port mapping: %s%s%s\n", words[st->kind], st->why[0] ? ": " : "", st->why);
-	else
-		n = snprintf(buf, cap, "  port mapping: %s to UDP port %u (%s): %s%s%s\n", where(st, at, sizeof(at)),
-			     st->port, st->by_user ? "--mapped" : st->how, words[st->kind], st->is_behind ? "; " : "",
-			     st->is_behind ? st->why : "");
-	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+		return cli_show_row(buf, cap, at, "mapped port", "%s%s%s", words[st->kind], st->why[0] ? ": " : "",
+				    st->why);
+	return cli_show_row(buf, cap, at, "mapped port", "%s to UDP port %u (%s): %s%s%s",
+			    where(st, where_text, sizeof(where_text)), st->port, st->by_user ? "--mapped" : st->how,
+			    words[st->kind], st->is_behind ? "; " : "", st->is_behind ? st->why : "");
 }
 
 void cli_mapped_status_json(struct cli_json *j, const struct ep_mapped_state *v4, const struct ep_mapped_state *v6)

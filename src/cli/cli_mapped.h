@@ -18,8 +18,8 @@ uint16_t cli_mapped_port(const struct cli_meet *o);
 int cli_mapped_check(struct cli_msg *m, const struct cli_meet *o);
 
 void cli_mapped_say(struct cli_msg *m, const struct ep_mapped_state *st, bool json);
-/* |st|: NULL where there is nothing to tell. Returns the length written. */
-size_t cli_mapped_status_text(char *buf, size_t cap, const struct ep_mapped_state *st);
+/* A line of status behind |at|; the new length. |st|: NULL where there is nothing to tell. */
+size_t cli_mapped_status_text(char *buf, size_t cap, size_t at, const struct ep_mapped_state *st);
 void cli_mapped_status_json(struct cli_json *j, const struct ep_mapped_state *v4, const struct ep_mapped_state *v6);
 
 #endif

@@ -95,32 +95,68 @@ int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret
 	return CLI_EXIT_LOCAL;
 }
 
-void cli_meet_hint(struct cli_run *r, const struct cli_target_peer *p)
+void cli_meet_hint(struct cli_run *r, struct cli_target_peer *p)
 {
 	struct trust_idline id = {0};
 	char line[TRUST_IDLINE_TEXT_MAX + 1];
 
-	if (!p->by_key)
+	if (!p->by_key || p->line_told)
 		return;
+	p->line_told = true;
 	memcpy(id.key, r->identity.public_key, sizeof(id.key));
 	trust_idline_format(&id, line);
 	cli_hint(&r->cli->msg, "this ticket admits known keys only; the line for the other side's --allow file: %s",
 		 line);
 }
 
-void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p)
+/* Where it should be: at the other side's address, or with a mediator. */
+static void say_where(struct cli_run *r, const struct cli_mediators *m)
 {
 	const struct cli_meet *meet = &r->cli->opts.meet;
-	struct cli_msg *m = &r->cli->msg;
+	struct cli_msg *msg = &r->cli->msg;
+	char names[CLI_MEDIATORS_STRLEN];
 
-	cli_warn(m, NULL, "no answer for 30 s; waiting goes on. Possible reasons:");
-	if (meet->n_peers == 0)
-		cli_hint(m, "neither --peer nor --mediator is given: this side does not know where to knock");
+	if (meet->n_peers > 0)
+		cli_hint(msg, "\"adit serve\" is not running over there, or not at %s", meet->peers[0].name);
+	if (m->n > 0)
+		cli_hint(msg, "\"adit serve\" is not running over there, or not registered at %s",
+			 cli_mediators_text(m, names));
+	if (meet->n_peers == 0 && m->n == 0)
+		cli_hint(msg, "neither --peer nor --mediator is given: this side does not know where to knock");
+}
+
+static void say_own(struct cli_run *r, const struct adit_addr *own)
+{
+	char addr[ADIT_ADDR_STRLEN];
+
+	if (own->family == ADIT_FAMILY_NONE)
+		cli_hint(&r->cli->msg, "the other side's --peer is not this network's public address (\"adit check "
+				       "--stun HOST\" tells it)");
 	else
-		cli_hint(m, "\"adit serve\" is not running over there, or not at %s", meet->peers[0].name);
-	cli_hint(m, "the other side's --peer is not this network's public address");
-	cli_hint(m, "one of the routers changes port numbers: that takes a mediator (--mediator on both sides), or a"
-		    " forwarded UDP port (--port) on one of them");
+		cli_hint(&r->cli->msg, "the other side's --peer is not this network's public address, which is %s",
+			 adit_addr_format(own, addr));
+}
+
+void cli_meet_stuck(struct cli_run *r, struct cli_target_peer *p, const struct adit_addr *own)
+{
+	struct cli_msg *m = &r->cli->msg;
+	struct cli_mediators mediators;
+
+	cli_meet_mediators(r, p, &mediators);
+	cli_warn(m, NULL, "no answer for 30 s; waiting goes on. Possible reasons:");
+	say_where(r, &mediators);
+	if (mediators.n == 0 || r->cli->opts.meet.n_peers > 0)
+		say_own(r, own);
+	if (mediators.n == 0)
+		cli_hint(
+			m,
+			"one of the routers changes port numbers: that takes a mediator (--mediator on both sides), or a"
+			" forwarded UDP port (--port) on one of them");
+	else
+		cli_hint(
+			m,
+			"both routers change port numbers: the search goes on; a forwarded UDP port (--port) on one of "
+			"them ends it");
 	cli_hint(m, "one clock is far off: compare \"date -u\" on both sides");
 	if (!p->by_key)
 		cli_hint(m, "the ticket was revoked, or another machine is using it");

@@ -11,6 +11,7 @@ struct cli_target_peer {
 	struct trust_ticket ticket;
 	char name[TRUST_NAME_MAX + 1]; /* the saved name, or "" */
 	bool by_key; /* the ticket has no secret: this machine's key is what admits us */
+	bool line_told; /* by key: the line that the other side needs was shown */
 };
 
 /*
@@ -29,10 +30,13 @@ void cli_meet_mediators(struct cli_run *r, const struct cli_target_peer *p, stru
 /* The path of the control socket that all commands to this peer on this machine share. CLI_GO or the exit code. */
 int cli_meet_socket(struct cli_run *r, const struct cli_target_peer *p, char ret_path[IO_SOCKET_PATH_MAX + 1]);
 
-/* One more line after a failure: where only known keys are admitted, the line that the other side needs. */
-void cli_meet_hint(struct cli_run *r, const struct cli_target_peer *p);
+/* One more line after a failure, once: where only known keys are admitted, the line that the other side needs. */
+void cli_meet_hint(struct cli_run *r, struct cli_target_peer *p);
 
-/* After 30 s without an answer: the possible reasons, with what can be checked from here. */
-void cli_meet_stuck(struct cli_run *r, const struct cli_target_peer *p);
+/*
+ * After 30 s without an answer: the possible reasons, with what can be checked from here. |own|: this network's public
+ * address, without a port; family NONE: not known.
+ */
+void cli_meet_stuck(struct cli_run *r, struct cli_target_peer *p, const struct adit_addr *own);
 
 #endif

@@ -22,6 +22,7 @@
 
 #define SAFE_MAX         (4 * CLI_MSG_TEXT) /* spelled-out characters take more room */
 #define TERMINAL_COLUMNS 80 /* where the terminal does not say */
+#define TERMINAL_ROWS    24
 
 /* Everything or an errno. The descriptor may be non-blocking: somebody else's choice, on a shared terminal. */
 static int write_all(int fd, const char *p, size_t len)
@@ -50,12 +51,22 @@ static void put_err(struct cli_msg *m, const char *s, size_t len)
 	(void)write_all(m->err, s, len);
 }
 
+/* Said at once: a serve whose ticket nobody could read may run for months. */
+static void out_failed(struct cli_msg *m, int err)
+{
+	m->out_errno = err;
+	/* Whoever reads our results may stop early, as `head` does: nothing to report. */
+	if (err != EPIPE)
+		cli_error(m, "look at where stdout leads, and start again", "cannot write the results to stdout: %s",
+			  strerror(err));
+}
+
 static void put_out(struct cli_msg *m, const char *s, size_t len)
 {
 	int err = m->out_errno ? 0 : write_all(m->out, s, len);
 
 	if (err != 0)
-		m->out_errno = err;
+		out_failed(m, err);
 }
 
 static adit_utc wall_clock(void)
@@ -72,18 +83,25 @@ static void status_erase(struct cli_msg *m)
 		put_err(m, ERASE_LINE, strlen(ERASE_LINE));
 }
 
-static size_t terminal_columns(int fd)
+void cli_msg_window(int fd, size_t *ret_columns, size_t *ret_rows)
 {
-	struct winsize ws;
+	struct winsize ws = {0};
 
-	return ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0 ? ws.ws_col : TERMINAL_COLUMNS;
+	(void)ioctl(fd, TIOCGWINSZ, &ws);
+	*ret_columns = ws.ws_col > 0 ? ws.ws_col : TERMINAL_COLUMNS;
+	*ret_rows = ws.ws_row > 0 ? ws.ws_row : TERMINAL_ROWS;
 }
 
 /* One column stays free: at the very edge some terminals have wrapped already. */
 static void status_draw(struct cli_msg *m)
 {
-	if (m->status[0] != '\0')
-		put_err(m, m->status, cli_text_fit(m->status, terminal_columns(m->err) - 1));
+	size_t columns;
+	size_t rows;
+
+	if (m->status[0] == '\0')
+		return;
+	cli_msg_window(m->err, &columns, &rows);
+	put_err(m, m->status, cli_text_fit(m->status, columns - 1));
 }
 
 static void write_trace(void *ctx, enum adit_log_level level, const char *line);
@@ -108,7 +126,7 @@ void cli_msg_setup(struct cli_msg *m, const struct cli_opts *o)
 	m->color = o->common.color == CLI_COLOR_ALWAYS ||
 		   (o->common.color == CLI_COLOR_AUTO && m->is_tty && !(no_color && no_color[0] != '\0'));
 	m->color = m->color && !m->log_json;
-	m->trace.level = m->verbosity >= 2 ? ADIT_LOG_PACKET : ADIT_LOG_DECIDE;
+	m->trace.level = ADIT_LOG_PACKET;
 }
 
 static bool is_shown(const struct cli_msg *m, enum cli_level level)
@@ -118,7 +136,7 @@ static bool is_shown(const struct cli_msg *m, enum cli_level level)
 
 static const char *level_name(enum cli_level level)
 {
-	static const char *const names[] = {"error", "warning", "info", "detail", "packet"};
+	static const char *const names[] = {"error", "warning", "info", "detail", "trace"};
 
 	return names[level];
 }
@@ -302,10 +320,10 @@ static void write_trace(void *ctx, enum adit_log_level level, const char *line)
 	struct cli_json j;
 
 	if (!m->log_json) {
-		say(m, level == ADIT_LOG_PACKET ? CLI_PACKET : CLI_DETAIL, NULL, line);
+		say(m, CLI_TRACE, NULL, line);
 		return;
 	}
-	json_head(&j, level == ADIT_LOG_PACKET ? "packet" : "detail");
+	json_head(&j, level == ADIT_LOG_PACKET ? "packet" : "trace");
 	trace_members(&j, line);
 	cli_json_object_end(&j);
 	put_json_line(m, &j);
@@ -313,7 +331,7 @@ static void write_trace(void *ctx, enum adit_log_level level, const char *line)
 
 const struct adit_log *cli_msg_log(struct cli_msg *m)
 {
-	return m->verbosity > 0 ? &m->trace : NULL;
+	return m->verbosity > 1 ? &m->trace : NULL;
 }
 
 void cli_status_set(struct cli_msg *m, const char *fmt, ...)
@@ -365,7 +383,7 @@ void cli_out(struct cli_msg *m, const char *fmt, ...)
 	cap = n < 0 ? 0 : 6 * (size_t)n + 2; /* "\u202e" for three bytes, "\x1b" for one */
 	safe = n < 0 ? NULL : malloc(cap);
 	if (!safe) {
-		m->out_errno = ENOMEM;
+		out_failed(m, ENOMEM);
 	} else {
 		size_t len = cli_text_safe(safe, cap - 1, text, (size_t)n);
 
@@ -389,7 +407,7 @@ void cli_out_json(struct cli_msg *m, struct cli_json *j)
 	int n = text ? asprintf(&line, "%s\n", text) : -1;
 
 	if (n < 0) {
-		m->out_errno = ENOMEM;
+		out_failed(m, ENOMEM);
 	} else {
 		out_line(m, line, (size_t)n);
 		free(line);
@@ -402,9 +420,6 @@ int cli_msg_finish(struct cli_msg *m, int exit)
 	cli_status_clear(m);
 	if (m->out_errno == 0)
 		return exit;
-	/* Whoever reads our results may stop early, as `head` does: nothing to report. */
-	if (m->out_errno != EPIPE)
-		cli_error(m, NULL, "cannot write the results to stdout: %s", strerror(m->out_errno));
 	m->out_errno = 0;
 	return exit == CLI_EXIT_OK ? CLI_EXIT_LOCAL : exit;
 }

@@ -5,8 +5,8 @@
  * On a terminal a status line may live below the messages: it is taken away before each message and drawn again
  * after it. With --log json every message is one JSON object per line, and there is no status line.
  *
- * Texts are one line each. Nothing here exits; a stdout that cannot be written to is remembered and reported once,
- * by cli_msg_finish().
+ * Texts are one line each. Nothing here exits; a stdout that cannot be written to is reported once, when it
+ * happens, and remembered for cli_msg_finish().
  */
 #ifndef ADIT_CLI_MSG_H
 #define ADIT_CLI_MSG_H
@@ -27,7 +27,7 @@ enum cli_level {
 	CLI_WARN,
 	CLI_INFO, /* what a person follows: waiting, connected, lost */
 	CLI_DETAIL, /* -v: decisions and why */
-	CLI_PACKET, /* -vv */
+	CLI_TRACE, /* -vv: each step of the machines, each packet */
 };
 
 struct cli_msg {
@@ -61,7 +61,7 @@ ADIT_PRINTF(2, 3) void cli_hint(struct cli_msg *m, const char *fmt, ...);
 /* Prints the fault; returns its exit code. */
 int cli_msg_fault(struct cli_msg *m, const struct cli_fault *f);
 
-/* The traces of floors 0-2 as -v and -vv lines; NULL where nobody wants them. Good for |m|'s life. */
+/* The traces of floors 0-2, as lines of -vv; NULL where nobody wants them. Good for |m|'s life. */
 const struct adit_log *cli_msg_log(struct cli_msg *m);
 
 /* The living line: replaces what it shows. Nothing happens without a terminal, with -q, or with --log json. */
@@ -71,13 +71,16 @@ void cli_status_clear(struct cli_msg *m);
 /* A line of results. */
 ADIT_PRINTF(2, 3) void cli_out(struct cli_msg *m, const char *fmt, ...);
 
-/* |len| bytes of results as they are, newlines and all: help texts. */
+/* How large the terminal behind |fd| is; 80 by 24 where it does not say. */
+void cli_msg_window(int fd, size_t *ret_columns, size_t *ret_rows);
+
+/* Results as they are, newlines and all: help texts. */
 void cli_out_raw(struct cli_msg *m, const char *text);
 
 /* The object as one line of results; |j| is done afterwards. */
 void cli_out_json(struct cli_msg *m, struct cli_json *j);
 
-/* Takes the status line away; |exit|, or CLI_EXIT_LOCAL (said once) where results could not be written. */
+/* Takes the status line away; |exit|, or CLI_EXIT_LOCAL where results could not be written. */
 int cli_msg_finish(struct cli_msg *m, int exit);
 
 #endif

@@ -1,6 +1,5 @@
 #include "cli/cli_news.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,10 @@ void cli_news_init(struct cli_news *n, struct cli_run *r, const struct cli_media
 
 void cli_news_forget(struct cli_news *n)
 {
+	bool by_key = n->by_key;
+
 	cli_news_init(n, n->run, &n->mediators, n->is_serve);
+	n->by_key = by_key;
 	n->is_up = true;
 }
 
@@ -44,7 +46,7 @@ static const char *mediator_word(const struct reach_event *e)
 	return e->code == 0 ? "silent" : e->code == LINK_ABSENT ? "absent" : "refused";
 }
 
-static void put_kinds(struct cli_json *j, enum nat_kind own, enum nat_kind peer)
+void cli_news_kinds_json(struct cli_json *j, enum nat_kind own, enum nat_kind peer)
 {
 	cli_json_str(j, "nat_here", nat_kind_name(own));
 	cli_json_str(j, "nat_there", nat_kind_name(peer));
@@ -67,13 +69,13 @@ static void say_json(struct cli_news *n, const char *who, const struct link_even
 	if (e->mediator)
 		cli_json_str(&j, "mediator", e->mediator);
 	if (m->kind == REACH_EVENT_MEETING) {
-		put_kinds(&j, m->own_kind, m->peer_kind);
+		cli_news_kinds_json(&j, m->own_kind, m->peer_kind);
 		cli_json_str(&j, "way", nat_way_name(m->way));
 		cli_json_uint(&j, "round", m->round);
 	} else if (m->kind == REACH_EVENT_FAILED) {
 		cli_json_str(&j, "verdict", reach_verdict_name(m->verdict));
 		cli_json_str(&j, "text", reach_verdict_text(m->verdict));
-		put_kinds(&j, m->own_kind, m->peer_kind);
+		cli_news_kinds_json(&j, m->own_kind, m->peer_kind);
 		cli_json_milli(&j, "took_ms", (double)m->took / 1e6);
 	} else {
 		cli_json_str(&j, "state", mediator_word(m));
@@ -105,12 +107,20 @@ static void say_silent(struct cli_news *n, const struct link_event *e)
 		 "the mediator %s does not answer", e->mediator);
 }
 
+/* By key the mediator is asked for somebody who waits for this very key. */
+#define UNLISTED \
+	"it is not in the other side's --allow file, or \"adit serve\" is not running there with this --mediator"
+
 static void say_absent(struct cli_news *n, const struct link_event *e)
 {
-	cli_warn(&n->run->cli->msg,
-		 "is \"adit serve\" running there, with this ticket and this --mediator, written the same way? It is "
-		 "asked again",
-		 "the mediator %s does not know the peer", e->mediator);
+	if (n->by_key)
+		cli_warn(&n->run->cli->msg, UNLISTED ". It is asked again",
+			 "the mediator %s knows nobody who waits for this machine's key", e->mediator);
+	else
+		cli_warn(&n->run->cli->msg,
+			 "is \"adit serve\" running there, with this ticket and this --mediator, written the same way? "
+			 "It is asked again",
+			 "the mediator %s does not know the peer", e->mediator);
 }
 
 static void say_refused(struct cli_news *n, const struct link_event *e)
@@ -121,8 +131,9 @@ static void say_refused(struct cli_news *n, const struct link_event *e)
 		cli_warn(m, "it is tried again; a second --mediator would help meanwhile",
 			 "the mediator %s has no room, or is ending", e->mediator);
 	else if (e->meet.code == 403)
-		cli_warn(m, "is its name written as the ticket has it?", "the mediator %s refuses the registration",
-			 e->mediator);
+		cli_warn(m,
+			 "something on the way changed it, or the two programs are of different versions: update both",
+			 "the mediator %s refuses the registration", e->mediator);
 	else
 		cli_warn(m, "is that a mediator, and of this version?", "the mediator %s answers with error %u",
 			 e->mediator, e->meet.code);
@@ -138,7 +149,7 @@ static enum cli_news_told told_by(const struct reach_event *e)
 }
 
 /* Several lanes register with one mediator: it is told of once. False: it was. */
-static bool say_mediator(struct cli_news *n, const struct link_event *e)
+static bool say_mediator(struct cli_news *n, const struct link_event *e, const struct reach *reach)
 {
 	size_t i = index_of(n, e->mediator);
 	enum cli_news_told now = told_by(&e->meet);
@@ -151,6 +162,8 @@ static bool say_mediator(struct cli_news *n, const struct link_event *e)
 		return false;
 	if (now == CLI_NEWS_SILENT && before == CLI_NEWS_LOST)
 		return false; /* the same, in other words */
+	if (now == CLI_NEWS_SILENT && reach && reach_has_heard(reach, e->meet.mediator))
+		return false; /* it is the peer who did not answer: the attempt's verdict will say so */
 	n->about[i].told = now;
 	n->about[i].code = e->meet.code;
 	if (now == CLI_NEWS_HELD)
@@ -200,10 +213,15 @@ static void say_meeting(struct cli_news *n, const char *who, const struct link_e
 	if (!n->has_met && !n->is_serve && !n->is_up)
 		cli_info(msg, "found the peer through %s; %s", e->mediator ? e->mediator : "a mediator",
 			 way_doing(m->way));
-	cli_detail(msg, "%s%sround %u, through %s: %s", prefix, colon, m->round, e->mediator ? e->mediator : "-",
-		   way_doing(m->way));
-	cli_detail(msg, "%s%sNAT here: %s", prefix, colon, cli_check_kind(m->own_kind));
-	cli_detail(msg, "%s%sNAT there: %s", prefix, colon, cli_check_kind(m->peer_kind));
+	else
+		cli_detail(msg, "%s%sround %u, through %s: %s", prefix, colon, m->round,
+			   e->mediator ? e->mediator : "a mediator", way_doing(m->way));
+	if (m->round <= 1 || m->own_kind != n->own_kind || m->peer_kind != n->peer_kind) {
+		cli_detail(msg, "%s%sNAT here: %s", prefix, colon, cli_check_kind(m->own_kind));
+		cli_detail(msg, "%s%sNAT there: %s", prefix, colon, cli_check_kind(m->peer_kind));
+	}
+	n->own_kind = m->own_kind;
+	n->peer_kind = m->peer_kind;
 	n->has_met = true;
 	snprintf(n->doing, sizeof(n->doing), "found the peer; %s, round %u of %u", way_doing(m->way), m->round,
 		 REACH_ROUNDS);
@@ -225,7 +243,13 @@ static void say_failed(struct cli_news *n, const char *who, const struct link_ev
 
 	cli_news_account(n, reach);
 	if (m->how == REACH_HOW_RELAYED) {
-		cli_info(msg, "%s%sno direct path yet, the relay goes on: %s", who ? who : "", who ? ": " : "", text);
+		/* It is tried for as long as the session lasts: what is no news is a detail. */
+		if (n->verdict != m->verdict)
+			cli_info(msg, "%s%sno direct path yet, the relay goes on: %s", who ? who : "", who ? ": " : "",
+				 text);
+		else
+			cli_detail(msg, "%s%sstill no direct path", who ? who : "", who ? ": " : "");
+		n->verdict = m->verdict;
 		n->has_met = false;
 		return;
 	}
@@ -247,7 +271,7 @@ void cli_news_say(struct cli_news *n, const char *who, const struct link_event *
 	case REACH_EVENT_HELD:
 	case REACH_EVENT_LOST:
 	case REACH_EVENT_MEDIATOR:
-		if (!say_mediator(n, e))
+		if (!say_mediator(n, e, reach))
 			return;
 		break;
 	case REACH_EVENT_MEETING:
@@ -293,113 +317,23 @@ bool cli_news_is_cut_off(const struct cli_news *n, const struct link_status *st)
 void cli_news_hints(struct cli_news *n, const struct link_status *st)
 {
 	struct cli_msg *msg = &n->run->cli->msg;
-	struct reach_desc own;
-	struct reach_desc peer;
-
-	if (!st->reach)
-		return;
-	reach_views(st->reach, &own, &peer);
-	if (n->verdict != REACH_VERDICT_NONE)
-		cli_hint(msg, "%s", reach_verdict_text(n->verdict));
-	hint_kinds(n, own.kind, peer.kind);
-}
-
-/* --- status --- */
-
-static size_t put(char *buf, size_t cap, size_t at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static size_t put(char *buf, size_t cap, size_t at, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(buf + at, cap - at, fmt, ap);
-	va_end(ap);
-	return n < 0 || (size_t)n >= cap - at ? cap - 1 : at + (size_t)n;
-}
-
-static const char *state_words(enum link_mediator_state s)
-{
-	static const char *const words[] = {
-		[LINK_MEDIATOR_ASKED] = "nothing to say",   [LINK_MEDIATOR_HELD] = "registered",
-		[LINK_MEDIATOR_MET] = "found the peer",     [LINK_MEDIATOR_ABSENT] = "does not know the peer",
-		[LINK_MEDIATOR_SILENT] = "does not answer", [LINK_MEDIATOR_REFUSED] = "refuses",
-	};
-
-	return words[s];
-}
-
-size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st, bool with_account)
-{
-	enum reach_verdict verdict = st->reach ? reach_last_verdict(st->reach) : REACH_VERDICT_NONE;
-	struct reach_account a;
-	char text[REACH_ACCOUNT_STRLEN];
-	char prefix[ADIT_NAT64_STRLEN];
-	char since[24];
-	size_t at = 0;
-	size_t pos = 0;
-
-	for (size_t i = 0; i < st->n_mediators; i++) {
-		const struct link_mediator *m = &st->mediators[i];
-
-		at = put(buf, cap, at, "  mediator %s: %s for %s\n", m->name, state_words(m->state),
-			 cli_run_dur(adit_time_since(io_clock_now(), m->since), since));
-	}
-	if (cli_relays_status_text(&st->relay, io_clock_now(), text, sizeof(text)))
-		at = put(buf, cap, at, "  %s\n", text);
-	if (st->nat64.len > 0)
-		at = put(buf, cap, at, "  IPv4 goes through this network's NAT64: %s\n",
-			 adit_nat64_format(&st->nat64, prefix));
-	if (verdict != REACH_VERDICT_NONE)
-		at = put(buf, cap, at, "  %s: %s\n",
-			 st->path.how == LINK_HOW_RELAYED ? "not direct, tried again from time to time" : "not reached",
-			 reach_verdict_text(verdict));
-	while (with_account && st->reach && reach_account(st->reach, &pos, &a))
-		at = put(buf, cap, at, "    tried: %s\n", reach_account_format(&a, text));
-	return at;
-}
-
-void cli_news_status_json(struct cli_json *j, const struct link_status *st)
-{
-	struct reach_desc own;
-	struct reach_desc peer;
-	struct reach_account a;
-	struct reach_stats rs;
 	enum reach_verdict verdict;
-	char text[REACH_ACCOUNT_STRLEN];
-	size_t pos = 0;
+	struct reach_desc own;
+	struct reach_desc peer;
 
-	cli_json_array(j, "mediators");
-	for (size_t i = 0; i < st->n_mediators; i++) {
-		const struct link_mediator *m = &st->mediators[i];
-
-		cli_json_object(j, NULL);
-		cli_json_str(j, "name", m->name);
-		cli_json_str(j, "addr", adit_addr_format(&m->addr, text));
-		cli_json_str(j, "state", link_mediator_state_name(m->state));
-		if (m->code)
-			cli_json_uint(j, "code", m->code);
-		if (m->mapped.family != ADIT_FAMILY_NONE)
-			cli_json_str(j, "mapped", adit_addr_format(&m->mapped, text));
-		cli_json_milli(j, "since_s", (double)adit_time_since(io_clock_now(), m->since) / 1e9);
-		cli_json_object_end(j);
-	}
-	cli_json_array_end(j);
-	cli_relays_status_json(j, &st->relay, io_clock_now());
-	if (st->nat64.len > 0)
-		cli_json_str(j, "nat64", adit_nat64_format(&st->nat64, text));
 	if (!st->reach)
 		return;
 	reach_views(st->reach, &own, &peer);
-	put_kinds(j, own.kind, peer.kind);
-	verdict = reach_last_verdict(st->reach);
-	cli_json_str(j, "verdict", verdict == REACH_VERDICT_NONE ? NULL : reach_verdict_name(verdict));
-	reach_stats(st->reach, &rs);
-	cli_json_uint(j, "attempts", rs.attempts);
-	cli_json_uint(j, "rounds", rs.rounds);
-	cli_json_array(j, "tried");
-	while (reach_account(st->reach, &pos, &a))
-		cli_json_str(j, NULL, reach_account_format(&a, text));
-	cli_json_array_end(j);
+	verdict = n->verdict;
+	for (size_t i = 0; i < st->n_mediators && verdict == REACH_VERDICT_NONE; i++)
+		if (st->mediators[i].state == LINK_MEDIATOR_ABSENT)
+			verdict = REACH_VERDICT_ABSENT;
+	if (verdict == REACH_VERDICT_ABSENT && n->by_key)
+		cli_hint(msg, "the mediator knows nobody who waits for this machine's key: " UNLISTED);
+	else if (verdict != REACH_VERDICT_NONE)
+		cli_hint(msg, "%s", reach_verdict_text(verdict));
+	if (peer.kind != NAT_KIND_UNKNOWN || verdict == REACH_VERDICT_UNTRUSTED)
+		hint_kinds(n, own.kind, peer.kind);
+	else if (own.kind != NAT_KIND_UNKNOWN)
+		cli_hint(msg, "NAT here: %s", cli_check_kind(own.kind));
 }

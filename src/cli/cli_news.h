@@ -21,6 +21,7 @@ enum cli_news_told {
 struct cli_news {
 	struct cli_run *run;
 	bool is_serve;
+	bool by_key; /* connect: the ticket has no secret, this machine's key is what is known over there */
 	struct cli_mediators mediators;
 	struct {
 		enum cli_news_told told;
@@ -28,6 +29,8 @@ struct cli_news {
 	} about[CLI_MEDIATORS_MAX];
 	bool is_up; /* there is a session: the search for a better path is not worth a line */
 	bool has_met; /* that the peer was found was said */
+	enum nat_kind own_kind; /* of both sides, as told last */
+	enum nat_kind peer_kind;
 	enum reach_verdict verdict; /* that was said last */
 	char doing[160]; /* for the living line: "asking meet.example.org" */
 };
@@ -45,8 +48,7 @@ bool cli_news_is_cut_off(const struct cli_news *n, const struct link_status *st)
 /* Below an error: why the last attempt failed, and both sides' NATs. */
 void cli_news_hints(struct cli_news *n, const struct link_status *st);
 
-/* Adds to status: the mediators, and what the last attempt that failed had tried. Returns the length written. */
-size_t cli_news_status_text(char *buf, size_t cap, const struct link_status *st, bool with_account);
-void cli_news_status_json(struct cli_json *j, const struct link_status *st);
+/* Both NATs, as members of the object that is being written. */
+void cli_news_kinds_json(struct cli_json *j, enum nat_kind own, enum nat_kind peer);
 
 #endif

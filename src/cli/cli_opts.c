@@ -42,11 +42,11 @@ static const struct row {
 	{"peer", 0, CLI_OPT_PEER, FOR_MEET, "ADDR[:PORT]", EVERYWHERE, true},
 	{"mediator", 0, CLI_OPT_MEDIATOR, FOR_MEET | CLI_FOR_CHECK, "HOST[:PORT]", EVERYWHERE, true},
 	{"port", 0, CLI_OPT_PORT, FOR_MEET, "N", EVERYWHERE, true},
-	{"mapped", 0, CLI_OPT_MAPPED, FOR_LINK, "[PORT]", EVERYWHERE, false},
-	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_LINK, NULL, EVERYWHERE, false},
+	{"mapped", 0, CLI_OPT_MAPPED, FOR_MEET, "[PORT]", EVERYWHERE, true},
+	{"no-portmap", 0, CLI_OPT_NO_PORTMAP, FOR_MEET, NULL, EVERYWHERE, true},
 	{"linger", 0, CLI_OPT_LINGER, FOR_MEET, "TIME", EVERYWHERE, true},
-	{"compress", 0, CLI_OPT_COMPRESS, FOR_LINK, NULL, EVERYWHERE, false},
-	{"threads", 0, CLI_OPT_THREADS, CLI_FOR_SERVE | CLI_FOR_CONNECT, "N", EVERYWHERE, false},
+	{"compress", 0, CLI_OPT_COMPRESS, FOR_MEET, NULL, EVERYWHERE, true},
+	{"threads", 0, CLI_OPT_THREADS, FOR_MEET & ~CLI_FOR_PIPE, "N", EVERYWHERE, true},
 	{"timeout", 0, CLI_OPT_TIMEOUT, FOR_MEET & ~CLI_FOR_SERVE, "TIME", EVERYWHERE, true},
 	{"ticket-file", 0, CLI_OPT_TICKET_FILE, CLI_FOR_CONNECT | CLI_FOR_PIPE, "FILE", EVERYWHERE, false},
 	{"no-ticket", 0, CLI_OPT_NO_TICKET, CLI_FOR_SERVE, NULL, EVERYWHERE, false},
@@ -222,10 +222,11 @@ static int add_relay(const struct row *r, enum cli_rank rank, const char *value,
 	if (turn_uri_parse(value, &m->relays[m->n_relays]) < 0) {
 		cli_fault_set(f, CLI_EXIT_USAGE, "%s%s \"%.80s\": no address of a TURN server", dashes(rank), r->name,
 			      value);
-		return cli_fault_next(f,
-				      "write turn:HOST[:PORT], turn:HOST?transport=tcp, or turns:HOST for TLS; user "
-				      "and password stand in the file of %srelay-file",
-				      dashes(rank));
+		return cli_fault_next(
+			f,
+			"write turn:HOST[:PORT], turn:HOST?transport=tcp, or turns:HOST:443 for TLS; user "
+			"and password stand in the file of %srelay-file",
+			dashes(rank));
 	}
 	m->n_relays++;
 	return 0;
@@ -251,6 +252,27 @@ bool cli_opts_claim(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
 			o->connect.n_forwards = 0;
 		else if (id == CLI_OPT_VERBOSE)
 			o->common.verbose = 0;
+	}
+	return true;
+}
+
+/*
+ * Options that exclude each other: of two from one source the contradiction is told (cli_relays.h), of two sources the
+ * higher one is meant. False: |id| is overruled.
+ */
+static bool overrules_opposite(struct cli_opts *o, enum cli_opt_id id, enum cli_rank rank)
+{
+	bool is_relay = id == CLI_OPT_RELAY || id == CLI_OPT_RELAY_FILE;
+
+	if (id == CLI_OPT_DIRECT_ONLY) {
+		if (rank < o->rank[CLI_OPT_RELAY_ONLY] || rank < o->rank[CLI_OPT_RELAY] ||
+		    rank < o->rank[CLI_OPT_RELAY_FILE])
+			return false;
+		o->meet.relay_only = o->meet.relay_only && o->rank[CLI_OPT_RELAY_ONLY] == rank;
+	} else if (id == CLI_OPT_RELAY_ONLY || is_relay) {
+		if (rank < o->rank[CLI_OPT_DIRECT_ONLY])
+			return id != CLI_OPT_RELAY_ONLY;
+		o->meet.direct_only = o->meet.direct_only && o->rank[CLI_OPT_DIRECT_ONLY] == rank;
 	}
 	return true;
 }
@@ -379,7 +401,7 @@ int cli_opts_set(struct cli_opts *o, enum cli_for cmd, enum cli_rank rank, const
 			      value);
 		return cli_fault_next(f, "write %s%s alone", dashes(rank), name);
 	}
-	if (!cli_opts_claim(o, r->id, rank))
+	if (!cli_opts_claim(o, r->id, rank) || !overrules_opposite(o, r->id, rank))
 		return 0;
 	if (set_value(o, cmd, rank, r, value, f) != 0)
 		return ADIT_EINVAL;

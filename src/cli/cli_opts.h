@@ -116,7 +116,7 @@ struct cli_meet {
 	uint16_t mapped_port; /* ... this one; 0: the same */
 	bool no_portmap;
 	adit_dur linger;
-	bool compress; /* serve, connect, pipe */
+	bool compress;
 	unsigned threads; /* serve, connect; 0: not given */
 	adit_dur timeout; /* ADIT_NEVER: wait for ever; of connect and pipe */
 };

@@ -1,6 +1,7 @@
 /* The words that are no options: services of serve, PEER and forwards of connect and pipe. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli_exit.h"
 #include "cli/cli_opts.h"
@@ -89,7 +90,8 @@ static int find_peer(struct cli_opts *o, const char *cmd, char *env_ticket, size
 	}
 	o->connect.peer = o->words[0];
 	*ret_first = 1;
-	if (is_word)
+	/* A ticket without its end, which is told when it is found under no name, may be in upper case. */
+	if (is_word || strncasecmp(o->connect.peer, TRUST_TICKET_PREFIX, TRUST_TICKET_PREFIX_LEN) == 0)
 		return 0;
 	return cli_name_check("saved name", o->connect.peer, f);
 }

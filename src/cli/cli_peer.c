@@ -1,14 +1,26 @@
 #include "cli/cli_peer.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "crypto/crypto.h"
 #include "io/io_peers.h"
+
+/* What is around a ticket that was copied with more than itself: a greeting, a "> ", quotes, the drawn code. */
+static const char *no_ticket_next(const char *text)
+{
+	if (text[strspn(text, " \t\r\n")] == '\0')
+		return "it is empty; the other side shows its ticket with \"adit ticket show\"";
+	if (strcasestr(text, TRUST_TICKET_PREFIX))
+		return "a ticket is in it, and other text before it: leave the ticket alone there";
+	return "a ticket starts with adit1 and has about 90 characters";
+}
 
 int cli_peer_ticket(struct cli *cli, const char *text, const char *from, struct trust_ticket *ret_ticket)
 {
@@ -22,18 +34,19 @@ int cli_peer_ticket(struct cli *cli, const char *text, const char *from, struct 
 		cli_error(&cli->msg, "copy it again, whole: the other side shows it with \"adit ticket show\"",
 			  "%s is damaged: characters are missing or wrong", from);
 	else
-		cli_error(&cli->msg, "a ticket starts with adit1 and has about 90 characters", "%s is no ticket", from);
+		cli_error(&cli->msg, no_ticket_next(text), "%s is no ticket", from);
 	return CLI_EXIT_BAD;
 }
 
 /* A ticket that others may read is a service that others may use. */
 static void warn_if_open(struct cli *cli, const char *path)
 {
+	char next[PATH_MAX + 64];
 	unsigned mode;
 
+	snprintf(next, sizeof(next), "if that is not meant: chmod 600 %s", path);
 	if (io_file_is_open(path, &mode))
-		cli_warn(&cli->msg, "if that is not meant: chmod 600 FILE",
-			 "other users may read the ticket in %s (mode %04o)", path, mode);
+		cli_warn(&cli->msg, next, "other users may read the ticket in %s (mode %04o)", path, mode);
 }
 
 static int ticket_from_file(struct cli *cli, struct trust_ticket *ret_ticket)
@@ -79,7 +92,7 @@ int cli_peer_unknown(struct cli *cli, const struct io_state *st, const char *typ
 	struct io_damage damage = {0};
 	struct io_why why;
 	const char *guess = NULL;
-	bool is_cut = strncmp(typed, TRUST_TICKET_PREFIX, TRUST_TICKET_PREFIX_LEN) == 0;
+	bool is_cut = strncasecmp(typed, TRUST_TICKET_PREFIX, TRUST_TICKET_PREFIX_LEN) == 0;
 	char next[128] = "give its ticket, or save it first: adit peer add NAME";
 
 	if (names && io_peers_each(st, collect, names, &damage, &why) == 0)

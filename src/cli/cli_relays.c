@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "cli/cli_config.h"
 #include "cli/cli_run.h"
+#include "cli/cli_text.h"
 #include "io/io_file.h"
 
 #define FILE_MAX (64 * 1024) /* bytes: four lines are used */
@@ -146,6 +147,14 @@ static int pick(struct cli *cli, struct cli_relays *r)
 	return rc;
 }
 
+int cli_relays_check(struct cli *cli)
+{
+	if (!cli->opts.meet.relay_only || !cli->opts.meet.direct_only)
+		return CLI_GO;
+	cli_error(&cli->msg, "give one of them", "--relay-only and --direct-only contradict each other");
+	return CLI_EXIT_USAGE;
+}
+
 int cli_relays_take(struct cli *cli, bool meets, struct cli_relays *ret)
 {
 	const struct cli_meet *o = &cli->opts.meet;
@@ -153,12 +162,10 @@ int cli_relays_take(struct cli *cli, bool meets, struct cli_relays *ret)
 
 	if (rc == CLI_GO && o->n_relays > 0)
 		rc = pick(cli, ret);
+	if (rc == CLI_GO)
+		rc = cli_relays_check(cli);
 	if (rc != CLI_GO)
 		return rc;
-	if (o->relay_only && o->direct_only) {
-		cli_error(&cli->msg, "give one of them", "--relay-only and --direct-only contradict each other");
-		return CLI_EXIT_USAGE;
-	}
 	if (o->relay_only && (ret->n == 0 || !meets)) {
 		cli_error(&cli->msg,
 			  ret->n == 0 ? "name a TURN server: --relay-file FILE"
@@ -177,14 +184,16 @@ int cli_relays_take(struct cli *cli, bool meets, struct cli_relays *ret)
 
 /* --- what is said --- */
 
-const char *cli_relays_format(const struct link_relay_info *relay, char buf[CLI_RELAY_STRLEN])
+#define RELAY_STRLEN (ADIT_ADDR_STRLEN + 16)
+
+/* "192.0.2.1:3478 over TLS". */
+static void format_relay(const struct link_relay_info *relay, char buf[RELAY_STRLEN])
 {
 	static const char *const over[] = {[TURN_UDP] = "", [TURN_TCP] = " over TCP", [TURN_TLS] = " over TLS"};
 	char text[ADIT_ADDR_STRLEN];
 
-	snprintf(buf, CLI_RELAY_STRLEN, "%s%s", adit_addr_format(&relay->server, text),
+	snprintf(buf, RELAY_STRLEN, "%s%s", adit_addr_format(&relay->server, text),
 		 relay->state == LINK_RELAY_READY ? over[relay->transport] : "");
-	return buf;
 }
 
 void cli_relays_say(struct cli *cli, const char *prefix, const struct link_relay_info *relay)
@@ -192,10 +201,10 @@ void cli_relays_say(struct cli *cli, const char *prefix, const struct link_relay
 	const char *why =
 		relay->is_expired ? "its time-limited user name and password have run out" : turn_why_text(relay->why);
 	bool has_stream_why = relay->why == TURN_WHY_STREAM && relay->stream[0] != '\0';
-	char text[CLI_RELAY_STRLEN];
+	char text[RELAY_STRLEN];
 	char code[24] = "";
 
-	cli_relays_format(relay, text);
+	format_relay(relay, text);
 	if (relay->code != 0)
 		snprintf(code, sizeof(code), " (%u)", relay->code);
 	switch (relay->state) {
@@ -242,18 +251,19 @@ void cli_relays_status_json(struct cli_json *j, const struct link_relay_info *re
 	cli_json_object_end(j);
 }
 
-const char *cli_relays_status_text(const struct link_relay_info *relay, adit_time now, char *buf, size_t cap)
+const char *cli_relays_status_text(const struct link_relay_info *relay, adit_time now,
+				   char buf[CLI_RELAY_STATUS_STRLEN])
 {
-	char text[CLI_RELAY_STRLEN];
-	char since[24];
+	char text[RELAY_STRLEN];
+	char since[CLI_TEXT_SPAN_LEN];
 
-	cli_run_dur(adit_time_since(now, relay->since), since);
-	cli_relays_format(relay, text);
+	cli_text_span(adit_time_since(now, relay->since), since);
+	format_relay(relay, text);
 	if (relay->state == LINK_RELAY_READY)
-		snprintf(buf, cap, "relay %s: ready for %s", text, since);
+		snprintf(buf, CLI_RELAY_STATUS_STRLEN, "%s: ready for %s", text, since);
 	else if (relay->state == LINK_RELAY_ASKED)
-		snprintf(buf, cap, "relay: asked for %s", since);
+		snprintf(buf, CLI_RELAY_STATUS_STRLEN, "asked for %s", since);
 	else
-		snprintf(buf, cap, "relay %s: none for %s: %s", text, since, turn_why_text(relay->why));
+		snprintf(buf, CLI_RELAY_STATUS_STRLEN, "%s: none for %s: %s", text, since, turn_why_text(relay->why));
 	return relay->state == LINK_RELAY_NONE ? NULL : buf;
 }

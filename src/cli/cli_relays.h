@@ -23,6 +23,8 @@ struct cli_relays {
  */
 ADIT_MUST_CHECK int cli_relays_parse(struct cli_relays *r, const char *file, const char *text, size_t len,
 				     struct cli_fault *f);
+/* Whether the options contradict each other. CLI_GO, or the exit code after saying why. */
+ADIT_MUST_CHECK int cli_relays_check(struct cli *cli);
 /*
  * What the options say, with the file read, and whether they fit together. |meets|: a mediator is known, without whom
  * nobody tells the other side of a relay. CLI_GO, or the exit code after saying why.
@@ -32,11 +34,10 @@ void cli_relays_done(struct cli_relays *r);
 
 /* What the relays have come to, for a person. |who|: the label of the lane, or "". */
 void cli_relays_say(struct cli *cli, const char *prefix, const struct link_relay_info *relay);
-/* Its fields of status: as a JSON object "relay", and as a line for people. Nothing where no server is named. */
+/* Its fields of status: as a JSON object "relay", and in words (NULL where no server is named). */
 void cli_relays_status_json(struct cli_json *j, const struct link_relay_info *relay, adit_time now);
-const char *cli_relays_status_text(const struct link_relay_info *relay, adit_time now, char *buf, size_t cap);
-/* "turn 192.0.2.1:3478 over TLS". Returns |buf|. */
-#define CLI_RELAY_STRLEN (ADIT_ADDR_STRLEN + 16)
-const char *cli_relays_format(const struct link_relay_info *relay, char buf[CLI_RELAY_STRLEN]);
+#define CLI_RELAY_STATUS_STRLEN 256
+const char *cli_relays_status_text(const struct link_relay_info *relay, adit_time now,
+				   char buf[CLI_RELAY_STATUS_STRLEN]);
 
 #endif

@@ -15,8 +15,10 @@
 #include "crypto/crypto_mb.h"
 #include "io/io_clock.h"
 #include "io/io_holder.h"
+#include "io/io_loop.h"
 #include "io/io_udp.h"
 
+#define PAUSED_EVERY    ADIT_SEC(60) /* without trouble, before it is said again that descriptors ran out */
 #define CLOCK_DIFF_TOLD ADIT_MS(500) /* a smaller difference between the clocks is nobody's concern */
 
 unsigned cli_run_cores(void)
@@ -152,10 +154,7 @@ void cli_run_close(struct cli_run *r)
 	pthread_sigmask(SIG_BLOCK, &both, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
-	/* The close callbacks of everything that was let go of. A look-up that hangs is not waited for. */
-	for (int i = 0; i < 100 && uv_run(&r->loop, UV_RUN_NOWAIT) != 0; i++)
-		;
-	uv_loop_close(&r->loop);
+	(void)io_loop_close(&r->loop); /* main() asks for what is left */
 	quic_creds_free(r->creds);
 	crypto_identity_done(&r->identity);
 	io_state_close(&r->state);
@@ -200,7 +199,9 @@ void cli_run_unresolved(struct cli *cli, const char *option, const char *name, c
 
 const char *cli_run_dur(adit_dur d, char buf[24])
 {
-	if (d < ADIT_SEC(1))
+	if (d < ADIT_MS(10))
+		snprintf(buf, 24, "%.1f ms", (double)d / (double)ADIT_MS(1));
+	else if (d < ADIT_SEC(1))
 		snprintf(buf, 24, "%llu ms", (unsigned long long)(d / ADIT_MS(1)));
 	else if (d < ADIT_SEC(60))
 		snprintf(buf, 24, "%.1f s", (double)d / (double)ADIT_SEC(1));
@@ -249,6 +250,9 @@ void cli_run_say_threads(struct cli_run *r, const char *who, unsigned n, const s
 	who = who ? who : "";
 	if (!down)
 		cli_detail(&r->cli->msg, "%s%s%u threads carry the session now", who, sep, n);
+	else if (!down->was_up)
+		cli_detail(&r->cli->msg, "%s%sone more connection did not come up (%s); %u carry the session", who, sep,
+			   cli_run_reason(down), n);
 	else if (down->reason == LINK_REASON_PEER || down->reason == LINK_REASON_CLOSED)
 		cli_detail(&r->cli->msg, "%s%s%u thread%s left", who, sep, n, n == 1 ? "" : "s");
 	else
@@ -256,6 +260,16 @@ void cli_run_say_threads(struct cli_run *r, const char *who, unsigned n, const s
 			 "%s%sone of the session's connections is lost (%s), with all that it carried; "
 			 "%u left",
 			 who, sep, cli_run_reason(down), n);
+}
+
+void cli_run_say_paused(struct cli_run *r, int err)
+{
+	adit_time now = io_clock_now();
+
+	if (r->paused_at == 0 || adit_time_since(now, r->paused_at) > PAUSED_EVERY)
+		cli_warn(&r->cli->msg, "raise the limit of open files (ulimit -n)", "new connections wait: %s",
+			 strerror(err));
+	r->paused_at = now;
 }
 
 int cli_run_reason_exit(const struct link_event *e)
@@ -307,7 +321,7 @@ static const char *event_name(enum link_event_kind kind)
 	}
 }
 
-static void path_json(struct cli_json *j, const struct link_path_info *p)
+void cli_run_path_json(struct cli_json *j, const struct link_path_info *p)
 {
 	char buf[ADIT_ADDR_STRLEN];
 
@@ -335,7 +349,7 @@ static void say_json(struct cli_run *r, const char *who, const struct link_event
 	cli_json_str(&j, "event", event_name(e->kind));
 	if (who)
 		cli_json_str(&j, "label", who);
-	path_json(&j, &e->path);
+	cli_run_path_json(&j, &e->path);
 	if (e->kind == LINK_EVENT_SWITCHED) {
 		cli_json_str(&j, "was", link_how_name(e->was.how));
 		cli_json_str(&j, "why", link_why_name(e->why));
@@ -362,14 +376,13 @@ static void say_clock(struct cli_run *r, int64_t diff)
 			 cli_run_dur(abs, buf), diff > 0 ? "ahead" : "behind");
 }
 
-/* "steady pair", or after a meeting what opened the way. */
-static const char *how_words(enum link_how how)
+const char *cli_run_how(enum link_how how)
 {
 	static const char *const words[] = {
-		[LINK_HOW_STEADY] = "steady pair",
-		[LINK_HOW_SLOT] = "slot pair",
-		[LINK_HOW_BURST] = "burst pair",
-		[LINK_HOW_PINNED] = "pinned pair",
+		[LINK_HOW_STEADY] = "punched without a server",
+		[LINK_HOW_SLOT] = "punched without a server, at changing ports",
+		[LINK_HOW_BURST] = "punched without a server, by a burst of ports",
+		[LINK_HOW_PINNED] = "punched without a server, at a given port",
 		[LINK_HOW_LAN] = "within one network",
 		[LINK_HOW_IPV6] = "over IPv6",
 		[LINK_HOW_DIRECT] = "direct",
@@ -390,8 +403,8 @@ static void say_path(struct cli_run *r, const char *what, const char *prefix, co
 	char took[24];
 	char rtt[24];
 
-	cli_info(&r->cli->msg, "%s%s after %s: %s%s%s%s%s", prefix, what, cli_run_dur(p->took, took), how_words(p->how),
-		 shows_addr ? ", " : "", shows_addr ? adit_addr_format(&p->remote, remote) : "",
+	cli_info(&r->cli->msg, "%s%s after %s: %s%s%s%s%s", prefix, what, cli_run_dur(p->took, took),
+		 cli_run_how(p->how), shows_addr ? ", " : "", shows_addr ? adit_addr_format(&p->remote, remote) : "",
 		 p->rtt ? ", round trip " : "", p->rtt ? cli_run_dur(p->rtt, rtt) : "");
 	if (p->rtt > 0 && link_how_is_serverless(p->how))
 		say_clock(r, p->clock_diff);
@@ -401,17 +414,16 @@ static void say_path(struct cli_run *r, const char *what, const char *prefix, co
 static void say_switch(struct cli_run *r, const char *prefix, const struct link_event *e)
 {
 	static const char *const why[] = {
-		[LINK_WHY_BETTER] = "a better way is open",
-		[LINK_WHY_SILENT] = "no answer on the way until now",
-		[LINK_WHY_AGE] = "ways end at a certain age here",
-		[LINK_WHY_PEER] = "the peer has changed over",
+		[LINK_WHY_BETTER] = "a better way is open",        [LINK_WHY_SILENT] = "no answer on the way until now",
+		[LINK_WHY_AGE] = "ways end at a certain age here", [LINK_WHY_PEER] = "the peer has changed over",
+		[LINK_WHY_AWAKE] = "this machine was asleep",
 	};
 	char remote[ADIT_ADDR_STRLEN];
 
 	if (e->path.how != e->was.how)
-		cli_info(&r->cli->msg, "%s%s: going on %s", prefix, why[e->why], how_words(e->path.how));
+		cli_info(&r->cli->msg, "%s%s: going on %s", prefix, why[e->why], cli_run_how(e->path.how));
 	else
-		cli_detail(&r->cli->msg, "%s%s: going on %s, %s", prefix, why[e->why], how_words(e->path.how),
+		cli_detail(&r->cli->msg, "%s%s: going on %s, %s", prefix, why[e->why], cli_run_how(e->path.how),
 			   adit_addr_format(&e->path.remote, remote));
 }
 
@@ -454,108 +466,4 @@ void cli_run_say(struct cli_run *r, const char *who, const struct link_event *e)
 	default:
 		break;
 	}
-}
-
-/* One line for each path that stands by; what does not fit is left out. */
-static size_t standbys_text(char *buf, size_t cap, const struct link_status *st)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < st->n_paths; i++) {
-		const struct link_path_status *p = &st->paths[i];
-		char remote[ADIT_ADDR_STRLEN];
-		char age[24];
-		char rtt[24];
-		int n;
-
-		if (p->is_used)
-			continue;
-		n = snprintf(buf + at, cap - at, "  stands by: %s, %s, %s%s%s, for %s\n", how_words(p->info.how),
-			     adit_addr_format(&p->info.remote, remote), p->is_lost ? "lost" : "alive",
-			     p->rtt ? ", round trip " : "", p->rtt ? cli_run_dur(p->rtt, rtt) : "",
-			     cli_run_dur(p->age, age));
-		if (n < 0 || (size_t)n >= cap - at)
-			break;
-		at += (size_t)n;
-	}
-	buf[at] = '\0';
-	return at;
-}
-
-size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct link_status *st, adit_time now,
-			   size_t n_conns)
-{
-	char remote[ADIT_ADDR_STRLEN];
-	char since[24];
-	char rtt[24];
-	int n;
-
-	cli_run_dur(adit_time_since(now, st->since), since);
-	if (st->state != LINK_UP && st->state != LINK_OUTAGE)
-		n = snprintf(buf, cap, "%-24s %s for %s\n", what, link_state_name(st->state), since);
-	else
-		n = snprintf(buf, cap,
-			     "%-24s %s for %s, path %s\n"
-			     "  opened: %s, round trip %s, path number %u; %zu connections on %u thread%s\n"
-			     "  sent %llu bytes, received %llu bytes\n",
-			     what, link_state_name(st->state), since, adit_addr_format(&st->path.remote, remote),
-			     how_words(st->path.how), cli_run_dur(st->quic.rtt, rtt), st->switches + 1, n_conns,
-			     st->connections, st->connections == 1 ? "" : "s", (unsigned long long)st->quic.tx_bytes,
-			     (unsigned long long)st->quic.rx_bytes);
-	if (n < 0 || (size_t)n >= cap)
-		return n < 0 ? 0 : cap - 1;
-	return (size_t)n + standbys_text(buf + n, cap - (size_t)n, st);
-}
-
-static void standbys_json(struct cli_json *j, const struct link_status *st)
-{
-	cli_json_array(j, "stand_bys");
-	for (size_t i = 0; i < st->n_paths; i++) {
-		const struct link_path_status *p = &st->paths[i];
-		char remote[ADIT_ADDR_STRLEN];
-
-		if (p->is_used)
-			continue;
-		cli_json_object(j, NULL);
-		cli_json_str(j, "how", link_how_name(p->info.how));
-		cli_json_str(j, "remote", adit_addr_format(&p->info.remote, remote));
-		cli_json_str(j, "state", p->is_lost ? "lost" : "alive");
-		if (p->rtt > 0)
-			cli_json_milli(j, "rtt_ms", (double)p->rtt / 1e6);
-		cli_json_uint(j, "loss_per_mille", p->loss);
-		cli_json_milli(j, "age_s", (double)p->age / 1e9);
-		cli_json_object_end(j);
-	}
-	cli_json_array_end(j);
-}
-
-void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now)
-{
-	char key[9];
-
-	cli_json_str(j, "state", link_state_name(st->state));
-	cli_json_milli(j, "since_s", (double)adit_time_since(now, st->since) / 1e9);
-	path_json(j, &st->path);
-	if (st->state == LINK_UP || st->state == LINK_OUTAGE) {
-		cli_json_str(j, "peer_key", cli_run_key(st->peer_key, key));
-		cli_json_milli(j, "quic_rtt_ms", (double)st->quic.rtt / 1e6);
-		cli_json_uint(j, "tx_bytes", st->quic.tx_bytes);
-		cli_json_uint(j, "rx_bytes", st->quic.rx_bytes);
-		cli_json_uint(j, "lost_packets", st->quic.lost_packets);
-		cli_json_uint(j, "packet_size", st->quic.max_payload);
-		cli_json_str(j, "cipher", st->quic.cipher);
-		cli_json_str(j, "aead", st->quic.aead);
-		cli_json_uint(j, "streams", st->quic.streams);
-		cli_json_uint(j, "threads", st->connections);
-		cli_json_uint(j, "datagrams_lost", st->dgrams_lost + st->quic.dgrams_dropped);
-	}
-	cli_json_uint(j, "paths", st->generation);
-	cli_json_uint(j, "switches", st->switches);
-	standbys_json(j, st);
-	cli_json_uint(j, "probes_sent", st->punch.probes_sent);
-	cli_json_uint(j, "flows_opened", st->punch.flows_opened);
-	cli_json_uint(j, "probes_heard", st->punch.heard);
-	cli_json_uint(j, "replays", st->punch.replays);
-	if (st->punch.ttl_known)
-		cli_json_uint(j, "low_ttl", st->punch.ttl);
 }

@@ -28,6 +28,7 @@ struct cli_run {
 	void (*stop)(void *ctx); /* the first signal: end in order, then cli_run_end() */
 	void *ctx;
 	adit_time began_at;
+	adit_time paused_at; /* when descriptors last ran out; 0: they did not */
 };
 
 /* Opens state, identity and loop. CLI_GO, or the exit code after saying why. */
@@ -59,6 +60,8 @@ unsigned cli_run_cores(void);
 
 /* Why a session ended, as a sentence. */
 const char *cli_run_reason(const struct link_event *e);
+/* New connections wait, for the reason |err| (errno); said once as long as it comes again within a minute. */
+void cli_run_say_paused(struct cli_run *r, int err);
 /* The exit code that goes with it, for the connect side. */
 int cli_run_reason_exit(const struct link_event *e);
 
@@ -66,10 +69,9 @@ int cli_run_reason_exit(const struct link_event *e);
 const char *cli_run_dur(adit_dur d, char buf[24]);
 /* The first 8 characters of a key: how logs name it. */
 const char *cli_run_key(const uint8_t key[CRYPTO_KEY_LEN], char buf[9]);
-/* Puts the fields of |st| that status shows into the object that is being written. */
-void cli_run_status_json(struct cli_json *j, const struct link_status *st, adit_time now);
-/* The same in lines for people, which begin with |what|. Returns the length written, without the NUL. */
-size_t cli_run_status_text(char *buf, size_t cap, const char *what, const struct link_status *st, adit_time now,
-			   size_t n_conns);
+/* What opened a way: "punched", "through a relay". */
+const char *cli_run_how(enum link_how how);
+/* A path, as members of the object that is being written. */
+void cli_run_path_json(struct cli_json *j, const struct link_path_info *p);
 
 #endif

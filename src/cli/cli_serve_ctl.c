@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "cli/cli_mapped.h"
-#include "cli/cli_news.h"
 #include "endpoint/ep_ctl.h"
 #include "endpoint/ep_share.h"
 #include "io/io_clock.h"
+#include "io/io_store.h"
 
 static void status_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
 {
@@ -20,42 +20,50 @@ static void status_lane(void *ctx, const char *label, struct link *link, size_t 
 	link_status_get(link, io_clock_now(), &st);
 	cli_json_object(j, NULL);
 	cli_json_str(j, "label", label);
-	cli_run_status_json(j, &st, io_clock_now());
-	cli_news_status_json(j, &st);
+	cli_show_json(j, &st, io_clock_now());
 	cli_json_uint(j, "connections", n_conns);
 	cli_json_object_end(j);
 }
 
 struct lines {
-	char text[EP_CTL_TEXT_MAX];
-	size_t len;
+	struct io_buf all;
+	char text[EP_CTL_TEXT_MAX]; /* of one lane */
 	bool more;
+	struct cli_serve_ctl *ctl;
 };
 
 static void show_lane(void *ctx, const char *label, struct link *link, size_t n_conns)
 {
 	struct lines *l = ctx;
 	struct link_status st;
-	char what[96];
+	struct cli_show show = {.command = "serve", .name = label, .st = &st, .n_conns = n_conns};
 
-	link_status_get(link, io_clock_now(), &st);
-	snprintf(what, sizeof(what), "serve %.60s (%d)", label, (int)getpid());
-	l->len += cli_run_status_text(l->text + l->len, sizeof(l->text) - l->len, what, &st, io_clock_now(), n_conns);
-	l->len += cli_news_status_text(l->text + l->len, sizeof(l->text) - l->len, &st, l->more);
+	show.now = io_clock_now();
+	show.more = l->more;
+	show.named = l->ctl->named;
+	show.rates = &l->ctl->rates;
+	link_status_get(link, show.now, &st);
+	io_buf_add(&l->all, l->text, cli_show_text(l->text, sizeof(l->text), &show));
 }
 
 static void show(struct cli_serve_ctl *s, struct ep_ctl_client *client, bool more)
 {
 	struct lines *l = calloc(1, sizeof(*l));
 
-	if (l) {
-		l->more = more;
-		ep_serve_each(s->ep, show_lane, l);
-		for (size_t f = 0; f < 2; f++)
-			l->len += cli_mapped_status_text(l->text + l->len, sizeof(l->text) - l->len,
-							 ep_serve_mapped(s->ep, cli_mapped_family[f]));
+	if (!l) {
+		ep_ctl_finish(client, NULL);
+		return;
 	}
-	ep_ctl_reply(client, l ? l->text : "");
+	l->more = more;
+	l->ctl = s;
+	ep_serve_each(s->ep, show_lane, l);
+	for (size_t f = 0; f < 2; f++)
+		io_buf_add(&l->all, l->text,
+			   cli_mapped_status_text(l->text, sizeof(l->text), 0,
+						  ep_serve_mapped(s->ep, cli_mapped_family[f])));
+	io_buf_add(&l->all, "", 1);
+	ep_ctl_finish(client, l->all.bad ? NULL : strdup(l->all.data));
+	io_buf_done(&l->all);
 	free(l);
 }
 
@@ -86,7 +94,7 @@ static void on_ctl(void *ctx, struct ep_ctl_client *client, const char *text, in
 	cli_mapped_status_json(&j, ep_serve_mapped(s->ep, ADIT_FAMILY_V4), ep_serve_mapped(s->ep, ADIT_FAMILY_V6));
 	cli_json_object_end(&j);
 	answer = cli_json_text(&j);
-	ep_ctl_reply(client, answer ? answer : "{}");
+	ep_ctl_finish(client, answer ? strdup(answer) : NULL);
 	cli_json_done(&j);
 }
 

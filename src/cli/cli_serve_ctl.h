@@ -3,14 +3,17 @@
 #define ADIT_CLI_SERVE_CTL_H
 
 #include "cli/cli_run.h"
+#include "cli/cli_show.h"
 #include "endpoint/ep_serve.h"
 
-/* All borrowed, but |ctl|. */
+/* All borrowed, but |ctl| and |rates|. */
 struct cli_serve_ctl {
 	struct ep_serve *ep;
 	const struct ep_service *services;
 	size_t n_services;
+	const struct cli_mediators *named;
 	struct ep_ctl *ctl;
+	struct cli_rates rates;
 };
 
 /* Fill in the rest before. Where it cannot be opened, that is told, and all else goes on. */

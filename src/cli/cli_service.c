@@ -185,6 +185,8 @@ static int parse_target(const char *text, struct cli_target *t, struct cli_fault
 		sp.port = rest;
 		sp.host_len = 0;
 	}
+	if (strstr(rest, "://"))
+		return target_fault(text, "a web address; a service is offered by its host and port alone", f);
 	if (!sp.port && !sp.bracketed && strchr(rest, ':'))
 		return target_fault(text, "IPv6 addresses need brackets, and a port", f);
 	if (!sp.port)

@@ -38,7 +38,7 @@ int cli_state_fault(struct cli *cli, int err, const struct io_why *why)
 int cli_state_open(struct cli *cli, struct io_state *ret_st)
 {
 	struct io_why why;
-	int err = io_state_open(ret_st, cli->opts.common.state, &why);
+	int err = io_state_open_as_owner(ret_st, cli->opts.common.state, &why);
 
 	if (err != 0)
 		return cli_state_fault(cli, err, &why);

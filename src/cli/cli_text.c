@@ -72,6 +72,22 @@ size_t cli_text_fit(const char *s, size_t columns)
 	return i;
 }
 
+size_t cli_text_fold(const char *s, size_t columns, size_t *ret_skip)
+{
+	size_t n = cli_text_fit(s, columns > 0 ? columns : 1);
+	size_t at = n;
+
+	*ret_skip = 0;
+	if (s[n] == '\0')
+		return n;
+	while (at > 0 && s[at] != ' ')
+		at--;
+	if (at == 0)
+		return n; /* a word of more than a row */
+	*ret_skip = strspn(s + at, " ");
+	return at;
+}
+
 const char *cli_text_guess(const char *typed, const char *const *words, size_t n_words)
 {
 	size_t len = strlen(typed);
@@ -170,6 +186,25 @@ const char *cli_text_span(adit_dur d, char buf[CLI_TEXT_SPAN_LEN])
 		at += (size_t)snprintf(buf + at, CLI_TEXT_SPAN_LEN - at, "%s%llu %s", at > 0 ? " " : "",
 				       (unsigned long long)n, units[i].name);
 	}
+	return buf;
+}
+
+const char *cli_text_bytes(uint64_t n, char buf[CLI_TEXT_BYTES_LEN])
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+	double v = (double)n;
+	size_t unit = 0;
+
+	if (n < 1000) {
+		snprintf(buf, CLI_TEXT_BYTES_LEN, "%u bytes", (unsigned)n);
+		return buf;
+	}
+	v /= 1000;
+	while (v >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
+		v /= 1000;
+		unit++;
+	}
+	snprintf(buf, CLI_TEXT_BYTES_LEN, "%.*f %s", v < 9.95 ? 1 : 0, v, units[unit]);
 	return buf;
 }
 

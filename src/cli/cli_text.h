@@ -31,6 +31,12 @@ size_t cli_text_safe(char *dst, size_t cap, const char *src, size_t len);
 /* How many bytes of |s| fill at most |columns| columns, each character counted as one. */
 size_t cli_text_fit(const char *s, size_t columns);
 
+/*
+ * How many bytes of the line |s| go into a row of |columns|: up to a blank if there is one, which |*ret_skip| says how
+ * to pass over. Never 0 for a line that is not empty.
+ */
+size_t cli_text_fold(const char *s, size_t columns, size_t *ret_skip);
+
 /* The one of |words| that |typed| was probably meant to be: unfinished, or a slip or two. NULL: nothing is close. */
 const char *cli_text_guess(const char *typed, const char *const *words, size_t n_words);
 
@@ -46,6 +52,10 @@ ADIT_MUST_CHECK int cli_text_number(const char *s, unsigned long min, unsigned l
 /* "42 s", "5 min", "2 h 5 min", "3 d 4 h": for people. Returns |buf|. */
 #define CLI_TEXT_SPAN_LEN 48
 const char *cli_text_span(adit_dur d, char buf[CLI_TEXT_SPAN_LEN]);
+
+/* "512 bytes", "1.2 MB", "34 GB": for people, in steps of 1000. Returns |buf|. */
+#define CLI_TEXT_BYTES_LEN 24
+const char *cli_text_bytes(uint64_t n, char buf[CLI_TEXT_BYTES_LEN]);
 
 /* "2025-01-31T12:34:56.789Z", "2025-01-31 12:34 UTC". Return |buf|. */
 #define CLI_TEXT_UTC_LEN 32

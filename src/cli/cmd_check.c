@@ -7,6 +7,7 @@
 #include "cli/cli_check.h"
 #include "cli/cli_text.h"
 #include "endpoint/ep_check.h"
+#include "io/io_loop.h"
 
 struct check_cmd {
 	struct cli *cli;
@@ -68,7 +69,9 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r, con
 
 	c->exit = CLI_EXIT_SERVER;
 	if (r->n_servers == 0)
-		cli_error(&c->cli->msg, NULL, "no server has an address");
+		cli_error(&c->cli->msg,
+			  "look at this machine's network and DNS, or name a server by its address: --stun 203.0.113.5",
+			  "no server could be asked: none of the names has an address");
 	else if (v->refused)
 		cli_error(&c->cli->msg, cli_check_advice(r, services), "UDP is blocked: %s refuses it on the way",
 			  adit_addr_format(&v->refused_by, addr));
@@ -130,9 +133,6 @@ static void run(struct check_cmd *c, const struct ep_check_config *cfg)
 	ep_check_close(c->check);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&c->signals[i], NULL);
-	/* The close callbacks; a look-up that hangs is not waited for. */
-	for (int i = 0; i < 100 && uv_run(&c->loop, UV_RUN_NOWAIT) != 0; i++)
-		;
 }
 
 int cmd_check(struct cli *cli, int argc, char **argv)
@@ -158,6 +158,6 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 		return CLI_EXIT_LOCAL;
 	}
 	run(&c, &cfg);
-	uv_loop_close(&c.loop);
+	(void)io_loop_close(&c.loop); /* main() asks for what is left */
 	return c.exit;
 }

@@ -17,10 +17,13 @@
 #include "cli/cli_news.h"
 #include "cli/cli_pipe.h"
 #include "cli/cli_relays.h"
+#include "cli/cli_show.h"
 #include "cli/cli_stdio.h"
 #include "cli/cli_text.h"
+#include "endpoint/ep_names.h"
 #include "endpoint/ep_share.h"
 #include "io/io_clock.h"
+#include "link/link_limits.h"
 
 #define OWN_DOORS_MAX (FWD_SERVICES_MAX * EP_LISTEN_FDS_MAX) /* all that a peer may offer */
 #define RETRY_MS      1000 /* after a handshake that failed, before the peer is looked for again */
@@ -31,11 +34,10 @@ struct connect {
 	struct cli_run run;
 	struct cli_target_peer peer;
 	struct ep_connect *ep;
-	struct ep_peers *peers;
-	struct ep_meet *meet; /* NULL: there is no mediator */
+	struct ep_names names;
 	struct cli_relays relays;
-	struct ep_relay *relay; /* NULL: none is named */
 	struct cli_news news;
+	struct cli_rates rates;
 	struct ep_share *share;
 	struct cli_doors doors;
 	uv_timer_t timeout;
@@ -43,7 +45,9 @@ struct connect {
 	uv_timer_t waiting;
 	bool timers;
 	bool is_pipe;
-	bool opened; /* the doors are open, or the pipe has begun */
+	bool opened; /* the doors are open, or the pipe has begun, and the peer has admitted us */
+	bool is_piping; /* the pipe has begun, if not before */
+	bool was_cut; /* the pipe, by the end of a session that has never been up */
 	bool staying; /* the own pipe or doors have ended, others still borrow the session */
 	struct ep_door *own[OWN_DOORS_MAX]; /* doors of this process, not of borrowers */
 	size_t n_own;
@@ -68,10 +72,16 @@ static void leave(struct connect *c, int exit)
 	ep_connect_shutdown(c->ep, on_gone, c);
 }
 
+/* Other commands that use the session. Who waits for one that is not there yet looks for the peer itself instead. */
+static size_t users(const struct connect *c)
+{
+	return c->share && ep_connect_is_up(c->ep) ? ep_share_borrowers(c->share) : 0;
+}
+
 /* The own end: the session goes on while other commands use it (see stay()). */
 static void leave_to_others(struct connect *c, int exit)
 {
-	if (c->staying || !c->share || ep_share_borrowers(c->share) == 0) {
+	if (c->staying || users(c) == 0) {
 		leave(c, exit);
 		return;
 	}
@@ -84,7 +94,7 @@ static void leave_to_others(struct connect *c, int exit)
 static void on_stop(void *ctx)
 {
 	struct connect *c = of_run(ctx);
-	size_t n = c->share ? ep_share_borrowers(c->share) : 0;
+	size_t n = users(c);
 
 	if (n > 0 && !c->staying)
 		cli_info(&c->cli->msg, "%zu other command%s this session: it goes on %suntil %s", n,
@@ -128,15 +138,21 @@ static void on_pipe_end(void *ctx, enum ep_end end, uint64_t code)
 {
 	struct connect *c = of_run(ctx);
 
-	if (!c->staying) /* else cut off by stay(): said and done */
+	if (!c->opened && end == EP_END_SESSION)
+		c->was_cut = true; /* on_down() says why */
+	else if (!c->staying) /* else cut off by stay(): said and done */
 		leave_to_others(c, cli_pipe_end(c->cli, pipe_service(c), end, code));
 }
 
 static void open_pipe(struct connect *c)
 {
 	int fd;
-	int rc = cli_pipe_begin(c->cli, &fd);
+	int rc;
 
+	if (c->is_piping)
+		return;
+	c->is_piping = true;
+	rc = cli_pipe_begin(c->cli, &fd);
 	if (rc != CLI_GO)
 		leave(c, rc);
 	else if (ep_connect_pipe(c->ep, pipe_service(c), fd, on_pipe_end, c) < 0)
@@ -144,6 +160,35 @@ static void open_pipe(struct connect *c)
 }
 
 /* --- what happens --- */
+
+/* It is the peer that was found: what comes in from here on leaves with the question for admission. */
+static void open_early(struct connect *c)
+{
+	int rc;
+
+	if (c->opened)
+		return;
+	if (c->is_pipe) {
+		open_pipe(c);
+		return;
+	}
+	rc = cli_doors_early(&c->doors, &c->run, add_own_door, c);
+	if (rc != CLI_GO)
+		leave(c, rc);
+}
+
+/* Those that were opened for streams, in front of what turns out to be a UDP service, or nothing. */
+static void shut_unfit(struct connect *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_own; i++)
+		if (ep_door_fits(c->ep, c->own[i]))
+			c->own[n++] = c->own[i];
+		else
+			ep_connect_remove_door(c->ep, c->own[i]);
+	c->n_own = n;
+}
 
 static void open_doors(struct connect *c)
 {
@@ -159,6 +204,7 @@ static void open_doors(struct connect *c)
 		open_pipe(c);
 		return;
 	}
+	shut_unfit(c);
 	rc = cli_doors_open(&c->doors, &c->run, services, n, add_own_door, c);
 	if (rc != CLI_GO)
 		leave(c, rc);
@@ -189,6 +235,13 @@ static void on_retry(uv_timer_t *timer)
 	uv_timer_start(&c->waiting, show_waiting, STATUS_MS, STATUS_MS);
 }
 
+/* Of a ticket by key: this machine's is not, or no more, in the other side's file. */
+static bool is_unlisted(const struct link_event *e)
+{
+	return (e->reason == LINK_REASON_REFUSED && e->code == FWD_STATUS_NOT_ALLOWED) ||
+	       (e->reason == LINK_REASON_PEER && e->code == FWD_CLOSE_REVOKED);
+}
+
 /* A session that ended: for good, or to be looked for again. */
 static void on_down(struct connect *c, const struct link_event *e)
 {
@@ -204,10 +257,15 @@ static void on_down(struct connect *c, const struct link_event *e)
 
 		cli_error(&c->cli->msg, next, "the session has ended: %s%s%s", cli_run_reason(e),
 			  e->text[0] ? ": " : "", e->text);
+		if (is_unlisted(e))
+			cli_meet_hint(&c->run, &c->peer);
 		leave(c, exit);
 		return;
 	}
-	uv_timer_start(&c->retry, on_retry, RETRY_MS, 0);
+	if (c->was_cut)
+		leave(c, cli_pipe_end(c->cli, pipe_service(c), EP_END_SESSION, 0));
+	else
+		uv_timer_start(&c->retry, on_retry, RETRY_MS, 0);
 }
 
 static const struct reach *reach_of(const struct connect *c)
@@ -236,9 +294,9 @@ static void on_lent(struct connect *c, const struct link_event *e)
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
 	if (st.state == LINK_UP && st.path.how != LINK_HOW_RELAYED)
 		return;
-	if (!c->relay && ep_relay_new(&c->run.loop, NULL, 0, on_relays, on_relay_failed, c, &c->relay) < 0)
+	if (!c->names.relay && ep_relay_new(&c->run.loop, NULL, 0, on_relays, on_relay_failed, c, &c->names.relay) < 0)
 		return;
-	if (ep_relay_lend(c->relay, e->meet.relay) > 0)
+	if (ep_relay_lend(c->names.relay, e->meet.relay) > 0)
 		cli_detail(&c->cli->msg, "a mediator lends a relay: %s", e->meet.relay->uris[0]);
 }
 
@@ -252,6 +310,8 @@ static void on_meet(struct connect *c, const struct link_event *e)
 		cli_kept_way_set(&c->run, c->doors.peer, e->meet.memory);
 	else
 		cli_news_say(&c->news, NULL, e, reach_of(c));
+	if (e->meet.kind == REACH_EVENT_MEDIATOR && e->meet.code == LINK_ABSENT)
+		cli_meet_hint(&c->run, &c->peer);
 }
 
 static void on_path(struct connect *c, const struct link_event *e)
@@ -262,12 +322,41 @@ static void on_path(struct connect *c, const struct link_event *e)
 		cli_kept_clock_set(&c->run, c->doors.peer, e->path.clock_diff);
 }
 
+/* As servers have named it, else as the router calls it, where no second NAT is outside. Family NONE: not known. */
+static struct adit_addr own_address(const struct connect *c)
+{
+	const struct ep_mapped_state *map = ep_connect_mapped(c->ep, ADIT_FAMILY_V4);
+	const struct reach *reach = reach_of(c);
+	struct reach_desc own = {0};
+	struct reach_desc peer;
+
+	if (reach)
+		reach_views(reach, &own, &peer);
+	if (own.public.family == ADIT_FAMILY_NONE && map && !map->is_behind && !adit_addr_is_any(&map->external))
+		own.public = adit_addr_with_port(map->external, 0);
+	return own.public;
+}
+
+static void on_stuck(struct connect *c, const struct link_event *e)
+{
+	struct adit_addr own = own_address(c);
+
+	cli_run_say(&c->run, NULL, e);
+	if (c->news.mediators.n == 0 || c->cli->opts.meet.n_peers > 0) /* else what the mediators say is more */
+		cli_meet_stuck(&c->run, &c->peer, &own);
+}
+
 static void on_event(void *ctx, const struct link_event *e)
 {
 	struct connect *c = of_run(ctx);
 
+	ep_names_heard(&c->names, e);
 	if (e->kind == LINK_EVENT_MEET) {
 		on_meet(c, e);
+		return;
+	}
+	if (e->kind == LINK_EVENT_SECURED) {
+		open_early(c);
 		return;
 	}
 	if (e->kind == LINK_EVENT_LEARNT) {
@@ -275,9 +364,8 @@ static void on_event(void *ctx, const struct link_event *e)
 		return;
 	}
 	if (e->kind == LINK_EVENT_STUCK) {
-		if (c->news.mediators.n == 0 || c->cli->opts.meet.n_peers > 0)
-			cli_meet_stuck(&c->run, &c->peer);
-		return; /* else what the mediators say is more */
+		on_stuck(c, e);
+		return;
 	}
 	if (e->kind == LINK_EVENT_UP) {
 		cli_status_clear(&c->cli->msg);
@@ -303,8 +391,7 @@ static void on_refused(void *ctx, const struct fwd_service *service, uint64_t co
 
 static void on_paused(void *ctx, int err)
 {
-	cli_warn(&of_run(ctx)->cli->msg, "raise the limit of open files (ulimit -n)", "new connections wait: %s",
-		 strerror(err));
+	cli_run_say_paused(&of_run(ctx)->run, err);
 }
 
 static void on_map(void *ctx, const struct ep_mapped_state *st)
@@ -355,6 +442,13 @@ static void on_timeout(uv_timer_t *timer)
 		leave(c, CLI_EXIT_SERVER);
 		return;
 	}
+	if (c->cli->opts.meet.n_peers == 0 && c->news.mediators.n > 0 && st.n_mediators == 0) {
+		cli_error(m, "check the spelling, this machine's network and its DNS",
+			  "no mediator could be asked within %s: no address found for %s", buf,
+			  cli_mediators_text(&c->news.mediators, names));
+		leave(c, CLI_EXIT_SERVER);
+		return;
+	}
 	if (c->cli->opts.meet.n_peers == 0 && cli_news_is_cut_off(&c->news, &st)) {
 		cli_error(m,
 			  "are they running, and does this network let UDP out? \"adit check --mediator HOST\" tells",
@@ -384,15 +478,18 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 
 	link_status_get(ep_connect_link(c->ep), io_clock_now(), &st);
 	if (form != EP_SHARE_JSON) {
-		char what[96];
+		struct cli_show show = {.command = c->cli->name,
+					.name = c->peer.name,
+					.st = &st,
+					.now = io_clock_now(),
+					.n_conns = ep_connect_conns(c->ep),
+					.more = form == EP_SHARE_MORE,
+					.named = &c->news.mediators,
+					.rates = &c->rates};
 
-		snprintf(what, sizeof(what), "%s%s%.60s (%d)", c->cli->name, c->peer.name[0] ? " " : "", c->peer.name,
-			 (int)getpid());
-		at = cli_run_status_text(buf, cap, what, &st, io_clock_now(), ep_connect_conns(c->ep));
-		at += cli_news_status_text(buf + at, cap - at, &st, form == EP_SHARE_MORE);
+		at = cli_show_text(buf, cap, &show);
 		for (size_t f = 0; f < 2; f++)
-			at += cli_mapped_status_text(buf + at, cap - at,
-						     ep_connect_mapped(c->ep, cli_mapped_family[f]));
+			at = cli_mapped_status_text(buf, cap, at, ep_connect_mapped(c->ep, cli_mapped_family[f]));
 		return;
 	}
 	cli_json_init(&j);
@@ -400,8 +497,7 @@ static void on_status(void *ctx, enum ep_share_form form, char *buf, size_t cap)
 	cli_json_str(&j, "command", c->cli->name);
 	cli_json_int(&j, "pid", getpid());
 	cli_json_str(&j, "peer", c->peer.name[0] ? c->peer.name : NULL);
-	cli_run_status_json(&j, &st, io_clock_now());
-	cli_news_status_json(&j, &st);
+	cli_show_json(&j, &st, io_clock_now());
 	cli_mapped_status_json(&j, ep_connect_mapped(c->ep, ADIT_FAMILY_V4), ep_connect_mapped(c->ep, ADIT_FAMILY_V6));
 	cli_json_uint(&j, "connections", ep_connect_conns(c->ep));
 	cli_json_uint(&j, "borrowers", ep_share_borrowers(c->share));
@@ -438,14 +534,14 @@ static int start_meeting(struct connect *c)
 	if (c->news.mediators.n == 0)
 		return 0;
 	cli_run_meeting(c->cli, &c->news.mediators, &cfg);
-	return ep_meet_new(&c->run.loop, &cfg, on_meeting, on_mediator_failed, c, &c->meet);
+	return ep_meet_new(&c->run.loop, &cfg, on_meeting, on_mediator_failed, c, &c->names.meet);
 }
 
 static int start_relays(struct connect *c)
 {
 	if (c->relays.n == 0)
 		return 0;
-	return ep_relay_new(&c->run.loop, c->relays.relay, c->relays.n, on_relays, on_relay_failed, c, &c->relay);
+	return ep_relay_new(&c->run.loop, c->relays.relay, c->relays.n, on_relays, on_relay_failed, c, &c->names.relay);
 }
 
 static int start(struct connect *c)
@@ -466,8 +562,8 @@ static int start(struct connect *c)
 	if (cli_kept_lives(&c->run, c->doors.peer, &lives))
 		cfg.lives = &lives;
 	if (ep_connect_new(&c->run.loop, &cfg, &ops, c, &c->ep) < 0 ||
-	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c, &c->peers) <
-		    0 ||
+	    ep_peers_new(&c->run.loop, hosts, cli_run_hosts(c->cli, hosts), on_peers, on_peer_failed, c,
+			 &c->names.peers) < 0 ||
 	    start_meeting(c) < 0 || start_relays(c) < 0) {
 		cli_error(&c->cli->msg, NULL, "no memory to start with");
 		rc = CLI_EXIT_LOCAL;
@@ -479,14 +575,9 @@ static int start(struct connect *c)
 static void finish(struct connect *c)
 {
 	ep_share_close(c->share);
-	ep_peers_close(c->peers);
-	ep_meet_close(c->meet);
-	ep_relay_close(c->relay);
-	c->meet = NULL;
-	c->relay = NULL;
+	ep_names_close(&c->names);
 	ep_connect_free(c->ep);
 	c->share = NULL;
-	c->peers = NULL;
 	c->ep = NULL;
 	if (!c->timers)
 		return;
@@ -577,6 +668,10 @@ static int run_own(struct connect *c, const char *socket_path)
 
 static int connect_run(struct connect *c)
 {
+	struct cli_lent lent = {.run = &c->run,
+				.peer = &c->peer,
+				.doors = &c->doors,
+				.pipe_service = c->is_pipe ? pipe_service(c) : NULL};
 	char path[IO_SOCKET_PATH_MAX + 1];
 	int rc = cli_meet_socket(&c->run, &c->peer, path);
 
@@ -587,7 +682,7 @@ static int connect_run(struct connect *c)
 			rc = run_own(c, path);
 			continue;
 		}
-		rc = cli_lent_run(&c->run, &c->doors, c->is_pipe ? pipe_service(c) : NULL, ctl);
+		rc = cli_lent_run(&lent, ctl);
 		close(ctl);
 		if (rc == CLI_GO && !c->is_pipe)
 			rc = cli_doors_reserve(&c->doors, &c->run);
@@ -609,6 +704,7 @@ static int run_command(struct cli *cli, bool is_pipe)
 	cli_run_key(c.peer.ticket.identity, c.doors.peer);
 	cli_meet_mediators(&c.run, &c.peer, &mediators);
 	cli_news_init(&c.news, &c.run, &mediators, false);
+	c.news.by_key = c.peer.by_key;
 	if (rc == CLI_GO)
 		rc = cli_relays_take(cli, mediators.n > 0, &c.relays);
 	if (rc == CLI_GO && !is_pipe)

@@ -48,7 +48,7 @@ int cmd_mediator(int argc, char **argv)
 	if (errno == ENOENT || errno == ENOTDIR)
 		fprintf(stderr,
 			"adit mediator: adit-mediator is not installed in %s\n"
-			"  it comes with adit's sources: meson install puts it there\n",
+			"  it comes with adit's sources: ./dev install puts it there\n",
 			ADIT_LIBEXEC);
 	else
 		fprintf(stderr, "adit mediator: adit-mediator cannot be started: %s\n", strerror(errno));

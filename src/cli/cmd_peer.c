@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli_peer.h"
+#include "cli/cli_relays.h"
 #include "cli/cli_state.h"
 #include "cli/cli_text.h"
 #include "core/trust/trust_base32.h"
@@ -113,6 +114,9 @@ static int add(struct cli *cli, struct io_state *st, int argc, char **argv)
 	}
 	if (cli_name_check("name", argv[0], &f) != 0)
 		return cli_msg_fault(&cli->msg, &f);
+	rc = cli_relays_check(cli);
+	if (rc != CLI_GO)
+		return rc;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return out_of_memory(cli);
@@ -150,7 +154,8 @@ static void key_of(const struct io_peer *p, char key[TRUST_BASE32_LEN(TRUST_KEY_
 static void list_json(struct listing *l, const struct io_peer *p, const char *key)
 {
 	static const char *const kinds[] = {"peer", "mediator", "stun", "relay", "connect"};
-	static const char *const single[] = {"port",     "linger",     "timeout",    "relay-file",
+	static const char *const single[] = {"port",     "mapped",     "no-portmap", "linger",
+					     "compress", "threads",    "timeout",    "relay-file",
 					     "relay-ca", "relay-only", "direct-only"};
 	struct cli_json *j = &l->json;
 

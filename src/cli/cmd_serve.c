@@ -19,26 +19,30 @@
 #include "cli/cli_state.h"
 #include "crypto/crypto.h"
 #include "endpoint/ep_dial.h"
+#include "endpoint/ep_names.h"
 #include "endpoint/ep_serve.h"
 #include "io/io_clock.h"
 #include "io/io_tickets.h"
 
-#define WATCH_MS      1000 /* the ticket store is looked at this often: a revocation takes effect within 5 s */
-#define HORIZON_EVERY 60 /* looks at the stamps of the lanes, in WATCH_MS */
+/*
+ * The ticket store is looked at when something in its directory changes, and this often where the system does not tell
+ * (a network's file system): a revocation takes effect within 5 s.
+ */
+#define WATCH_MS      4000
+#define HORIZON_EVERY 15 /* looks at the stamps of the lanes, in WATCH_MS */
 
 struct serve {
 	struct cli *cli;
 	struct cli_run run;
 	struct ep_serve *ep;
-	struct ep_peers *peers;
+	struct ep_names names;
 	struct cli_relays relays;
-	struct ep_relay *relay; /* NULL: none is named */
-	struct ep_meet *meet; /* NULL: there is no mediator */
 	struct cli_news news;
 	struct cli_serve_ctl ctl;
 	struct ep_service services[CLI_SERVICES_MAX];
 	struct cli_lanes lanes;
 	uv_timer_t watch;
+	uv_fs_event_t changes; /* in the state directory */
 	unsigned ticks;
 	uv_signal_t hup;
 };
@@ -53,8 +57,11 @@ static void on_hup(uv_signal_t *handle, int nr)
 	struct serve *s = of_run(handle->data);
 
 	(void)nr;
-	cli_info(&s->cli->msg, "reading %s again", s->cli->opts.serve.allow);
-	(void)cli_lanes_load(&s->lanes); /* a file that is wrong was told about; the keys stay as they were */
+	if (!s->lanes.allow.given)
+		cli_info(&s->cli->msg, "SIGHUP: tickets are read whenever they change; options only at the start");
+	else
+		cli_info(&s->cli->msg, "reading %s again", s->cli->opts.serve.allow);
+	(void)cli_lanes_load(&s->lanes); /* what is wrong was told about; the lanes stay as they were */
 }
 
 /* --- what happens --- */
@@ -83,6 +90,7 @@ static void on_event(void *ctx, const char *label, const struct link_event *e)
 {
 	struct serve *s = of_run(ctx);
 
+	ep_names_heard(&s->names, e);
 	if (e->kind == LINK_EVENT_MEET) {
 		on_meet(s, label, e);
 		return;
@@ -98,8 +106,11 @@ static void on_target_failed(void *ctx, const struct ep_service *service, int er
 {
 	struct serve *s = of_run(ctx);
 
-	cli_warn(&s->cli->msg, "start the service, or check the TARGET; other services go on",
-		 "service \"%s\" did not answer: %s", service->name, strerror(err));
+	if (err == EMFILE || err == ENFILE)
+		cli_run_say_paused(&s->run, err);
+	else
+		cli_warn(&s->cli->msg, "start the service, or check the TARGET; other services go on",
+			 "service \"%s\" did not answer: %s", service->name, strerror(err));
 }
 
 static void on_map(void *ctx, const struct ep_mapped_state *st)
@@ -145,12 +156,25 @@ static void on_relay_failed(void *ctx, const char *name, const char *why)
 	cli_run_unresolved(of_run(ctx)->cli, "--relay", name, why);
 }
 
+static void look_at_tickets(struct serve *s)
+{
+	if (!s->lanes.allow.given)
+		(void)cli_lanes_load(&s->lanes);
+}
+
+static void on_change(uv_fs_event_t *handle, const char *name, int events, int status)
+{
+	(void)name;
+	(void)events;
+	if (status == 0)
+		look_at_tickets(of_run(handle->data));
+}
+
 static void on_watch(uv_timer_t *timer)
 {
 	struct serve *s = of_run(timer->data);
 
-	if (!s->lanes.allow.given)
-		(void)cli_lanes_load(&s->lanes);
+	look_at_tickets(s);
 	if (++s->ticks % HORIZON_EVERY == 0)
 		cli_lanes_keep(&s->lanes);
 }
@@ -167,6 +191,7 @@ static void on_stop(void *ctx)
 	cli_info(&s->cli->msg, "ending; a second signal ends at once");
 	cli_lanes_keep(&s->lanes);
 	uv_timer_stop(&s->watch);
+	uv_fs_event_stop(&s->changes);
 	ep_serve_shutdown(s->ep, on_gone, s);
 }
 
@@ -334,7 +359,7 @@ static int start_meeting(struct serve *s)
 	if (s->news.mediators.n == 0)
 		return 0;
 	cli_run_meeting(s->cli, &s->news.mediators, &cfg);
-	return ep_meet_new(&s->run.loop, &cfg, on_meeting, on_mediator_failed, s, &s->meet);
+	return ep_meet_new(&s->run.loop, &cfg, on_meeting, on_mediator_failed, s, &s->names.meet);
 }
 
 static int start_endpoint(struct serve *s)
@@ -365,11 +390,12 @@ static int start_endpoint(struct serve *s)
 	adit_bytes_wipe(&cfg, sizeof(cfg));
 	if (r == 0)
 		r = ep_peers_new(&s->run.loop, hosts, cli_run_hosts(s->cli, hosts), on_peers, on_peer_failed, s,
-				 &s->peers);
+				 &s->names.peers);
 	if (r == 0)
 		r = start_meeting(s);
 	if (r == 0 && s->relays.n > 0)
-		r = ep_relay_new(&s->run.loop, s->relays.relay, s->relays.n, on_relays, on_relay_failed, s, &s->relay);
+		r = ep_relay_new(&s->run.loop, s->relays.relay, s->relays.n, on_relays, on_relay_failed, s,
+				 &s->names.relay);
 	if (r == 0)
 		return CLI_GO;
 	cli_error(&s->cli->msg, NULL, "no memory to start with");
@@ -388,15 +414,18 @@ static int start(struct serve *s)
 		return rc;
 	s->ctl.ep = s->ep;
 	s->ctl.services = s->services;
+	s->ctl.named = &s->news.mediators;
 	s->ctl.n_services = s->cli->opts.serve.n_services;
 	cli_serve_ctl_open(&s->ctl, &s->run);
 	uv_timer_init(&s->run.loop, &s->watch);
 	s->watch.data = s;
 	uv_timer_start(&s->watch, on_watch, WATCH_MS, WATCH_MS);
+	uv_fs_event_init(&s->run.loop, &s->changes);
+	s->changes.data = s;
+	(void)!uv_fs_event_start(&s->changes, on_change, s->run.state.dir, 0); /* else the timer does it alone */
 	uv_signal_init(&s->run.loop, &s->hup);
 	s->hup.data = s;
-	if (s->lanes.allow.given)
-		uv_signal_start(&s->hup, on_hup, SIGHUP);
+	uv_signal_start(&s->hup, on_hup, SIGHUP);
 	probe_targets(s);
 	say_start(s);
 	return CLI_GO;
@@ -405,12 +434,11 @@ static int start(struct serve *s)
 static void finish(struct serve *s)
 {
 	cli_serve_ctl_close(&s->ctl);
-	ep_peers_close(s->peers);
-	ep_meet_close(s->meet);
-	ep_relay_close(s->relay);
+	ep_names_close(&s->names);
 	ep_serve_free(s->ep);
 	if (s->watch.data) {
 		uv_close((uv_handle_t *)&s->watch, NULL);
+		uv_close((uv_handle_t *)&s->changes, NULL);
 		uv_close((uv_handle_t *)&s->hup, NULL);
 	}
 	cli_lanes_done(&s->lanes);

@@ -12,6 +12,7 @@
 #include "cli/cli_help.h"
 #include "cli/cli_text.h"
 #include "io/io_file.h"
+#include "io/io_loop.h"
 #include "io/io_std.h"
 
 static const struct cli_row rows[] = {
@@ -156,5 +157,7 @@ int main(int argc, char **argv)
 	cli_msg_init(&cli.msg, STDOUT_FILENO, STDERR_FILENO);
 	rc = cli_msg_finish(&cli.msg, run(&cli, argc, argv));
 	cli_opts_done(&cli.opts);
+	if (io_loop_is_left())
+		_exit(rc); /* a look-up hangs: exit() would wait for it */
 	return rc;
 }

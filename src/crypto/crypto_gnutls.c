@@ -1,3 +1,4 @@
+/* struct adit_crypto by GnuTLS: SHA-256, HMAC, HKDF. Random bytes and identities: crypto_identity.c. */
 #include <stdlib.h>
 
 #include <gnutls/crypto.h>

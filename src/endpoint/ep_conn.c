@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -260,6 +261,15 @@ void ep_conn_news(struct ep_conn *c, unsigned news)
 		return;
 	}
 	arm(c, false);
+}
+
+bool ep_conn_is_refused(const struct link_event *e, _Atomic bool *told)
+{
+	if (!link_stream_is_answered(e->stream) && (e->news & QUIC_NEWS_RESET))
+		return !atomic_exchange(told, true);
+	if ((e->news & QUIC_NEWS_READABLE) && atomic_load(told))
+		atomic_store(told, false);
+	return false;
 }
 
 void ep_conn_close(struct ep_conn *c, uint64_t code)

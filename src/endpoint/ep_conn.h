@@ -48,6 +48,11 @@ ADIT_MUST_CHECK int ep_conn_new(const struct ep_carrier *by, int fd, struct link
 void ep_conn_refuse(int fd);
 /* News of its stream (LINK_EVENT_STREAM). */
 void ep_conn_news(struct ep_conn *c, unsigned news);
+/*
+ * Connect: does |e|, LINK_EVENT_STREAM, tell of a refusal that |told| does not know yet? |told| is the session's, of
+ * all its threads; it is forgotten when a service answers.
+ */
+bool ep_conn_is_refused(const struct link_event *e, _Atomic bool *told);
 /* Closes with a reset, without a call of |ended|. |code| for the far end. */
 void ep_conn_close(struct ep_conn *c, uint64_t code);
 /*

@@ -14,7 +14,7 @@
 #include "io/io_mtu.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
-#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: TimeoutStopSec= in systemd/ is longer */
 #define GOODBYE_MS     1000 /* how long the last packets may take to leave */
 #define UTC_EVERY_MS   10000 /* when a clock that was set is noticed; each time wakes an idle session */
 #define WAITING_MAX    4096 /* accepted connections that wait for stream credit or for a session */
@@ -48,8 +48,9 @@ struct ep_connect {
 	uv_timer_t goodbye_timer;
 	int open_timers;
 	bool up;
+	bool is_secured; /* and not up: streams may be opened by the name of their service */
 	bool told_paused;
-	bool told_refused;
+	_Atomic bool told_refused; /* also by a strand */
 	struct fwd_service services[FWD_SERVICES_MAX];
 	size_t n_services;
 	struct adit_list doors;
@@ -61,7 +62,7 @@ struct ep_connect {
 	struct ep_packer packer;
 	struct ep_carrier carrier;
 	struct ep_strands *strands; /* NULL: one thread is all there is to be */
-	unsigned spare_threads;
+	struct ep_strands_pool pool;
 	adit_time drain_until;
 	void (*gone)(void *ctx);
 	void *gone_ctx;
@@ -72,7 +73,7 @@ static struct link *link_of(const struct ep_connect *c)
 	return io_lane_link(c->lane);
 }
 
-const struct fwd_service *ep_connect_service(const struct ep_connect *c, const char *name)
+static const struct fwd_service *service_named(const struct ep_connect *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_services; i++)
 		if (strcmp(c->services[i].name, name) == 0)
@@ -122,27 +123,44 @@ static void conn_ended(void *ctx, enum ep_end end, uint64_t code)
 	c->n_own--;
 }
 
+/* As link_stream_open(), with the code of the stream's result; ENOENT: there is no such service. */
+static int open_stream(struct ep_connect *c, const char *name, struct link_stream **ret_stream)
+{
+	const struct fwd_service *service;
+
+	if (!c->up)
+		return c->is_secured ? link_stream_open_early(link_of(c), name, ret_stream) : ADIT_EAGAIN;
+	service = service_named(c, name);
+	if (!service || service->kind != FWD_KIND_STREAM)
+		return ADIT_ENOENT;
+	return link_stream_open(link_of(c), service->id, ret_stream);
+}
+
+/* Who wants to be told of its end is a pipe, and stays here. */
+static bool give_away(struct ep_connect *c, const char *name, int fd)
+{
+	const struct fwd_service *service = c->up && c->strands ? service_named(c, name) : NULL;
+
+	return service && service->kind == FWD_KIND_STREAM && ep_strands_give(c->strands, service->id, fd, c->n_own);
+}
+
 /* 0: started or refused for good; EAGAIN: no credit or no session. */
 static int start_conn(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
 {
-	const struct fwd_service *service = ep_connect_service(c, name);
 	struct link_stream *stream;
 	int r;
 
-	if (!c->up)
-		return ADIT_EAGAIN;
-	if (!service || service->kind != FWD_KIND_STREAM) {
+	if (!ended && give_away(c, name, fd))
+		return 0;
+	r = open_stream(c, name, &stream);
+	if (r == ADIT_EAGAIN)
+		return r;
+	if (r == ADIT_ENOENT) {
 		ep_conn_refuse(fd);
 		if (ended)
 			ended(ctx, EP_END_PEER, FWD_STREAM_NO_SERVICE);
 		return 0;
 	}
-	/* Who wants to be told of its end is a pipe, and stays here. */
-	if (c->strands && !ended && ep_strands_give(c->strands, service->id, fd, c->n_own))
-		return 0;
-	r = link_stream_open(link_of(c), service->id, &stream);
-	if (r == ADIT_EAGAIN)
-		return r;
 	c->n_own += !ended;
 	if (r < 0 || ep_conn_new(&c->carrier, fd, stream, &c->conns, ended ? ended : conn_ended, ended ? ctx : c) < 0) {
 		if (r < 0)
@@ -238,7 +256,7 @@ static const struct ep_listen_ops door_ops = {.accepted = door_accepted, .paused
 static bool door_service(void *ctx, uint16_t *ret_service)
 {
 	struct ep_door *door = ctx;
-	const struct fwd_service *s = door->owner->up ? ep_connect_service(door->owner, door->name) : NULL;
+	const struct fwd_service *s = door->owner->up ? service_named(door->owner, door->name) : NULL;
 
 	if (!s || s->kind != FWD_KIND_DGRAM)
 		return false;
@@ -286,11 +304,18 @@ void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door)
 	free(door);
 }
 
+bool ep_door_fits(const struct ep_connect *c, const struct ep_door *door)
+{
+	const struct fwd_service *s = service_named(c, door->name);
+
+	return s && (s->kind == FWD_KIND_DGRAM) == (door->dgrams != NULL);
+}
+
 int ep_connect_pipe(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx)
 {
-	const struct fwd_service *s = ep_connect_service(c, name);
+	const struct fwd_service *s = service_named(c, name);
 
-	if (!s || s->kind != FWD_KIND_STREAM) {
+	if (!c->is_secured && (!s || s->kind != FWD_KIND_STREAM)) {
 		close(fd);
 		return ADIT_ENOENT;
 	}
@@ -315,19 +340,16 @@ static void on_stream(struct ep_connect *c, const struct link_event *e)
 
 	if (!conn)
 		return;
-	if (!link_stream_is_answered(e->stream) && (e->news & QUIC_NEWS_RESET)) {
-		if (service && !c->told_refused)
-			c->ops->refused(c->ctx, service, quic_stream_error(link_stream_bytes(e->stream)));
-		c->told_refused = true;
-	} else if (e->news & QUIC_NEWS_READABLE) {
-		c->told_refused = false;
-	}
+	/* Of an early one it is not known before the welcome. */
+	if (service && ep_conn_is_refused(e, &c->told_refused))
+		c->ops->refused(c->ctx, service, quic_stream_error(link_stream_bytes(e->stream)));
 	ep_conn_news(conn, e->news);
 }
 
 static void on_up(struct ep_connect *c, const struct link_event *e)
 {
 	c->up = true;
+	c->is_secured = false;
 	c->n_services = e->n_services;
 	memcpy(c->services, e->services, e->n_services * sizeof(e->services[0]));
 	ep_strands_begin(c->strands);
@@ -362,11 +384,14 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 	case LINK_EVENT_CREDIT:
 		start_waiting(c);
 		return;
+	case LINK_EVENT_SECURED:
+		c->is_secured = true;
+		break;
 	case LINK_EVENT_UP:
 		on_up(c, e);
 		break;
 	case LINK_EVENT_DOWN:
-		c->up = false;
+		c->up = c->is_secured = false;
 		ep_conn_lose_all(&c->conns);
 		ep_strands_end(c->strands, FWD_CLOSE_DONE);
 		if (c->gone) {
@@ -378,7 +403,7 @@ static void lane_event(void *ctx, struct io_lane *lane, const struct link_event 
 		break;
 	}
 	c->ops->event(c->ctx, e);
-	if (e->kind == LINK_EVENT_UP)
+	if (e->kind == LINK_EVENT_UP || e->kind == LINK_EVENT_SECURED)
 		start_waiting(c);
 }
 
@@ -400,6 +425,7 @@ static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, 
 		.has_peer_key = true,
 		.instance = cfg->instance,
 		.pinned_port = cfg->port,
+		.is_forwarded = cfg->mapped != 0,
 		.budget = &c->budget,
 		.clock_diff = cfg->clock_diff,
 		.max_payload = io_mtu_payload(),
@@ -459,21 +485,21 @@ static void strands_refused(void *ctx, uint16_t id, uint64_t code)
 	struct ep_connect *c = ctx;
 	const struct fwd_service *service = service_by_id(c, id);
 
-	if (service && !c->told_refused)
+	if (service)
 		c->ops->refused(c->ctx, service, code);
-	c->told_refused = true;
 }
 
 static const struct ep_strands_ops strands_ops = {.changed = strands_changed, .refused = strands_refused};
 
 static int start_streams(struct ep_connect *c, const struct ep_connect_config *cfg)
 {
-	struct ep_strands_config s = {.loop = c->loop, .lane = c->lane, .log = cfg->log, .spare = &c->spare_threads};
+	struct ep_strands_config s = {
+		.loop = c->loop, .lane = c->lane, .log = cfg->log, .pool = &c->pool, .refused = &c->told_refused};
 
 	c->carrier = (struct ep_carrier){.loop = c->loop, .packer = &c->packer, .touch = lane_touch, .ctx = c->lane};
 	if (cfg->threads < 2)
 		return 0;
-	c->spare_threads = cfg->threads - 1;
+	ep_strands_pool_init(&c->pool, cfg->threads);
 	return ep_strands_new(&s, &strands_ops, c, &c->strands);
 }
 

@@ -65,8 +65,7 @@ void ep_connect_set_relays(struct ep_connect *c, const struct ep_relays *r);
 /* Looks for the peer, again after a DOWN. */
 void ep_connect_start(struct ep_connect *c);
 bool ep_connect_is_up(const struct ep_connect *c);
-/* What the peer offers, good while up; NULL: no such service. */
-const struct fwd_service *ep_connect_service(const struct ep_connect *c, const char *name);
+/* What the peer offers, good while up. */
 const struct fwd_service *ep_connect_services(const struct ep_connect *c, size_t *ret_n);
 struct link *ep_connect_link(const struct ep_connect *c);
 size_t ep_connect_conns(const struct ep_connect *c);
@@ -75,15 +74,20 @@ size_t ep_connect_threads(const struct ep_connect *c);
 
 /*
  * Opens |fd| (a listening stream socket, or a bound UDP socket for a UDP service) in front of the service |name|. The
- * name is looked up anew in each session. Takes |fd| over. ENOMEM, ESYS.
+ * name is looked up anew in each session. Before the first one is up, too: what is accepted waits, or, from
+ * LINK_EVENT_SECURED on, leaves with the question for admission. Takes |fd| over. ENOMEM, ESYS.
  */
 ADIT_MUST_CHECK int ep_connect_add_door(struct ep_connect *c, const char *name, bool dgram, int fd,
 					struct ep_door **ret_door);
+/* While up: there is a service of its name, and of its kind. */
+bool ep_door_fits(const struct ep_connect *c, const struct ep_door *door);
 /* Mandatory, or ep_connect_free() does it; also after the shutdown has shut the door. */
 void ep_connect_remove_door(struct ep_connect *c, struct ep_door *door);
 
-/* Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream
- * service. */
+/*
+ * Carries the stream socket |fd|, taken over, to the service; |ended| tells how it ended. ENOENT: no such stream
+ * service; between LINK_EVENT_SECURED and UP that is not known, and |ended| tells it.
+ */
 ADIT_MUST_CHECK int ep_connect_pipe(struct ep_connect *c, const char *name, int fd, ep_conn_ended *ended, void *ctx);
 
 /* As ep_serve_shutdown. */

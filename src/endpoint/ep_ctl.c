@@ -19,6 +19,9 @@ struct ep_ctl_client {
 	struct ep_ctl *ctl;
 	int fd;
 	void *user;
+	char *answer; /* ep_ctl_finish() */
+	size_t len;
+	size_t sent;
 };
 
 struct ep_ctl {
@@ -47,6 +50,8 @@ static void drop(struct ep_ctl_client *client)
 	c->ops->gone(c->ctx, client);
 	uv_poll_stop(&client->poll);
 	close(client->fd);
+	free(client->answer);
+	client->answer = NULL;
 	uv_close((uv_handle_t *)&client->poll, free_handle);
 }
 
@@ -63,10 +68,39 @@ static ssize_t receive(int fd, char buf[EP_CTL_TEXT_MAX], int *ret_passed)
 	if (n < 0)
 		return n;
 	buf[n] = '\0';
+	if (m.msg_flags & MSG_TRUNC) {
+		errno = EMSGSIZE;
+		n = -1;
+	}
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
 		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
 			memcpy(ret_passed, CMSG_DATA(h), sizeof(int));
 	return n;
+}
+
+static void on_client(uv_poll_t *poll, int status, int events);
+
+/* As much as fits. False: the client is gone. */
+static bool send_on(struct ep_ctl_client *client)
+{
+	while (client->sent < client->len) {
+		size_t left = client->len - client->sent;
+		ssize_t n = send(client->fd, client->answer + client->sent, left < EP_CTL_PART ? left : EP_CTL_PART,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			uv_poll_start(&client->poll, UV_READABLE | UV_WRITABLE | UV_DISCONNECT, on_client);
+			return true;
+		}
+		if (n < 0)
+			return false;
+		client->sent += (size_t)n;
+	}
+	shutdown(client->fd, SHUT_WR);
+	uv_poll_start(&client->poll, UV_READABLE | UV_DISCONNECT, on_client);
+	return true;
 }
 
 static void on_client(uv_poll_t *poll, int status, int events)
@@ -77,8 +111,16 @@ static void on_client(uv_poll_t *poll, int status, int events)
 	ssize_t n;
 
 	(void)status;
-	(void)events;
+	if (client->answer && (events & UV_WRITABLE) && !send_on(client)) {
+		drop(client);
+		return;
+	}
 	n = receive(client->fd, text, &passed);
+	if (client->answer && n > 0) {
+		if (passed >= 0)
+			close(passed);
+		return;
+	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -96,12 +138,21 @@ static bool is_same_user(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && (cred.uid == geteuid() || cred.uid == 0);
 }
 
+/* Who is told why does not knock again at once. */
+static void show_out(int fd, const char *why)
+{
+	if (fd < 0)
+		return;
+	(void)!send(fd, why, strlen(why), MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
 /* Out of descriptors: who knocks is let in and shown the door, or the loop would spin on him. */
 static void turn_away(struct ep_ctl *c)
 {
 	if (c->spare >= 0)
 		close(c->spare);
-	close(accept4(c->fd, NULL, NULL, SOCK_CLOEXEC));
+	show_out(accept4(c->fd, NULL, NULL, SOCK_CLOEXEC), "error it is out of file descriptors");
 	c->spare = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 }
 
@@ -118,9 +169,17 @@ static void on_accept(uv_poll_t *poll, int status, int events)
 			turn_away(c);
 		return;
 	}
-	client = is_same_user(fd) && c->n_clients < EP_CTL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
-	if (!client || uv_poll_init(c->loop, &client->poll, fd) < 0) {
+	if (!is_same_user(fd)) {
 		close(fd);
+		return;
+	}
+	if (c->n_clients == EP_CTL_CLIENTS_MAX) {
+		show_out(fd, "error it has no room for another");
+		return;
+	}
+	client = calloc(1, sizeof(*client));
+	if (!client || uv_poll_init(c->loop, &client->poll, fd) < 0) {
+		show_out(fd, "error no memory");
 		free(client);
 		return;
 	}
@@ -267,6 +326,14 @@ void ep_ctl_reply(struct ep_ctl_client *client, const char *text)
 		shutdown(client->fd, SHUT_RDWR);
 }
 
+void ep_ctl_finish(struct ep_ctl_client *client, char *text)
+{
+	client->answer = text;
+	client->len = text ? strlen(text) : 0;
+	if (!text || !send_on(client))
+		shutdown(client->fd, SHUT_RDWR); /* as above */
+}
+
 void ep_ctl_set_user(struct ep_ctl_client *client, void *user)
 {
 	client->user = user;
@@ -326,9 +393,13 @@ int ep_ctl_recv(int fd, char buf[EP_CTL_TEXT_MAX], int timeout_ms)
 		return ADIT_ESYS;
 	if (r == 0)
 		return ADIT_EAGAIN;
-	n = receive(fd, buf, &passed);
+	do
+		n = receive(fd, buf, &passed);
+	while (n < 0 && errno == ECONNRESET); /* told once: it left unread what we said, but its last word is here */
 	if (passed >= 0)
 		close(passed);
+	if (n < 0 && errno == EMSGSIZE)
+		return ADIT_ESYS;
 	if (n <= 0)
 		return ADIT_ENOENT;
 	return (int)n;

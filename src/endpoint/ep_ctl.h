@@ -1,6 +1,7 @@
 /*
  * Control sockets: a process that has a session answers others of the same user. Unix sockets of type SOCK_SEQPACKET:
- * one packet is one message, a line or several of text, at most one descriptor beside it.
+ * one packet is one message, a line or several of text, at most one descriptor beside it. Who cannot be served gets
+ * "error TEXT" before he is hung up on.
  *
  * The server side lives in the loop; the client side blocks, for commands that have nothing else to do.
  */
@@ -11,7 +12,8 @@
 
 #include "base/err.h"
 
-#define EP_CTL_TEXT_MAX    65536 /* bytes of a message with its NUL: 256 services or 100 lanes' status */
+#define EP_CTL_TEXT_MAX    65536 /* bytes of a message with its NUL: 256 services */
+#define EP_CTL_PART        16384 /* bytes of a message of a long answer: a dozen fit into a socket's usual buffer */
 #define EP_CTL_CLIENTS_MAX 256
 
 struct ep_ctl;
@@ -32,6 +34,11 @@ void ep_ctl_close(struct ep_ctl *c);
 
 /* A client that does not read is dropped. */
 void ep_ctl_reply(struct ep_ctl_client *client, const char *text);
+/*
+ * A long last answer: |text|, taken over and freed, in as many messages as it takes, as fast as the client reads them;
+ * then the end. Whatever the client still says is ignored. NULL: out of memory, there is no answer.
+ */
+void ep_ctl_finish(struct ep_ctl_client *client, char *text);
 void ep_ctl_set_user(struct ep_ctl_client *client, void *user);
 void *ep_ctl_user(const struct ep_ctl_client *client);
 
@@ -42,8 +49,8 @@ ADIT_MUST_CHECK int ep_ctl_dial(const char *path);
 /* |pass| -1 or a descriptor to hand over (it stays open here). ESYS. */
 ADIT_MUST_CHECK int ep_ctl_send(int fd, const char *text, int pass);
 /*
- * The next message, waiting |timeout_ms| (-1: for ever) for it. Length, or ENOENT: the server is gone; EAGAIN: no
- * message in time; ESYS with errno (EINTR: a signal).
+ * The next message, waiting |timeout_ms| (-1: for ever) for it. Length, or ENOENT: the server is gone, or the end after
+ * ep_ctl_finish(); EAGAIN: no message in time; ESYS with errno (EINTR: a signal; EMSGSIZE: longer than any we know).
  */
 ADIT_MUST_CHECK int ep_ctl_recv(int fd, char buf[EP_CTL_TEXT_MAX], int timeout_ms);
 

@@ -16,7 +16,10 @@ struct ep_dial {
 	uv_loop_t *loop;
 	struct ep_target target;
 	ep_dial_done *done; /* NULL: cancelled */
+	ep_dial_waits *waits; /* NULL: it does not */
 	void *ctx;
+	bool told; /* that it waits for a descriptor */
+	unsigned n_again; /* tries of a full backlog */
 	uv_getaddrinfo_t resolve;
 	bool resolving;
 	uv_poll_t poll;
@@ -140,18 +143,56 @@ static void on_connected(uv_poll_t *poll, int status, int events)
 	uv_close((uv_handle_t *)&d->poll, on_poll_closed);
 }
 
+static void on_again(uv_timer_t *timer)
+{
+	try_next(timer->data);
+}
+
+/* There are no descriptors: waits for some, if it is to. */
+static bool waits_for_descriptor(struct ep_dial *d, int err, uv_timer_cb again)
+{
+	if (!d->waits || (err != EMFILE && err != ENFILE))
+		return false;
+	if (!d->told)
+		d->waits(d->ctx, err);
+	d->told = true;
+	uv_timer_start(&d->timer, again, EP_DIAL_PAUSE_MS, 0);
+	return true;
+}
+
+/* unix(7): a full backlog is EAGAIN at once, where TCP's handshake would be repeated. */
+static bool tries_again(struct ep_dial *d, int err)
+{
+	if (err != EAGAIN || d->target.kind != EP_UNIX)
+		return false;
+	if (++d->n_again > EP_DIAL_TIMEOUT_MS / EP_DIAL_AGAIN_MS) {
+		errno = ETIMEDOUT;
+		return false;
+	}
+	uv_timer_start(&d->timer, on_again, EP_DIAL_AGAIN_MS, 0);
+	return true;
+}
+
 static void try_next(struct ep_dial *d)
 {
 	while (d->next < d->n_addrs) {
-		size_t i = d->next++;
+		size_t i = d->next;
 		int fd = socket(d->addr[i].ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+		if (fd < 0 && waits_for_descriptor(d, errno, on_again))
+			return;
+		d->next++;
 		if (fd < 0) {
 			note_error(d, errno);
 			continue;
 		}
 		if (connect(fd, (struct sockaddr *)&d->addr[i], d->addr_len[i]) == 0) {
 			report(d, fd, 0);
+			return;
+		}
+		if (tries_again(d, errno)) {
+			close(fd);
+			d->next--;
 			return;
 		}
 		if (errno != EINPROGRESS || uv_poll_init(d->loop, &d->poll, fd) < 0) {
@@ -169,6 +210,18 @@ static void try_next(struct ep_dial *d)
 	report(d, -1, d->err);
 }
 
+static void resolve(uv_timer_t *timer);
+
+/* A resolver that has no descriptor for its question says no more than that it failed. */
+static bool lacks_descriptor(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
 	struct ep_dial *d = req->data;
@@ -183,6 +236,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		free_if_unused(d);
 		return;
 	}
+	if (d->n_addrs == 0 && lacks_descriptor() && waits_for_descriptor(d, errno, resolve))
+		return;
 	d->err = status < 0 || d->n_addrs == 0 ? EHOSTUNREACH : 0;
 	try_next(d);
 }
@@ -197,19 +252,31 @@ static void set_unix(struct ep_dial *d)
 	d->n_addrs = 1;
 }
 
-/* Connecting at once could call |done| before the caller has the dial, so also a unix socket takes a turn of the loop.
- */
-static void on_start(uv_timer_t *timer)
+static void resolve(uv_timer_t *timer)
 {
-	try_next(timer->data);
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct ep_dial *d = timer->data;
+	const char *host = d->target.host[0] ? d->target.host : NULL;
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", d->target.port);
+	uv_timer_start(&d->timer, on_timeout, EP_DIAL_TIMEOUT_MS, 0);
+	d->resolving = uv_getaddrinfo(d->loop, &d->resolve, on_resolved, host, port, &hints) == 0;
+	if (d->resolving)
+		return;
+	d->err = EHOSTUNREACH;
+	uv_timer_start(&d->timer, on_again, 0, 0);
+}
+
+void ep_dial_be_patient(struct ep_dial *d, ep_dial_waits *waits)
+{
+	d->waits = waits;
 }
 
 int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *done, void *ctx,
 		struct ep_dial **ret_dial)
 {
 	struct ep_dial *d = calloc(1, sizeof(*d));
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	char port[8];
 
 	if (!d)
 		return ADIT_ENOMEM;
@@ -224,17 +291,11 @@ int ep_dial_new(uv_loop_t *loop, const struct ep_target *target, ep_dial_done *d
 	d->timer_open = true;
 	*ret_dial = d;
 	if (target->kind == EP_UNIX) {
+		/* Connecting at once could call |done| before the caller has the dial. */
 		set_unix(d);
-		uv_timer_start(&d->timer, on_start, 0, 0);
-		return 0;
-	}
-	snprintf(port, sizeof(port), "%u", target->port);
-	d->resolving = true;
-	uv_timer_start(&d->timer, on_timeout, EP_DIAL_TIMEOUT_MS, 0);
-	if (uv_getaddrinfo(loop, &d->resolve, on_resolved, target->host[0] ? target->host : NULL, port, &hints) < 0) {
-		d->resolving = false;
-		d->err = EHOSTUNREACH;
-		uv_timer_start(&d->timer, on_start, 0, 0);
+		uv_timer_start(&d->timer, on_again, 0, 0);
+	} else {
+		resolve(&d->timer);
 	}
 	return 0;
 }

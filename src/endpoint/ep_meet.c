@@ -26,12 +26,13 @@ struct ep_meet {
 void ep_meeting_tell(const struct ep_meeting *m, struct link *link, adit_time now)
 {
 	link_set_hosts(link, now, m->host, m->n_hosts);
-	for (size_t i = 0; i < m->n_servers; i++)
-		link_add_server(link, now, &m->server[i]);
+	/* The mediators first: what comes when the table is full is left out, and witnesses there are enough then. */
 	for (size_t i = 0; i < m->n_mediators; i++)
 		for (size_t f = 0; f < 2; f++)
 			if (m->mediator[i].addr[f].family != ADIT_FAMILY_NONE)
-				link_add_mediator(link, now, m->mediator[i].name, &m->mediator[i].addr[f]);
+				(void)!link_add_mediator(link, now, m->mediator[i].name, &m->mediator[i].addr[f]);
+	for (size_t i = 0; i < m->n_servers; i++)
+		(void)!link_add_server(link, now, &m->server[i]);
 }
 
 static void add_server(struct ep_meeting *now, const struct adit_addr *a)
@@ -127,6 +128,12 @@ int ep_meet_new(uv_loop_t *loop, const struct ep_meet_config *cfg, ep_meet_chang
 	}
 	*ret_meet = m;
 	return 0;
+}
+
+void ep_meet_again(struct ep_meet *m)
+{
+	for (size_t i = 0; m && i < m->n_names; i++)
+		ep_peers_again(m->name[i].peers);
 }
 
 void ep_meet_close(struct ep_meet *m)

@@ -46,6 +46,8 @@ typedef void ep_meet_changed(void *ctx, const struct ep_meeting *m);
 /* Begins in the loop's next turn: then, and whenever something is new, |changed| is called. ENOMEM. */
 ADIT_MUST_CHECK int ep_meet_new(uv_loop_t *loop, const struct ep_meet_config *cfg, ep_meet_changed *changed,
 				ep_peers_failed *failed, void *ctx, struct ep_meet **ret_meet);
+/* The names may lead elsewhere by now. NULL is fine. */
+void ep_meet_again(struct ep_meet *m);
 /* NULL is fine. */
 void ep_meet_close(struct ep_meet *m);
 

@@ -23,6 +23,9 @@ struct ep_peers {
 	uv_timer_t timer;
 	bool timer_open;
 	bool closing;
+	uint64_t looked_at; /* uv_now() */
+	bool has_names; /* else there is nothing to look up */
+	unsigned eager; /* looks that are still to come soon */
 	uv_loop_t *loop;
 	ep_peers_changed *changed;
 	ep_peers_failed *failed;
@@ -87,7 +90,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		name->told = false;
 		report(p);
 	} else {
-		uv_timer_start(&p->timer, on_timer, EP_PEERS_SOON_MS, EP_PEERS_AGAIN_MS);
+		uv_timer_start(&p->timer, on_timer, EP_PEERS_SOON_MS, 0);
 		if (!name->told)
 			p->failed(p->ctx, name->host.name, uv_strerror(status));
 		name->told = true;
@@ -100,6 +103,10 @@ static void on_timer(uv_timer_t *timer)
 	struct ep_peers *p = timer->data;
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 
+	p->looked_at = uv_now(p->loop);
+	if (p->has_names)
+		uv_timer_start(timer, on_timer, p->eager > 0 ? EP_PEERS_EAGER_MS : EP_PEERS_AGAIN_MS, 0);
+	p->eager -= p->eager > 0;
 	for (size_t i = 0; i < p->n_names; i++) {
 		struct peer_name *name = &p->name[i];
 
@@ -129,13 +136,26 @@ int ep_peers_new(uv_loop_t *loop, const struct ep_host *hosts, size_t n, ep_peer
 		name->host = hosts[i];
 		name->addr[0] = hosts[i].addr;
 		name->n = hosts[i].addr.family != ADIT_FAMILY_NONE;
+		p->has_names |= name->n == 0;
 	}
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p;
 	p->timer_open = true;
-	uv_timer_start(&p->timer, on_timer, 0, EP_PEERS_AGAIN_MS);
+	p->eager = EP_PEERS_EAGER_N;
+	uv_timer_start(&p->timer, on_timer, 0, 0);
 	*ret_peers = p;
 	return 0;
+}
+
+void ep_peers_again(struct ep_peers *p)
+{
+	uint64_t since;
+
+	if (!p || !p->has_names)
+		return;
+	since = uv_now(p->loop) - p->looked_at;
+	p->eager = EP_PEERS_EAGER_N;
+	uv_timer_start(&p->timer, on_timer, since < EP_PEERS_SOON_MS ? EP_PEERS_SOON_MS - since : 0, 0);
 }
 
 static void on_closed(uv_handle_t *h)

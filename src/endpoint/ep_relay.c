@@ -14,9 +14,8 @@ struct relay_name {
 	struct ep_relay *owner;
 	struct ep_relay_config cfg;
 	struct ep_peers *peers;
-	bool is_known; /* it has resolved: |addr| and |slot| */
-	struct adit_addr addr;
-	size_t slot; /* its number with links, for good: whoever resolves later comes behind */
+	struct adit_addr addr[2]; /* v4, v6; family NONE: it has (as yet) none */
+	size_t slot[2]; /* their numbers with links, for good: what is known later comes behind */
 	struct turn_server signed_as; /* of a secret: user and password as they are now */
 };
 
@@ -38,22 +37,23 @@ void ep_relays_tell(const struct ep_relays *r, struct link *link, adit_time now)
 		(void)!link_set_relay(link, now, i, &r->server[i]);
 }
 
+static void refresh_server(const struct relay_name *name, size_t f, struct turn_server *s)
+{
+	*s = (struct turn_server){.addr = name->addr[f], .transport = name->cfg.uri.transport};
+	/* Of a numeric host the certificate has to name the address. */
+	if (name->cfg.uri.addr.family == ADIT_FAMILY_NONE)
+		memcpy(s->host, name->cfg.uri.host, sizeof(s->host));
+	memcpy(s->user, name->cfg.is_secret ? name->signed_as.user : name->cfg.user, sizeof(s->user));
+	memcpy(s->pass, name->cfg.is_secret ? name->signed_as.pass : name->cfg.pass, sizeof(s->pass));
+}
+
 /* Those that are resolved, each where it was. */
 static void refresh(struct ep_relay *r)
 {
-	for (size_t i = 0; i < r->n_names; i++) {
-		const struct relay_name *name = &r->name[i];
-		struct turn_server *s = &r->now.server[name->slot];
-
-		if (!name->is_known)
-			continue;
-		*s = (struct turn_server){.addr = name->addr, .transport = name->cfg.uri.transport};
-		/* Of a numeric host the certificate has to name the address. */
-		if (name->cfg.uri.addr.family == ADIT_FAMILY_NONE)
-			memcpy(s->host, name->cfg.uri.host, sizeof(s->host));
-		memcpy(s->user, name->cfg.is_secret ? name->signed_as.user : name->cfg.user, sizeof(s->user));
-		memcpy(s->pass, name->cfg.is_secret ? name->signed_as.pass : name->cfg.pass, sizeof(s->pass));
-	}
+	for (size_t i = 0; i < r->n_names; i++)
+		for (size_t f = 0; f < 2; f++)
+			if (r->name[i].addr[f].family != ADIT_FAMILY_NONE)
+				refresh_server(&r->name[i], f, &r->now.server[r->name[i].slot[f]]);
 	if (r->now.n > 0)
 		r->changed(r->ctx, &r->now);
 }
@@ -79,28 +79,35 @@ static bool is_public(const struct adit_addr *a)
 	return ice_candidate_judge(a, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(a);
 }
 
-/* The lowest IPv4 address, for that is where most can go; else the lowest of IPv6. */
+/*
+ * The lowest address of each family. Both: what this host says of its routes is no proof that one leads there, and the
+ * asking is. A family that the name has no more keeps what it had.
+ */
 static void on_addrs(void *ctx, const struct adit_addr *addrs, size_t n)
 {
 	struct relay_name *name = ctx;
-	const struct adit_addr *best = NULL;
+	const struct adit_addr *best[2] = {NULL, NULL};
+	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct adit_addr *a = &addrs[i];
+		const struct adit_addr **b = &best[adit_addr_is_v6(a)];
 
 		if (name->cfg.is_lent && !is_public(a))
 			continue;
-		if (!best || (adit_addr_is_v4(a) && !adit_addr_is_v4(best)) ||
-		    (a->family == best->family && memcmp(a->ip, best->ip, sizeof(a->ip)) < 0))
-			best = a;
+		if (!*b || memcmp(a->ip, (*b)->ip, sizeof(a->ip)) < 0)
+			*b = a;
 	}
-	if (!best)
-		return;
-	if (!name->is_known)
-		name->slot = name->owner->now.n++;
-	name->is_known = true;
-	name->addr = *best;
-	refresh(name->owner);
+	for (size_t f = 0; f < 2; f++) {
+		if (!best[f])
+			continue;
+		if (name->addr[f].family == ADIT_FAMILY_NONE)
+			name->slot[f] = name->owner->now.n++;
+		name->addr[f] = *best[f];
+		any = true;
+	}
+	if (any)
+		refresh(name->owner);
 }
 
 static void on_failed(void *ctx, const char *host, const char *why)
@@ -194,6 +201,12 @@ size_t ep_relay_lend(struct ep_relay *r, const struct meet_relay *loan)
 	}
 	refresh(r);
 	return n;
+}
+
+void ep_relay_again(struct ep_relay *r)
+{
+	for (size_t i = 0; r && i < r->n_names; i++)
+		ep_peers_again(r->name[i].peers);
 }
 
 void ep_relay_close(struct ep_relay *r)

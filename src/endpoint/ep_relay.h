@@ -1,6 +1,7 @@
 /*
  * The relays of an endpoint: TURN servers as the user named them, resolved (names again every minute, as those of
- * --peer: ep_peers.h), with what they want to know of us. The endpoints hand them to their links.
+ * --peer: ep_peers.h), with what they want to know of us. A name with addresses of both families is a server of each:
+ * which of them is reached from here the links find out by asking both. The endpoints hand them to their links.
  */
 #ifndef ADIT_EP_RELAY_H
 #define ADIT_EP_RELAY_H
@@ -9,7 +10,7 @@
 #include "endpoint/ep_peers.h"
 #include "link/link.h"
 
-#define EP_RELAYS_MAX TURN_SERVERS_MAX
+#define EP_RELAYS_MAX (TURN_SERVERS_MAX / 2) /* hosts: each may have an address of either family */
 
 struct ep_relay_config {
 	struct turn_uri uri;
@@ -25,7 +26,7 @@ struct ep_relay_config {
 
 /* As they are known now; a plain value, with secrets in it. */
 struct ep_relays {
-	struct turn_server server[EP_RELAYS_MAX];
+	struct turn_server server[TURN_SERVERS_MAX];
 	size_t n;
 };
 
@@ -47,6 +48,8 @@ ADIT_MUST_CHECK int ep_relay_new(uv_loop_t *loop, const struct ep_relay_config *
  * or has no room is left out; how many are used.
  */
 size_t ep_relay_lend(struct ep_relay *r, const struct meet_relay *loan);
+/* The names may lead elsewhere by now. NULL is fine. */
+void ep_relay_again(struct ep_relay *r);
 /* Wipes the secrets. NULL is fine. */
 void ep_relay_close(struct ep_relay *r);
 

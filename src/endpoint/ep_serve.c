@@ -14,7 +14,7 @@
 #include "io/io_mtu.h"
 
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
-#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: systemd's patience is 90 s */
+#define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: TimeoutStopSec= in systemd/ is longer */
 #define GOODBYE_MS     1000 /* how long the last packets may take to leave */
 #define UTC_EVERY_MS   10000 /* when a clock that was set is noticed; each time wakes an idle session */
 
@@ -27,6 +27,8 @@ struct serve_lane {
 	struct ep_served served;
 	struct ep_strands *strands; /* NULL: one thread is all there is to be */
 	struct ep_flow_out *flows;
+	struct fwd_service *offered; /* what of the services this one may use */
+	size_t n_offered;
 	bool closing; /* link_close() was called: goes with its DOWN */
 };
 
@@ -37,7 +39,7 @@ struct ep_serve {
 	void *ctx;
 	struct io_net *net;
 	struct nat_budget budget;
-	unsigned spare_threads;
+	struct ep_strands_pool pool;
 	struct adit_list lanes;
 	struct ep_packer packer;
 	uv_timer_t utc_timer;
@@ -48,8 +50,8 @@ struct ep_serve {
 	struct ep_meeting meeting;
 	struct ep_mapped *mapped; /* NULL: none is wanted */
 	struct ep_relays relays;
-	struct fwd_service *offered; /* as the links list them; cfg.n_services */
-	bool *failed; /* per service: its failure was told */
+	struct fwd_service *offered; /* all services, as the links list them; cfg.n_services */
+	_Atomic bool *failed; /* as ep_served.h has it */
 	adit_time drain_until;
 	void (*gone)(void *ctx); /* ep_serve_shutdown() */
 	void *gone_ctx;
@@ -67,6 +69,25 @@ static void offer(struct ep_serve *s)
 		to->port = from->target.kind == EP_UNIX ? 0 : from->target.port;
 		memcpy(to->name, from->name, sizeof(from->name));
 	}
+}
+
+static bool lane_may(const struct ep_lane_config *cfg, size_t i)
+{
+	return !cfg->is_limited || cfg->may[i];
+}
+
+/* What is not listed is not to be had: link_session.c refuses its streams, flow_target() its flows. */
+static int lane_offer(struct serve_lane *lane)
+{
+	const struct ep_serve *s = lane->serve;
+
+	lane->offered = calloc(s->cfg.n_services + 1, sizeof(lane->offered[0]));
+	if (!lane->offered)
+		return ADIT_ENOMEM;
+	for (size_t i = 0; i < s->cfg.n_services; i++)
+		if (lane_may(&lane->cfg, i))
+			lane->offered[lane->n_offered++] = s->offered[i];
+	return 0;
 }
 
 /* --- lanes --- */
@@ -95,6 +116,7 @@ static void lane_free(struct serve_lane *lane)
 	ep_strands_free(lane->strands);
 	ep_flow_out_free(lane->flows);
 	io_lane_remove(lane->io);
+	free(lane->offered); /* the link borrowed it */
 	adit_list_del(&lane->node);
 	adit_bytes_wipe(&lane->cfg, sizeof(lane->cfg));
 	free(lane);
@@ -132,8 +154,9 @@ static void lane_event(void *ctx, struct io_lane *io, const struct link_event *e
 		lane_free(lane);
 }
 
-static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struct link **ret_link)
+static int lane_link(const struct serve_lane *lane, const struct ep_lane_config *cfg, struct link **ret_link)
 {
+	struct ep_serve *s = lane->serve;
 	struct link_config lc = {
 		.role = PUNCH_SERVE,
 		.crypto = &crypto_gnutls,
@@ -144,6 +167,7 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.single = cfg->single,
 		.instance = s->cfg.instance,
 		.pinned_port = s->cfg.port,
+		.is_forwarded = s->cfg.mapped != 0,
 		.budget = &s->budget,
 		.horizon = cfg->horizon,
 		.max_payload = io_mtu_payload(),
@@ -155,10 +179,9 @@ static int lane_link(struct ep_serve *s, const struct ep_lane_config *cfg, struc
 		.connections = s->cfg.threads,
 		.relay_only = s->cfg.relay_only,
 		.direct_only = s->cfg.direct_only,
-		.services = s->offered,
-		.n_services = s->cfg.n_services,
+		.services = lane->offered,
+		.n_services = lane->n_offered,
 	};
-
 	int r;
 
 	memcpy(lc.k, cfg->k, sizeof(lc.k));
@@ -176,7 +199,7 @@ static const struct ep_target *flow_target(void *ctx, uint16_t service)
 	struct serve_lane *lane = ctx;
 	const struct ep_service *s = ep_served_service(&lane->served, service);
 
-	return s && s->target.kind == EP_UDP ? &s->target : NULL;
+	return s && s->target.kind == EP_UDP && lane_may(&lane->cfg, service - 1U) ? &s->target : NULL;
 }
 
 /* --- streams --- */
@@ -200,17 +223,11 @@ static void strands_changed(void *ctx, unsigned n, const struct link_event *down
 	lane->serve->ops->threads(lane->serve->ctx, lane->cfg.label, n, down);
 }
 
-/* One of several threads has noticed: said once, as always. */
 static void strands_failed(void *ctx, uint16_t service, int err)
 {
 	struct serve_lane *lane = ctx;
-	const struct ep_service *s = ep_served_service(&lane->served, service);
-	bool *told = s ? &lane->served.failed[service - 1] : NULL;
 
-	if (told && !*told) {
-		*told = true;
-		target_failed(lane->serve, s, err);
-	}
+	target_failed(lane->serve, ep_served_service(&lane->served, service), err);
 }
 
 static const struct ep_strands_ops strands_ops = {.changed = strands_changed, .failed = strands_failed};
@@ -223,9 +240,10 @@ static int lane_streams(struct serve_lane *lane)
 		.loop = s->loop,
 		.lane = lane->io,
 		.log = s->cfg.log,
-		.spare = &s->spare_threads,
+		.pool = &s->pool,
 		.services = s->cfg.services,
 		.n_services = s->cfg.n_services,
+		.failed = s->failed,
 	};
 
 	lane->carrier =
@@ -254,18 +272,21 @@ int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_config *cfg)
 	lane->serve = s;
 	lane->cfg = *cfg;
 	lane->cfg.memory = NULL;
-	if (lane_link(s, cfg, &link) < 0) {
+	if (lane_offer(lane) < 0 || lane_link(lane, cfg, &link) < 0) {
+		free(lane->offered);
 		free(lane);
 		return ADIT_ENOMEM;
 	}
 	if (io_net_add(s->net, link, lane_event, lane, &lane->io) < 0) {
 		link_free(link);
+		free(lane->offered);
 		free(lane);
 		return ADIT_ENOMEM;
 	}
 	if (lane_streams(lane) < 0) {
 		ep_flow_out_free(lane->flows);
 		io_lane_remove(lane->io);
+		free(lane->offered);
 		free(lane);
 		return ADIT_ENOMEM;
 	}
@@ -305,7 +326,7 @@ void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code)
 		lane_close(lane, code);
 }
 
-const struct link *ep_serve_link(const struct ep_serve *s, const char *label)
+struct link *ep_serve_link(const struct ep_serve *s, const char *label)
 {
 	struct serve_lane *lane = lane_find(s, label);
 
@@ -317,6 +338,16 @@ bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_
 	const struct serve_lane *lane = lane_find(s, label);
 
 	return lane && (!secret_id || memcmp(lane->cfg.secret_id, secret_id, sizeof(lane->cfg.secret_id)) == 0);
+}
+
+bool ep_serve_lane_offers(const struct ep_serve *s, const struct ep_lane_config *cfg)
+{
+	const struct serve_lane *lane = lane_find(s, cfg->label);
+
+	for (size_t i = 0; lane && i < s->cfg.n_services; i++)
+		if (lane_may(&lane->cfg, i) != lane_may(cfg, i))
+			return false;
+	return lane != NULL;
 }
 
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n)
@@ -428,7 +459,7 @@ int ep_serve_new(uv_loop_t *loop, const struct ep_serve_config *cfg, const struc
 	s->ctx = ctx;
 	adit_list_init(&s->lanes);
 	nat_budget_init(&s->budget);
-	s->spare_threads = cfg->threads > 1 ? cfg->threads - 1 : 0;
+	ep_strands_pool_init(&s->pool, cfg->threads);
 	s->offered = calloc(cfg->n_services, sizeof(s->offered[0]));
 	s->failed = calloc(cfg->n_services, sizeof(s->failed[0]));
 	if (!s->offered || !s->failed || start_mapped(s) < 0 || io_net_new(loop, cfg->log, &s->net) < 0) {

@@ -26,15 +26,20 @@ struct ep_lane_config {
 	uint8_t peer_key[32];
 	uint64_t horizon;
 	const struct reach_memory *memory; /* of an earlier run, or NULL; read by ep_serve_lane_add() */
+	bool is_limited; /* to some of the services ... */
+	bool may[FWD_SERVICES_MAX]; /* ... these, by their places in ep_serve_config.services */
 };
 
 struct ep_serve_ops {
 	/* What a lane's link reports, for messages; streams and datagrams excepted. */
 	void (*event)(void *ctx, const char *label, const struct link_event *e);
-	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
+	/* ep_served.h */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
 	void (*mapped)(void *ctx, const struct ep_mapped_state *st); /* ep_mapped.h; NULL where nothing is mapped */
-	/* |n| connections carry the session now, with a thread each; one was lost: |down|, a LINK_EVENT_DOWN. */
+	/*
+	 * |n| connections carry the session now, with a thread each; one was lost: |down|, a LINK_EVENT_DOWN whose
+	 * |was_up| tells whether it ever carried anything.
+	 */
 	void (*threads)(void *ctx, const char *label, unsigned n, const struct link_event *down);
 };
 
@@ -65,8 +70,10 @@ ADIT_MUST_CHECK int ep_serve_lane_add(struct ep_serve *s, const struct ep_lane_c
 void ep_serve_lane_remove(struct ep_serve *s, const char *label, uint64_t code);
 /* Whether there is such a lane; with |secret_id|, not NULL: and of this secret. */
 bool ep_serve_has_lane(const struct ep_serve *s, const char *label, const uint8_t *secret_id);
+/* Whether there is such a lane and it offers what |cfg| allows, no more and no less. */
+bool ep_serve_lane_offers(const struct ep_serve *s, const struct ep_lane_config *cfg);
 /* Its link, NULL: no such lane. */
-const struct link *ep_serve_link(const struct ep_serve *s, const char *label);
+struct link *ep_serve_link(const struct ep_serve *s, const char *label);
 void ep_serve_set_peers(struct ep_serve *s, const struct adit_addr *peers, size_t n);
 /* NULL: there is nothing to tell. */
 const struct ep_mapped_state *ep_serve_mapped(const struct ep_serve *s, enum adit_family family);

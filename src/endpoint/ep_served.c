@@ -1,6 +1,7 @@
 #include "endpoint/ep_served.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "endpoint/ep_dial.h"
@@ -62,11 +63,10 @@ static void dial_done(void *ctx, int fd, int err)
 	struct served_dial *d = ctx;
 	struct ep_served *s = d->owner;
 	struct link_stream *stream = d->stream;
-	bool *told = &s->failed[d->service - s->services];
+	bool was_told = atomic_exchange(&s->failed[d->service - s->services], fd < 0);
 
-	if (fd < 0 && !*told)
+	if (fd < 0 && !was_told)
 		s->target_failed(s->ctx, d->service, err);
-	*told = fd < 0;
 	dial_free(d);
 	if (fd < 0) {
 		link_stream_refuse(stream, refusal(err));
@@ -77,6 +77,16 @@ static void dial_done(void *ctx, int fd, int err)
 			s->n_conns--;
 	}
 	s->by->touch(s->by->ctx);
+}
+
+/* Out of descriptors: the stream waits, as a connection does that nobody accepts. */
+static void dial_waits(void *ctx, int err)
+{
+	struct served_dial *d = ctx;
+	struct ep_served *s = d->owner;
+
+	if (!atomic_exchange(&s->failed[d->service - s->services], true))
+		s->target_failed(s->ctx, d->service, err);
 }
 
 void ep_served_request(struct ep_served *s, const struct link_event *e)
@@ -94,7 +104,9 @@ void ep_served_request(struct ep_served *s, const struct link_event *e)
 	if (ep_dial_new(s->by->loop, &d->service->target, dial_done, d, &d->dial) < 0) {
 		link_stream_refuse(e->stream, FWD_STREAM_OVERLOAD);
 		dial_free(d);
+		return;
 	}
+	ep_dial_be_patient(d->dial, dial_waits);
 }
 
 static struct served_dial *dial_of(struct ep_served *s, const struct link_stream *stream)

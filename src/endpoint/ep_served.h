@@ -17,8 +17,11 @@ struct ep_served {
 	const struct ep_carrier *by;
 	const struct ep_service *services; /* by their numbers on the wire, from 1 */
 	size_t n_services;
-	bool *failed; /* per service: its failure was told; of the loop's thread */
-	/* A target could not be reached; |err| is an errno value. Once per service until it works again. */
+	_Atomic bool *failed; /* per service: its failure was told; of all lanes and threads */
+	/*
+	 * A target could not be reached; |err| is an errno value. Once per service until it works again, for anybody.
+	 * EMFILE or ENFILE: its streams wait for a descriptor.
+	 */
 	void (*target_failed)(void *ctx, const struct ep_service *service, int err);
 	void *ctx;
 	struct adit_list conns; /* of struct ep_conn */

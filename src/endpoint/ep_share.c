@@ -33,11 +33,6 @@ static const char *const end_names[] = {
 	[EP_END_SESSION] = "session",
 };
 
-const char *ep_end_name(enum ep_end end)
-{
-	return end_names[end];
-}
-
 bool ep_end_parse(const char *name, enum ep_end *ret_end)
 {
 	for (int i = 0; i < 4; i++) {
@@ -130,10 +125,11 @@ bool ep_share_form_of(const char *text, enum ep_share_form *ret_form)
 
 static void send_status(struct ep_share *s, struct ep_ctl_client *client, enum ep_share_form form)
 {
-	static char text[EP_CTL_TEXT_MAX];
+	char *text = calloc(1, EP_CTL_TEXT_MAX);
 
-	s->status(s->ctx, form, text, sizeof(text));
-	ep_ctl_reply(client, text);
+	if (text)
+		s->status(s->ctx, form, text, EP_CTL_TEXT_MAX);
+	ep_ctl_finish(client, text);
 }
 
 static struct borrower *borrower_of(struct ep_share *s, struct ep_ctl_client *client)

@@ -8,6 +8,8 @@
  *	status                 -> one JSON object
  *	show                   -> the same as lines for people
  *	show more              -> with what was tried, and addresses
+ *
+ * What tells of the state may be long: it comes in several messages, and the owner hangs up behind it.
  */
 #ifndef ADIT_EP_SHARE_H
 #define ADIT_EP_SHARE_H
@@ -40,8 +42,7 @@ void ep_share_on_idle(struct ep_share *s, void (*idle)(void *ctx));
 size_t ep_share_borrowers(const struct ep_share *s);
 void ep_share_close(struct ep_share *s);
 
-const char *ep_end_name(enum ep_end end);
-/* The inverse; false: no such name. */
+/* "clean", "local", ...; false: no such name. */
 bool ep_end_parse(const char *name, enum ep_end *ret_end);
 
 #endif

@@ -1,6 +1,7 @@
 #include "endpoint/ep_strands.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "endpoint/ep_strand.h"
@@ -19,11 +20,22 @@ struct strand {
 	struct quic_stats stats;
 };
 
+/* A strand's, which waits until the lane's socket has room. */
+struct batch {
+	struct adit_list node; /* in ep_strands.batches */
+	struct strand *of;
+	size_t seg_size;
+	size_t len;
+	uint8_t data[];
+};
+
 struct ep_strands {
+	struct adit_list node; /* in ep_strands_pool.all */
 	struct ep_strands_config cfg;
 	const struct ep_strands_ops *ops;
 	void *ctx;
 	struct adit_list all;
+	struct adit_list batches;
 	struct link_route route; /* as all were told */
 	bool draining;
 };
@@ -33,12 +45,81 @@ static struct link *link_of(const struct ep_strands *s)
 	return io_lane_link(s->cfg.lane);
 }
 
+void ep_strands_pool_init(struct ep_strands_pool *p, unsigned threads)
+{
+	p->spare = threads > 1 ? threads - 1 : 0;
+	adit_list_init(&p->all);
+}
+
+/* A lane's next session may have what is left, and what the one that it follows gives back. */
+static void pool_tell(const struct ep_strands_pool *p)
+{
+	adit_list_each (it, &p->all) {
+		struct ep_strands *s = adit_container(it, struct ep_strands, node);
+
+		link_set_connections(link_of(s), 1 + p->spare + (unsigned)ep_strands_threads(s));
+	}
+}
+
+/* --- batches --- */
+
+static void batch_free(struct batch *b)
+{
+	adit_list_del(&b->node);
+	free(b);
+}
+
+/* As EP_STRAND_HANDED_MAX has it, a strand has few of them. */
+static void send_or_keep(struct strand *st, const struct quic_batch *b)
+{
+	struct ep_strands *s = st->owner;
+	struct batch *kept;
+
+	if (!adit_list_is_empty(&s->batches) || !io_lane_send(s->cfg.lane, b)) {
+		kept = malloc(sizeof(*kept) + b->len);
+		if (kept) {
+			*kept = (struct batch){.of = st, .seg_size = b->seg_size, .len = b->len};
+			memcpy(kept->data, b->data, b->len);
+			adit_list_push_back(&s->batches, &kept->node);
+			return;
+		}
+	}
+	ep_strand_sent(st->thread);
+}
+
+static void send_kept(struct ep_strands *s)
+{
+	adit_list_each_safe (it, tmp, &s->batches) {
+		struct batch *kept = adit_container(it, struct batch, node);
+		struct quic_batch b = {.data = kept->data, .len = kept->len, .seg_size = kept->seg_size};
+
+		if (!io_lane_send(s->cfg.lane, &b))
+			return;
+		ep_strand_sent(kept->of->thread);
+		batch_free(kept);
+	}
+}
+
+static void drop_kept(struct strand *st)
+{
+	adit_list_each_safe (it, tmp, &st->owner->batches) {
+		struct batch *kept = adit_container(it, struct batch, node);
+
+		if (kept->of == st)
+			batch_free(kept);
+	}
+}
+
 static void each_over(struct strand *st)
 {
+	struct ep_strands_pool *pool = st->owner->cfg.pool;
+
+	drop_kept(st);
 	adit_list_del(&st->node);
 	ep_strand_free(st->thread);
-	++*st->owner->cfg.spare;
 	free(st);
+	pool->spare++;
+	pool_tell(pool);
 }
 
 static unsigned count_up(const struct ep_strands *s)
@@ -81,7 +162,8 @@ static void on_up(struct strand *st)
 static void on_down(struct strand *st, const struct ep_strand_down *down)
 {
 	struct ep_strands *s = st->owner;
-	struct link_event e = {.kind = LINK_EVENT_DOWN, .reason = down->reason, .code = down->code};
+	struct link_event e = {
+		.kind = LINK_EVENT_DOWN, .reason = down->reason, .code = down->code, .was_up = st->is_up};
 
 	ep_strand_end(st->thread, FWD_CLOSE_DONE);
 	if (st->is_ending)
@@ -111,7 +193,7 @@ static void on_letter(void *ctx, unsigned kind, const void *head, const uint8_t 
 		break;
 	case EP_STRAND_SEND:
 		b.seg_size = *(const size_t *)head;
-		io_lane_send(s->cfg.lane, &b);
+		send_or_keep(st, &b);
 		break;
 	case EP_STRAND_REFUSED:
 		s->ops->refused(s->ctx, refusal->service, refusal->code);
@@ -146,10 +228,12 @@ static struct strand *begin(struct ep_strands *s, unsigned number)
 	struct ep_strand_config cfg = {.grant = &grant,
 				       .services = s->cfg.services,
 				       .n_services = s->cfg.n_services,
+				       .failed = s->cfg.failed,
+				       .refused = s->cfg.refused,
 				       .letter = on_letter,
 				       .main = s->cfg.loop};
 
-	if (*s->cfg.spare == 0 || s->draining)
+	if (s->cfg.pool->spare == 0 || s->draining)
 		return NULL;
 	st = calloc(1, sizeof(*st));
 	if (!st || link_strand_grant(link_of(s), number, &grant) < 0) {
@@ -168,8 +252,9 @@ static struct strand *begin(struct ep_strands *s, unsigned number)
 		return NULL;
 	}
 	adit_bytes_wipe(&grant, sizeof(grant));
-	--*s->cfg.spare;
 	adit_list_push_back(&s->all, &st->node);
+	s->cfg.pool->spare--;
+	pool_tell(s->cfg.pool);
 	return st;
 }
 
@@ -214,6 +299,7 @@ static void on_ran(void *ctx, bool is_anew)
 
 	if (adit_list_is_empty(&s->all))
 		return;
+	send_kept(s);
 	link_route_get(link_of(s), &r);
 	if (!is_anew && link_route_eq(&r, &s->route))
 		return;
@@ -318,6 +404,9 @@ int ep_strands_new(const struct ep_strands_config *cfg, const struct ep_strands_
 	s->ops = ops;
 	s->ctx = ctx;
 	adit_list_init(&s->all);
+	adit_list_init(&s->batches);
+	adit_list_push_back(&cfg->pool->all, &s->node);
+	pool_tell(cfg->pool);
 	io_lane_set_strands(cfg->lane, &lane_ops, s);
 	*ret_strands = s;
 	return 0;
@@ -331,5 +420,6 @@ void ep_strands_free(struct ep_strands *s)
 	adit_list_each_safe (it, tmp, &s->all)
 		each_over(adit_container(it, struct strand, node));
 	io_lane_set_strands(s->cfg.lane, NULL, NULL);
+	adit_list_del(&s->node);
 	free(s);
 }

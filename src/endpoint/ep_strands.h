@@ -10,8 +10,20 @@
 
 struct ep_strands;
 
+/* A program's threads, for the strands of all its lanes. */
+struct ep_strands_pool {
+	unsigned spare; /* that may still be started */
+	struct adit_list all; /* of struct ep_strands: their links promise no more than there is */
+};
+
+/* |threads|: the main one included; 0 is 1. */
+void ep_strands_pool_init(struct ep_strands_pool *p, unsigned threads);
+
 struct ep_strands_ops {
-	/* A strand came up or was lost: |n| connections carry the session now. Lost: |down|, a LINK_EVENT_DOWN. */
+	/*
+	 * A strand came up or was lost: |n| connections carry the session now. Lost: |down|, a LINK_EVENT_DOWN whose
+	 * |was_up| tells whether it ever carried anything.
+	 */
 	void (*changed)(void *ctx, unsigned n, const struct link_event *down);
 	void (*refused)(void *ctx, uint16_t service, uint64_t code); /* connect: as in ep_connect_ops */
 	void (*failed)(void *ctx, uint16_t service, int err); /* serve: target_failed of ep_serve_ops */
@@ -21,9 +33,11 @@ struct ep_strands_config {
 	uv_loop_t *loop;
 	struct io_lane *lane; /* outlives it */
 	const struct adit_log *log; /* may be NULL */
-	unsigned *spare; /* threads that may still be started, of the whole program */
+	struct ep_strands_pool *pool; /* outlives it */
 	const struct ep_service *services; /* serve */
 	size_t n_services;
+	_Atomic bool *failed; /* serve: as ep_served.h has it */
+	_Atomic bool *refused; /* connect: ep_conn_is_refused() */
 };
 
 /* |ops| and what |cfg| points at are borrowed. */

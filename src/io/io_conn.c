@@ -13,7 +13,7 @@
 #include "core/turn/turn_frame.h"
 #include "crypto/crypto_tls.h"
 #include "io/io_sockaddr.h"
-#include "io/io_turn_limits.h"
+#include "io/io_conn_limits.h"
 
 enum state {
 	CONNECTING,
@@ -29,13 +29,13 @@ struct io_conn {
 	bool is_down_told;
 	unsigned reads; /* left in this turn */
 	struct crypto_tls *tls; /* NULL: plain TCP */
-	uint8_t *queue; /* TCP: IO_TURN_QUEUE bytes, of which [at, at + len) wait. TLS keeps its own */
+	uint8_t *queue; /* TCP: IO_CONN_QUEUE bytes, of which [at, at + len) wait. TLS keeps its own */
 	size_t at;
 	size_t len;
 	uint8_t *rx; /* TLS: what has been read */
 	struct turn_frame frames;
 	uint8_t frame_buf[TURN_FRAME_MAX];
-	char why[IO_TURN_WHY_MAX];
+	char why[IO_CONN_WHY_MAX];
 };
 
 static void fail(struct io_conn *c, const char *why)
@@ -52,11 +52,11 @@ static int set_up_tls(struct io_conn *c, const struct adit_out *out, const char 
 {
 	char text[ADIT_ADDR_STRLEN];
 	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
-	struct crypto_tls_config cfg = {.host = out->host, .ca_file = ca_file, .alpn = IO_TURN_ALPN};
+	struct crypto_tls_config cfg = {.host = out->host, .ca_file = ca_file, .alpn = IO_CONN_ALPN};
 
 	if (!cfg.host || !cfg.host[0])
 		cfg.host = adit_addr_format(&ip, text);
-	c->rx = malloc(IO_TURN_READ);
+	c->rx = malloc(IO_CONN_READ);
 	return c->rx ? crypto_tls_new(&cfg, &c->tls) : ADIT_ENOMEM;
 }
 
@@ -66,7 +66,7 @@ static void set_options(int fd)
 	static const struct {
 		int name;
 		int value;
-	} options[] = {{TCP_NODELAY, 1}, {TCP_NOTSENT_LOWAT, IO_TURN_NOTSENT}, {TCP_USER_TIMEOUT, IO_TURN_DEAD_MS}};
+	} options[] = {{TCP_NODELAY, 1}, {TCP_NOTSENT_LOWAT, IO_CONN_NOTSENT}, {TCP_USER_TIMEOUT, IO_CONN_DEAD_MS}};
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		(void)!setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
@@ -96,7 +96,7 @@ int io_conn_open(const struct adit_out *out, const char *ca_file, struct io_conn
 	if (out->sock_kind == ADIT_SOCK_TLS) {
 		err = set_up_tls(c, out, ca_file);
 	} else {
-		c->queue = malloc(IO_TURN_QUEUE);
+		c->queue = malloc(IO_CONN_QUEUE);
 		err = c->queue ? 0 : ADIT_ENOMEM;
 	}
 	if (err == 0)
@@ -193,16 +193,16 @@ static bool is_for_peer(const uint8_t *data, size_t len)
 
 static size_t room_for(struct io_conn *c, const uint8_t *data, size_t len)
 {
-	size_t reserve = is_for_peer(data, len) ? IO_TURN_RESERVE : 0;
+	size_t reserve = is_for_peer(data, len) ? IO_CONN_RESERVE : 0;
 	size_t waits;
 
 	waiting(c, &waits);
-	return waits + reserve < IO_TURN_QUEUE ? IO_TURN_QUEUE - reserve - waits : 0;
+	return waits + reserve < IO_CONN_QUEUE ? IO_CONN_QUEUE - reserve - waits : 0;
 }
 
 static void queue_add(struct io_conn *c, const uint8_t *data, size_t len)
 {
-	if (c->at + c->len + len > IO_TURN_QUEUE) {
+	if (c->at + c->len + len > IO_CONN_QUEUE) {
 		memmove(c->queue, c->queue + c->at, c->len);
 		c->at = 0;
 	}
@@ -265,7 +265,7 @@ void io_conn_ready(struct io_conn *c, bool readable, bool writable)
 		connected(c);
 	if (writable)
 		flush(c);
-	c->reads = readable ? IO_TURN_READS : 0;
+	c->reads = readable ? IO_CONN_READS : 0;
 }
 
 /* What TLS makes of what was read. False: it wants more. */
@@ -289,7 +289,7 @@ static bool read_tls(struct io_conn *c)
 /* False: there is nothing now. */
 static bool read_wire(struct io_conn *c)
 {
-	size_t room = IO_TURN_READ;
+	size_t room = IO_CONN_READ;
 	uint8_t *to = c->tls ? c->rx : turn_frame_room(&c->frames, &room);
 	ssize_t n;
 

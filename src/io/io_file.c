@@ -155,7 +155,9 @@ int io_file_replace(int dir_fd, const char *dir, const char *name, const void *d
 		bad = errno;
 	if (bad) {
 		(void)unlinkat(dir_fd, tmp, 0);
-		return io_why_set(why, ADIT_ESYS, "cannot write %s/%s: %s", dir, name, strerror(bad));
+		io_why_set(why, ADIT_ESYS, "cannot write %s/%s: %s", dir, name, strerror(bad));
+		return bad == ENOSPC || bad == EDQUOT ? io_why_next(why, ADIT_ESYS, "make room there, and try again")
+						      : ADIT_ESYS;
 	}
 	/* The new name is durable when the directory is; some file systems cannot sync one, and rename suffices there.
 	 */

@@ -124,7 +124,7 @@ bool io_igd_find(struct io_igd *g, const atomic_bool *is_unwanted)
 	if (*is_unwanted)
 		return false;
 	if (!devices)
-		snprintf(g->why, sizeof(g->why), "no router answers UPnP");
+		snprintf(g->why, sizeof(g->why), "no router answers");
 	devices = search(g, all);
 	return devices && choose(g, devices);
 }

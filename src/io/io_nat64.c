@@ -21,6 +21,7 @@ struct io_nat64 {
 	void *ctx;
 	struct adit_nat64 now;
 	bool is_asking;
+	bool has_moved; /* meanwhile: what is asked is about the network before */
 	bool is_timer_open;
 	bool is_closing;
 };
@@ -69,6 +70,7 @@ static void set(struct io_nat64 *x, const struct adit_nat64 *n)
 }
 
 static void on_timer(uv_timer_t *timer);
+static void look(struct io_nat64 *x);
 
 static struct adit_nat64 read_answer(const struct addrinfo *res)
 {
@@ -93,6 +95,11 @@ static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		free_if_unused(x);
 		return;
 	}
+	if (x->has_moved) {
+		x->has_moved = false;
+		look(x);
+		return;
+	}
 	/* No answer says nothing: the prefix that there was stays good. */
 	if (status == UV_EAI_AGAIN || status == UV_EAI_FAIL) {
 		uv_timer_start(&x->timer, on_timer, IO_NAT64_SOON_MS, 0);
@@ -107,6 +114,7 @@ static void look(struct io_nat64 *x)
 	static const struct addrinfo hints = {.ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM};
 	static const struct adit_nat64 none;
 
+	x->has_moved = x->is_asking;
 	if (x->is_asking)
 		return;
 	uv_timer_stop(&x->timer);

@@ -12,7 +12,6 @@
 #include "io/io_turn_tcp.h"
 #include "io/io_udp.h"
 
-#define BLOCKED_RETRY    ADIT_MS(10) /* a lane whose socket is full is not run for its timers more often than this */
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
 #define OUTPUTS_AT_ONCE  2 /* sends before events: half of what a stream holds unsent */
 
@@ -220,7 +219,7 @@ static int conn_open(struct net_sock *s, const struct adit_out *out)
 	struct adit_addr ip = adit_addr_with_port(out->remote, 0);
 
 	s->remote = out->remote;
-	if (n->len > 0 && adit_addr_is_v4(&out->remote))
+	if (adit_nat64_leads_to(n, &out->remote))
 		through.remote = adit_nat64_synthesize(n, &out->remote);
 	if (!through.host || !through.host[0])
 		through.host = adit_addr_format(&ip, name); /* whose certificate it has to be */
@@ -369,14 +368,18 @@ int io_lane_share(struct io_lane *lane, uint32_t sock, struct io_sock *ret_sock)
 	return ls && ls->sock->udp ? io_udp_share(ls->sock->udp, ret_sock) : ADIT_ENOENT;
 }
 
-void io_lane_send(struct io_lane *lane, const struct quic_batch *b)
+bool io_lane_send(struct io_lane *lane, const struct quic_batch *b)
 {
-	if (lane->removed)
-		return;
+	bool is_sent;
+
+	if (lane->removed || lane->blocked)
+		return lane->removed;
 	link_strand_send(lane->link, b);
 	(void)lane_outputs(lane, OUTPUTS_PER_TURN);
+	is_sent = !link_strand_is_sending(lane->link);
 	link_strand_send(lane->link, NULL);
 	io_lane_touch(lane);
+	return is_sent;
 }
 
 /* Whether there was any. */
@@ -427,7 +430,7 @@ static void lane_free(struct io_lane *lane)
 static adit_time lane_deadline(const struct io_lane *lane)
 {
 	adit_time at = link_deadline(lane->link);
-	adit_time soon = io_clock_now() + BLOCKED_RETRY;
+	adit_time soon = io_clock_now() + IO_SOCK_FULL_WAIT;
 
 	return lane->blocked && at < soon ? soon : at;
 }

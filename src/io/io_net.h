@@ -45,7 +45,10 @@ struct io_lane_strands {
 void io_lane_set_strands(struct io_lane *lane, const struct io_lane_strands *ops, void *ctx);
 /* For a strand's thread to send with, as io_udp_share(). ENOENT also where |sock| is no UDP socket. */
 ADIT_MUST_CHECK int io_lane_share(struct io_lane *lane, uint32_t sock, struct io_sock *ret_sock);
-/* Sends a strand's batch over the session's path, where io_lane_share() says ENOENT. It may get lost. */
-void io_lane_send(struct io_lane *lane, const struct quic_batch *b);
+/*
+ * Sends a strand's batch over the session's path, where io_lane_share() says ENOENT. False: the socket is full; to be
+ * tried again when the lane |ran|.
+ */
+ADIT_MUST_CHECK bool io_lane_send(struct io_lane *lane, const struct quic_batch *b);
 
 #endif

@@ -128,8 +128,8 @@ static const char *reason(struct io_portmap *p)
 	bool has_upnp = p->upnp_half.is_used && p->upnp_half.why[0];
 
 	if (has_pcp && has_upnp)
-		snprintf(p->why, sizeof(p->why), "%s: %s; UPnP: %s", p->pcp.how ? p->pcp.how : "PCP", p->pcp.why,
-			 p->upnp_half.why);
+		snprintf(p->why, sizeof(p->why), "%s%s%s; UPnP: %s", p->pcp.how ? p->pcp.how : "",
+			 p->pcp.how ? ": " : "", p->pcp.why, p->upnp_half.why);
 	else
 		snprintf(p->why, sizeof(p->why), "%s", has_upnp ? p->upnp_half.why : p->pcp.why);
 	return p->why;

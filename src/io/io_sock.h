@@ -19,6 +19,12 @@
 #define IO_SOCK_INBOX     16 /* datagrams or GRO batches that one call takes; of large ones a quarter */
 #define IO_SOCK_BUFFER    (4 * 1024 * 1024) /* asked for as SO_RCVBUF and SO_SNDBUF; the system may grant less */
 
+/*
+ * A machine whose socket is full is not run for its timers more often than this: what is due cannot be done, and the
+ * socket says itself when it can.
+ */
+#define IO_SOCK_FULL_WAIT ADIT_MS(10)
+
 /* Bytes from one buffer to the next: a power of two apart they would compete for the same few cache lines. */
 #define IO_SOCK_STRIDE (IO_SOCK_BATCH_MAX + 192)
 

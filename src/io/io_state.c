@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,8 +130,26 @@ static int check_private(int fd, const char *what, const char *dir, enum origin 
 	return 0;
 }
 
-/* Opens |dir|, made before if it was missing, and checks it. The descriptor or a code. */
-static int open_private(const char *what, const char *dir, enum origin origin, struct io_why *why)
+/*
+ * Root becomes the user of the directory that is open as |fd|, for good: what it writes belongs to whom the directory
+ * belongs to, and nothing which that user may have put there is followed with root's rights. False: there is no need,
+ * or it cannot be done.
+ */
+static bool become_owner(int fd)
+{
+	struct stat sb;
+
+	if (geteuid() != 0 || fstat(fd, &sb) != 0 || sb.st_uid == 0)
+		return false;
+	return setgroups(0, NULL) == 0 && setresgid(sb.st_gid, sb.st_gid, sb.st_gid) == 0 &&
+	       setresuid(sb.st_uid, sb.st_uid, sb.st_uid) == 0;
+}
+
+/*
+ * Opens |dir|, made before if it was missing, and checks it. |as_owner|, not NULL: root may become its owner, and
+ * whether it did is told there. The descriptor or a code.
+ */
+static int open_private(const char *what, const char *dir, enum origin origin, bool *as_owner, struct io_why *why)
 {
 	bool made = origin == FROM_DEFAULT ? make_all(dir) : make_one(dir);
 	int fd;
@@ -145,6 +164,8 @@ static int open_private(const char *what, const char *dir, enum origin origin, s
 		io_why_set(why, ADIT_ESYS, "cannot open the %s directory %s: %s", what, dir, strerror(errno));
 		return io_why_next(why, ADIT_ESYS, "give another: --state DIR");
 	}
+	if (as_owner)
+		*as_owner = become_owner(fd);
 	err = check_private(fd, what, dir, origin, why);
 	if (err == 0)
 		return fd;
@@ -167,7 +188,7 @@ static uint64_t tag_of(int fd)
 	return h;
 }
 
-int io_state_open(struct io_state *st, const char *option, struct io_why *why)
+static int open_located(struct io_state *st, const char *option, bool may_become, struct io_why *why)
 {
 	enum origin origin;
 	int err;
@@ -176,7 +197,8 @@ int io_state_open(struct io_state *st, const char *option, struct io_why *why)
 	err = locate(option, st->dir, &origin, why);
 	if (err != 0)
 		return err;
-	st->fd = open_private("state", st->dir, origin, why);
+	st->fd =
+		open_private("state", st->dir, origin, may_become && origin == FROM_OPTION ? &st->as_owner : NULL, why);
 	if (st->fd < 0) {
 		err = st->fd;
 		st->fd = -1;
@@ -184,6 +206,16 @@ int io_state_open(struct io_state *st, const char *option, struct io_why *why)
 	}
 	st->tag = tag_of(st->fd);
 	return 0;
+}
+
+int io_state_open(struct io_state *st, const char *option, struct io_why *why)
+{
+	return open_located(st, option, false, why);
+}
+
+int io_state_open_as_owner(struct io_state *st, const char *option, struct io_why *why)
+{
+	return open_located(st, option, true, why);
 }
 
 void io_state_close(struct io_state *st)
@@ -431,20 +463,28 @@ static bool is_own_dir(const char *path)
 static int runtime_dir(const struct io_state *st, char dir[PATH_MAX], struct io_why *why)
 {
 	const char *xdg = env("XDG_RUNTIME_DIR");
+	char of_owner[32];
 	enum origin origin = FROM_SYSTEMD;
 	int fd;
 
+	if (st->as_owner) { /* the environment is root's: pam_systemd(8) says where that user's is */
+		snprintf(of_owner, sizeof(of_owner), "/run/user/%u", (unsigned)geteuid());
+		xdg = of_owner;
+	}
 	if (env("RUNTIME_DIRECTORY")) {
 		first_of(env("RUNTIME_DIRECTORY"), dir);
 	} else if (xdg && is_own_dir(xdg)) {
 		origin = FROM_OPTION;
 		if (snprintf(dir, PATH_MAX, "%s/adit", xdg) >= PATH_MAX)
 			return too_long("runtime", why);
+	} else if (st->as_owner) { /* what is above it may be root's alone, as with DynamicUser= */
+		snprintf(dir, PATH_MAX, "/proc/self/fd/%d", st->fd);
+		return 0;
 	} else {
 		memcpy(dir, st->dir, PATH_MAX);
 		return 0;
 	}
-	fd = open_private("runtime", dir, origin, why);
+	fd = open_private("runtime", dir, origin, NULL, why);
 	if (fd < 0)
 		return fd;
 	close(fd);

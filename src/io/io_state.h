@@ -9,6 +9,7 @@
  *	horizons   how far the probes of a label were seen
  *	clocks     how wrong a peer's clock is
  *	ways       what was learnt about the way to a peer
+ *	lives      how long NATs on the way to a peer keep an idle flow
  *	mediators  which ones serve used last, for tickets that are made meanwhile
  *	serve.lock held while a serve runs; holds its process id
  *	lock       held for the moment of changing a store
@@ -41,6 +42,7 @@ struct io_state {
 	int fd; /* of the directory */
 	int lock_fd; /* of "lock", -1 while not held */
 	int serve_fd; /* of "serve.lock", -1 while not held */
+	bool as_owner; /* root has become the directory's owner */
 	uint64_t tag; /* names this directory among others on the machine, see io_state_socket() */
 	adit_dur lock_wait; /* IO_LOCK_WAIT; tests are less patient */
 };
@@ -50,6 +52,11 @@ struct io_state {
  * the first of several), $XDG_STATE_HOME/adit, ~/.local/state/adit decide.
  */
 ADIT_MUST_CHECK int io_state_open(struct io_state *st, const char *option, struct io_why *why);
+/*
+ * Likewise, for commands that end soon: root that names a directory of another user, by |option| or ADIT_STATE, becomes
+ * that user for the rest of the process.
+ */
+ADIT_MUST_CHECK int io_state_open_as_owner(struct io_state *st, const char *option, struct io_why *why);
 /* Gives back whatever lock is held. NULL and a failed one are fine. */
 void io_state_close(struct io_state *st);
 

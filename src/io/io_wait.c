@@ -14,8 +14,6 @@
 
 #define EVENTS_MAX 32 /* descriptors told about by one epoll_wait(); the rest by the next */
 #define ICMP_MAX   2048 /* bytes of a datagram that came back */
-/* While a socket is full, the machine is not run for its timers more often than this. */
-#define BLOCKED_RETRY ADIT_MS(10)
 
 struct wait_sock {
 	struct adit_list node; /* in io_wait.socks */
@@ -454,7 +452,7 @@ void io_wait_arm(struct io_wait *w, adit_time deadline)
 {
 	/* What is due cannot be done while a socket is full; that one says itself when it is not. */
 	if (w->is_blocked) {
-		adit_time soon = io_clock_now() + BLOCKED_RETRY;
+		adit_time soon = io_clock_now() + IO_SOCK_FULL_WAIT;
 
 		deadline = deadline < soon ? soon : deadline;
 	}

@@ -1,3 +1,4 @@
+/* `adit-lab link`: two interfaces of this machine with a wire between them that delays and loses (box_switch.h). */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

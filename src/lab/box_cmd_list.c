@@ -1,3 +1,4 @@
+/* `adit-lab list`: the species of NATs and the keys that they are written with, for people and as JSON. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* `adit-lab nat`: reads the options of a NAT between two interfaces and hands over to box_nat.h. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

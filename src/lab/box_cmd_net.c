@@ -1,3 +1,4 @@
+/* `adit-lab net`: reads a topology (lab_plan.h), checks or prints it, or has box_net.h build it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

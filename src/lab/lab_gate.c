@@ -617,6 +617,11 @@ static int input_packet(struct lab_gate *g, int side, struct lab_frame *f)
 		g->stats.other++;
 		return LAB_GATE_NOWHERE;
 	}
+	/* A NAT has no way for a family that it has no address of on that side. */
+	if (!g->cfg.routed && !own_addr(&g->cfg.side[side], p.own.family)) {
+		g->stats.other++;
+		return LAB_GATE_NOWHERE;
+	}
 	if (side == LAB_GATE_OUTSIDE && p.own.family == ADIT_FAMILY_V4 && !g->cfg.routed &&
 	    !is_own(&g->cfg.side[side], &p.dst)) {
 		g->stats.other++;

@@ -1,3 +1,4 @@
+/* Sockets and ICMP at a host of the simulation. Begin with lab_inner.h. */
 #include <stdlib.h>
 
 #include "lab/lab_inner.h"

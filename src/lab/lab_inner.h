@@ -247,6 +247,5 @@ void lab_machine_due(struct lab_machine *m);
 /* NULL: the port is taken, or none is free, or no memory. */
 struct lab_sock *lab_sock_open(struct lab_machine *m, uint32_t number, uint8_t family, uint16_t port);
 void lab_sock_close(struct lab_sock *k);
-struct lab_sock *lab_machine_sock(const struct lab_machine *m, uint32_t number);
 
 #endif

@@ -1,3 +1,4 @@
+/* Machines on a host: their sockets, timers, outputs and events, run in virtual time. Begin with lab_inner.h. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,7 +6,7 @@
 #include "lab/lab_inner.h"
 #include "lab/lab_limits.h"
 
-struct lab_sock *lab_machine_sock(const struct lab_machine *m, uint32_t number)
+static struct lab_sock *sock_of(const struct lab_machine *m, uint32_t number)
 {
 	adit_list_each (it, &m->socks[number % LAB_SOCK_BUCKETS]) {
 		struct lab_sock *k = adit_container(it, struct lab_sock, same_bucket);
@@ -18,7 +19,7 @@ struct lab_sock *lab_machine_sock(const struct lab_machine *m, uint32_t number)
 
 uint16_t lab_machine_port(const struct lab_machine *m, uint32_t sock)
 {
-	const struct lab_sock *k = lab_machine_sock(m, sock);
+	const struct lab_sock *k = sock_of(m, sock);
 
 	return k ? k->port : 0;
 }
@@ -77,7 +78,7 @@ static void send_one(struct lab_iface *i, const struct lab_sock *k, const struct
 
 static void send_out(struct lab_machine *m, const struct adit_out *out)
 {
-	const struct lab_sock *k = lab_machine_sock(m, out->sock);
+	const struct lab_sock *k = sock_of(m, out->sock);
 	size_t seg = out->seg_size ? out->seg_size : out->len;
 	struct lab_iface *i;
 
@@ -100,7 +101,7 @@ static void act(struct lab_machine *m, const struct adit_out *out)
 
 	switch (out->kind) {
 	case ADIT_OUT_OPEN:
-		assert(!lab_machine_sock(m, out->sock)); /* a number is used once at a time */
+		assert(!sock_of(m, out->sock)); /* a number is used once at a time */
 		if (!lab_sock_open(m, out->sock, out->local.family, out->local.port) && m->ops->sock_failed)
 			m->ops->sock_failed(m->self, lab_host_now(m->host), out->sock);
 		break;
@@ -108,7 +109,7 @@ static void act(struct lab_machine *m, const struct adit_out *out)
 		send_out(m, out);
 		break;
 	case ADIT_OUT_CLOSE:
-		k = lab_machine_sock(m, out->sock);
+		k = sock_of(m, out->sock);
 		if (k)
 			lab_sock_close(k);
 		break;

@@ -1,3 +1,4 @@
+/* Nets and the ifaces on them: who has an address, and which way leads elsewhere. Begin with lab_inner.h. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Packets of the simulation: their memory, the transcript and its hash, ICMP errors. Begin with lab_inner.h. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -119,6 +119,14 @@ static bool is_name(struct lab_plan_word w)
 	return true;
 }
 
+static int find_net(const struct lab_plan *p, struct lab_plan_word w)
+{
+	for (size_t i = 0; i < p->n_nets; i++)
+		if (is(w, p->nets[i].name))
+			return (int)i;
+	return -1;
+}
+
 /* A name that is not in use yet, for a net and a node alike: both become interfaces and names of hosts. */
 static bool read_new_name(struct lab_plan_reader *r, char ret[LAB_PLAN_NAME])
 {
@@ -127,19 +135,11 @@ static bool read_new_name(struct lab_plan_reader *r, char ret[LAB_PLAN_NAME])
 
 	if (!is_name(w))
 		return expected(r, w, "a name (1 to 15 of a-z, 0-9, - and _, beginning with a letter)");
-	if (lab_plan_find_node(r->plan, w.text, w.len) >= 0 || lab_plan_find_net(r->plan, w) >= 0)
+	if (lab_plan_find_node(r->plan, w.text, w.len) >= 0 || find_net(r->plan, w) >= 0)
 		return fail(r, w, "%s is declared already", show(w, buf));
 	memcpy(ret, w.text, w.len);
 	ret[w.len] = 0;
 	return true;
-}
-
-int lab_plan_find_net(const struct lab_plan *p, struct lab_plan_word w)
-{
-	for (size_t i = 0; i < p->n_nets; i++)
-		if (is(w, p->nets[i].name))
-			return (int)i;
-	return -1;
 }
 
 int lab_plan_find_node(const struct lab_plan *p, const char *name, size_t len)
@@ -180,7 +180,7 @@ static const char *names(const struct lab_plan *p, bool nets, char *buf, size_t 
 static bool read_net(struct lab_plan_reader *r, unsigned *ret_net)
 {
 	struct lab_plan_word w = next(r);
-	int i = lab_plan_find_net(r->plan, w);
+	int i = find_net(r->plan, w);
 	char buf[SHOWN];
 	char all[200];
 
@@ -257,6 +257,16 @@ static bool read_quantity(struct lab_plan_reader *r, const struct unit *units, s
 	return expected(r, w, what);
 }
 
+static void mask(struct adit_addr *a, uint8_t len)
+{
+	for (size_t i = 0; i < (a->family == ADIT_FAMILY_V4 ? 4u : 16u); i++) {
+		if (i * 8 >= len)
+			a->ip[i] = 0;
+		else if (len - i * 8 < 8)
+			a->ip[i] &= (uint8_t)(0xff00 >> (len - i * 8));
+	}
+}
+
 static bool read_prefix(struct lab_plan_reader *r, struct lab_plan_net *n)
 {
 	struct lab_plan_word w = next(r);
@@ -276,7 +286,7 @@ static bool read_prefix(struct lab_plan_reader *r, struct lab_plan_net *n)
 		return fail(r, w, "expected a prefix length of 1 to 30 (IPv6: 126)");
 	p.len = (uint8_t)len;
 	base = p.addr;
-	lab_plan_mask(&base, p.len);
+	mask(&base, p.len);
 	if (!adit_addr_eq(&base, &p.addr))
 		return fail(r, w, "expected the net's first address, %s/%u: bits behind the prefix are set",
 			    adit_addr_format(&base, shown), p.len);
@@ -286,23 +296,13 @@ static bool read_prefix(struct lab_plan_reader *r, struct lab_plan_net *n)
 	return true;
 }
 
-void lab_plan_mask(struct adit_addr *a, uint8_t len)
-{
-	for (size_t i = 0; i < (a->family == ADIT_FAMILY_V4 ? 4u : 16u); i++) {
-		if (i * 8 >= len)
-			a->ip[i] = 0;
-		else if (len - i * 8 < 8)
-			a->ip[i] &= (uint8_t)(0xff00 >> (len - i * 8));
-	}
-}
-
-bool lab_plan_has(const struct lab_plan_prefix *p, const struct adit_addr *a)
+static bool has_addr(const struct lab_plan_prefix *p, const struct adit_addr *a)
 {
 	struct adit_addr base = *a;
 
 	if (p->addr.family != a->family)
 		return false;
-	lab_plan_mask(&base, p->len);
+	mask(&base, p->len);
 	return adit_addr_eq_ip(&base, &p->addr);
 }
 
@@ -348,7 +348,7 @@ static bool read_addrs(struct lab_plan_reader *r, struct lab_plan_port *port)
 		(void)next(r);
 		if (a.port != 0)
 			return expected(r, w, "an address without a port");
-		if (!lab_plan_has(&net->prefix[a.family == ADIT_FAMILY_V6], &a))
+		if (!has_addr(&net->prefix[a.family == ADIT_FAMILY_V6], &a))
 			return fail(r, w, "expected an address of net %s, found %s", net->name, show(w, buf));
 		for (size_t i = 0; i < port->n_addrs; i++)
 			if (adit_addr_eq(&port->addrs[i], &a))

@@ -21,9 +21,6 @@ struct lab_plan_reader {
 	struct lab_plan_node node; /* that is being read */
 };
 
-int lab_plan_find_net(const struct lab_plan *p, struct lab_plan_word w);
-void lab_plan_mask(struct adit_addr *a, uint8_t len);
-bool lab_plan_has(const struct lab_plan_prefix *p, const struct adit_addr *a);
 bool lab_plan_is_taken(const struct lab_plan *p, unsigned net, const struct adit_addr *a);
 bool lab_plan_refuse(struct lab_plan_reader *r, struct lab_plan_word at, const char *why);
 

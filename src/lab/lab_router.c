@@ -1,3 +1,4 @@
+/* A packet at a router of the simulation: through its NAT, past it, or refused. Begin with lab_inner.h. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

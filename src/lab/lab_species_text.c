@@ -1,3 +1,4 @@
+/* A NAT as a line of text, "species,key=value,...": what the keys are and what is wrong with one. See lab_species.h. */
 #include "lab/lab_species.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The zoo's NAT as it is where nothing is said, and configurations that cannot be. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo.h"
 
 #include <stddef.h>

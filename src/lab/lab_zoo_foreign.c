@@ -1,3 +1,4 @@
+/* Flows of a carrier's other subscribers, which take ports and move counters. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Later fragments, which have no ports: they follow the first one. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <stdlib.h>

@@ -75,7 +75,7 @@ void lab_zoo_hash_del(struct lab_zoo_hash *h, struct lab_zoo_node *n)
 	h->count--;
 }
 
-uint64_t lab_zoo_mix(uint64_t hash, uint64_t v)
+static uint64_t mix(uint64_t hash, uint64_t v)
 {
 	hash = (hash ^ v) * UINT64_C(0x9e3779b97f4a7c15);
 	return hash ^ hash >> 32;
@@ -86,11 +86,10 @@ uint64_t lab_zoo_mix_ip(uint64_t hash, const struct adit_addr *a)
 	uint64_t part[2];
 
 	memcpy(part, a->ip, sizeof(part));
-	return a->family == ADIT_FAMILY_V4 ? lab_zoo_mix(hash, part[0])
-					   : lab_zoo_mix(lab_zoo_mix(hash, part[0]), part[1]);
+	return a->family == ADIT_FAMILY_V4 ? mix(hash, part[0]) : mix(mix(hash, part[0]), part[1]);
 }
 
 uint64_t lab_zoo_mix_addr(uint64_t hash, const struct adit_addr *a)
 {
-	return lab_zoo_mix(lab_zoo_mix_ip(hash, a), a->port);
+	return mix(lab_zoo_mix_ip(hash, a), a->port);
 }

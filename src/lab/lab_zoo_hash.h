@@ -36,7 +36,6 @@ static inline struct lab_zoo_node *lab_zoo_hash_first(const struct lab_zoo_hash 
 	return h->heads[hash & (h->size - 1)];
 }
 
-uint64_t lab_zoo_mix(uint64_t hash, uint64_t v);
 uint64_t lab_zoo_mix_ip(uint64_t hash, const struct adit_addr *a);
 uint64_t lab_zoo_mix_addr(uint64_t hash, const struct adit_addr *a);
 

@@ -1,3 +1,4 @@
+/* Subscribers: their outside address, blocks of ports, limits and rates. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <stdlib.h>

@@ -178,9 +178,6 @@ static inline struct lab_zoo *lab_zoo_of(struct lab_nat *n)
 	return adit_container(n, struct lab_zoo, nat);
 }
 
-/* |remote| with only what |dep| looks at. */
-struct adit_addr lab_zoo_mask(enum lab_zoo_dep dep, const struct adit_addr *remote);
-
 /* --- lab_zoo_table.c --- */
 
 /* A flow that looks for its mapping. */

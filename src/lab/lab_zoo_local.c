@@ -1,3 +1,4 @@
+/* Packets from outside that the router took for its own: the clash with who wants their tuple. See lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Which outside address and port a new mapping gets, for every way of choosing. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 /* Where a port is looked for. */

@@ -1,3 +1,4 @@
+/* Remotes of a mapping: who may come in, and how far a TCP connection is. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <stdlib.h>

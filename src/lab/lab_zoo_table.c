@@ -1,8 +1,10 @@
+/* Mappings: made, found by either side, used, ended. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 #include <stdlib.h>
 
-struct adit_addr lab_zoo_mask(enum lab_zoo_dep dep, const struct adit_addr *remote)
+/* |remote| with only what |dep| looks at. */
+static struct adit_addr mask(enum lab_zoo_dep dep, const struct adit_addr *remote)
 {
 	if (dep == LAB_ZOO_EI)
 		return (struct adit_addr){0};
@@ -24,7 +26,7 @@ static uint64_t port_hash(uint8_t proto, const struct adit_addr *out)
 
 static struct lab_zoo_map *find_in(const struct lab_zoo *z, const struct lab_zoo_want *w, enum lab_zoo_dep dep)
 {
-	struct adit_addr masked = lab_zoo_mask(dep, &w->remote);
+	struct adit_addr masked = mask(dep, &w->remote);
 	uint64_t hash = key_hash(w->proto, &w->in, dep, &masked);
 
 	for (struct lab_zoo_node *n = lab_zoo_hash_first(&z->by_in, hash); n; n = n->next) {
@@ -56,7 +58,7 @@ struct lab_zoo_map *lab_zoo_map_find(struct lab_zoo *z, const struct lab_zoo_wan
 struct lab_zoo_map *lab_zoo_map_pair(struct lab_zoo *z, uint8_t proto, const struct adit_addr *out,
 				     enum lab_zoo_dep dep, const struct adit_addr *remote)
 {
-	struct adit_addr masked = lab_zoo_mask(dep, remote);
+	struct adit_addr masked = mask(dep, remote);
 	uint64_t hash = key_hash(proto, out, dep, &masked);
 
 	for (struct lab_zoo_node *n = lab_zoo_hash_first(&z->by_pair, hash); n; n = n->next) {
@@ -262,7 +264,7 @@ static struct lab_zoo_map *map_new(struct lab_zoo *z, adit_time now, const struc
 	m->in = w->in;
 	m->out = p.out;
 	m->dep = (uint8_t)p.dep;
-	m->remote = lab_zoo_mask(p.dep, &w->remote);
+	m->remote = mask(p.dep, &w->remote);
 	m->ext = p.ext;
 	m->block = p.block;
 	m->host = h;

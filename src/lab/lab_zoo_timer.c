@@ -1,3 +1,4 @@
+/* What ends when: a list for each class of time-out, in the order of their ends. Begin with lab_zoo_inner.h. */
 #include "lab/lab_zoo_inner.h"
 
 static adit_dur or_else(adit_dur d, adit_dur other)

@@ -43,7 +43,7 @@ bool link_how_is_serverless(enum link_how how)
 
 const char *link_why_name(enum link_why why)
 {
-	static const char *const name[] = {"better", "silent", "age", "peer"};
+	static const char *const name[] = {"better", "silent", "age", "peer", "awake"};
 
 	return name[why];
 }
@@ -85,6 +85,7 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	l->since = l->search_at = now;
 	l->linger_at = l->migrate_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);
+	link_alarm_init(&l->alarm);
 	link_idle_init(&l->idle);
 	if (cfg->lives)
 		l->memory = *cfg->lives;
@@ -117,14 +118,14 @@ void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers
 	link_find_set_peers(&l->find, now, peers, n);
 }
 
-void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr)
+int link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr)
 {
-	link_find_add_mediator(&l->find, now, name, addr);
+	return link_find_add_mediator(&l->find, now, name, addr);
 }
 
-void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr)
+int link_add_server(struct link *l, adit_time now, const struct adit_addr *addr)
 {
-	link_find_add_server(&l->find, now, addr);
+	return link_find_add_server(&l->find, now, addr);
 }
 
 void link_set_nat64(struct link *l, adit_time now, const struct adit_nat64 *n)
@@ -222,6 +223,7 @@ static void session_retire(struct link *l, adit_time now)
 	if (!l->incoming)
 		link_path_drop_all(l, now);
 	link_watch_init(&l->watch, now);
+	link_alarm_init(&l->alarm);
 	link_idle_init(&l->idle);
 	l->switches = 0;
 }
@@ -351,7 +353,7 @@ static adit_time paths_deadline(const struct link *l)
 void link_wake(struct link *l, adit_time now)
 {
 	if (adit_time_since(now, l->ran_at) > LINK_SLEPT && now > adit_time_add(paths_deadline(l), LINK_SLEPT))
-		link_watch_slept(l, now);
+		link_alarm_slept(l, now);
 	l->ran_at = now;
 }
 
@@ -467,9 +469,9 @@ static void on_up(struct link *l, adit_time now, const struct link_event *e)
 {
 	link_set_state(l, now, LINK_UP);
 	if (l->find.reach)
-		reach_set_fresh(l->find.reach, !l->cfg.no_successors);
+		reach_set_fresh(l->find.reach, true);
 	link_find_hold(&l->find, now);
-	link_watch_settle(l, now);
+	link_alarm_settle(l, now);
 	if (l->cfg.role == PUNCH_SERVE && l->cfg.single && !l->cfg.has_peer_key) {
 		memcpy(l->cfg.peer_key, e->peer_key, sizeof(l->cfg.peer_key));
 		l->cfg.has_peer_key = true;
@@ -553,6 +555,11 @@ int link_event(struct link *l, adit_time now, struct link_event *ret_event)
 int link_stream_open(struct link *l, uint16_t service, struct link_stream **ret_stream)
 {
 	return l->session ? link_session_stream_open(l->session, service, ret_stream) : ADIT_EAGAIN;
+}
+
+int link_stream_open_early(struct link *l, const char *service, struct link_stream **ret_stream)
+{
+	return l->session ? link_session_stream_open_early(l->session, service, ret_stream) : ADIT_EAGAIN;
 }
 
 int link_dgram_send(struct link *l, uint16_t service, uint32_t flow, const uint8_t *data, size_t len)

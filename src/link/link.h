@@ -2,11 +2,11 @@
  * One peer, start to finish: find a path (link_find.h), secure it (quic), prove access, carry streams and datagrams,
  * and move the session between paths while they come and go.
  *
- * Start here; link_find.h looks for paths, link_relay.h has the
- * TURN servers, link_move.c moves the session between them, link_session.h has what belongs
- * to one QUIC connection, link_limits.h every number. A link is a lane: it
+ * Start here; link_find.h looks for paths, link_relay.h has the TURN servers, link_move.c moves the session between
+ * paths, link_session.h has what belongs to one QUIC connection, link_limits.h every number. A link is a lane: it
  * belongs to one pair secret K and has at most one session that is up (a second may be on its way in: a peer that was
  * restarted; once admitted it replaces the first). Words:
+ *
  *   path     a socket and a remote address that were proven to work, with a number that grows: its generation
  *   session  one QUIC connection and the streams in it; it survives its paths
  *   outage   the session has no living path; QUIC stands still (no timer runs) until one answers
@@ -47,6 +47,7 @@ struct link_config {
 	bool single; /* serve: the first key that is admitted becomes the only one (LINK_EVENT_UP tells it) */
 	uint64_t instance;
 	uint16_t pinned_port;
+	bool is_forwarded; /* by the router, over IPv4: as in reach_config */
 	struct nat_budget *budget; /* of new flows, shared by all lanes of the program; borrowed; NULL: its own */
 	uint64_t horizon; /* serve: newest probe stamp of an earlier run (punch_replay.h), 0 none */
 	int64_t clock_diff; /* connect: the peer's UTC minus ours, of an earlier run, nanoseconds */
@@ -78,10 +79,10 @@ void link_set_peers(struct link *l, adit_time now, const struct adit_addr *peers
 void link_set_utc(struct link *l, adit_time now, adit_utc utc);
 /*
  * As reach_add_mediator, reach_add_server, reach_set_hosts; at any time, and without effect where the link does not
- * meet. The first mediator begins the search that link_start() wanted.
+ * meet. The first mediator begins the search that link_start() wanted. EFULL, ENOMEM.
  */
-void link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
-void link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
+ADIT_MUST_CHECK int link_add_mediator(struct link *l, adit_time now, const char *name, const struct adit_addr *addr);
+ADIT_MUST_CHECK int link_add_server(struct link *l, adit_time now, const struct adit_addr *addr);
 void link_set_hosts(struct link *l, adit_time now, const struct reach_host *hosts, size_t n);
 /* As reach_set_mapped. */
 void link_set_mapped(struct link *l, adit_time now, enum adit_family family, const struct reach_mapping *map);
@@ -97,6 +98,9 @@ ADIT_MUST_CHECK int link_set_relay(struct link *l, adit_time now, size_t i, cons
 void link_start(struct link *l, adit_time now);
 /* Ends the sessions with an fwd_close code; LINK_EVENT_DOWN follows. The link then only waits to be freed. */
 void link_close(struct link *l, adit_time now, uint64_t code);
+
+/* What a session that begins from now on may have, as link_config.connections. */
+void link_set_connections(struct link *l, unsigned n);
 
 /* 0: the datagram was this link's; EIGNORED: ask another one that shares the socket. */
 int link_input(struct link *l, adit_time now, const struct adit_dgram *d);
@@ -114,6 +118,7 @@ enum link_event_kind {
 	LINK_EVENT_MEET, /* what goes on with the mediators: |meet|, and |mediator| where it is about one */
 	LINK_EVENT_RELAY, /* |relay|: there is one, or no more, or none of them works */
 	LINK_EVENT_HOLE, /* |path|: a way is open; securing it */
+	LINK_EVENT_SECURED, /* connect: it is the peer, and asked to admit us: link_stream_open_early() */
 	LINK_EVENT_UP, /* admitted: |peer_key|; connect: |services| */
 	LINK_EVENT_OUTAGE, /* the path is lost; looking for another */
 	LINK_EVENT_BACK, /* |path|: the session goes on over it */
@@ -194,6 +199,7 @@ enum link_why {
 	LINK_WHY_SILENT, /* the one before fell silent */
 	LINK_WHY_AGE, /* paths end at a certain age here, and the one before was getting there */
 	LINK_WHY_PEER, /* serve: the connect side has decided */
+	LINK_WHY_AWAKE, /* the machine was asleep: the same path, as a new one */
 };
 
 struct link_event {
@@ -226,6 +232,12 @@ int link_event(struct link *l, adit_time now, struct link_event *ret_event);
 /* Connect side: a stream to |service|. Bytes may be sent at once. EAGAIN: no credit now or no session (CREDIT follows).
  */
 ADIT_MUST_CHECK int link_stream_open(struct link *l, uint16_t service, struct link_stream **ret_stream);
+/*
+ * From SECURED until UP: one to the service of this name, whose bytes leave with the question for admission. Serve
+ * keeps it until it has admitted us; if it does not, none of it gets to the service. EAGAIN: when UP; the session
+ * compresses, or there are LINK_EARLY_STREAMS of them.
+ */
+ADIT_MUST_CHECK int link_stream_open_early(struct link *l, const char *service, struct link_stream **ret_stream);
 /* Serve side: answers LINK_EVENT_REQUEST. */
 void link_stream_accept(struct link_stream *s);
 /* |code|: enum fwd_stream_err; the stream is gone after it. */

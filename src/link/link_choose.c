@@ -131,11 +131,13 @@ int link_choose(const struct link_view *views, size_t n, const struct link_used 
 	return upward(views, n, used, now, ret_again);
 }
 
-/* For keeping: what is lost goes first, then what is worse. */
+/* For keeping: what is lost goes first, then what would fall with the path in use, then what is worse. */
 static bool goes_before(const struct link_view *a, const struct link_view *b)
 {
 	if (a->is_lost != b->is_lost)
 		return a->is_lost;
+	if (a->shares_sock != b->shares_sock)
+		return a->shares_sock;
 	return is_better(b, a);
 }
 

@@ -34,6 +34,7 @@ enum link_class link_class_of(enum link_how how);
 struct link_view {
 	bool is_there;
 	bool is_lost;
+	bool shares_sock; /* with the path in use: what cuts that socket's mapping cuts this one, too */
 	enum link_class class;
 	adit_dur rtt; /* smoothed; 0: unknown */
 	unsigned loss; /* of questions, per mille */

@@ -43,6 +43,7 @@ static int reach_setup(struct link_find *f, adit_time now)
 		.instance = cfg->instance,
 		.sock_base = LINK_REACH_SOCKS,
 		.port = cfg->pinned_port,
+		.is_forwarded = cfg->is_forwarded,
 		.budget = cfg->budget,
 		.low_ttl = true,
 		.relay_only = cfg->relay_only,
@@ -153,33 +154,44 @@ static bool reach_may_start(const struct link_find *f)
 	       (f->wish == LINK_FIND_PEER || (f->wish == LINK_FIND_CALM && f->cfg->role == PUNCH_SERVE));
 }
 
-void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr)
+int link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr)
 {
 	struct link_mediator *m = mediator_find(f, name);
+	int err;
 
-	if (!reach_of(f) || (!m && f->n_mediators == MEET_MEDIATORS_MAX) ||
-	    reach_add_mediator(f->reach, now, name, addr) < 0)
-		return;
+	if (!reach_of(f))
+		return f->reach ? ADIT_ENOMEM : 0;
+	if (!m && f->n_mediators == MEET_MEDIATORS_MAX)
+		return ADIT_EFULL;
+	err = reach_add_mediator(f->reach, now, name, addr);
+	if (err < 0)
+		return err;
 	f->reach_busy = true;
 	if (m) {
 		if (m->addr.family == addr->family)
 			m->addr = *addr;
-		return;
+		return 0;
 	}
 	m = &f->mediators[f->n_mediators++];
 	*m = (struct link_mediator){.addr = *addr, .since = now};
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	if (f->n_mediators == 1 && reach_may_start(f))
 		reach_start(f->reach, now);
+	return 0;
 }
 
-void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr)
+int link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr)
 {
 	char text[ADIT_ADDR_STRLEN];
+	int err;
 
-	if (reach_of(f) && reach_add_server(f->reach, now, addr) < 0)
+	if (!reach_of(f))
+		return f->reach ? ADIT_ENOMEM : 0;
+	err = reach_add_server(f->reach, now, addr);
+	if (err < 0)
 		adit_trace(f->cfg->log, ADIT_LOG_DECIDE, "one-server-too-many addr=%s", adit_addr_format(addr, text));
 	f->reach_busy = true;
+	return err;
 }
 
 /* A NAT64 gives IPv4 an address, too: with it the finders know that there is something to be asked and fired from. */
@@ -315,6 +327,14 @@ void link_find_again(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_ready(struct link_find *f, adit_time now)
+{
+	if (f->n_mediators == 0 || !reach_of(f))
+		return;
+	reach_ready(f->reach, now);
+	f->reach_busy = true;
+}
+
 void link_find_fresh(struct link_find *f, adit_time now)
 {
 	if (!reach_of(f))
@@ -347,6 +367,8 @@ static void report(struct link_find *f, adit_time now, enum meet_path path, adit
 	if (f->has_met && reach_of(f))
 		reach_report(f->reach, now, path, took);
 	f->has_met = false;
+	f->relayed_after = 0;
+	f->reach_busy = true;
 }
 
 void link_find_rest(struct link_find *f, adit_time now, const struct link_path_info *info)
@@ -545,7 +567,11 @@ static void take_reach(struct link_find *f, adit_time now, const struct reach_ev
 	note_mediator(f, now, e);
 	if (e->kind == REACH_EVENT_MEETING)
 		f->has_met = f->cfg->role == PUNCH_CONNECT;
-	if (e->kind == REACH_EVENT_FAILED)
+	if (e->kind == REACH_EVENT_VALID && e->how == REACH_HOW_RELAYED && f->relayed_after == 0)
+		f->relayed_after = e->took;
+	if (e->kind == REACH_EVENT_FAILED && e->how == REACH_HOW_RELAYED)
+		report(f, now, MEET_PATH_RELAY, f->relayed_after);
+	else if (e->kind == REACH_EVENT_FAILED)
 		report(f, now, MEET_PATH_NONE, e->took);
 	if (e->kind == REACH_EVENT_LEARNT) {
 		f->memory = *e->memory;

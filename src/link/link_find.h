@@ -50,6 +50,7 @@ struct link_find {
 	struct reach_host hosts[REACH_HOSTS_MAX]; /* as they were told */
 	size_t n_hosts;
 	struct adit_nat64 nat64;
+	adit_dur relayed_after; /* connect: how long this attempt took to its first relayed pair; 0: there is none */
 	bool has_met; /* connect: the peer answered in this attempt, so that a mediator may be told how it ended */
 	struct reach_memory memory; /* what the last LEARNT points to */
 };
@@ -61,8 +62,9 @@ void link_find_done(struct link_find *f);
 void link_find_set_peers(struct link_find *f, adit_time now, const struct adit_addr *peers, size_t n);
 void link_find_set_utc(struct link_find *f, adit_time now, adit_utc utc);
 /* As link_add_mediator() and its neighbours. */
-void link_find_add_mediator(struct link_find *f, adit_time now, const char *name, const struct adit_addr *addr);
-void link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
+ADIT_MUST_CHECK int link_find_add_mediator(struct link_find *f, adit_time now, const char *name,
+					   const struct adit_addr *addr);
+ADIT_MUST_CHECK int link_find_add_server(struct link_find *f, adit_time now, const struct adit_addr *addr);
 void link_find_set_mapped(struct link_find *f, adit_time now, enum adit_family family, const struct reach_mapping *map);
 void link_find_set_hosts(struct link_find *f, adit_time now, const struct reach_host *hosts, size_t n);
 void link_find_set_nat64(struct link_find *f, adit_time now, const struct adit_nat64 *n);
@@ -75,6 +77,8 @@ void link_find_await_relay(struct link_find *f, adit_time now);
 void link_find_start(struct link_find *f, adit_time now);
 /* The network may be back, or another one: whoever waits for servers asks them anew, now. */
 void link_find_again(struct link_find *f, adit_time now);
+/* The path in use is in doubt: what a search through mediators begins with is got ready, should it come to that. */
+void link_find_ready(struct link_find *f, adit_time now);
 /* Through mediators, while there is a path: one more, over sockets that no NAT has seen. */
 void link_find_fresh(struct link_find *f, adit_time now);
 /* As punch_wait(): the peer has left in order and may come back. */

@@ -18,7 +18,7 @@ void link_idle_init(struct link_idle *d)
 
 static bool is_direct(const struct link_path *p)
 {
-	return link_class_of(p->info.how) == LINK_CLASS_DIRECT;
+	return link_path_class(p) == LINK_CLASS_DIRECT;
 }
 
 /* --- who is tried --- */
@@ -257,7 +257,7 @@ static void step_sure(struct link *l, adit_time now, struct link_path *p)
 	struct punch_path_view v;
 
 	punch_path_view(&l->session_path->keep, &v);
-	if (adit_time_since(now, l->idle.at) > LINK_KEEP_TURN) {
+	if (adit_time_since(now, l->idle.at) >= LINK_KEEP_TURN) {
 		trial_end(l, now, p);
 	} else if (v.answered_sent_at != ADIT_NEVER && v.answered_sent_at >= l->idle.at) {
 		link_keep_died(&l->idle.keep, l->idle.rest);
@@ -276,7 +276,7 @@ static void search(struct link *l, adit_time now)
 	if (!l->find.reach || now < d->search_at || !link_keep_is_curious(&d->keep, now))
 		return;
 	d->search_at = adit_time_add(now, LINK_KEEP_SEARCH);
-	link_watch_settle(l, now);
+	link_alarm_settle(l, now);
 	link_find_fresh(&l->find, now);
 }
 

@@ -117,6 +117,8 @@ static int input_elsewhere(struct link *l, adit_time now, const struct adit_dgra
 	if (!k)
 		return ADIT_EIGNORED;
 	if (!l->session || !quic_is_mine(l->session->quic, d->data, d->len)) {
+		if (link_strands_begins(l, d->data, d->len))
+			return 0; /* not over a path: QUIC repeats it */
 		if (l->cfg.role == PUNCH_SERVE && l->state != LINK_OVER && quic_is_initial(d->data, d->len))
 			return begin_incoming(l, now, k, d);
 		return ADIT_EIGNORED;

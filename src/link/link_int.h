@@ -5,6 +5,7 @@
 #include "core/punch/punch_path.h"
 #include "link/link_age.h"
 #include "link/link.h"
+#include "link/link_choose.h"
 #include "link/link_find.h"
 #include "link/link_keep.h"
 #include "link/link_limits.h"
@@ -19,6 +20,7 @@ struct link_path {
 	bool lost;
 	bool is_buried; /* its death has been taken note of */
 	uint32_t gen;
+	uint32_t was_gen; /* serve: what QUIC knows it by until the peer's first packet over it as it is now; 0: none */
 	uint32_t sock;
 	struct punch_path keep;
 	struct link_path_info info;
@@ -46,15 +48,24 @@ struct link_watch {
 	unsigned moves; /* toward better paths that may follow at once */
 	adit_time moves_at; /* when there was one more */
 	adit_time prune_at;
+	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
+};
+
+/* Reasons to look for another path, and for how long (link_alarm.c). */
+struct link_alarm {
+	adit_time at; /* the path in use gave one then; NEVER: no, or it has answered */
+	uint32_t gen; /* of the path in use then */
+	bool is_silence; /* that it was silent is all */
+	bool has_slept; /* the machine was asleep, and the session has not gone to a path since */
+	adit_time silent_from; /* what is not answered left then, ... */
+	unsigned silent_asks; /* ... has been asked about so often, ... */
+	adit_time asked_at; /* ... and the last time then */
+	adit_time at_ease_until; /* nobody asks that early before */
+	adit_time ready_until; /* nor gets the finders ready before */
+	unsigned n_false; /* alarms in a row that were none */
+	adit_time calm_until; /* silence alone is no reason before */
 	adit_time settle_at; /* the finders may rest */
 	adit_time again_at; /* in an outage or an alarm: the finders begin anew */
-	adit_time alarm_at; /* the path in use gave reason to look for another then; NEVER: no, or it has answered */
-	uint32_t alarm_gen; /* of the path in use then */
-	bool has_slept; /* the machine was asleep, and the session has not gone to a path since */
-	adit_time calm_until; /* silence alone is no reason before */
-	adit_time silent_from; /* what is not answered left then ... */
-	unsigned silent_asks; /* ... and has been asked about so often */
-	adit_time succeed_at; /* the path in use should have a successor: when to look for one (again) */
 };
 
 enum link_trial {
@@ -113,6 +124,7 @@ struct link {
 	uint32_t last_gen;
 	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
+	struct link_alarm alarm;
 	struct link_age age;
 	struct link_idle idle;
 	struct link_memory memory; /* what was told last of it, or in an earlier run; no family: nothing */
@@ -157,9 +169,14 @@ void link_path_drop(struct link *l, adit_time now, struct link_path *p);
 void link_path_drop_all(struct link *l, adit_time now);
 /* How large a packet over the session's path may be is measured anew: over a path that is new to the session. */
 void link_path_measure(struct link *l, adit_time now);
+enum link_class link_path_class(const struct link_path *p);
+/* The round trip of the path in use, which has shown |v|: QUIC knows better while it is busy. */
+adit_dur link_path_slowest(const struct link *l, const struct punch_path_view *v);
 /* NULL where there is none. */
 struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote);
 struct link_path *link_path_by_gen(struct link *l, uint32_t gen);
+/* To QUIC it is another one from now on. */
+void link_path_renew(struct link *l, struct link_path *p);
 
 /* An address that has sent a valid probe over |sock|. The oldest makes room. */
 void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance);
@@ -195,6 +212,8 @@ void link_heard(struct link *l, adit_time now, struct link_path *p);
 void link_strands_done(struct link *l);
 /* As link_quic_input(), where the session has strands or may. */
 int link_strands_input(struct link *l, adit_time now, const struct adit_dgram *d);
+/* Serve: is it a strand's first packet, and so no session's? */
+bool link_strands_begins(const struct link *l, const uint8_t *data, size_t len);
 int link_strands_output(struct link *l, struct adit_out *ret_out);
 /* Adds them to what is told of connection 0. */
 void link_strands_status(const struct link *l, struct link_status *status);
@@ -214,21 +233,29 @@ void link_move_found(struct link *l, adit_time now);
 void link_watch_init(struct link_watch *w, adit_time now);
 /* A path that is new, or that the session has left: it stands by. */
 void link_watch_stand_by(struct link *l, adit_time now, struct link_path *p);
-/* The session has a path (again): the finders rest after a while, if it is one to stay on. */
-void link_watch_settle(struct link *l, adit_time now);
 /* Doubts, questions to stand-bys, the choice, and what is not needed any more. */
 void link_watch_step(struct link *l, adit_time now);
 adit_time link_watch_deadline(const struct link *l);
-/*
- * The network is another one, the machine was asleep, or the path in use is silent: all paths are asked, and the
- * finders begin, until it answers.
- */
-void link_watch_alarm(struct link *l, adit_time now);
-void link_watch_slept(struct link *l, adit_time now);
 /* What |sock| leads to is gone for certain: what went over it does not have to fall silent first. */
 void link_watch_cut(struct link *l, adit_time now, uint32_t sock);
 /* The best that is left of what is known, now that the path in use is lost. NULL: none. */
 struct link_path *link_watch_refuge(struct link *l, adit_time now);
+
+/* --- link_alarm.c --- */
+
+void link_alarm_init(struct link_alarm *a);
+void link_alarm_step(struct link *l, adit_time now);
+adit_time link_alarm_deadline(const struct link *l);
+/* The session has a path (again): the finders rest after a while, if it is one to stay on. */
+void link_alarm_settle(struct link *l, adit_time now);
+/*
+ * The network is another one, the machine was asleep, or the path in use is silent: all paths are asked, and the
+ * finders begin, until it answers.
+ */
+void link_alarm_raise(struct link *l, adit_time now);
+void link_alarm_slept(struct link *l, adit_time now);
+/* It was a true one, as the session has gone to another path. */
+void link_alarm_over(struct link *l);
 
 /* --- link_idle.c --- */
 

@@ -58,14 +58,22 @@
 #define LINK_FRESH_SEARCH ADIT_SEC(60) /* the finder without servers looks for so long while a relay is in use */
 #define LINK_SLEPT        ADIT_SEC(5) /* nobody came for this long after the deadline: the machine was asleep */
 /*
- * Silence of the path in use beyond two round trips: it is asked, and once more, as what was sent may have been mere
- * acknowledgements; then others are looked for.
+ * Silence of the path in use: a round trip and this after what has to be answered it is asked, so often and so far
+ * apart, as what was sent may have been mere acknowledgements. When the last question has had its round trip and this,
+ * too, others are looked for: at 10 % loss each way one lone packet in 770 leads to that.
  */
-#define LINK_ALARM_ASK   ADIT_MS(300)
-#define LINK_ALARM_STEP  ADIT_MS(150)
-#define LINK_ALARM_ASKS  2u
+#define LINK_ALARM_ASK   ADIT_MS(100)
+#define LINK_ALARM_STEP  ADIT_MS(40)
+#define LINK_ALARM_ASKS  3u
+#define LINK_ALARM_LAST  ADIT_MS(50)
+#define LINK_ALARM_READY ADIT_SEC(10) /* with the last one the finders get ready, not more often */
 #define LINK_ALARM_LATER ADIT_MS(250) /* serve: half a PUNCH_PATH_RETRY, so that the two ask in turn from then on */
-#define LINK_ALARM_CALM  ADIT_SEC(10) /* if it answers after all: silence is no such reason again before */
+#define LINK_ALARM_CALM  ADIT_SEC(10) /* if it answers after all: silence is no such reason again before, ... */
+#define LINK_ALARM_FALSE 3u /* ... twice as long with each time in a row, so often */
+#define LINK_ALARM_AT_EASE                                                                         \
+	ADIT_SEC(2) /* a question to a path that was merely idle: no other one so early before ... \
+		     */
+#define LINK_ALARM_EASY  ADIT_MS(200) /* ... but so much later */
 #define LINK_AGAIN       ADIT_MS(500) /* in an outage, while no server answers: the finders begin anew ... */
 #define LINK_AGAIN_OFTEN ADIT_SEC(120) /* ... this long; then, as the outage grows, ... */
 #define LINK_AGAIN_MAX   ADIT_SEC(15) /* ... up to this far apart */
@@ -114,6 +122,12 @@
 
 /* From the first Initial to the answered hello. The TLS handshake has 10 s of its own (quic_limits.h). */
 #define LINK_ADMIT_WITHIN ADIT_SEC(15)
+
+/*
+ * Streams before that. None is looked at until the peer is admitted, so their windows (QUIC_WINDOW_MIN each) are what a
+ * peer that is not may have in memory: half a megabyte.
+ */
+#define LINK_EARLY_STREAMS 16u
 
 /* Runs of strands' datagrams in one input: each of the 64 that the kernel puts into a batch may be another's. */
 #define LINK_STRAND_QUEUE 64

@@ -21,16 +21,10 @@ static void connect_over(struct link *l, adit_time now, struct link_path *p)
 
 static void migrate(struct link *l, adit_time now, bool gently)
 {
-	int r;
-
 	if (l->cfg.role != PUNCH_CONNECT || !l->session || !l->session_path)
 		return;
 	l->is_gentle = gently;
-	if (gently)
-		r = quic_move(l->session->quic, now, l->session_path->gen);
-	else
-		r = quic_migrate(l->session->quic, now, l->session_path->gen);
-	l->migrate_at = r == ADIT_EAGAIN ? adit_time_add(now, LINK_MIGRATE_RETRY) : ADIT_NEVER;
+	l->migrate_at = link_session_migrate(l->session, now, l->session_path->gen, gently);
 }
 
 void link_move_migrate(struct link *l, adit_time now)
@@ -66,13 +60,14 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	if (why == LINK_WHY_SILENT)
 		link_idle_lost(l, now);
 	if (l->cfg.role == PUNCH_CONNECT)
-		p->gen = ++l->last_gen; /* also where it was used before: to QUIC it is another one */
+		link_path_renew(l, p); /* also where it was used before */
 	l->session_path = p;
-	l->watch.cut_at = ADIT_NEVER; /* that was for the one before */
-	l->watch.has_slept = false;
+	l->watch.cut_at = ADIT_NEVER; /* that was for the one before, ... */
+	l->alarm.has_slept = false;
 	if (old != p) {
 		p->used_at = now;
 		p->left_at = ADIT_NEVER;
+		l->alarm.ready_until = now; /* ... and so was that */
 		punch_path_stand_by(&p->keep, now, false);
 		leave(l, now, old);
 	}
@@ -81,7 +76,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	if (was_outage) {
 		link_set_state(l, now, LINK_UP);
 		link_queue_path(l, LINK_EVENT_BACK, p);
-		link_watch_settle(l, now);
+		link_alarm_settle(l, now);
 	} else if (old != p && l->state == LINK_UP) {
 		tell_switch(l, old, p, why);
 	}
@@ -98,8 +93,8 @@ static void outage(struct link *l, adit_time now)
 	link_set_state(l, now, LINK_OUTAGE);
 	l->search_at = now;
 	link_queue(l, LINK_EVENT_OUTAGE);
-	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
-	l->watch.alarm_at = l->watch.cut_at = ADIT_NEVER;
+	l->alarm.again_at = adit_time_add(now, LINK_AGAIN);
+	l->alarm.at = l->watch.cut_at = ADIT_NEVER;
 	link_relay_doubt(&l->relay, now);
 	link_find_start(&l->find, now);
 	if (l->cfg.role == PUNCH_SERVE)
@@ -153,10 +148,10 @@ static void on_another(struct link *l, adit_time now, const struct link_found *f
 		return;
 	p->trials = LINK_TRIALS;
 	link_watch_stand_by(l, now, p);
-	if (l->state == LINK_UP && l->watch.alarm_at != ADIT_NEVER) { /* the one in use was asked, more than once */
-		l->watch.alarm_at = ADIT_NEVER;
+	if (l->state == LINK_UP && l->alarm.at != ADIT_NEVER) { /* the one in use was asked, more than once */
+		link_alarm_over(l);
 		link_move_to(l, now, p, LINK_WHY_SILENT);
-		link_watch_settle(l, now);
+		link_alarm_settle(l, now);
 		return;
 	}
 	link_watch_step(l, now);
@@ -255,7 +250,7 @@ static void on_back(struct link *l, adit_time now, struct link_path *p)
 		return;
 	p->since = now; /* over what the NATs have made anew, perhaps */
 	if (p == l->session_path)
-		p->gen = ++l->last_gen;
+		link_path_renew(l, p);
 	link_move_to(l, now, p, LINK_WHY_SILENT);
 }
 

@@ -1,3 +1,4 @@
+/* The paths of a link: made, found, measured, dropped; and pairs that are known to work. Storage: link_int.h. */
 #include "link/link_int.h"
 
 #include <stdlib.h>
@@ -113,6 +114,18 @@ void link_path_measure(struct link *l, adit_time now)
 	punch_path_measure(&l->session_path->keep, now, l->probe, max);
 }
 
+enum link_class link_path_class(const struct link_path *p)
+{
+	return link_class_of(p->info.how);
+}
+
+adit_dur link_path_slowest(const struct link *l, const struct punch_path_view *v)
+{
+	adit_dur rtt = quic_rtt(l->session->quic);
+
+	return rtt > v->rtt ? rtt : v->rtt;
+}
+
 struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adit_addr *remote)
 {
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
@@ -124,9 +137,15 @@ struct link_path *link_path_find(struct link *l, uint32_t sock, const struct adi
 struct link_path *link_path_by_gen(struct link *l, uint32_t gen)
 {
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used && l->path[i].gen == gen)
+		if (l->path[i].used && (l->path[i].gen == gen || l->path[i].was_gen == gen))
 			return &l->path[i];
 	return NULL;
+}
+
+void link_path_renew(struct link *l, struct link_path *p)
+{
+	p->was_gen = p->gen;
+	p->gen = ++l->last_gen;
 }
 
 void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance)
@@ -203,5 +222,5 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 		return;
 	link_age_forget(&l->age);
 	link_idle_forget(l, now);
-	link_watch_alarm(l, now);
+	link_alarm_raise(l, now);
 }

@@ -57,6 +57,13 @@ void link_session_end(struct link_session *s, adit_time now, enum link_reason re
 		drop_outputs(s, now);
 }
 
+adit_time link_session_migrate(struct link_session *s, adit_time now, uint32_t path, bool gently)
+{
+	int r = gently ? quic_move(s->quic, now, path) : quic_migrate(s->quic, now, path);
+
+	return r == ADIT_EAGAIN ? adit_time_add(now, LINK_MIGRATE_RETRY) : ADIT_NEVER;
+}
+
 int link_session_new(const struct link_config *cfg, adit_time now, struct quic *quic, struct link_session **ret_session)
 {
 	struct link_session *s = calloc(1, sizeof(*s));
@@ -87,6 +94,7 @@ void link_session_free(struct link_session *s)
 	adit_list_each_safe (it, tmp, &s->streams)
 		stream_free(adit_container(it, struct link_stream, node));
 	quic_free(s->quic);
+	free(s->early_names);
 	free(s->slots);
 	free(s);
 }
@@ -193,6 +201,8 @@ static void come_up(struct link_session *s, struct link_event *ret_event)
 	s->state = LINK_SESSION_UP;
 	s->admit_by = ADIT_NEVER;
 	s->ready = s->was_up = true;
+	if (s->connection == 0)
+		quic_share(s->quic, s->connections);
 	*ret_event = (struct link_event){.kind = LINK_EVENT_UP, .services = s->services, .n_services = s->n_services};
 	memcpy(ret_event->peer_key, quic_peer_key(s->quic), QUIC_KEY_LEN);
 }
@@ -246,6 +256,25 @@ static int read_hello(struct link_session *s, adit_time now, struct link_event *
 	return 1;
 }
 
+/* The welcome has told which numbers the names have; 0xffff: there is no such service. */
+static void number_early(struct link_session *s)
+{
+	adit_list_each (it, &s->streams) {
+		struct link_stream *ls = adit_container(it, struct link_stream, node);
+		const char *name = ls->is_named ? s->early_names[ls->service] : NULL;
+
+		if (!name)
+			continue;
+		ls->is_named = false;
+		ls->service = UINT16_MAX;
+		for (size_t i = 0; i < s->n_services; i++)
+			if (strcmp(s->services[i].name, name) == 0)
+				ls->service = s->services[i].id;
+	}
+	free(s->early_names);
+	s->early_names = NULL;
+}
+
 static int read_welcome(struct link_session *s, adit_time now, struct link_event *ret_event)
 {
 	uint8_t buf[FWD_WELCOME_MAX];
@@ -275,6 +304,7 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 	s->n_services = w.n_services;
 	s->compresses = w.features & FWD_FEATURE_PACK;
 	s->connections = read_connections(s, w.tlvs, w.tlvs_len);
+	number_early(s);
 	come_up(s, ret_event);
 	return 1;
 }
@@ -306,12 +336,30 @@ static struct link_stream *stream_new(struct link_session *s, struct quic_stream
 	return ls;
 }
 
-static bool is_offered(const struct link_session *s, uint16_t service)
+/* The service of streams that |open| asks for; NULL: there is none. */
+static const struct fwd_service *offered(const struct link_session *s, const struct fwd_open *open)
 {
-	for (size_t i = 0; i < s->cfg->n_services; i++)
-		if (s->cfg->services[i].id == service && s->cfg->services[i].kind == FWD_KIND_STREAM)
-			return true;
-	return false;
+	bool is_early = open->type == FWD_OPEN_EARLY;
+	char name[FWD_NAME_MAX + 1] = "";
+
+	if (is_early && !fwd_open_service(open, name))
+		return NULL;
+	for (size_t i = 0; i < s->cfg->n_services; i++) {
+		const struct fwd_service *f = &s->cfg->services[i];
+
+		if (f->kind == FWD_KIND_STREAM && (is_early ? strcmp(f->name, name) == 0 : f->id == open->service))
+			return f;
+	}
+	return NULL;
+}
+
+/* Why a stream with this header is not taken; |used| as its decoder says. */
+static uint64_t why_not(int used, const struct fwd_open *open)
+{
+	if (used < 0)
+		return FWD_STREAM_PROTOCOL;
+	return open->type == FWD_OPEN_CONNECT || open->type == FWD_OPEN_EARLY ? FWD_STREAM_NO_SERVICE
+									      : FWD_STREAM_UNSUPPORTED;
 }
 
 /* Serve: looks whether the header is whole. 1: |ret_event| is a REQUEST. */
@@ -319,6 +367,7 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 {
 	struct link_session *s = ls->session;
 	uint8_t buf[FWD_OPEN_MAX];
+	const struct fwd_service *service;
 	struct fwd_open open;
 	int used;
 
@@ -327,16 +376,16 @@ static int read_header(struct link_stream *ls, struct link_event *ret_event)
 	used = fwd_open_decode(buf, peek_flat(ls->bytes, buf, sizeof(buf)), &open);
 	if (used == ADIT_EAGAIN && !quic_stream_at_end(ls->bytes))
 		return 0;
-	if (used < 0 || open.type != FWD_OPEN_CONNECT || !is_offered(s, open.service)) {
-		link_stream_refuse(ls, used < 0                        ? FWD_STREAM_PROTOCOL
-				       : open.type != FWD_OPEN_CONNECT ? FWD_STREAM_UNSUPPORTED
-								       : FWD_STREAM_NO_SERVICE);
+	service = used < 0 || (open.type != FWD_OPEN_CONNECT && open.type != FWD_OPEN_EARLY) ? NULL : offered(s, &open);
+	if (!service) {
+		link_stream_refuse(ls, why_not(used, &open));
 		return 0;
 	}
 	quic_stream_consume(ls->bytes, (size_t)used);
 	ls->state = LINK_STREAM_REQUEST;
-	ls->service = open.service;
-	*ret_event = (struct link_event){.kind = LINK_EVENT_REQUEST, .stream = ls, .service = open.service};
+	ls->is_plain = open.type == FWD_OPEN_EARLY;
+	ls->service = service->id;
+	*ret_event = (struct link_event){.kind = LINK_EVENT_REQUEST, .stream = ls, .service = ls->service};
 	return 1;
 }
 
@@ -372,8 +421,19 @@ static int stream_news(struct link_stream *ls, unsigned news, struct link_event 
 		news = read_answer(ls, news);
 	if (news == 0)
 		return 0;
-	*ret_event = (struct link_event){.kind = LINK_EVENT_STREAM, .stream = ls, .news = news, .service = ls->service};
+	*ret_event = (struct link_event){.kind = LINK_EVENT_STREAM,
+					 .stream = ls,
+					 .news = news,
+					 .service = ls->is_named ? UINT16_MAX : ls->service};
 	return 1;
+}
+
+/* Serve: a stream of the peer's. Before it is admitted it may have a few, of which nothing is taken yet. */
+static struct link_stream *stream_came(struct link_session *s, struct quic_stream *qs)
+{
+	if (s->state != LINK_SESSION_UP && s->n_early++ >= LINK_EARLY_STREAMS)
+		return NULL;
+	return stream_new(s, qs);
 }
 
 static int on_stream(struct link_session *s, adit_time now, struct quic_stream *qs, struct link_event *ret_event)
@@ -386,9 +446,9 @@ static int on_stream(struct link_session *s, adit_time now, struct quic_stream *
 	if (qs == s->hello)
 		return hello_news(s, now, news, ret_event);
 	if (!ls && (news & QUIC_NEWS_OPENED) && s->cfg->role == PUNCH_SERVE)
-		ls = stream_new(s, qs);
+		ls = stream_came(s, qs);
 	if (!ls) {
-		/* Opened by a serve side, which never does, or no memory for it. */
+		/* Opened by a serve side, which never does, or too many or no memory for it. */
 		quic_stream_reset(qs, FWD_STREAM_OVERLOAD);
 		quic_stream_release(qs);
 		return 0;
@@ -468,19 +528,24 @@ static int down(struct link_session *s, struct link_event *ret_event)
 	return 1;
 }
 
-static int on_handshake(struct link_session *s, adit_time now)
+static int on_handshake(struct link_session *s, adit_time now, struct link_event *ret_event)
 {
 	s->state = LINK_SESSION_HELLO;
-	if (s->cfg->role == PUNCH_CONNECT && !write_hello(s))
+	if (s->cfg->role != PUNCH_CONNECT)
+		return 0;
+	if (!write_hello(s)) {
 		link_session_end(s, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, true);
-	return 0;
+		return 0;
+	}
+	*ret_event = (struct link_event){.kind = LINK_EVENT_SECURED};
+	return s->connection == 0;
 }
 
 static int translate(struct link_session *s, adit_time now, const struct quic_event *e, struct link_event *ret_event)
 {
 	switch (e->kind) {
 	case QUIC_EVENT_HANDSHAKE:
-		return on_handshake(s, now);
+		return on_handshake(s, now, ret_event);
 	case QUIC_EVENT_CONFIRMED:
 		return 0;
 	case QUIC_EVENT_CREDIT:
@@ -566,7 +631,7 @@ void link_stream_release(struct link_stream *ls)
 
 bool link_stream_compresses(const struct link_stream *ls)
 {
-	return ls->session->compresses;
+	return ls->session->compresses && !ls->is_plain;
 }
 
 bool link_stream_is_answered(const struct link_stream *ls)
@@ -574,22 +639,18 @@ bool link_stream_is_answered(const struct link_stream *ls)
 	return ls->state == LINK_STREAM_OPEN;
 }
 
-int link_session_stream_open(struct link_session *s, uint16_t service, struct link_stream **ret_stream)
+/* With this header. */
+static int stream_begin(struct link_session *s, const uint8_t *head, int len, struct link_stream **ret_stream)
 {
-	uint8_t buf[FWD_OPEN_MAX];
-	struct fwd_open open = {.type = FWD_OPEN_CONNECT, .service = service};
-	int len = fwd_open_encode(&open, buf, sizeof(buf));
 	struct quic_stream *qs;
 	struct link_stream *ls;
-	int r;
 
 	if (len < 0)
 		return len;
-	r = s->state == LINK_SESSION_UP ? quic_stream_open(s->quic, &qs) : ADIT_EAGAIN;
-	if (r < 0)
+	if (quic_stream_open(s->quic, &qs) < 0)
 		return ADIT_EAGAIN;
 	ls = stream_new(s, qs);
-	if (!ls || quic_stream_write(qs, buf, (size_t)len) < 0) {
+	if (!ls || quic_stream_write(qs, head, (size_t)len) < 0) {
 		quic_stream_reset(qs, FWD_STREAM_OVERLOAD);
 		if (ls)
 			link_stream_release(ls);
@@ -598,8 +659,43 @@ int link_session_stream_open(struct link_session *s, uint16_t service, struct li
 		return ADIT_ENOMEM;
 	}
 	ls->state = LINK_STREAM_ANSWER;
-	ls->service = service;
 	*ret_stream = ls;
+	return 0;
+}
+
+int link_session_stream_open(struct link_session *s, uint16_t service, struct link_stream **ret_stream)
+{
+	uint8_t head[FWD_OPEN_MAX];
+	struct fwd_open open = {.type = FWD_OPEN_CONNECT, .service = service};
+	int r;
+
+	if (s->state != LINK_SESSION_UP)
+		return ADIT_EAGAIN;
+	r = stream_begin(s, head, fwd_open_encode(&open, head, sizeof(head)), ret_stream);
+	if (r == 0)
+		(*ret_stream)->service = service;
+	return r;
+}
+
+/* Who wants blocks waits until it is known whether there are. */
+int link_session_stream_open_early(struct link_session *s, const char *service, struct link_stream **ret_stream)
+{
+	uint8_t head[FWD_OPEN_MAX];
+	int r;
+
+	if (s->state != LINK_SESSION_HELLO || s->cfg->role != PUNCH_CONNECT || s->cfg->compress ||
+	    s->n_early == LINK_EARLY_STREAMS)
+		return ADIT_EAGAIN;
+	if (!s->early_names)
+		s->early_names = calloc(LINK_EARLY_STREAMS, sizeof(s->early_names[0]));
+	if (!s->early_names)
+		return ADIT_ENOMEM;
+	r = stream_begin(s, head, fwd_open_encode_early(service, head, sizeof(head)), ret_stream);
+	if (r < 0)
+		return r;
+	memcpy(s->early_names[s->n_early], service, strlen(service)); /* which the encoder has found to be short */
+	(*ret_stream)->is_named = (*ret_stream)->is_plain = true;
+	(*ret_stream)->service = (uint16_t)s->n_early++;
 	return 0;
 }
 

@@ -30,6 +30,8 @@ struct link_stream {
 		LINK_STREAM_ANSWER, /* connect: the answer has not come yet */
 		LINK_STREAM_OPEN,
 	} state;
+	bool is_plain; /* opened before it was known what the session agrees on */
+	bool is_named; /* connect: the welcome is to tell |service|; meanwhile it is a number of |early_names| */
 	uint16_t service;
 	void *user;
 };
@@ -42,6 +44,8 @@ struct link_session {
 	struct quic_stream *hello;
 	struct adit_list streams;
 	bool ready; /* serve: streams that came before the hello wait to be looked at */
+	unsigned n_early; /* streams that were opened before UP */
+	char (*early_names)[FWD_NAME_MAX + 1]; /* connect, until UP: LINK_EARLY_STREAMS; NULL: none was opened */
 	bool was_up;
 	bool compresses; /* agreed upon */
 	uint8_t connection; /* its number within the session of this id */
@@ -67,10 +71,16 @@ void link_session_join(struct link_session *s, uint8_t connection, const uint8_t
 /* Every stream must have been released. NULL is fine. */
 void link_session_free(struct link_session *s);
 
-/* 1: |ret_event| (REQUEST, STREAM, CREDIT, DGRAM, UP, DOWN) is filled; 0: none. */
+/* 1: |ret_event| (REQUEST, STREAM, CREDIT, DGRAM, SECURED, UP, DOWN) is filled; 0: none. */
 int link_session_event(struct link_session *s, adit_time now, struct link_event *ret_event);
 void link_session_tick(struct link_session *s, adit_time now);
 adit_time link_session_deadline(const struct link_session *s);
+
+/*
+ * Connect: goes to |path|; |gently|: the one before still works. When to do so again, as QUIC has put it off; NEVER: it
+ * has not.
+ */
+adit_time link_session_migrate(struct link_session *s, adit_time now, uint32_t path, bool gently);
 
 /*
  * Ends it for |reason|; tells the peer |code| (fwd_close) if |can_send|. The streams get their CLOSED news, then DOWN
@@ -78,8 +88,10 @@ adit_time link_session_deadline(const struct link_session *s);
  */
 void link_session_end(struct link_session *s, adit_time now, enum link_reason reason, uint64_t code, bool can_send);
 
-/* As link_stream_open() and link_dgram_send(). */
+/* As link_stream_open(), link_stream_open_early() and link_dgram_send(). */
 ADIT_MUST_CHECK int link_session_stream_open(struct link_session *s, uint16_t service, struct link_stream **ret_stream);
+ADIT_MUST_CHECK int link_session_stream_open_early(struct link_session *s, const char *service,
+						   struct link_stream **ret_stream);
 ADIT_MUST_CHECK int link_session_dgram_send(struct link_session *s, uint16_t service, uint32_t flow,
 					    const uint8_t *data, size_t len);
 

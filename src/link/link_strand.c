@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "link/link_limits.h"
 #include "link/link_session.h"
 #include "quic/quic_limits.h"
 
@@ -25,6 +24,7 @@ static void quic_config(const struct link_grant *g, struct quic_config *ret_cfg)
 		.log = g->cfg.log,
 		.rng = g->cfg.rng,
 		.max_payload = adit_addr_is_loopback(&g->route.remote) ? QUIC_PAYLOAD_MAX : g->cfg.max_payload,
+		.connections = g->connections,
 		.index = g->number,
 		.has_first = true,
 	};
@@ -65,19 +65,23 @@ int link_strand_connect(const struct link_grant *g, adit_time now, struct link_s
 int link_strand_accept(const struct link_grant *g, adit_time now, const struct link_strand_dgram *d,
 		       struct link_strand **ret_strand)
 {
-	size_t len = d->seg_size ? d->seg_size : d->len;
-	struct quic_config cfg;
+	size_t step = d->seg_size ? d->seg_size : d->len;
 	struct link_strand_dgram rest = *d;
-	struct quic *q;
-	int r;
+	struct quic_config cfg;
+	struct quic *q = NULL;
+	int r = ADIT_EPROTO;
 
 	quic_config(g, &cfg);
-	r = quic_accept(&cfg, now, d->gen, d->data, len, &q);
-	if (r < 0)
-		return r;
-	r = strand_new(g, now, q, ret_strand);
-	rest.data += len;
-	rest.len -= len;
+	while (r == ADIT_EPROTO && rest.len > 0) {
+		size_t len = rest.len < step ? rest.len : step;
+
+		if (quic_is_first(rest.data, len, g->first))
+			r = quic_accept(&cfg, now, d->gen, rest.data, len, &q);
+		rest.data += len;
+		rest.len -= len;
+	}
+	if (r == 0)
+		r = strand_new(g, now, q, ret_strand);
 	if (r == 0 && rest.len > 0)
 		link_strand_dgram(*ret_strand, now, &rest);
 	return r;
@@ -107,18 +111,10 @@ void link_strand_dgram(struct link_strand *s, adit_time now, const struct link_s
 		signs_of(s, d->gen)->heard = true;
 }
 
-/* As link_move.c does it for connection 0. */
 static void migrate(struct link_strand *s, adit_time now, bool gently)
 {
-	int r;
-
-	if (s->cfg.role != PUNCH_CONNECT)
-		return;
-	if (gently)
-		r = quic_move(s->session->quic, now, s->route.gen);
-	else
-		r = quic_migrate(s->session->quic, now, s->route.gen);
-	s->migrate_at = r == ADIT_EAGAIN ? adit_time_add(now, LINK_MIGRATE_RETRY) : ADIT_NEVER;
+	if (s->cfg.role == PUNCH_CONNECT)
+		s->migrate_at = link_session_migrate(s->session, now, s->route.gen, gently);
 }
 
 void link_strand_route(struct link_strand *s, adit_time now, const struct link_route *r)

@@ -37,6 +37,7 @@ struct link_route {
 struct link_grant {
 	struct link_config cfg; /* the link's; who makes the strand puts its own thread's |creds| and |log| there */
 	uint8_t number;
+	uint8_t connections; /* that the session may have */
 	uint8_t session_id[FWD_SESSION_ID_LEN];
 	uint8_t first[QUIC_FIRST_LEN];
 	struct link_route route;
@@ -58,7 +59,8 @@ struct link_strand_dgram {
 	uint32_t gen; /* the path it came over */
 	const uint8_t *data; /* inside of what link_input() was given, and good as long */
 	size_t len;
-	size_t seg_size;
+	size_t seg_size; /* 0: one datagram, as always where it |begins|; else of all but the last, which may be shorter
+			  */
 };
 
 /* After link_input(), until it says 0: what of it was for strands. */
@@ -68,6 +70,8 @@ int link_strand_input(struct link *l, struct link_strand_dgram *ret_dgram);
  * until that says 0 or link_strand_send() is called with NULL, which takes it back.
  */
 void link_strand_send(struct link *l, const struct quic_batch *b);
+/* Has it not come out yet? */
+bool link_strand_is_sending(const struct link *l);
 /* What a strand noticed of the path |gen|. */
 struct link_strand_signs {
 	uint32_t gen;
@@ -85,7 +89,10 @@ struct link_strand;
 
 /* |grant| is copied. ENOMEM or 0. */
 ADIT_MUST_CHECK int link_strand_connect(const struct link_grant *grant, adit_time now, struct link_strand **ret_strand);
-/* Out of the datagram that |begins|, which is consumed. EPROTO, ENOMEM or 0. */
+/*
+ * Out of the first of |d|'s datagrams that can begin it; those after it are taken too. EPROTO: none can, and the next
+ * may be tried. ENOMEM or 0.
+ */
 ADIT_MUST_CHECK int link_strand_accept(const struct link_grant *grant, adit_time now, const struct link_strand_dgram *d,
 				       struct link_strand **ret_strand);
 /* NULL is fine. */

@@ -31,6 +31,11 @@ void link_strands_done(struct link *l)
 	l->strands = NULL;
 }
 
+void link_set_connections(struct link *l, unsigned n)
+{
+	l->cfg.connections = n;
+}
+
 unsigned link_strands(const struct link *l)
 {
 	return l->session && l->session->state == LINK_SESSION_UP ? l->session->connections : 1;
@@ -43,7 +48,8 @@ int link_strand_grant(struct link *l, unsigned number, struct link_grant *ret_gr
 	if (!s || number == 0 || number >= link_strands(l) || (s->granted & 1u << number))
 		return ADIT_EINVAL;
 	s->granted |= 1u << number;
-	*ret_grant = (struct link_grant){.cfg = l->cfg, .number = (uint8_t)number};
+	*ret_grant =
+		(struct link_grant){.cfg = l->cfg, .number = (uint8_t)number, .connections = (uint8_t)link_strands(l)};
 	adit_bytes_wipe(ret_grant->cfg.own_seed, sizeof(ret_grant->cfg.own_seed));
 	memcpy(ret_grant->cfg.peer_key, quic_peer_key(l->session->quic), QUIC_KEY_LEN);
 	ret_grant->cfg.has_peer_key = true;
@@ -78,7 +84,7 @@ bool link_route_eq(const struct link_route *a, const struct link_route *b)
 	       a->is_gentle == b->is_gentle;
 }
 
-/* Whose the first packet in |data| is; 0: connection 0's, or nobody's. */
+/* Whose the datagram's first packet is; 0: connection 0's, or nobody's. */
 static unsigned number_of(const struct link *l, const struct link_strands *s, const uint8_t *data, size_t len,
 			  bool *ret_begins)
 {
@@ -97,6 +103,14 @@ static unsigned number_of(const struct link *l, const struct link_strands *s, co
 	return 0;
 }
 
+bool link_strands_begins(const struct link *l, const uint8_t *data, size_t len)
+{
+	for (unsigned i = 1; l->strands && i < FWD_CONNECTIONS_MAX; i++)
+		if (quic_is_first(data, len, l->strands->first[i]))
+			return true;
+	return false;
+}
+
 static void queue(struct link_strands *s, const struct link_strand_dgram *d)
 {
 	if (s->next == s->n)
@@ -105,25 +119,46 @@ static void queue(struct link_strands *s, const struct link_strand_dgram *d)
 		s->queue[s->n++] = *d;
 }
 
+/* Where the datagram at |at| of a batch ends. The last one may be shorter than the others. */
+static size_t end_of(const struct adit_dgram *d, size_t at)
+{
+	return d->seg_size > 0 && d->len - at > d->seg_size ? at + d->seg_size : d->len;
+}
+
+/* From |at| on, as far as it is one connection's. */
+static struct link_strand_dgram next_run(const struct link *l, const struct link_strands *s, const struct adit_dgram *d,
+					 size_t at)
+{
+	struct link_strand_dgram run = {.data = d->data + at};
+	size_t end = end_of(d, at);
+	bool begins;
+
+	run.number = number_of(l, s, run.data, end - at, &run.begins);
+	run.len = end - at;
+	while (end < d->len && !run.begins) {
+		size_t next = end_of(d, end);
+
+		if (number_of(l, s, d->data + end, next - end, &begins) != run.number || begins)
+			break;
+		end = next;
+		run.len = end - at;
+		run.seg_size = d->seg_size;
+	}
+	return run;
+}
+
 int link_strands_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	struct link_strands *s = strands_of(l);
 	struct link_path *p = s ? link_path_find(l, d->sock, &d->remote) : NULL;
-	size_t step = d->seg_size ? d->seg_size : d->len;
+	struct link_strand_dgram run;
 	int r = ADIT_EIGNORED;
-	size_t end;
 
 	if (!p)
 		return link_quic_input(l, now, d);
-	for (size_t at = 0; at < d->len; at = end) {
-		struct link_strand_dgram run = {.gen = p->gen, .data = d->data + at, .seg_size = d->seg_size};
-		bool begins;
-
-		run.number = number_of(l, s, run.data, d->len - at, &run.begins);
-		for (end = at + step; end < d->len && !run.begins; end += step)
-			if (number_of(l, s, d->data + end, d->len - end, &begins) != run.number || begins)
-				break;
-		run.len = (end < d->len ? end : d->len) - at;
+	for (size_t at = 0; at < d->len; at += run.len) {
+		run = next_run(l, s, d, at);
+		run.gen = p->gen;
 		if (run.number > 0) {
 			queue(s, &run);
 			r = 0;
@@ -132,6 +167,7 @@ int link_strands_input(struct link *l, adit_time now, const struct adit_dgram *d
 
 			own.data = run.data;
 			own.len = run.len;
+			own.seg_size = run.seg_size;
 			if (link_quic_input(l, now, &own) != ADIT_EIGNORED)
 				r = 0;
 		}
@@ -165,6 +201,11 @@ void link_strand_send(struct link *l, const struct quic_batch *b)
 					   .data = b->data,
 					   .len = b->len,
 					   .seg_size = b->seg_size};
+}
+
+bool link_strand_is_sending(const struct link *l)
+{
+	return l->strands && l->strands->has_out;
 }
 
 int link_strands_output(struct link *l, struct adit_out *ret_out)

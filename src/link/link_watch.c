@@ -8,8 +8,7 @@
 void link_watch_init(struct link_watch *w, adit_time now)
 {
 	*w = (struct link_watch){.moves = LINK_MOVES, .moves_at = now};
-	w->doubt_at = w->doubt_ask_at = w->cut_at = w->choose_at = w->prune_at = w->settle_at = w->again_at =
-		w->succeed_at = w->alarm_at = ADIT_NEVER;
+	w->doubt_at = w->doubt_ask_at = w->cut_at = w->choose_at = w->prune_at = w->succeed_at = ADIT_NEVER;
 }
 
 static bool decides(const struct link *l)
@@ -22,11 +21,6 @@ static bool stands_by(const struct link *l, const struct link_path *p)
 	return p->used && !link_path_in_use(l, p);
 }
 
-static enum link_class class_of(const struct link_path *p)
-{
-	return link_class_of(p->info.how);
-}
-
 void link_watch_stand_by(struct link *l, adit_time now, struct link_path *p)
 {
 	punch_path_stand_by(&p->keep, now, true);
@@ -36,14 +30,6 @@ void link_watch_stand_by(struct link *l, adit_time now, struct link_path *p)
 }
 
 /* --- what is known --- */
-
-/* The path in use, of which QUIC knows better how long an answer takes while it is busy. */
-static adit_dur slowest(const struct link *l, const struct punch_path_view *v)
-{
-	adit_dur rtt = quic_rtt(l->session->quic);
-
-	return rtt > v->rtt ? rtt : v->rtt;
-}
 
 static void note_steadiness(struct link_path *p, const struct punch_path_view *v, adit_time now)
 {
@@ -63,7 +49,8 @@ static void view(const struct link *l, const struct link_path *p, struct link_vi
 		return;
 	punch_path_view(&p->keep, &v);
 	ret_view->is_lost = p->lost;
-	ret_view->class = class_of(p);
+	ret_view->shares_sock = l->session_path && p->sock == l->session_path->sock;
+	ret_view->class = link_path_class(p);
 	ret_view->rtt = v.rtt;
 	ret_view->loss = v.loss;
 	ret_view->better = p->better;
@@ -105,13 +92,13 @@ static void compare(struct link *l, adit_time now)
 
 static bool is_holding(const struct link *l, const struct link_path *p)
 {
-	return p->falls > 0 && class_of(p) < class_of(l->session_path);
+	return p->falls > 0 && link_path_class(p) < link_path_class(l->session_path);
 }
 
 /* The one before, whose age at its death is worth knowing. */
 static bool is_watched(const struct link *l, const struct link_path *p)
 {
-	return p->left_at != ADIT_NEVER && class_of(p) == LINK_CLASS_DIRECT && l->age.kind != LINK_AGE_LASTS &&
+	return p->left_at != ADIT_NEVER && link_path_class(p) == LINK_CLASS_DIRECT && l->age.kind != LINK_AGE_LASTS &&
 	       !l->cfg.no_successors;
 }
 
@@ -151,7 +138,7 @@ static void ask_stand_bys(struct link *l, adit_time now)
 		if (p->lost)
 			continue;
 		punch_path_ask(&p->keep, now);
-		if (class_of(p) == class_of(l->session_path) && !l->session_path->lost &&
+		if (link_path_class(p) == link_path_class(l->session_path) && !l->session_path->lost &&
 		    is_stale(l, l->session_path, now))
 			punch_path_ask(&l->session_path->keep, now);
 	}
@@ -195,7 +182,7 @@ static void doubt(struct link *l, adit_time now)
 	struct punch_path_view v;
 
 	punch_path_view(&l->session_path->keep, &v);
-	w->rtt = slowest(l, &v);
+	w->rtt = link_path_slowest(l, &v);
 	if (v.owed_since == ADIT_NEVER || (w->doubt_at != ADIT_NEVER && v.owed_since > w->doubt_at))
 		doubt_end(w);
 	if (w->doubt_at == ADIT_NEVER && has_stand_by(l) &&
@@ -267,12 +254,12 @@ static void choose(struct link *l, adit_time now)
 	if (is_silent) {
 		fall(from, now);
 		link_move_to(l, now, to, LINK_WHY_SILENT);
-		if (class_of(to) > class_of(from))
+		if (link_path_class(to) > link_path_class(from))
 			link_find_start(&l->find, now);
 	} else {
 		l->watch.moves--;
 		link_move_to(l, now, to, LINK_WHY_BETTER);
-		link_watch_settle(l, now);
+		link_alarm_settle(l, now);
 	}
 	doubt_end(&l->watch);
 }
@@ -291,7 +278,7 @@ static void note_ages(struct link *l)
 		struct link_path *p = &l->path[i];
 		struct punch_path_view v;
 
-		if (!p->used || class_of(p) != LINK_CLASS_DIRECT || p == l->incoming_path || p->is_buried)
+		if (!p->used || link_path_class(p) != LINK_CLASS_DIRECT || p == l->incoming_path || p->is_buried)
 			continue;
 		punch_path_view(&p->keep, &v);
 		if (v.remapped_at != ADIT_NEVER && v.remapped_at > p->since) {
@@ -300,7 +287,7 @@ static void note_ages(struct link *l)
 		}
 		if (v.answered_at != ADIT_NEVER)
 			link_age_lives(&l->age, adit_time_since(v.answered_at, p->since));
-		if (!p->lost || p == l->session_path || class_of(l->session_path) != LINK_CLASS_DIRECT)
+		if (!p->lost || p == l->session_path || link_path_class(l->session_path) != LINK_CLASS_DIRECT)
 			continue;
 		p->is_buried = true;
 		link_age_died(&l->age, adit_time_since(v.heard_at, p->since));
@@ -318,8 +305,8 @@ static struct link_path *successor(struct link *l, adit_time now)
 		struct link_path *p = &l->path[i];
 		struct punch_path_view v;
 
-		if (!stands_by(l, p) || p->lost || class_of(p) != LINK_CLASS_DIRECT || p->left_at != ADIT_NEVER ||
-		    2 * age_of(p, now) > age_of(l->session_path, now))
+		if (!stands_by(l, p) || p->lost || link_path_class(p) != LINK_CLASS_DIRECT ||
+		    p->left_at != ADIT_NEVER || 2 * age_of(p, now) > age_of(l->session_path, now))
 			continue;
 		punch_path_view(&p->keep, &v);
 		if (v.answered_at != ADIT_NEVER && (!best || p->since > best->since))
@@ -335,7 +322,7 @@ static void succeed(struct link *l, adit_time now)
 	struct link_path *p;
 
 	note_ages(l);
-	if (l->cfg.no_successors || !l->find.reach || class_of(l->session_path) != LINK_CLASS_DIRECT) {
+	if (l->cfg.no_successors || !l->find.reach || link_path_class(l->session_path) != LINK_CLASS_DIRECT) {
 		w->succeed_at = ADIT_NEVER;
 		return;
 	}
@@ -347,11 +334,11 @@ static void succeed(struct link *l, adit_time now)
 	p = successor(l, now);
 	if (p) {
 		link_move_to(l, now, p, LINK_WHY_AGE);
-		link_watch_settle(l, now);
+		link_alarm_settle(l, now);
 		w->succeed_at = adit_time_add(p->since, link_age_due(&l->age));
 	} else if (w->succeed_at == ADIT_NEVER || now >= w->succeed_at) {
 		w->succeed_at = adit_time_add(now, LINK_AGE_AGAIN);
-		w->settle_at = ADIT_NEVER;
+		l->alarm.settle_at = ADIT_NEVER;
 		link_find_fresh(&l->find, now);
 	}
 }
@@ -410,139 +397,7 @@ static void prune(struct link *l, adit_time now)
 	l->watch.prune_at = any ? adit_time_add(now, PUNCH_PATH_KEEPALIVE) : ADIT_NEVER;
 }
 
-/* --- the finders --- */
-
-void link_watch_settle(struct link *l, adit_time now)
-{
-	l->watch.again_at = ADIT_NEVER;
-	l->watch.settle_at = adit_time_add(now, LINK_SETTLE);
-	if (l->session_path && class_of(l->session_path) == LINK_CLASS_RELAYED)
-		l->watch.settle_at = adit_time_add(now, LINK_FRESH_SEARCH);
-}
-
-/* While a relay is in use the search through mediators goes on, with its own pauses. */
-static void settle(struct link *l, adit_time now)
-{
-	l->watch.settle_at = ADIT_NEVER;
-	if (l->state != LINK_UP || !l->session_path)
-		return;
-	if (class_of(l->session_path) == LINK_CLASS_RELAYED)
-		link_find_hold(&l->find, now);
-	else
-		link_find_rest(&l->find, now, &l->session_path->info);
-}
-
-/* How long it lasts already. */
-static adit_dur trouble(const struct link *l, adit_time now)
-{
-	return adit_time_since(now, l->state == LINK_OUTAGE ? l->since : l->watch.alarm_at);
-}
-
-static void again(struct link *l, adit_time now)
-{
-	adit_dur since = trouble(l, now);
-	adit_dur d = LINK_AGAIN;
-
-	if (since > LINK_AGAIN_OFTEN)
-		d = since / 16 < LINK_AGAIN_MAX ? since / 16 : LINK_AGAIN_MAX;
-	l->watch.again_at = adit_time_add(now, d);
-	link_find_again(&l->find, now);
-}
-
-void link_watch_alarm(struct link *l, adit_time now)
-{
-	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used)
-			punch_path_ask(&l->path[i].keep, now);
-	if (!l->session || l->state == LINK_OVER)
-		return;
-	link_relay_doubt(&l->relay, now);
-	if (l->cfg.role == PUNCH_CONNECT)
-		link_find_start(&l->find, now);
-	else
-		link_find_again(&l->find, now);
-	if (l->state != LINK_UP)
-		return;
-	link_watch_settle(l, now);
-	l->watch.alarm_at = now;
-	l->watch.alarm_gen = l->session_path ? l->session_path->gen : 0;
-	l->watch.again_at = adit_time_add(now, LINK_AGAIN);
-}
-
-void link_watch_slept(struct link *l, adit_time now)
-{
-	link_watch_alarm(l, now);
-	l->watch.has_slept = l->state == LINK_UP;
-}
-
-/* When the silence of the path in use is to be looked into, again; NEVER: it owes nothing, or that was just so. */
-static adit_time silence_at(const struct link *l)
-{
-	const struct link_watch *w = &l->watch;
-	adit_dur later = 0;
-	struct punch_path_view v;
-	unsigned asks;
-	adit_time at;
-
-	if (l->state != LINK_UP || !l->session_path || w->alarm_at != ADIT_NEVER)
-		return ADIT_NEVER;
-	punch_path_view(&l->session_path->keep, &v);
-	if (v.owed_sent_at == ADIT_NEVER)
-		return ADIT_NEVER;
-	asks = v.owed_sent_at == w->silent_from ? w->silent_asks : 0;
-	if (l->cfg.role == PUNCH_SERVE && asks == LINK_ALARM_ASKS)
-		later = LINK_ALARM_LATER;
-	at = adit_time_add(v.owed_sent_at, LINK_ALARM_ASK + asks * LINK_ALARM_STEP + later + 2 * slowest(l, &v));
-	return at > w->calm_until ? at : w->calm_until;
-}
-
-static void on_silence(struct link *l, adit_time now)
-{
-	struct link_watch *w = &l->watch;
-	struct punch_path_view v;
-
-	punch_path_view(&l->session_path->keep, &v);
-	if (w->silent_from != v.owed_sent_at)
-		w->silent_asks = 0;
-	w->silent_from = v.owed_sent_at;
-	if (w->silent_asks++ < LINK_ALARM_ASKS) {
-		punch_path_ask(&l->session_path->keep, now);
-		/* Mediators should know by the connect side's alarm where we are now. */
-		if (l->cfg.role == PUNCH_SERVE && w->silent_asks == LINK_ALARM_ASKS && slowest(l, &v) < LINK_ALARM_STEP)
-			link_find_again(&l->find, now);
-		return;
-	}
-	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "link-alarm gen=%u", l->session_path->gen);
-	link_watch_alarm(l, now);
-}
-
-/* Not answered after all, but where it was: another path is in use now, or another mapping of the same. */
-static bool was_true(const struct link *l)
-{
-	return l->session_path->gen != l->watch.alarm_gen || l->session_path->since > l->watch.alarm_at;
-}
-
-static void alarm_step(struct link *l, adit_time now)
-{
-	struct link_watch *w = &l->watch;
-	struct punch_path_view v;
-
-	if (l->state != LINK_UP || !l->session_path)
-		return;
-	if (now >= silence_at(l))
-		on_silence(l, now);
-	if (w->alarm_at == ADIT_NEVER || l->state != LINK_UP || !l->session_path)
-		return;
-	punch_path_view(&l->session_path->keep, &v);
-	if (v.heard_at <= w->alarm_at)
-		return;
-	if (!was_true(l))
-		w->calm_until = adit_time_add(now, LINK_ALARM_CALM);
-	w->alarm_at = w->again_at = ADIT_NEVER;
-	/* The peer's QUIC has doubled its time-out all the while, and would wait for as long again. */
-	if (w->has_slept && l->cfg.role == PUNCH_CONNECT)
-		link_move_to(l, now, l->session_path, LINK_WHY_BETTER);
-}
+/* --- what is gone for certain --- */
 
 static void cut_now(struct link *l, adit_time now)
 {
@@ -601,22 +456,15 @@ void link_watch_step(struct link *l, adit_time now)
 	}
 	if (now >= w->prune_at)
 		prune(l, now);
-	if (now >= w->settle_at)
-		settle(l, now);
-	alarm_step(l, now);
-	if (now >= w->again_at && (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER))
-		again(l, now);
+	link_alarm_step(l, now);
 }
 
 adit_time link_watch_deadline(const struct link *l)
 {
 	const struct link_watch *w = &l->watch;
-	adit_time at = adit_time_min(w->prune_at, w->settle_at);
+	adit_time at = adit_time_min(w->prune_at, link_alarm_deadline(l));
 	struct punch_path_view v;
 
-	at = adit_time_min(at, silence_at(l));
-	if (l->state == LINK_OUTAGE || w->alarm_at != ADIT_NEVER)
-		at = adit_time_min(at, w->again_at);
 	if (!decides(l) || l->state != LINK_UP)
 		return at;
 	at = adit_time_min(at, adit_time_min(w->doubt_ask_at, adit_time_min(w->choose_at, w->succeed_at)));

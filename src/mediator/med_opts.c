@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/stun/stun_limits.h"
+#include "core/turn/turn_uri.h"
 
 enum {
 	OPT_LISTEN = 256,
@@ -101,16 +102,12 @@ static int add_public(struct med_opts *o, const char *text, struct med_fault *f)
 	return 0;
 }
 
-/* Passed on as it is; what goes wrong most is looked at. */
+/* Passed on as it is, where those that it is lent to can read it. */
 static int add_turn(struct med_opts *o, const char *text, struct med_fault *f)
 {
-	size_t scheme = strncmp(text, "turn:", 5) == 0 ? 5 : strncmp(text, "turns:", 6) == 0 ? 6 : 0;
-	size_t len = strlen(text);
+	struct turn_uri uri;
 
-	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] > '~')
-			scheme = 0;
-	if (scheme == 0 || len == scheme || text[scheme] == '/' || len > MED_TURN_URI_MAX)
+	if (turn_uri_parse(text, &uri) < 0 || strlen(text) > MED_TURN_URI_MAX)
 		return fault(f, "for example: --turn turn:relay.example.org:3478", "--turn takes a URI, not \"%.60s\"",
 			     text);
 	if (o->n_turns == MED_TURN_URIS)

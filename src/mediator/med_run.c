@@ -33,11 +33,22 @@ static uint16_t second_port(const struct med_opts *o, uint16_t port)
 	return o->alt_port ? o->alt_port : (uint16_t)(port + 1);
 }
 
-static unsigned count_stun(const struct med *m, struct med_count *ret_counts)
+struct counts {
+	struct med_count list[MED_COUNTS_MAX];
+	unsigned n;
+};
+
+static void counts_add(struct counts *c, const struct med_count *list, size_t n)
+{
+	for (size_t i = 0; i < n && c->n < MED_COUNTS_MAX; i++)
+		c->list[c->n++] = list[i];
+}
+
+static void count_stun(const struct med *m, struct counts *c)
 {
 	const struct stun_server_stats *s = &m->mind->stun.stats;
 	const struct io_batch_stats *io = io_batch_stats(m->batch);
-	const struct med_count counts[] = {
+	const struct med_count list[] = {
 		{"binding", "Binding requests answered", s->binding},
 		{"classic", "of these without the magic cookie (RFC 3489)", s->classic},
 		{"changed", "of these from or to elsewhere (CHANGE-REQUEST, RESPONSE-PORT)", s->changed},
@@ -50,14 +61,13 @@ static unsigned count_stun(const struct med *m, struct med_count *ret_counts)
 		{"unsent", "not sent: refused by the system", io->unsent},
 	};
 
-	memcpy(ret_counts, counts, sizeof(counts));
-	return ARRAY_LEN(counts);
+	counts_add(c, list, ARRAY_LEN(list));
 }
 
-static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
+static void count_meet(const struct med *m, struct counts *c)
 {
 	const struct meet_server_stats *s = &m->mind->meet.stats;
-	const struct med_count counts[] = {
+	const struct med_count list[] = {
 		{"peers", "peers registered now", m->mind->meet.table.used},
 		{"registered", "registrations, new or at a new address", s->registered},
 		{"renewed", "registrations once more", s->renewed},
@@ -73,7 +83,7 @@ static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
 		{"forged", "refused: signature, id, route or permit do not fit", s->forged},
 		{"refused_full", "refused: no room, or ending", s->full},
 		{"meet_limited", "dropped: more than one network may do", s->limited},
-		{"meet_malformed", "dropped: incomplete", s->malformed},
+		{"meet_malformed", "refused: incomplete, or with what is not known here", s->malformed},
 		{"path_none", "reported: no path was found", s->paths[MEET_PATH_NONE]},
 		{"path_host", "reported: same network", s->paths[MEET_PATH_HOST]},
 		{"path_ipv6", "reported: IPv6", s->paths[MEET_PATH_IPV6]},
@@ -84,17 +94,34 @@ static unsigned count_meet(const struct med *m, struct med_count *ret_counts)
 		{"path_relay", "reported: relay", s->paths[MEET_PATH_RELAY]},
 	};
 
-	memcpy(ret_counts, counts, sizeof(counts));
-	return ARRAY_LEN(counts);
+	counts_add(c, list, ARRAY_LEN(list));
+}
+
+/* How long those took that found a path, a class for each doubling. */
+static void count_durations(const struct med *m, struct counts *c)
+{
+	struct med_count classes[MEET_DURATIONS] = {
+		{"took_16ms", "reported: it took less than 16 ms", 0}, {"took_32ms", "reported: less than 32 ms", 0},
+		{"took_64ms", "reported: less than 64 ms", 0},         {"took_128ms", "reported: less than 128 ms", 0},
+		{"took_256ms", "reported: less than 256 ms", 0},       {"took_512ms", "reported: less than 512 ms", 0},
+		{"took_1s", "reported: less than 1.024 s", 0},         {"took_2s", "reported: less than 2.048 s", 0},
+		{"took_4s", "reported: less than 4.096 s", 0},         {"took_8s", "reported: less than 8.192 s", 0},
+		{"took_16s", "reported: less than 16.384 s", 0},       {"took_longer", "reported: longer than that", 0},
+	};
+
+	for (unsigned i = 0; i < MEET_DURATIONS; i++)
+		classes[i].value = m->mind->meet.stats.durations[i];
+	counts_add(c, classes, MEET_DURATIONS);
 }
 
 static void report(struct med *m)
 {
-	struct med_count counts[MED_COUNTS_MAX];
-	unsigned n = count_stun(m, counts);
+	struct counts c = {.n = 0};
 
-	n += count_meet(m, counts + n);
-	med_say_counts(m->opts->json, counts, n);
+	count_stun(m, &c);
+	count_meet(m, &c);
+	count_durations(m, &c);
+	med_say_counts(m->opts->json, c.list, c.n);
 }
 
 /* Nothing else needs the memory that a larger table takes; where there is none, the mediator goes on as it is. */
@@ -127,8 +154,8 @@ static void end(struct med *m, adit_time now, int signo)
 	m->draining = true;
 	m->drain_at = now;
 	meet_server_drain(&m->mind->meet);
-	med_say(m->opts->verbose, 0, "ending: %zu peers are told so; the same signal again ends it at once",
-		m->mind->meet.table.used);
+	med_say(m->opts->verbose, 0, "ending: %zu peer%s told so; the same signal again ends it at once",
+		m->mind->meet.table.used, m->mind->meet.table.used == 1 ? " is" : "s are");
 }
 
 static void on_signal(void *ctx, adit_time now, int signo)

@@ -37,7 +37,13 @@ void med_say(int verbose, int level, const char *fmt, ...)
 void med_say_counts(bool json, const struct med_count *counts, unsigned n)
 {
 	if (!json) {
-		fprintf(stderr, "adit mediator: what happened since the start; all else is 0\n");
+		uint64_t sum = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			sum += counts[i].value;
+		fprintf(stderr, "adit mediator: %s\n",
+			sum > 0 ? "what happened since the start; all else is 0"
+				: "nothing has happened since the start");
 		for (unsigned i = 0; i < n; i++)
 			if (counts[i].value > 0)
 				fprintf(stderr, "  %12" PRIu64 "  %s\n", counts[i].value, counts[i].text);

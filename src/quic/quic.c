@@ -39,18 +39,15 @@ void quic_cids_remove(struct quic *q, const uint8_t id[QUIC_CID_LEN])
 static const uint8_t *packet_cid(const uint8_t *data, size_t len, size_t *ret_len)
 {
 	struct adit_rd r = adit_rd_over(data, len);
-	uint8_t first = adit_rd_u8(&r);
 
-	if (r.bad || !(first & QUIC_HEADER_FIXED_BIT))
+	if (len == 0 || !(data[0] & QUIC_HEADER_FIXED_BIT))
 		return NULL;
 	*ret_len = QUIC_CID_LEN;
-	if (first & QUIC_HEADER_LONG) {
-		adit_rd_skip(&r, 4);
-		*ret_len = adit_rd_u8(&r);
-		if (*ret_len > QUIC_CID_MAX)
-			return NULL;
-	}
-	return adit_rd_take(&r, *ret_len);
+	if (!(data[0] & QUIC_HEADER_LONG))
+		return len > QUIC_CID_LEN ? data + 1 : NULL;
+	adit_rd_skip(&r, 5); /* flags and version */
+	*ret_len = adit_rd_u8(&r);
+	return *ret_len <= QUIC_CID_MAX ? adit_rd_take(&r, *ret_len) : NULL;
 }
 
 bool quic_is_mine(const struct quic *q, const uint8_t *data, size_t len)
@@ -117,6 +114,7 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 	quic_paths_init(&q->paths, is_server, path, now);
 	quic_sched_init(&q->sched);
 	quic_budget_init(&q->budget);
+	quic_budget_share(&q->budget, cfg->connections);
 	adit_list_init(&q->streams);
 	adit_list_init(&q->news);
 	adit_list_init(&q->blocked);
@@ -133,6 +131,11 @@ static struct quic *quic_new(const struct quic_config *cfg, adit_time now, uint3
 		return NULL;
 	}
 	return q;
+}
+
+void quic_share(struct quic *q, unsigned connections)
+{
+	quic_budget_share(&q->budget, connections);
 }
 
 void quic_free(struct quic *q)
@@ -173,7 +176,7 @@ static void params_fill(struct quic *q, const struct quic_config *cfg, ngtcp2_tr
 	ngtcp2_transport_params_default(p);
 	p->initial_max_stream_data_bidi_local = QUIC_WINDOW_MIN;
 	p->initial_max_stream_data_bidi_remote = QUIC_WINDOW_MIN;
-	p->initial_max_data = QUIC_CONN_WINDOW;
+	p->initial_max_data = QUIC_CONN_WINDOWS * q->budget.max;
 	p->initial_max_streams_bidi = quic_budget_credit(&q->budget);
 	p->max_idle_timeout = cfg->idle_timeout;
 	p->active_connection_id_limit = QUIC_ACTIVE_CIDS;
@@ -377,8 +380,12 @@ static int put_out_close(struct quic *q, struct quic_batch *ret_batch)
  */
 adit_time quic_clock(struct quic *q, adit_time now)
 {
-	adit_time due = quic_deadline(q);
+	adit_time due;
 
+	/* Packets come in bunches, and each of them asks. */
+	if (adit_time_since(now, q->slept) <= q->clock)
+		return q->clock;
+	due = quic_deadline(q);
 	if (adit_time_since(now, due) > QUIC_STALL)
 		q->slept += now - due;
 	now = adit_time_since(now, q->slept);

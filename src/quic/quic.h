@@ -56,6 +56,7 @@ struct quic_config {
 	 * the size of a packet, so it should be no more than what the system's interfaces carry.
 	 */
 	size_t max_payload;
+	unsigned connections; /* of the same peer, this one included, among which its budget is divided; 0 is 1 */
 	uint8_t index; /* quic_index() of our connection ids: 0 to QUIC_CID_INDEX */
 	bool has_first; /* connect side: its first packets carry the connection id |first| instead of a random one */
 	uint8_t first[QUIC_FIRST_LEN];
@@ -70,6 +71,13 @@ ADIT_MUST_CHECK int quic_connect(const struct quic_config *cfg, adit_time now, u
  */
 ADIT_MUST_CHECK int quic_accept(const struct quic_config *cfg, adit_time now, uint32_t path, const uint8_t *data,
 				size_t len, struct quic **ret_quic);
+
+/*
+ * As quic_config.connections, for a connection that began before it was known. Streams it has keep their windows until
+ * they are drained, and the connection window stays what it was: the library tells of more of it only once half of it
+ * has been taken, so one that grew into less would come to a halt.
+ */
+void quic_share(struct quic *q, unsigned connections);
 
 /* Frees without a word to the peer; quic_close() first where it should know. NULL is fine. */
 void quic_free(struct quic *q);

@@ -101,6 +101,20 @@ static size_t chunk_size(const struct quic_chunk *last, size_t want)
 	return last->size == QUIC_CHUNK_FIRST ? QUIC_CHUNK_SECOND : QUIC_CHUNK_SIZE;
 }
 
+/* The chunk behind |last|, which is full, or the queue's first; NULL: no memory. */
+static struct quic_chunk *chunk_after(struct quic_buf *b, struct quic_pool *p, struct quic_chunk *last, size_t want)
+{
+	struct quic_chunk *c = last && last->next ? last->next : pool_get(p, chunk_size(last, want));
+
+	if (!c)
+		return NULL;
+	if (last)
+		last->next = c;
+	else
+		b->head = b->tail = c;
+	return c;
+}
+
 size_t quic_buf_reserve(struct quic_buf *b, struct quic_pool *p, struct quic_vec *vec, size_t max, size_t want)
 {
 	struct quic_chunk *c = b->tail;
@@ -111,15 +125,9 @@ size_t quic_buf_reserve(struct quic_buf *b, struct quic_pool *p, struct quic_vec
 		size_t room;
 
 		if (!c || used == c->size) {
-			struct quic_chunk *fresh = c && c->next ? c->next : pool_get(p, chunk_size(c, want));
-
-			if (!fresh)
+			c = chunk_after(b, p, c, want);
+			if (!c)
 				break;
-			if (c)
-				c->next = fresh;
-			else
-				b->head = b->tail = fresh;
-			c = fresh;
 			used = 0;
 		}
 		room = c->size - used;
@@ -158,19 +166,30 @@ void quic_buf_commit(struct quic_buf *b, struct quic_pool *p, size_t n)
 	}
 }
 
+/* Not by reserving: this is what each packet that comes goes through. */
 int quic_buf_append(struct quic_buf *b, struct quic_pool *p, const void *data, size_t len)
 {
 	const uint8_t *from = data;
-	size_t done = 0;
 
-	while (done < len) {
-		struct quic_vec vec;
+	while (len > 0) {
+		size_t n;
 
-		if (quic_buf_reserve(b, p, &vec, 1, len - done) == 0)
-			return ADIT_ENOMEM;
-		memcpy(vec.base, from + done, vec.len);
-		quic_buf_commit(b, p, vec.len);
-		done += vec.len;
+		if (!b->tail || b->tail_len == b->tail->size) {
+			struct quic_chunk *c = chunk_after(b, p, b->tail, len);
+
+			if (!c)
+				return ADIT_ENOMEM;
+			b->tail = c;
+			b->tail_len = 0;
+		}
+		n = b->tail->size - b->tail_len;
+		if (n > len)
+			n = len;
+		memcpy(b->tail->data + b->tail_len, from, n);
+		b->tail_len += n;
+		b->end += n;
+		from += n;
+		len -= n;
 	}
 	return 0;
 }

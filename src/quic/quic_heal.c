@@ -123,6 +123,8 @@ void quic_heal_sent(struct quic *q, size_t n)
 
 	if (h->state == QUIC_HEAL_NONE || n == 0 || q->clock < h->paused_until)
 		return;
+	if (h->state == QUIC_HEAL_ARMED && h->asks)
+		return; /* what was sent had no room for the question: it comes next */
 	/* Until then the pacer lets nothing but acknowledgements out. */
 	h->paused_until = q->clock + heal_pause(q);
 	quic_pack_pause(q, h->paused_until);

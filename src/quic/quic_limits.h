@@ -79,11 +79,27 @@
  */
 #define QUIC_PACING_SLACK ADIT_MS(5)
 
+/* Where less is under way than the path holds: such a part of the shortest round trip (quic_floor_pace()). */
+#define QUIC_REFILL_PART 8
+
 /* How long a bulk stream's packets may wait in the path's queue, beyond what round trips vary. */
-#define QUIC_QUEUE_MAX ADIT_MS(4)
+#define QUIC_QUEUE_MAX ADIT_MS(2)
+
+/* The same while small things of others share the connection, and for how long one of them counts as sharing it. */
+#define QUIC_QUEUE_SHARED ADIT_MS(1)
+#define QUIC_SHARED_FOR   ADIT_SEC(2)
+
+/* BBR probes for more at so many times the rate it knows (draft-cardwell-iccrg-bbr-congestion-control-02 4.6.1). */
+#define QUIC_PROBE_GAIN 1.25
 
 /* Times the round trips' mean deviation (RFC 9002 5.3): WLANs and busy machines, which hold packets back in bunches. */
 #define QUIC_FLOOR_VARS 2
+
+/* Over so long: some of BBR's cycles, of which the phase that fills the queue is a small part. */
+#define QUIC_FLOOR_AVERAGE ADIT_SEC(1)
+
+/* What arrives is measured over so long: many times what packets leave and acknowledgements come in bunches. */
+#define QUIC_FLOOR_ARRIVES ADIT_MS(250)
 
 /* A path that is shorter has no queue worth mentioning: what round trips take beyond it, processors take. */
 #define QUIC_FLOOR_MIN ADIT_MS(2)
@@ -124,6 +140,12 @@
 #define QUIC_WINDOW_MAX (1024 * QUIC_WINDOW_MIN) /* a little less than 32 MB */
 
 /*
+ * Bytes by which a large window is granted again, a quarter of a small one: what is not granted yet does not serve, and
+ * frames are not free.
+ */
+#define QUIC_WINDOW_STEP (16 * QUIC_WINDOW_MIN)
+
+/*
  * A window doubles after so many of it were drained quickly in a row, as long as it is smaller than this; then after
  * each. The socket a reader sits behind takes some 200 KB quickly even if nobody reads; it never takes the 448 KB that
  * lead there.
@@ -131,7 +153,7 @@
 #define QUIC_WINDOW_QUICK 2
 #define QUIC_WINDOW_SURE  (8 * QUIC_WINDOW_MIN)
 
-/* What all streams of a connection may still send us or have sent unread, bytes. */
+/* What all streams of a peer may still send us or have sent unread, bytes; its connections divide it among them. */
 #define QUIC_WINDOW_BUDGET (48 * 1024 * 1024)
 
 /*
@@ -141,10 +163,10 @@
 #define QUIC_WINDOW_IDLE 2048
 
 /*
- * Connection window (RFC 9000 4.1): twice the budget. Streams' windows are what limits, but for a peer that fills
- * thousands of idle ones at once and has readers that take nothing: then this is the end of it, and of its memory.
+ * Connection window (RFC 9000 4.1), in budgets. Streams' windows are what limits, but for a peer that fills thousands
+ * of idle ones at once and has readers that take nothing: then this is the end of it, and of its memory.
  */
-#define QUIC_CONN_WINDOW (2 * QUIC_WINDOW_BUDGET)
+#define QUIC_CONN_WINDOWS 2
 
 /* Stream credit the peer has in hand while the budget lasts, and from how little on large windows must shrink. */
 #define QUIC_CREDIT_MAX 256

@@ -14,11 +14,21 @@
 /* What pack_stream() and pack_dgram() say besides a packet's length or a fatal error: build on. */
 #define PACK_AGAIN NGTCP2_ERR_WRITE_MORE
 
+/* Something small goes out. */
+static void pack_note_small(struct quic *q)
+{
+	if (quic_sched_has_bulk(&q->sched))
+		quic_floor_shared(&q->floor, q->clock);
+}
+
 /* After a stream's turn to add to the packet: |n| from the library, |taken| bytes or -1. */
 static ngtcp2_ssize pack_stream_done(struct quic_stream *s, ngtcp2_ssize n, ngtcp2_ssize taken, bool fin_taken)
 {
 	if (taken >= 0)
 		quic_stream_packed(s, (size_t)taken, fin_taken);
+	/* All it had fitted into this packet. */
+	if (taken > 0 && !s->turn.is_bulk && !adit_list_is_linked(&s->turn.node))
+		pack_note_small(s->q);
 	switch (n) {
 	case NGTCP2_ERR_STREAM_DATA_BLOCKED:
 		quic_stream_blocked(s);
@@ -34,9 +44,10 @@ static ngtcp2_ssize pack_stream_done(struct quic_stream *s, ngtcp2_ssize n, ngtc
 	}
 }
 
-static ngtcp2_ssize pack_stream(struct quic *q, struct quic_stream *s, ngtcp2_path *path, uint8_t *dest, size_t len)
+/* |flags|: NGTCP2_WRITE_STREAM_FLAG_MORE or none. */
+static ngtcp2_ssize pack_stream(struct quic *q, struct quic_stream *s, uint32_t flags, ngtcp2_path *path, uint8_t *dest,
+				size_t len)
 {
-	uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
 	struct quic_vec vec[PACK_VECS];
 	ngtcp2_vec data[PACK_VECS];
 	ngtcp2_ssize taken = -1;
@@ -66,8 +77,10 @@ static ngtcp2_ssize pack_dgram(struct quic *q, const uint8_t *d, size_t d_len, n
 
 	n = ngtcp2_conn_writev_datagram(q->conn, path, NULL, dest, len, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
 					&data, 1, q->clock);
-	if (accepted)
+	if (accepted) {
 		quic_dgrams_pop(&q->tx_dgrams);
+		pack_note_small(q);
+	}
 	return n;
 }
 
@@ -109,6 +122,37 @@ static void pack_ask_ack(struct quic *q, size_t len)
 		ngtcp2_conn_extend_max_streams_uni(q->conn, 1);
 }
 
+/* What the path holds is under way, so it is not for want of bytes that no more is. */
+static bool path_is_full(const struct quic_shim_stat *st)
+{
+	return (double)st->in_flight >= (double)st->delivery_rate / (double)ADIT_SEC(1) * (double)st->min_rtt;
+}
+
+/*
+ * What the library itself has to say. Where it is asked without naming a stream, it takes the source to be what limits,
+ * and BBR does not leave its start-up phase for that: it sends nearly three times what the path carries, loses the
+ * half, and the holes shut the peer's window, for ever. So where that window is what limits, and the path is full, the
+ * stream is named that waits for it; not where a reader is slow, which says nothing about the path.
+ */
+static ngtcp2_ssize pack_rest(struct quic *q, ngtcp2_path *path, uint8_t *dest, size_t len)
+{
+	struct adit_list *first = adit_list_first(&q->blocked);
+	struct quic_shim_stat st;
+
+	quic_shim_stat_get(q->conn, &st);
+	if (first && !st.is_probing && path_is_full(&st)) {
+		struct quic_stream *s = adit_container(first, struct quic_stream, wait);
+		ngtcp2_ssize n = pack_stream(q, s, 0, path, dest, len);
+
+		if (n != PACK_AGAIN)
+			return n;
+		if (adit_list_is_linked(&s->wait))
+			return 0;
+	}
+	return ngtcp2_conn_writev_stream(q->conn, path, NULL, dest, len, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL,
+					 0, q->clock);
+}
+
 /*
  * Writes one packet of |len| bytes at most to |dest|: datagrams first, then streams in their order, as many as fit.
  * Returns its length, 0 (nothing to send, or not now), or the library's error. Between two PACK_AGAIN nothing but
@@ -132,13 +176,12 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 			t = quic_sched_next(&q->sched);
 			if (!t)
 				break;
-			n = pack_stream(q, quic_stream_of(t), path, dest, len);
+			n = pack_stream(q, quic_stream_of(t), NGTCP2_WRITE_STREAM_FLAG_MORE, path, dest, len);
 		}
 		if (n != PACK_AGAIN)
 			return n;
 	}
-	return ngtcp2_conn_writev_stream(q->conn, path, NULL, dest, len, NULL, NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL,
-					 0, q->clock);
+	return pack_rest(q, path, dest, len);
 }
 
 /*
@@ -148,7 +191,9 @@ static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest
 static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat *st)
 {
 	struct quic_pack *k = &q->pack;
-	adit_time from = adit_time_since(now, QUIC_PACING_SLACK);
+	adit_dur slack;
+	double rate = quic_floor_pace(&q->floor, now, st, &slack);
+	adit_time from = adit_time_since(now, slack);
 
 	k->untold += k->quantum;
 	if (k->quantum > 0 && q->heal.state == QUIC_HEAL_NONE) {
@@ -156,7 +201,7 @@ static void pack_pace(struct quic *q, adit_time now, const struct quic_shim_stat
 			from = k->pace_at;
 		if (from > now + QUIC_PACING_EARLY)
 			from = now + QUIC_PACING_EARLY;
-		k->pace_at = from + (adit_dur)((double)k->quantum / st->pacing_rate);
+		k->pace_at = from + (adit_dur)((double)k->quantum / rate);
 	}
 	k->quantum = 0;
 }
@@ -183,6 +228,9 @@ static void pack_tell_pacer(struct quic *q, adit_time now, const struct quic_shi
 	adit_dur wait = waits ? quic_floor_wait(&q->floor, now, st) : 0;
 
 	if (wait > 0 && q->heal.state == QUIC_HEAL_NONE) {
+		/* Not the driver is late: what is not sent now is not to follow all at once. */
+		if (k->pace_at < now)
+			k->pace_at = now;
 		pack_shut(q, now, now + wait + QUIC_PACING_EARLY, st);
 		return;
 	}
@@ -360,6 +408,7 @@ int quic_pack_batch(struct quic *q, adit_time now, struct quic_batch *ret_batch)
 		quic_heal_look(q, &st);
 		/* The path may have shrunk: what is sent as a last resort must get through. */
 		payload = st.is_stalled ? QUIC_PAYLOAD_MIN : k->payload;
+		q->floor.sent = q->stats.tx_bytes;
 		quic_floor_note(&q->floor, q->clock, &st);
 		pack_tell_pacer(q, q->clock, &st);
 		quantum = pack_quantum(q, &st, payload);

@@ -38,6 +38,11 @@ struct quic_turn *quic_sched_next(const struct quic_sched *s)
 	return n ? adit_container(n, struct quic_turn, node) : NULL;
 }
 
+bool quic_sched_has_bulk(const struct quic_sched *s)
+{
+	return adit_list_first(&s->bulk) != NULL;
+}
+
 void quic_sched_sent(struct quic_sched *s, struct quic_turn *t, size_t n)
 {
 	t->burst += n;

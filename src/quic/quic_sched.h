@@ -34,6 +34,8 @@ void quic_turn_init(struct quic_turn *t);
 void quic_sched_ready(struct quic_sched *s, struct quic_turn *t, adit_time now);
 /* The one whose turn it is, or NULL. It stays queued. */
 struct quic_turn *quic_sched_next(const struct quic_sched *s);
+/* Does somebody wait in the bulk queue? */
+bool quic_sched_has_bulk(const struct quic_sched *s);
 /* |t| sent |n| bytes of its turn and has more. */
 void quic_sched_sent(struct quic_sched *s, struct quic_turn *t, size_t n);
 /* |t| has nothing more to send, or may not. */

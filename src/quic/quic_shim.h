@@ -28,6 +28,7 @@ struct quic_shim_stat {
 	double pacing_rate; /* bytes per nanosecond; never 0 */
 	/* Probe timeouts have piled up: a fresh start is worth what it does to the estimates (quic_heal.h). */
 	bool is_stalled;
+	bool is_probing; /* a probe timeout has passed, and what it asks for may not have been sent */
 };
 
 enum quic_shim_error_kind {
@@ -100,6 +101,7 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 		.cwnd = i.cwnd,
 		.in_flight = i.bytes_in_flight,
 		.is_stalled = true,
+		.is_probing = true,
 		.pacing_rate = quic_shim_plain_pace(i.cwnd, i.smoothed_rtt),
 	};
 }
@@ -124,6 +126,7 @@ static inline void quic_shim_stat_get(ngtcp2_conn *conn, struct quic_shim_stat *
 		.delivery_rate = i.delivery_rate_sec,
 		/* Without a timer it never counts any: answers to questions about a path have none. */
 		.is_stalled = (i.pto_count >= 2 || i.loss_detection_timer == UINT64_MAX) && i.bytes_in_flight > 0,
+		.is_probing = i.pto_count > 0,
 		.pacing_rate = i.pacing_rate > 0 ? i.pacing_rate : quic_shim_plain_pace(i.cwnd, i.smoothed_rtt),
 	};
 }

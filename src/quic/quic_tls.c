@@ -41,9 +41,9 @@ static bool cpu_has_aes(void)
 #endif
 }
 
-static const char *creds_priority(void)
+static const char *priority_text(bool has_aes)
 {
-	if (cpu_has_aes())
+	if (has_aes)
 		return PRIORITY_HEAD "+AES-128-GCM:+CHACHA20-POLY1305" PRIORITY_TAIL;
 	/* The side without the instructions has its way, whichever it is. */
 	return PRIORITY_HEAD "+CHACHA20-POLY1305:+AES-128-GCM" PRIORITY_TAIL ":%SERVER_PRECEDENCE";
@@ -150,6 +150,18 @@ static int verify_peer(gnutls_session_t s)
 	return 0;
 }
 
+int quic_creds_set_aes(struct quic_creds *c, bool has_aes)
+{
+	gnutls_priority_t priority;
+
+	if (gnutls_priority_init(&priority, priority_text(has_aes), NULL) < 0)
+		return ADIT_ENOMEM;
+	if (c->priority)
+		gnutls_priority_deinit(c->priority);
+	c->priority = priority;
+	return 0;
+}
+
 int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QUIC_KEY_LEN],
 		   struct quic_creds **ret_creds)
 {
@@ -158,8 +170,8 @@ int quic_creds_new(const uint8_t seed[QUIC_KEY_LEN], const uint8_t public_key[QU
 	if (!c)
 		return ADIT_ENOMEM;
 	quic_pool_init(&c->pool);
-	if (gnutls_certificate_allocate_credentials(&c->cred) < 0 ||
-	    gnutls_priority_init(&c->priority, creds_priority(), NULL) < 0 || creds_set_key(c, seed, public_key) < 0) {
+	if (gnutls_certificate_allocate_credentials(&c->cred) < 0 || quic_creds_set_aes(c, cpu_has_aes()) < 0 ||
+	    creds_set_key(c, seed, public_key) < 0) {
 		quic_creds_free(c);
 		return ADIT_ENOMEM;
 	}

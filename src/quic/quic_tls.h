@@ -17,6 +17,12 @@ void quic_tls_free(struct quic *q);
 /* After the handshake: did both sides agree on our protocol, and did the peer show its key? */
 bool quic_tls_is_complete(const struct quic *q);
 
+/*
+ * As if the processor had AES instructions or not; quic_creds_new() has asked the real one. Before the first
+ * connection, and before it is shared. ENOMEM.
+ */
+ADIT_MUST_CHECK int quic_creds_set_aes(struct quic_creds *c, bool has_aes);
+
 /* Static. */
 const char *quic_tls_cipher(const struct quic *q);
 

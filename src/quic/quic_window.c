@@ -6,14 +6,19 @@
 
 void quic_budget_init(struct quic_budget *b)
 {
-	*b = (struct quic_budget){0};
+	*b = (struct quic_budget){.max = QUIC_WINDOW_BUDGET};
+}
+
+void quic_budget_share(struct quic_budget *b, unsigned n)
+{
+	b->max = QUIC_WINDOW_BUDGET / (n > 1 ? n : 1);
 }
 
 static uint64_t budget_room(const struct quic_budget *b)
 {
 	uint64_t spent = b->used + b->credits * QUIC_WINDOW_IDLE;
 
-	return spent < QUIC_WINDOW_BUDGET ? QUIC_WINDOW_BUDGET - spent : 0;
+	return spent < b->max ? b->max - spent : 0;
 }
 
 bool quic_budget_has_room(const struct quic_budget *b)
@@ -112,7 +117,7 @@ void quic_window_heard(struct quic_window *w, struct quic_budget *b, size_t n)
 uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n, adit_time now, adit_dur rtt)
 {
 	bool is_tight = budget_is_tight(b);
-	uint64_t grant, room;
+	uint64_t grant, step, room;
 
 	w->taken += n;
 	assert(w->taken <= w->limit);
@@ -124,8 +129,8 @@ uint64_t quic_window_take(struct quic_window *w, struct quic_budget *b, size_t n
 	if (w->taken + w->size <= w->limit)
 		return 0;
 	grant = w->taken + w->size - w->limit;
-	/* A quarter of the window at a time: frames are not free. */
-	if (grant < w->size / 4 || grant <= QUIC_WINDOW_MIN / 2)
+	step = w->size / 4 < QUIC_WINDOW_STEP ? w->size / 4 : QUIC_WINDOW_STEP;
+	if (grant < step || grant <= QUIC_WINDOW_MIN / 2)
 		return 0;
 	room = budget_room(b) + (window_own(w) - (w->limit - w->taken));
 	if (grant > room) {

@@ -17,6 +17,7 @@
 #include "base/time.h"
 
 struct quic_budget {
+	uint64_t max; /* QUIC_WINDOW_BUDGET, or this connection's part of it */
 	uint64_t used; /* bytes charged by the streams' windows */
 	uint64_t credits; /* streams the peer may open and has not; QUIC_WINDOW_IDLE each */
 };
@@ -34,6 +35,8 @@ struct quic_window {
 };
 
 void quic_budget_init(struct quic_budget *b);
+/* From now on it is one of |n| connections of one peer, among which the budget is divided; nothing is taken back. */
+void quic_budget_share(struct quic_budget *b, unsigned n);
 /* Is there room for one more stream? */
 bool quic_budget_has_room(const struct quic_budget *b);
 /* How many more streams the peer may be allowed now; they are charged. 0 while the difference is not worth a frame. */

@@ -6,11 +6,11 @@
  * about who is listened to; udphp_msg.h has the messages, udphp_limits.h every number. The verbs are those of
  * base/machine.h; TCP is data: bytes are fed in and taken out, as many as fit.
  *
- *   state    meaning                                            leaves when
- *   WORK     both directions run                                the local connection ends -> ENDING; or OVER (14, 15,
- * 16) ENDING   what was fed is still being delivered, what came   all acknowledged and taken -> OVER with the code of
- * the is still being taken                               end (11, 12, 13); or OVER (14, 15, 16) OVER     an event has
- * told the exit code                    never
+ *   WORK     both directions run
+ *            left by: the end of the local connection -> ENDING; 14, 15 or 16 -> OVER
+ *   ENDING   what was fed is still being delivered, what came is still being taken
+ *            left by: all acknowledged and taken -> OVER with the end's code (11, 12, 13); 14, 15 or 16 -> OVER
+ *   OVER     an event has told the exit code
  *
  * Who is listened to: only the peer's IP address. Its port may be another one than ours (a NAT may have changed it);
  * answers follow it there after a valid message, but only if the port used so far was never heard or has been silent

@@ -11,6 +11,20 @@
 
 static uint8_t AGAIN[FWD_OPEN_MAX];
 
+static void named(const struct fwd_open *o)
+{
+	char name[FWD_NAME_MAX + 1];
+	char again[FWD_NAME_MAX + 1];
+	struct fwd_open back;
+	int n;
+
+	if (!fwd_open_service(o, name))
+		return;
+	n = fwd_open_encode_early(name, AGAIN, sizeof(AGAIN));
+	FUZZ_CHECK(n > 0 && fwd_open_decode(AGAIN, (size_t)n, &back) == n);
+	FUZZ_CHECK(fwd_open_service(&back, again) && strcmp(name, again) == 0);
+}
+
 static int open_header(const uint8_t *data, size_t len)
 {
 	struct fwd_open o;
@@ -20,6 +34,7 @@ static int open_header(const uint8_t *data, size_t len)
 		return n;
 	FUZZ_CHECK(fwd_open_encode(&o, AGAIN, sizeof(AGAIN)) == n && memcmp(AGAIN, data, (size_t)n) == 0);
 	FUZZ_CHECK(fwd_open_encode(&o, AGAIN, (size_t)n - 1) == ADIT_EFULL);
+	named(&o);
 	return n;
 }
 

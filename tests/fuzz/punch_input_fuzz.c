@@ -80,19 +80,15 @@ static void events(struct world *w)
 static int deliver(struct world *w, uint32_t sock, const struct adit_addr *remote, const uint8_t *data, size_t len,
 		   size_t seg)
 {
-	uint8_t *copy;
-	struct adit_dgram d = {
-		.sock = sock, .local = {.family = ADIT_FAMILY_V4}, .remote = *remote, .len = len, .seg_size = seg};
-	int r;
+	uint8_t *copy = fuzz_exact(data, len);
+	struct adit_dgram d = {.sock = sock,
+			       .local = {.family = ADIT_FAMILY_V4},
+			       .remote = *remote,
+			       .data = copy,
+			       .len = len,
+			       .seg_size = seg};
+	int r = w->port[sock] == 0 ? ADIT_EIGNORED : punch_input(&w->p, w->now, &d);
 
-	if (w->port[sock] == 0)
-		return ADIT_EIGNORED;
-	copy = malloc(len ? len : 1);
-	FUZZ_CHECK(copy);
-	d.data = copy;
-	if (len > 0)
-		memcpy(copy, data, len);
-	r = punch_input(&w->p, w->now, &d);
 	free(copy);
 	return r;
 }

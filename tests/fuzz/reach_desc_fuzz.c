@@ -26,6 +26,7 @@ static void check_plans(const struct reach_desc *d)
 			.own_reflexive = d->window_to,
 			.peer_reflexive = adit_addr_with_port(d->public, 5000),
 			.trusted = d->witnesses > 1,
+			.spent = d->age % (2 * REACH_UNTRUSTED_MAX),
 			.since_peer = ADIT_MS(d->age),
 		};
 		struct reach_plan p;
@@ -36,6 +37,7 @@ static void check_plans(const struct reach_desc *d)
 		for (size_t i = 0; i < p.n_salvos; i++) {
 			const struct reach_salvo_spec *s = &p.salvo[i];
 
+			FUZZ_CHECK(adit_addr_is_public(&s->to));
 			FUZZ_CHECK(s->passes > 0 && s->low_passes <= s->passes);
 			FUZZ_CHECK(s->socks <= REACH_SOCKS_MAX);
 			FUZZ_CHECK(s->shots <= (s->is_in_turn ? REACH_TURNS : REACH_PROBES_MAX));

@@ -17,10 +17,12 @@
 #include "core/reach/reach.h"
 #include "core/stun/stun_server.h"
 
-#define SLOTS 16
-#define WIRE  1024
-#define FLOWS 2048
-#define SOCKS REACH_SOCK_SPAN
+#define SLOTS     16
+#define WIRE      1024
+#define FLOWS     2048
+#define BUCKETS   1024
+#define SOCKS     REACH_SOCK_SPAN
+#define STEPS_MAX 2500 /* turns and outputs of an input: two searches and some, in some ten milliseconds */
 
 struct dgram {
 	struct adit_addr from, to;
@@ -31,6 +33,7 @@ struct dgram {
 struct flow {
 	uint16_t inside, outside;
 	struct adit_addr remote;
+	struct flow *next; /* of the same bucket */
 };
 
 struct side {
@@ -40,6 +43,9 @@ struct side {
 	uint16_t next;
 	struct flow flows[FLOWS];
 	size_t n_flows;
+	struct flow *bucket[BUCKETS]; /* by inside port and remote port */
+	uint16_t inside[65536]; /* by outside port: of the last flow that has it; 0: none */
+	uint32_t bound[65536]; /* by own port: the socket's number and 1; 0: none */
 	uint16_t port[SOCKS]; /* of open sockets, by number */
 	bool taken[SOCKS];
 	uint32_t sock; /* the last one that was used */
@@ -51,6 +57,7 @@ struct side {
 
 struct world {
 	adit_time now;
+	unsigned steps;
 	uint64_t next;
 	struct meet_server *meet;
 	struct stun_server *stun;
@@ -73,37 +80,76 @@ static void put(struct world *w, const struct adit_addr *from, const struct adit
 	memcpy(d->data, data, len);
 }
 
-static uint16_t nat_out(struct side *s, uint16_t inside, const struct adit_addr *remote)
+static struct flow **bucket_of(struct side *s, uint16_t inside, const struct adit_addr *remote)
 {
-	uint16_t outside = 0;
-
-	for (size_t i = 0; i < s->n_flows; i++) {
-		const struct flow *f = &s->flows[i];
-
-		if (f->inside == inside && adit_addr_eq(&f->remote, remote))
-			return f->outside;
-		if (f->inside == inside && s->nat < 2)
-			outside = f->outside;
-	}
-	if (s->n_flows == FLOWS)
-		return inside;
-	if (outside == 0)
-		outside = s->nat == 0   ? inside
-			  : s->nat == 3 ? (uint16_t)(20000 + inside * 7919u % 997)
-			  : s->nat == 4 ? (uint16_t)(1024 + (inside * 7919u + s->next++ * 40503u) % 60000)
-					: s->next++;
-	s->flows[s->n_flows++] = (struct flow){.inside = inside, .outside = outside, .remote = *remote};
-	return outside;
+	return &s->bucket[(inside * 31u + remote->port) % BUCKETS];
 }
 
-static uint16_t nat_in(const struct side *s, const struct adit_addr *to, const struct adit_addr *from)
+static const struct flow *flow_of(struct side *s, uint16_t inside, const struct adit_addr *remote)
 {
+	for (const struct flow *f = *bucket_of(s, inside, remote); f; f = f->next)
+		if (f->inside == inside && adit_addr_eq(&f->remote, remote))
+			return f;
+	return NULL;
+}
+
+static uint16_t nat_map(struct side *s, uint16_t inside)
+{
+	switch (s->nat) {
+	case 0:
+		return inside;
+	case 1:
+		return inside ^ 1;
+	case 3:
+		return (uint16_t)(20000 + inside * 7919u % 997);
+	case 4:
+		return (uint16_t)(1024 + (inside * 7919u + s->next++ * 40503u) % 60000);
+	default:
+		return s->next++;
+	}
+}
+
+static uint16_t nat_out(struct side *s, uint16_t inside, const struct adit_addr *remote)
+{
+	struct flow **bucket = bucket_of(s, inside, remote);
+	const struct flow *known = flow_of(s, inside, remote);
+	struct flow *f = &s->flows[s->n_flows];
+
+	if (known)
+		return known->outside;
+	if (s->n_flows == FLOWS)
+		return inside;
+	*f = (struct flow){.inside = inside, .outside = nat_map(s, inside), .remote = *remote, .next = *bucket};
+	*bucket = f;
+	s->n_flows++;
+	s->inside[f->outside] = inside;
+	return f->outside;
+}
+
+static uint16_t nat_in(struct side *s, const struct adit_addr *to, const struct adit_addr *from)
+{
+	uint16_t inside = s->inside[to->port];
+	const struct flow *f = flow_of(s, inside, from);
+
 	if (s->nat == 0)
 		return to->port;
-	for (size_t i = 0; i < s->n_flows; i++)
-		if (s->flows[i].outside == to->port && adit_addr_eq(&s->flows[i].remote, from))
-			return s->flows[i].inside;
-	return 0;
+	return f && f->outside == to->port ? inside : 0;
+}
+
+static void nat_forget(struct side *s)
+{
+	s->n_flows = 0;
+	memset(s->bucket, 0, sizeof(s->bucket));
+}
+
+/* |port| 0: it is closed. */
+static void bind_sock(struct side *s, uint32_t sock, uint16_t port)
+{
+	if (s->port[sock] != 0 && s->bound[s->port[sock]] == sock + 1)
+		s->bound[s->port[sock]] = 0;
+	s->port[sock] = port;
+	if (port != 0)
+		s->bound[port] = sock + 1;
 }
 
 static void sent(struct world *w, struct side *s, const struct adit_out *o)
@@ -127,12 +173,12 @@ static void output(struct world *w, struct side *s, const struct adit_out *o)
 	switch (o->kind) {
 	case ADIT_OUT_OPEN:
 		FUZZ_CHECK(o->sock < SOCKS && s->port[o->sock] == 0);
-		s->port[o->sock] = o->local.port ? o->local.port : (uint16_t)(33000 + o->sock % 30000);
+		bind_sock(s, o->sock, o->local.port ? o->local.port : (uint16_t)(33000 + o->sock % 30000));
 		s->sock = o->sock;
 		break;
 	case ADIT_OUT_CLOSE:
 		FUZZ_CHECK(o->sock < SOCKS && s->port[o->sock] != 0 && !s->taken[o->sock]);
-		s->port[o->sock] = 0;
+		bind_sock(s, o->sock, 0);
 		break;
 	case ADIT_OUT_SEND:
 		sent(w, s, o);
@@ -184,50 +230,38 @@ static void drain(struct world *w, struct side *s)
 	for (unsigned n = 0; reach_output(s->r, w->now, &o); n++) {
 		FUZZ_CHECK(n < 4 * REACH_SOCK_SLOTS);
 		output(w, s, &o);
+		w->steps++;
 	}
 	while (reach_event(s->r, &ev))
 		event(s, &ev);
-	refold(s);
 }
 
 /* Ticks that are due, until there are none. */
-static void settle(struct world *w)
+static void settle(struct world *w, struct side *s)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		drain(w, &w->s[i]);
-		for (unsigned n = 0; reach_deadline(w->s[i].r) <= w->now; n++) {
-			FUZZ_CHECK(n < 64);
-			reach_tick(w->s[i].r, w->now);
-			drain(w, &w->s[i]);
-		}
+	drain(w, s);
+	for (unsigned n = 0; reach_deadline(s->r) <= w->now; n++) {
+		FUZZ_CHECK(n < 64);
+		reach_tick(s->r, w->now);
+		drain(w, s);
 	}
-}
-
-static uint32_t sock_of(const struct side *s, uint16_t port)
-{
-	for (uint32_t i = 0; i < SOCKS; i++)
-		if (s->port[i] == port)
-			return i;
-	return SOCKS;
+	w->steps++;
 }
 
 static int hear(struct world *w, struct side *s, uint32_t sock, const struct adit_addr *from, const uint8_t *data,
 		size_t len, size_t seg_size)
 {
-	uint8_t *copy = malloc(len ? len : 1);
+	uint8_t *copy = fuzz_exact(data, len);
 	struct adit_dgram d = {.sock = sock,
 			       .local = adit_addr_with_port(s->addr, s->port[sock]),
 			       .remote = *from,
 			       .data = copy,
 			       .len = len,
 			       .seg_size = seg_size};
-	int err;
+	int err = reach_input(s->r, w->now, &d);
 
-	FUZZ_CHECK(copy);
-	memcpy(copy, data, len);
-	err = reach_input(s->r, w->now, &d);
 	free(copy);
-	settle(w);
+	settle(w, s);
 	return err;
 }
 
@@ -262,10 +296,9 @@ static void deliver(struct world *w)
 	for (unsigned i = 0; i < 2; i++) {
 		struct side *s = &w->s[i];
 		uint16_t port = adit_addr_eq_ip(&d.to, &s->addr) ? nat_in(s, &d.to, &d.from) : 0;
-		uint32_t sock = port ? sock_of(s, port) : SOCKS;
 
-		if (sock < SOCKS)
-			(void)hear(w, s, sock, &d.from, d.data, d.len, 0);
+		if (s->bound[port] != 0)
+			(void)hear(w, s, s->bound[port] - 1, &d.from, d.data, d.len, 0);
 	}
 }
 
@@ -322,7 +355,8 @@ static void op_time(struct world *w, struct adit_rd *r)
 	else
 		w->now += ADIT_MS(1) << (how >> 2 & 15);
 	meet_server_tick(w->meet, w->now);
-	settle(w);
+	for (unsigned i = 0; i < 2; i++)
+		settle(w, &w->s[i]);
 }
 
 static void op_icmp(struct world *w, struct side *s, struct adit_rd *r)
@@ -355,7 +389,7 @@ static void release(struct world *w, struct side *s)
 	if (!s->taken[s->valid])
 		return;
 	s->taken[s->valid] = false;
-	s->port[s->valid] = 0;
+	bind_sock(s, s->valid, 0);
 	reach_released(s->r, w->now, s->valid);
 }
 
@@ -363,7 +397,7 @@ static void fail_sock(struct world *w, struct side *s)
 {
 	if (s->port[s->sock] == 0 || s->taken[s->sock])
 		return;
-	s->port[s->sock] = 0;
+	bind_sock(s, s->sock, 0);
 	reach_sock_failed(s->r, w->now, s->sock);
 }
 
@@ -441,10 +475,10 @@ static void op_command(struct world *w, struct adit_rd *r)
 		look(s);
 		break;
 	default:
-		s->n_flows = 0; /* the router was restarted */
+		nat_forget(s); /* the router was restarted */
 		break;
 	}
-	settle(w);
+	settle(w, s);
 }
 
 static void begin(struct world *w, struct meet_peer *slots, uint8_t how)
@@ -478,8 +512,8 @@ static void begin(struct world *w, struct meet_peer *slots, uint8_t how)
 		FUZZ_CHECK(reach_add_server(s->r, w->now, &w->server[1]) == 0);
 		reach_set_hosts(s->r, w->now, &host, 1);
 		reach_start(s->r, w->now);
+		settle(w, s);
 	}
-	settle(w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -498,7 +532,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(w->s[i].r);
 	}
 	begin(w, slots, adit_rd_u8(&r));
-	while (adit_rd_left(&r) > 0) {
+	while (adit_rd_left(&r) > 0 && w->steps < STEPS_MAX) {
 		uint8_t op = adit_rd_u8(&r);
 
 		switch (op % 8) {
@@ -520,6 +554,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				deliver(w);
 			break;
 		}
+		refold(&w->s[op >> 7]);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		look(&w->s[i]);

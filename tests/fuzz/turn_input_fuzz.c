@@ -3,7 +3,8 @@
  * redirections, garbage, data both ways, time, commands. Whatever comes: it talks to its server alone, through its own
  * socket, opens and closes that in turn, gives data from inside the datagram, and comes to an end when told to.
  *
- * covers: src/core/turn/turn.c src/core/turn/turn_auth.c src/core/turn/turn_data.c src/core/turn/turn_peer.c
+ * covers: src/core/turn/turn.c src/core/turn/turn_allocate.c src/core/turn/turn_auth.c src/core/turn/turn_data.c
+ * covers: src/core/turn/turn_peer.c src/core/turn/turn_refresh.c src/core/turn/turn_request.c
  */
 #include "fuzz.h"
 
@@ -117,15 +118,12 @@ static void drain(struct world *w)
 
 static void deliver(struct world *w, const uint8_t *data, size_t len, size_t seg)
 {
-	uint8_t *copy = malloc(len ? len : 1);
+	uint8_t *copy = fuzz_exact(data, len);
 	struct adit_dgram d = {
 		.sock = SOCK, .remote = turn_server(&w->t)->addr, .data = copy, .len = len, .seg_size = seg};
 	struct adit_dgram got;
 	unsigned n = 0;
 
-	FUZZ_CHECK(copy);
-	if (len > 0)
-		memcpy(copy, data, len);
 	(void)!turn_input(&w->t, w->now, &d);
 	while (turn_data(&w->t, &got)) {
 		FUZZ_CHECK(++n <= len && turn_state(&w->t) == TURN_READY);

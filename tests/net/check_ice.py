@@ -203,9 +203,11 @@ def ice_consent_libnice(t):
     finish_both(t, a, b)
 
 
-def through_nat(t, kind, controlled, nat):
-    """Both behind kernel NAT, a STUN server in public."""
+def through_nat(t, kind, controlled, nat, cone=None):
+    """Both behind kernel NAT, a STUN server in public. |cone|: the router that lets everybody in whom it knows a port of."""
     lab = t.lab(nat=nat, stranger=True, hops=2, delay=10)
+    if cone:
+        lab.forward_port(cone, "udp", "1024-65535")
     daemons.start_turnserver(lab, lab.pub, [lab.pub_ip], STUN)
     stun = f"{lab.pub_ip}:{STUN}"
     a = Agent(lab, "ha", "adit", "192.168.1.2", controlled=controlled, stun=stun)
@@ -224,3 +226,15 @@ for _kind in KINDS:
             through_nat(t, kind, controlled, ("masquerade", "masquerade"))
         check(f"ours, {'controlled' if _controlled else 'controlling'}, meets {_kind} through two kernel NATs and coturn's STUN",
               name=f"ice_nat_{_kind}_{'controlled' if _controlled else 'controlling'}", limit=90)(_run)
+
+
+# One whose port is another for each destination, and what others see of it is of no use: it has to be learnt from its checks.
+for _kind in KINDS:
+    for _controlled in (False, True):
+        def _run(t, kind=_kind, controlled=_controlled):
+            """Ours is the one that learns as the controlling one, and the one that is learnt of as the controlled one."""
+            nat, cone = (("fully-random", "masquerade"), "rb") if controlled else (("masquerade", "fully-random"), "ra")
+            through_nat(t, kind, controlled, nat, cone)
+        where = "behind the NAT that chooses ports at random" if _controlled else "behind the full cone"
+        check(f"ours, {where}, meets {_kind} behind the other of the two",
+              name=f"ice_cone_{_kind}_{'controlled' if _controlled else 'controlling'}", limit=90)(_run)

@@ -313,7 +313,7 @@ def lib_relay_ways(t):
     assert "relay" not in a.err(), a.err()
 
 
-@check("a mediator lends the endpoint example a relay, which it adds by itself", limit=90)
+@check("a mediator lends the endpoint example a relay, by UDP and by TCP, and it adds both by itself", limit=90)
 def lib_relay_lent(t):
     secret = "0123456789abcdef0123456789abcdef"
     lab = t.lab(stranger=True, delay=5, nat=RANDOM)
@@ -327,7 +327,7 @@ def lib_relay_lent(t):
         with open(files[name], "w") as f:
             f.write(text + "\n")
     Proc(lab, lab.pub, "mediator", [proc.adit_program(), "mediator", "--listen", MEDIATOR, "--turn", f"turn:{TURN}",
-                                    "--turn-secret-file", files["secret"], "--turn-for", files["for"]]).expect("ready", where="err")
+                                    "--turn", f"turn:{TURN}?transport=tcp", "--turn-secret-file", files["secret"], "--turn-for", files["for"]]).expect("ready", where="err")
     serve = side.serve("pump=8000", args=("--mediator", MEDIATOR))
     ticket = proc.serve_ticket(serve)
     serve.expect(f"registered with {MEDIATOR}", 20, "err")
@@ -335,6 +335,7 @@ def lib_relay_lent(t):
     sent(a, b"get 100000\n")
     a.popen.stdin.close()
     assert a.wait(60) == 0 and len(a.out()) > 50000, a.last_words()
-    a.expect(f"^loan turn:{TURN}", 1, "err")
+    for lent in (f"turn:{TURN}", f"turn:{TURN}?transport=tcp"):
+        a.expect(f"^loan {re.escape(lent)}$", 1, "err")
     a.expect(f"^relay ready {TURN}", 1, "err")
     a.expect("^up .* relayed$", 1, "err")

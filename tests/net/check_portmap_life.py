@@ -82,7 +82,7 @@ def _lives(t, how, w):
     with w.connects() as s:
         t.note(f"{m['external']}, {time.monotonic() - begin:.2f} s")
         _echo(s)
-        assert "opened: direct" in w.there.run("status")[1], w.there.run("status")[1]
+        assert ", direct, round trip" in w.there.run("status")[1], w.there.run("status")[1]
         assert f"{m['external']} to UDP port {m['port']} ({how}): works from outside" in w.here.run("status")[1]
     took = w.ends()
     assert took < 3, f"the end took {took:.1f} s"
@@ -211,6 +211,26 @@ def life_reboot(t):
     w.ends()
 
 
+@check("the same with UPnP, which tells nobody of its end: the mapping is looked after every two minutes, and made again", limit=240,
+       only_full=True)
+def life_reboot_upnp(t):
+    w = World(t, dict(upnp=True, pmp=False))
+    w.serves()
+    w.reaches("proven")
+    with w.connects() as s:
+        _echo(s)
+        begin = time.monotonic()
+        w.daemon = _restart(w.lab, w.daemon, upnp=True, pmp=False)
+        assert "dnat" not in rules(w.lab), rules(w.lab)
+        wait_until(lambda: "dnat" in rules(w.lab), 140, "the mapping is made again", step=0.2)
+        t.note(f"mapped again after {time.monotonic() - begin:.0f} s")
+        s.settimeout(60)
+        _echo(s)
+        t.note(f"going again after {time.monotonic() - begin:.0f} s")
+        w.reaches("proven")
+    w.ends()
+
+
 @check("a lease of 10 s is renewed: after 25 s strangers still come in by it, and the session has noticed nothing", limit=90)
 def life_lease(t):
     w = World(t, dict(upnp=False, pmp=True, lease=10))
@@ -257,12 +277,36 @@ def life_second_nat(t):
     w.ends()
 
 
-@check("the user's own forward: --port N --mapped, with a mediator and without one; --mapped=PORT; a rule that is missing")
-def life_user(t):
-    w = World(t, None)
-    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
+def _forward(w, port):
+    """The user's rule in the router: UDP to |port| goes to port 5555 of ha."""
+    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", str(port), "dnat", "to",
                   "192.168.1.2:5555"])
     w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
+
+
+@check("the user's own forward: --port N --mapped whose rule is missing is tried, found dead and said; with the rule it is proven, and the "
+       "peer comes in by it", limit=120)
+def life_user_missing(t):
+    w = World(t, None)
+    w.serves("--port", "5555", "--mapped")
+    begin = time.monotonic()
+    m = w.reaches("dead", 40)
+    t.note(f"dead after {time.monotonic() - begin:.0f} s")
+    assert (m["how"], m["port"], m["external"]) == ("user", 5555, "0.0.0.0:5555"), m
+    w.serve.expect("nothing that is sent to port 5555 from outside arrives at UDP port 5555", 5, "err")
+    assert w.serve.stop() == 0
+    _forward(w, 5555)
+    w.serves("--port", "5555", "--mapped")
+    w.reaches("proven")
+    with w.connects() as s:
+        _echo(s)
+    assert "nothing that is sent" not in w.serve.err(), w.serve.err()
+
+
+@check("the user's own forward: --mapped=PORT where the router's port is another, with a mediator and without one")
+def life_user(t):
+    w = World(t, None)
+    _forward(w, 4500)
     w.serves("--port", "5555", "--mapped=4500")
     with w.connects() as s:
         _echo(s)
@@ -283,8 +327,7 @@ def _library(w, words):
     identity, ticket = check_library.new("endpoint", w.mediator)
     b = check_library.endpoint(w.lab, "ha", *words, "serve", identity, ticket)
     b.expect("^meeting: registered", 20, "err")
-    if "--portmap" in words:  # the mediator tries it at once; the user's own is tried by who comes
-        b.expect(r"^mapped \S+ works$", 30, "err")
+    b.expect(r"^mapped \S+ works$", 30, "err")  # the mediator tries it at once
     a = check_library.endpoint(w.lab, "hb", "connect", ticket, "echo", stdin=subprocess.PIPE)
     check_library.sent(a, b"through the router's port\n")
     a.popen.stdin.close()
@@ -321,8 +364,6 @@ def life_library_user(t):
 @check("libadit: --port N --mapped M is a port that the user has the router forward", limit=60)
 def life_library_forward(t):
     w = World(t, None)
-    w.lab.ra.run(["nft", "insert", "rule", "ip", "nat", "pre", "iifname", "wan", "udp", "dport", "4500", "dnat", "to",
-                  "192.168.1.2:5555"])
-    w.lab.ra.run(["nft", "insert", "rule", "inet", "filter", "forward", "iifname", "wan", "udp", "dport", "5555", "accept"])
+    _forward(w, 4500)
     b, external, up = _library(w, ("--port", "5555", "--mapped", "4500"))
     assert up == f"{WAN}:4500", (external, up)

@@ -9,18 +9,18 @@ import hmac
 import json
 import os
 import re
-
 import time
 
 import attack
 import daemons
+import ns
 import proc
 from check import check
 from check_turn import certificate
 from lab import find_program, wait_until
 
 MEDIATOR, TURN = "203.0.113.66", "203.0.113.67"
-PORT, TLS_PORT = 3478, 3478 + 1871
+TLS_PORT = 3478 + 1871
 RANDOM = ("fully-random", "fully-random")
 MB = 1 << 20
 
@@ -45,9 +45,9 @@ class World:
                                "--turn-for", self.relay_file(self.sides["serve"].run("id")[1].strip()))
         self.start_mediator()
 
-    def start_mediator(self):
+    def start_mediator(self, address=MEDIATOR):
         self.mediator = proc.Proc(self.lab, self.lab.pub, "mediator",
-                                  [find_program("ADIT", "adit"), "mediator", "--listen", MEDIATOR, *self.lend_words])
+                                  [find_program("ADIT", "adit"), "mediator", "--listen", address, *self.lend_words])
         self.mediator.expect("ready", where="err")
 
     def start_turn(self, user="ann:secret"):
@@ -76,9 +76,9 @@ class World:
         for r in routers:
             self.lab.spaces[r].run(["nft", "delete", "table", "inet", "noudp"])
 
-    def start(self, serve=(), connect=()):
+    def start(self, serve=(), connect=(), mediator=MEDIATOR):
         """Both sides, each with the options given."""
-        base = ("--mediator", MEDIATOR, "-v")
+        base = ("--mediator", mediator, "-v")
         self.serve = self.sides["serve"].serve("pump=8000", args=(*base, *serve))
         self.serve.expect("registered with", where="err")
         self.connect = self.sides["connect"].connect(self.ticket, "7100:pump", args=(*base, *connect))
@@ -121,14 +121,15 @@ for _name, _serve, _connect in (("both", True, True), ("serve", True, False), ("
           "connected, relayed, every byte right", name=f"relay_{_name}")(_run)
 
 
-@check("UDP blocked at the connect side, then at both: the mediator, the meeting and the data go through TURN over TLS, within 5 s", limit=120)
+@check("UDP blocked at the connect side, then at the serve side, with a relay at that side alone, then at both: the mediator, the "
+       "meeting and the data go through TURN over TLS, within 5 s", limit=120)
 def udp_blocked(t):
     w = World(t, nat=("masquerade", "masquerade"), tls=True)
     for blocked in (("ra",), ("rb",), ("ra", "rb")):
         w.block_udp(*blocked)
         w.lab.forget()
         args = w.args(uri("tls"))
-        w.start(serve=args, connect=args)
+        w.start(serve=args if "rb" in blocked else (), connect=args if "ra" in blocked else ())
         w.open().close()
         took = time.monotonic() - w.connect.started_at
         st = w.status()
@@ -274,6 +275,41 @@ def lent(t):
     assert "lends" not in w.connect.err()
 
 
+@check("a mediator and a relay whose names lead elsewhere: the loss of each has its name looked up again at once, registered and relayed as "
+       "before, and no byte is lost", limit=300)
+def names(t):
+    w = World(t)
+    new_mediator, new_turn = "203.0.113.68", "203.0.113.69"
+    for ip in (new_mediator, new_turn):
+        w.lab.pub.run(["ip", "addr", "add", ip + "/24", "dev", "wan"])
+    ns.rename_host("med.adit.test", MEDIATOR)
+    ns.rename_host("turn.adit.test", TURN)
+    w.start(connect=w.args("turn:turn.adit.test"), mediator="med.adit.test")
+    s = w.open()
+    assert w.status()["relay"]["server"].startswith(TURN), w.status()
+    if t.full:
+        time.sleep(130)  # beyond the two minutes in which new names are looked up every ten seconds
+
+    ns.rename_host("turn.adit.test", new_turn)
+    daemons.start_turn(w.lab, w.lab.pub, [new_turn], name="turn2")
+    w.turn.kill()
+    began, times = time.monotonic(), []
+    _still_there(s, times, began)
+    assert w.status()["relay"]["server"].startswith(new_turn), w.status()
+
+    ns.rename_host("med.adit.test", new_mediator)
+    w.mediator.stop()
+    began = time.monotonic()
+    w.start_mediator(new_mediator)
+    w.serve.expect(r"^(\S+ )?again registered with med\.adit\.test", 60, "err")
+    times.append(time.monotonic() - began)
+    w.connect.stop()
+    w.connect = w.sides["connect"].connect(w.ticket, "7100:pump", args=("--mediator", "med.adit.test", *w.args("turn:turn.adit.test")))
+    w.open().close()
+    t.note(f"the relay {times[0]:.1f} s, the mediator {times[1]:.1f} s")
+    assert max(times) < 20, times
+
+
 def _still_there(s, times, began):
     s.settimeout(60)
     s.sendall(b"still there?")
@@ -382,27 +418,6 @@ def lent_again(t):
     t.note(f"{times[0]:.1f} s")
 
 
-def uclient(w, kind, size):
-    """coturn's own load tool from where connect runs, through the same NAT and the same coturn, to an echo where the
-    mediator runs: 1200 byte datagrams from 16 clients. MB/s that came back. It neither encrypts nor sends anything again,
-    and its clock has whole seconds: a ceiling, not a rival."""
-    lab, length, clients = w.lab, 1200, 16
-    tool, env = daemons.find("coturn", "usr/bin/turnutils_uclient")
-    echo, _ = daemons.find("coturn", "usr/bin/turnutils_peer")
-    proc.Proc(lab, lab.pub, "echo", [echo, "-L", MEDIATOR, "-p", "7100"], env=env)
-    time.sleep(0.3)
-    flags = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"]}[kind]
-    p = proc.Proc(lab, lab.ha, "uclient", [tool, *flags, "-u", "ann", "-w", "secret", "-p", TLS_PORT if kind == "tls" else PORT, "-e", MEDIATOR,
-                                           "-r", 7100, "-c", "-m", clients, "-n", size // length // clients, "-l", length, "-z", 0, TURN],
-                  env=env)
-    p.wait(120)
-    text = p.out() + p.err()
-    took, got = re.findall(r"Total transmit time is (\d+)", text), re.findall(r"tot_recv_msgs=(\d+)", text)
-    if not took or not got:
-        raise proc.Unexpected("turnutils_uclient said:\n" + text[-2000:])
-    return int(got[-1]) * length / 1e6 / max(int(took[-1]), 1)
-
-
 for _kind in ("udp", "tcp", "tls"):
     def _run(t, kind=_kind):
         size = (1 << 30) if t.full else 16 * MB
@@ -412,7 +427,8 @@ for _kind in ("udp", "tcp", "tls"):
         st = w.status()
         assert st["how"] == "relayed" and st["relay"]["transport"] == kind, st
         down, up = w.both_ways(size)
-        t.note(f"{size // MB} MiB each way: {down:.0f} MB/s in, {up:.0f} MB/s out; turnutils_uclient {uclient(w, kind, 200 * MB):.0f} MB/s")
+        rate, lost = daemons.turn_load(w.lab, w.lab.ha, kind, TURN, w.lab.pub, MEDIATOR, 200 * MB)
+        t.note(f"{size // MB} MiB each way: {down:.0f} MB/s in, {up:.0f} MB/s out; turnutils_uclient {rate:.0f} MB/s, {lost:.1f} % of it lost")
         st = w.status()
         assert st["how"] == "relayed" and st["relay"]["since_s"] > size / 1e9, st
     check(f"coturn over {_kind.upper()}: a large transfer each way, every byte right, beside turnutils_uclient's rate", kind="cpu",

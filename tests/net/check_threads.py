@@ -84,6 +84,15 @@ def threads_spread(t):
     assert pair.serve.stop() == 0, pair.serve.last_words()
 
 
+@check("each of two connections carries more than its connection window ever was", kind="cpu", limit=300)
+def threads_long(t):
+    pair = threaded(t, connect=2, serve=2)
+    pair.open("echo").close()
+    are_up(pair, 2)
+    transfers(pair, 4, 120 * MIB)  # two each way; a window is 96 MiB at most
+    stop(pair)
+
+
 @check("the fewer of both sides' threads are had; with one the session is as it always was", kind="cpu")
 def threads_agreed(t):
     for connect, serve, n in ((4, 2, 2), (2, 4, 2), (4, 1, 1), (1, 4, 1)):

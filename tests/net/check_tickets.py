@@ -107,6 +107,25 @@ def reused_label(t):
     proc.first_echo(lab.ha, 7102, 30, (b,)).close()
 
 
+def _waits_in_vain(lab, connect, port):
+    """A client that is there before the peer has decided: what it says leaves with the question, and comes to nothing."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            s = proc.dial(lab.ha, port, "echo", timeout=40)
+            break
+        except OSError:
+            assert time.monotonic() < end, connect.last_words()
+            time.sleep(0.01)
+    with s:
+        try:
+            s.sendall(b"?")
+            got = s.recv(1)
+        except ConnectionResetError:
+            return
+    raise AssertionError(f"a client of who is refused got {got!r} instead of a reset")
+
+
 @check("--single: the first key that uses it stays welcome, a second one is refused with 6", limit=120)
 def single_ticket(t):
     lab = t.lab()
@@ -117,7 +136,9 @@ def single_ticket(t):
     a = one.connect(ticket, "7101:pump", peer=PEER_B)
     _works(lab, a, 7101)
     a.stop()
-    code = two.connect(ticket, "7102:pump", peer=PEER_B, args=("--timeout", "20")).wait(40)
+    refused = two.connect(ticket, "7102:pump", peer=PEER_B, args=("--timeout", "20"))
+    _waits_in_vain(lab, refused, 7102)
+    code = refused.wait(40)
     assert code == REFUSED, f"the second key got {code}"
     again = one.connect(ticket, "7101:pump", peer=PEER_B)
     _works(lab, again, 7101)
@@ -160,7 +181,7 @@ def _allow_lab(t):
 def allowed_keys(t):
     lab, other, serve, ticket, allow, line = _allow_lab(t)
     with open(allow, "a") as f:
-        f.write(line + " of a friend\n")
+        f.write(line + "\n")
     serve.signal(signal.SIGHUP)
     c = other.connect(ticket, "7100:pump", peer=PEER_B)
     s = proc.first_echo(lab.ha, 7100, 30, (c,))
@@ -173,6 +194,85 @@ def allowed_keys(t):
     except ConnectionResetError:
         pass
     assert c.wait(20) in (REFUSED, UNREACHED), c.last_words()
+
+
+def _allow(path, *lines):
+    with open(path, "w") as f:
+        f.write("".join(line + "\n" for line in lines))
+
+
+def _two_services(t, listed, args=()):
+    """A serve with web, ssh and a UDP service, whose file has our key with |listed|."""
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    line = other.run("id")[1].split()
+    line = f"{line[0]} {line[1]} friend "
+    allow = lab.path("allow")
+    _allow(allow, line + listed)
+    serve = side.serve("web=8000", "ssh=8000", "dns=udp/8000", peer=PEER_A, args=("--allow", allow, *args))
+    return lab, other, serve, proc.serve_ticket(serve), allow, line
+
+
+@check("--allow: a key with a list of services is offered these alone, and no other can be had", limit=120)
+def allowed_services(t):
+    lab, other, serve, ticket, allow, line = _two_services(t, "[web]")
+    c = other.connect(ticket, "7100:web", "7101:ssh", peer=PEER_B)
+    assert c.wait(60) == REFUSED, c.last_words()
+    assert 'does not offer "ssh"' in c.err() and "it offers web" in c.err(), c.last_words()
+    c = other.connect(ticket, peer=PEER_B)
+    where = c.expect(r"^127\.0\.0\.1:(\d+) web$", 40, "out").group(1)
+    _works(lab, c, int(where))
+    assert "ssh" not in c.out() and "dns" not in c.out(), c.out()
+
+
+@check("--allow: SIGHUP with a narrower list closes what is not allowed any more, on every thread", limit=120)
+def narrowed_services(t):
+    lab, other, serve, ticket, allow, line = _two_services(t, "[web,ssh]", ("--threads", "4"))
+    c = other.connect(ticket, "7100:web", "7101:ssh", peer=PEER_B, args=("--threads", "4"))
+    proc.first_echo(lab.ha, 7100, 40, (c,)).close()
+    open_ones = [proc.first_echo(lab.ha, 7101, 30, (c,)) for _ in range(6)]
+    serve.signal(signal.SIGHUP)  # nothing changed: nobody notices
+    serve.expect("reading .* again")
+    time.sleep(2)
+    for s in open_ones:
+        s.sendall(b"still")
+        assert s.recv(5) == b"still"
+    _allow(allow, line + "[web,dsn]", line + "[ssh]")
+    serve.signal(signal.SIGHUP)
+    serve.expect("may use other services now")
+    serve.expect('may use "dsn", which is not offered')
+    serve.expect("is listed twice: its first line counts")
+    for s in open_ones:
+        s.settimeout(10)
+        try:
+            assert s.recv(1) != b"", "it must be reset, not ended"
+            raise AssertionError("it goes on")
+        except ConnectionResetError:
+            pass
+    _works(lab, c, 7100)  # a session of its own accord, with the new list
+    try:
+        s = proc.dial(lab.ha, 7101, "echo", 5)
+        s.sendall(b"?")
+        assert s.recv(1) == b"", "ssh can still be had"
+    except OSError:
+        pass
+    assert c.is_running() and serve.is_running()
+
+
+@check("SIGHUP does not end a serve without --allow", limit=60)
+def hup_is_no_end(t):
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    side, other = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    serve = side.serve("pump=8000", peer=PEER_A)
+    ticket = proc.serve_ticket(serve)
+    c = other.connect(ticket, "7100:pump", peer=PEER_B)
+    s = proc.first_echo(lab.ha, 7100, 30, (c,))
+    serve.signal(signal.SIGHUP)
+    serve.expect("tickets are read whenever they change")
+    s.sendall(b"hello")
+    assert s.recv(5) == b"hello" and serve.is_running()
 
 
 @check("--allow: the side that is not let in prints the line to send", limit=120)

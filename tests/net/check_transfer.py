@@ -3,6 +3,7 @@
 import concurrent.futures
 import hashlib
 import resource
+import select
 import socket
 import threading
 import time
@@ -105,6 +106,44 @@ def thousand_connections(t):
         assert s.recv(5, socket.MSG_WAITALL) == b"still"
     if t.release and pair.serve_side.program == t.release:
         _under_64_mib(pair)
+
+
+def _out_of_descriptors(t, side):
+    """|side| may have 100 of them, for 150 connections: all are served in the end, none is cut, one line tells."""
+    lab = t.lab()
+    proc.start_target(lab, lab.hb, "pump", "8000")
+    serve_side, connect_side = proc.Side(lab, "hb"), proc.Side(lab, "ha")
+    ticket = serve_side.ticket()
+    limits = {side: "-n 100"}
+    serve = serve_side.serve("pump=8000", peer="203.0.113.10", args=("--threads", "1"), limits=limits.get("serve"))
+    connect = connect_side.connect(ticket, "7100:pump", peer="203.0.113.20", limits=limits.get("connect"))
+    proc.first_echo(lab.ha, 7100, 30, (serve, connect)).close()
+    waiting = [proc.dial(lab.ha, 7100, "echo") for _ in range(150)]
+    t.cleanups.append(lambda: [s.close() for s in waiting])
+    for s in waiting:
+        s.sendall(b"?")
+    {"serve": serve, "connect": connect}[side].expect("new connections wait: Too many open files", 20, "err")
+    n = 0
+    while waiting:  # who was answered makes room
+        ready = select.select(waiting, [], [], 20)[0]
+        assert ready, f"{len(waiting)} of 150 were never served\n{serve.last_words()}\n{connect.last_words()}"
+        for s in ready:
+            assert s.recv(1) == b"?", f"cut after {n} were served"
+            n += 1
+            s.close()
+            waiting.remove(s)
+    for p in (serve, connect):
+        assert p.is_running() and p.err().count("new connections wait") == (p.name.endswith(side)), p.last_words()
+
+
+@check("out of descriptors, serve lets new connections wait, says so once, and serves them when there are some")
+def serve_out_of_descriptors(t):
+    _out_of_descriptors(t, "serve")
+
+
+@check("out of descriptors, connect lets new connections wait, says so once, and serves them when there are some")
+def connect_out_of_descriptors(t):
+    _out_of_descriptors(t, "connect")
 
 
 def _under_64_mib(pair):

@@ -1,4 +1,4 @@
-"""Relays: our TURN client (src/core/turn over src/io/io_turn.c, driven by turn_driver) on real coturn servers.
+"""Relays: our TURN client (src/core/turn over io_turn.c, driven by turn_driver) on real coturn servers.
 
     ha 192.0.2.1, 2001:db8:1::1 -- srv (.2, .3, ::2) -- hb 198.51.100.2, 2001:db8:2::2
 
@@ -389,7 +389,8 @@ def turn_lent_usage(t):
             f.write(text)
     uri = ("--turn", f"turn:{SERVER}")
     for words, code, said in (
-            (uri, 2, "go together"), (("--turn", "http://a"), 2, "takes a URI"), (("--turn-for", files["hosts"]), 2, "go together"),
+            (uri, 2, "go together"), (("--turn", "http://a"), 2, "takes a URI"),
+            (("--turn", f"turn:{SERVER}?transport=sctp"), 2, "takes a URI"), (("--turn-for", files["hosts"]), 2, "go together"),
             ((*uri, "--turn-secret-file", files["short"], "--turn-for", files["hosts"]), 3, "a secret of 8 bytes"),
             ((*uri, "--turn-secret-file", files["good"], "--turn-for", files["bad"]), 3, "bad:1: "),
             ((*uri, "--turn-secret-file", "/nowhere", "--turn-for", files["hosts"]), 4, "/nowhere")):

@@ -3,6 +3,7 @@
 
 Usage: cli_test.py ADIT_BINARY
 """
+import base64
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +24,22 @@ import unittest
 ADIT = ""
 OK, INTERNAL, USAGE, BAD, LOCAL = 0, 1, 2, 3, 4
 COMMANDS = ["serve", "connect", "pipe", "status", "ticket", "id", "peer", "help"]
+
+
+def some_keys(n):
+    """Ed25519 public keys (RFC 8032 5.1): the first |n| multiples of the base point, in base32."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+    by = 4 * pow(5, -1, p) % p
+    bx = pow((by * by - 1) * pow(d * by * by + 1, -1, p), (p + 3) // 8, p)
+    if (bx * bx * (d * by * by + 1) - by * by + 1) % p:
+        bx = bx * pow(2, (p - 1) // 4, p) % p
+    x, y = 0, 1
+    for _ in range(n):
+        t = d * x * bx * y * by
+        x, y = (x * by + y * bx) * pow(1 + t, -1, p) % p, (y * by + x * bx) * pow(1 - t, -1, p) % p
+        raw = (y | (x & 1) << 255).to_bytes(32, "little")
+        yield base64.b32encode(raw).decode().lower().rstrip("=")
 
 
 class Cli(unittest.TestCase):
@@ -362,6 +380,175 @@ class Cli(unittest.TestCase):
         p.communicate()
         self.assertEqual(p.returncode, OK)
 
+    # -- a session that another command has, or still looks for -----------------------------------------------------
+
+    def start(self, *args):
+        p = subprocess.Popen([ADIT, *args], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.communicate()))
+        return p
+
+    def says(self, p, pattern):
+        seen = ""
+        for line in p.stderr:
+            seen += line
+            if re.search(pattern, line):
+                return line
+        self.fail(f"it ended without /{pattern}/: {seen}")
+
+    def owner(self, *words):
+        """Somebody who looks for a peer that is not there, and the ticket."""
+        ticket = self.ticket("show", "--state", os.path.join(self.dir, "elsewhere"))
+        p = self.start("connect", ticket, *words, "--peer", "127.0.0.1")
+        self.says(p, "looking for the peer")
+        return p, ticket
+
+    def test_waiting_for_another_commands_session_ends_in_time(self):
+        owner, ticket = self.owner()
+        p = self.adit("pipe", ticket, "ssh", "--timeout", "1", rc=5)
+        self.assertIn("using the session that another command", p.stderr)
+        self.assertIn("the peer was not reached within 1.0 s", p.stderr)
+        self.assertIn("adit status", p.stderr)
+        self.assertIsNone(owner.poll())
+
+    def test_who_waits_with_a_port_of_its_own_takes_over(self):
+        owner, ticket = self.owner()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        heir = self.start("connect", ticket, f"{port}:web")
+        self.says(heir, "using the session")
+        owner.terminate()
+        self.says(heir, "looking for the peer")
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+        self.assertIsNone(heir.poll())
+
+    def test_one_borrower_too_many_is_told_so(self):
+        owner, ticket = self.owner()
+        name, = (n for n in os.listdir(self.state) if "-to-" in n)
+        others = []
+        for _ in range(256):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.addCleanup(s.close)
+            s.connect(os.path.join(self.state, name))
+            s.send(b"services")
+            others.append(s)
+        p = self.adit("pipe", ticket, "ssh", rc=LOCAL)
+        self.assertIn("lends it to no more others: it has no room for another", p.stderr)
+        self.assertIn("--state DIR", p.stderr)
+        self.assertIn("no room for another", self.adit("status").stderr)
+        others.pop().close()
+        self.assertIsNone(owner.poll())
+
+    def test_the_status_of_hundreds_of_lanes_is_whole(self):
+        allow = self.write("allow", "".join(f"ed25519 {key} friend{i} [web]\n" for i, key in enumerate(some_keys(400))))
+        serve = self.start("serve", "web=8080", "--allow", allow, "--no-ticket")
+        self.says(serve, "waiting for")
+        deadline = time.monotonic() + 20  # hundreds of lanes take their time to begin
+        seen = ""
+        while not seen and time.monotonic() < deadline:
+            seen = self.adit("status", "--json").stdout
+        lanes = json.loads(seen)["lanes"]
+        self.assertEqual(len({lane["label"] for lane in lanes}), 400)
+        lines = re.findall(r"^serve (\S+) \(", self.adit("status").stdout, re.M)
+        self.assertEqual(len(set(lines)), 400)
+        self.assertIsNone(serve.poll())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_root_looks_after_the_directory_of_a_service(self):
+        # As systemd makes it for DynamicUser=: below a directory that is root's alone, and reached by a link.
+        uid = 61234
+        private = os.path.join(self.dir, "private")
+        real, link = os.path.join(private, "home"), os.path.join(self.dir, "home")
+        os.mkdir(private, 0o700)
+        os.mkdir(real, 0o700)
+        os.chown(real, uid, uid)
+        os.symlink(real, link)
+        # A process that changed its user may not look into its own memory: no search for leaks.
+        env = {"ASAN_OPTIONS": "detect_leaks=0"}
+        ticket = self.ticket("show", "--state", link, env=env)
+        self.assertTrue(ticket.startswith("adit1"))
+        self.adit("ticket", "revoke", "--state", link, env=env)
+        self.adit("ticket", "new", "laptop", env=dict(env, ADIT_STATE=link))
+        names = os.listdir(real)
+        self.assertIn("tickets", names)
+        for name in names:
+            sb = os.lstat(os.path.join(real, name))
+            self.assertEqual((sb.st_uid, sb.st_gid, sb.st_mode & 0o777), (uid, uid, 0o600), name)
+        self.assertIn("nothing is running here", self.adit("status", "--state", link, env=env).stderr)
+        # What the service may have put there is not followed with root's rights.
+        secret = self.write("secret", "adit tickets 1\n")
+        os.remove(os.path.join(real, "tickets"))
+        os.symlink(secret, os.path.join(real, "tickets"))
+        os.chmod(self.dir, 0o755)
+        self.fails(LOCAL, "ticket", "list", "--state", link, env=env, says="Permission denied")
+        os.remove(os.path.join(real, "tickets"))
+        os.chmod(real, 0o750)
+        self.fails(LOCAL, "ticket", "list", "--state", link, env=env, says="is open to other users (mode 0750)")
+        os.chmod(real, 0o700)
+        self.fails(LOCAL, "serve", "8080", "--state", link, says="belongs to another user")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_root_sees_what_a_service_does(self):
+        uid = 61234
+        private = os.path.join(self.dir, "private")
+        home = os.path.join(private, "home")
+        os.mkdir(private, 0o711)
+        os.chmod(self.dir, 0o711)
+        os.mkdir(home, 0o700)
+        os.chown(home, uid, uid)
+        env = dict(self.env, ASAN_OPTIONS="detect_leaks=0")
+        try:
+            serve = subprocess.Popen([ADIT, "serve", "web=8080", "--no-ticket", "--state", home], env=env, user=uid,
+                                     group=uid, extra_groups=[], stderr=subprocess.PIPE, text=True)
+        except PermissionError:
+            self.skipTest("the program is where that user cannot start it")
+        serve.stderr.readline()
+        os.chmod(private, 0o700)
+        deadline = time.monotonic() + 10
+        seen = ""
+        while not seen and time.monotonic() < deadline:
+            seen = self.adit("status", "--json", "--state", home, env=env).stdout
+            time.sleep(0.05)
+        self.assertEqual(json.loads(seen)["services"], ["web"])
+        os.chmod(private, 0o711)
+        serve.terminate()
+        serve.communicate(timeout=20)
+
+    def test_units_wait_as_long_as_the_orderly_end_takes(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        with open(os.path.join(root, "src/endpoint/ep_serve.c"), encoding="utf-8") as f:
+            drain = int(re.search(r"DRAIN_MAX\s+ADIT_SEC\((\d+)\)", f.read()).group(1))
+        for unit in ("adit-serve@.service.in", "user/adit-serve.service.in", "user/adit-connect@.service.in"):
+            with open(os.path.join(root, "systemd", unit), encoding="utf-8") as f:
+                self.assertGreater(int(re.search(r"^TimeoutStopSec=(\d+)$", f.read(), re.M).group(1)), drain + 2, unit)
+
+    def test_a_peer_keeps_every_option_of_a_link(self):
+        ticket = self.ticket()
+        options = ["--compress", "--threads", "2", "--port", "45555", "--mapped=4500", "--no-portmap", "--linger", "1m"]
+        self.adit("peer", "add", "home", ticket, *options, "--timeout", "1", "--peer", "127.0.0.1", "0:web")
+        row, = json.loads(self.adit("peer", "list", "--json").stdout)
+        self.assertEqual([row[k] for k in ("compress", "threads", "port", "mapped", "no-portmap", "linger")],
+                         ["", "2", "45555", "4500", "", "1m"])
+        for command in (["connect", "home"], ["pipe", "home", "web"]):
+            p = self.adit(*command, rc=5)
+            self.assertIn("was not reached within 1.0 s", p.stderr)
+
+    def test_the_command_line_is_stronger_than_what_is_saved(self):
+        ticket = self.ticket()
+        file = self.write("relays", "turn:192.0.2.1 user word\n")
+        self.adit("peer", "add", "relayed", ticket, "--relay-only", "--relay-file", file, "--peer", "127.0.0.1")
+        self.adit("peer", "add", "direct", ticket, "--direct-only", "--peer", "127.0.0.1")
+        self.fails(USAGE, "connect", "relayed", says="--relay-only, and there is no mediator")
+        self.adit("connect", "relayed", "--direct-only", "--timeout", "1", rc=5)
+        self.fails(USAGE, "connect", "direct", "--relay-only", says="--relay-only, and there is no relay")
+        p = self.adit("connect", "direct", "--relay-file", file, "--timeout", "1", rc=5)
+        self.assertIn("the relay is of no use without a mediator", p.stderr)
+        both = ("--relay-only", "--direct-only")
+        self.fails(USAGE, "connect", ticket, *both, says="contradict each other")
+        self.fails(USAGE, "peer", "add", "both", ticket, *both, says="contradict each other")
+
     # -- what serve, connect and pipe refuse before they touch the network ------------------------------------------
 
     def test_mediators_that_are_none(self):
@@ -392,6 +579,14 @@ class Cli(unittest.TestCase):
         self.fails(BAD, "connect", bad, says="the ticket is damaged")
         self.fails(BAD, "pipe", "ssh", env={"ADIT_TICKET": bad}, says="the ticket in ADIT_TICKET is damaged")
         self.fails(BAD, "connect", "--ticket-file", "-", stdin="hello\n", says="the ticket in stdin is no ticket")
+        self.fails(BAD, "connect", "--ticket-file", "-", stdin=" \r\n", says="no ticket", advises="it is empty")
+        for text in (f"ticket: {ticket}\n", f"> {ticket}\n", f'"{ticket}"', f"\ufeff{ticket}"):
+            self.fails(BAD, "connect", "--ticket-file", "-", stdin=text, says="no ticket", advises="other text before it")
+        for text in (ticket[:20], ticket[:20].upper()):
+            self.fails(BAD, "connect", text, says="no peer is saved as", advises="its end is missing")
+        p = self.adit("connect", "--ticket-file", self.write("open", "x", 0o644), rc=BAD)
+        self.assertIn(f"chmod 600 {self.dir}/open\n", p.stderr)
+        self.fails(USAGE, "serve", "http://localhost:8080/", says="a web address")
         self.fails(LOCAL, "connect", "--ticket-file", "/nonexistent", says="No such file")
         self.fails(USAGE, "connect", "--ticket-file", "f", env={"ADIT_TICKET": ticket}, says="both --ticket-file and ADIT_TICKET")
         with open(os.path.join(self.state, "peers"), "a", encoding="utf-8") as f:

@@ -1,5 +1,5 @@
 /*
- * Drives relays (src/io/io_turn.h) for tests/net/check_turn.py and bench/turn, and their peers without any.
+ * Drives relays (io_turn.h) for tests/net/check_turn.py and bench/turn, and their peers without any.
  *
  *   turn_driver [--ca FILE] [--families N] --user U --pass P {udp|tcp|tls}:ADDR:PORT[=HOST]...
  *   turn_driver --plain ADDR:PORT
@@ -20,7 +20,7 @@
 #include "base/bytes.h"
 #include "driver_input.h"
 #include "io/io_clock.h"
-#include "io/io_turn.h"
+#include "io_turn.h"
 #include "io/io_udp.h"
 
 #define SEGMENT  1200 /* bytes of a moved datagram */

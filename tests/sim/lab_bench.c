@@ -141,8 +141,7 @@ static int bench_packets(unsigned routers)
 	took = seconds() - took;
 	n = (double)(p[0].inputs + p[1].inputs);
 	printf("%u NATs a side: %.0f packets, %.3f s, %.0f ns per packet, %.0f ns per packet and hop (%u hops), %.0f "
-	       "ns "
-	       "per event\n",
+	       "ns per event\n",
 	       routers, n, took, took * 1e9 / n, took * 1e9 / n / (HOPS + 2 * routers), HOPS + 2 * routers,
 	       took * 1e9 / (double)lab_sim_stats(s)->events);
 	lab_sim_free(s);

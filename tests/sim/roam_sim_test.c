@@ -1,6 +1,7 @@
 /*
  * A session whose paths come and go, in virtual time: relayed at first, direct in mid-transfer, the direct way cut,
- * back to the relay, direct again. ADIT_SIM_SEEDS=1000 prints how long the gaps are; ADIT_SIM_SEED=17 runs that one
+ * back to the relay, direct again. ADIT_SIM_SEEDS=1000 prints how long the gaps are, and fails
+ * where one is too long at the 95th percentile; ADIT_SIM_SEED=17 runs that one
  * and prints its packets (sim_trace.h has pictures). ADIT_SIM_DRAW=1: the picture of docs/paths.md.
  */
 #include "../unit/test.h"
@@ -8,6 +9,9 @@
 #include "sim_link.h"
 
 #define CI_SEEDS 12
+
+/* What was found among the thousand: a question to the peer's QUIC without room; a channel whose answer was lost. */
+static const uint64_t found[] = {90, 532};
 
 /* NATs between which a direct way can be found. */
 static const char *const nats[] = {"linux", "mapping=ei,filter=apd", "mapping=ei,filter=ad", "mapping=ei,filter=ei"};
@@ -33,6 +37,16 @@ static void note(struct gaps *g, adit_dur gap)
 		assert_non_null(g->all);
 	}
 	g->all[g->n++] = gap;
+}
+
+/* From number |first| on; before they are sorted. */
+static adit_dur largest(const struct gaps *g, size_t first)
+{
+	adit_dur most = 0;
+
+	for (size_t i = first; i < g->n; i++)
+		most = g->all[i] > most ? g->all[i] : most;
+	return most;
 }
 
 static int by_value(const void *a, const void *b)
@@ -130,12 +144,15 @@ static bool roam(struct sim_link *w, uint64_t seed, bool traced)
 	};
 	adit_dur rtt = 2 * (cfg.way[0] + cfg.way[1]) + 4 * cfg.relay_way;
 	unsigned turns = 1 + (unsigned)adit_rng_below(&rng, 3);
+	size_t first_up = beyond[0].n, first_fall = falls.n;
 	const char *wrong;
 
 	sim_link_init(w, &cfg, seed);
 	if (traced)
 		sim_link_trace(w, stdout);
 	wrong = roam_turns(w, &rng, turns, rtt);
+	if (!wrong && (largest(&beyond[0], first_up) > 0 || largest(&falls, first_fall) > ADIT_SEC(1)))
+		fprintf(stderr, "  slow: ADIT_SIM_SEED=%llu tests/sim/roam_sim_test\n", (unsigned long long)seed);
 	if (wrong)
 		fprintf(stderr, "  %s: ADIT_SIM_SEED=%llu tests/sim/roam_sim_test\n", wrong, (unsigned long long)seed);
 	sim_link_done(w);
@@ -147,6 +164,8 @@ static void relayed_and_direct_in_turns_lose_no_byte_and_little_time(void **stat
 	(void)state;
 	for (uint64_t seed = 1; seed <= CI_SEEDS; seed++)
 		assert_true(roam(&world, seed, false));
+	for (size_t i = 0; i < ARRAY_LEN(found); i++)
+		assert_true(roam(&world, found[i], false));
 	print_all();
 	assert_true(quantile(&beyond[0], 100) == 0);
 	assert_true(quantile(&falls, 95) <= ADIT_SEC(1));
@@ -184,6 +203,37 @@ static void a_relay_that_has_forgotten_us_is_another_one_within_a_second(void **
 	}
 }
 
+/* No direct way ever opens. */
+static void what_a_relay_had_to_carry_and_what_failed_is_told_to_the_mediator(void **state)
+{
+	(void)state;
+	for (int has_relay = 0; has_relay < 2; has_relay++) {
+		struct sim_link_config cfg = {
+			.nats = {"linux", "linux"},
+			.way = {ADIT_MS(10), ADIT_MS(20)},
+			.relay_way = ADIT_MS(15),
+			.mediator_way = ADIT_MS(5),
+			.relays = {has_relay, has_relay},
+		};
+		const struct meet_server_stats *said;
+		uint64_t soon = 0;
+
+		sim_link_init(&world, &cfg, 7);
+		assert_int_equal(sim_link_up(&world), has_relay);
+		sim_link_run(&world, ADIT_SEC(60));
+		said = &world.mediator.mind->meet.stats;
+		for (enum meet_path p = MEET_PATH_NONE; p < MEET_PATHS; p++)
+			if (p == (has_relay ? MEET_PATH_RELAY : MEET_PATH_NONE))
+				assert_true(said->paths[p] > 0);
+			else
+				assert_int_equal(said->paths[p], 0);
+		for (size_t i = 0; i < 8; i++) /* less than 2.048 s: to the relayed pair, not all the attempt */
+			soon += said->durations[i];
+		assert_int_equal(soon, said->paths[MEET_PATH_RELAY]);
+		sim_link_done(&world);
+	}
+}
+
 static int print_table(uint64_t first, uint64_t seeds)
 {
 	unsigned wrong = 0;
@@ -192,7 +242,7 @@ static int print_table(uint64_t first, uint64_t seeds)
 		wrong += !roam(&world, seed, false);
 	printf("%llu schedules, %u went wrong\n", (unsigned long long)seeds, wrong);
 	print_all();
-	return wrong > 0;
+	return wrong > 0 || quantile(&beyond[0], 95) > 0 || quantile(&falls, 95) > ADIT_SEC(1);
 }
 
 /* One upgrade with little else in it: docs/paths.md. */
@@ -225,6 +275,7 @@ int main(void)
 	const char *seeds = getenv("ADIT_SIM_SEEDS");
 	const char *seed = getenv("ADIT_SIM_SEED");
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_relay_had_to_carry_and_what_failed_is_told_to_the_mediator),
 		cmocka_unit_test(relayed_and_direct_in_turns_lose_no_byte_and_little_time),
 		cmocka_unit_test(a_relay_that_has_forgotten_us_is_another_one_within_a_second),
 	};

@@ -94,7 +94,7 @@ static void side_init(struct sim_link *w, enum punch_role role)
 	s->own.ip[3] = 2;
 	s->host = lab_host_new(w->r.sim);
 	s->iface = lab_host_attach(s->host, w->home[role], &s->own, NULL);
-	s->cfg.meets = true;
+	s->cfg.meets = !w->cfg.no_mediator;
 	s->cfg.meet_crypto = &crypto_meet;
 	memcpy(s->cfg.own_key, rig_public[0], sizeof(s->cfg.own_key));
 	memcpy(s->cfg.own_seed, rig_seed[0], sizeof(s->cfg.own_seed));
@@ -111,7 +111,8 @@ static void servers_init(struct sim_link *w)
 	assert_non_null(w->mediator_iface);
 	assert_non_null(lab_host_attach(h, w->r.internet, &addrs[1], &access));
 	assert_int_equal(sim_mediator_init(&w->mediator, w->r.sim, h, addrs, 2, 2), 0);
-	w->r.mediator = adit_addr_with_port(addrs[0], SIM_MEDIATOR_PORT);
+	if (!w->cfg.no_mediator)
+		w->r.mediator = adit_addr_with_port(addrs[0], SIM_MEDIATOR_PORT);
 	access = wire(w->cfg.relay_way, 0);
 	h = lab_host_new(w->r.sim);
 	w->turn_iface = lab_host_attach(h, w->r.internet, &relay, &access);
@@ -138,6 +139,8 @@ static void tap(void *ctx, const struct lab_tap_packet *p)
 
 	if (p->step != LAB_STEP_SENT || p->node != lab_net_id(w->r.internet))
 		return;
+	w->to_relay += adit_addr_eq_ip(&p->dst, &w->turn.addr) && (adit_addr_eq_ip(&p->src, &w->wan[PUNCH_SERVE]) ||
+								   adit_addr_eq_ip(&p->src, &w->wan[PUNCH_CONNECT]));
 	if (adit_addr_eq_ip(&p->src, &w->wan[PUNCH_SERVE]) && adit_addr_eq_ip(&p->dst, &w->wan[PUNCH_CONNECT]))
 		count(w, &p->src, &p->dst);
 	else if (adit_addr_eq_ip(&p->dst, &w->wan[PUNCH_SERVE]) && adit_addr_eq_ip(&p->src, &w->wan[PUNCH_CONNECT]))
@@ -237,6 +240,8 @@ static void side_start(struct sim_link *w, enum punch_role role)
 	struct side *s = sim_link_side(w, role);
 
 	rig_start(s);
+	if (w->cfg.no_mediator)
+		link_set_peers(s->link, lab_host_now(s->host), &w->wan[!role], 1);
 	if (w->cfg.relays[role])
 		assert_int_equal(link_set_relay(s->link, lab_host_now(s->host), 0, &w->turn.server), 0);
 	lab_machine_wake(s->machine);
@@ -269,6 +274,7 @@ static void listen(struct sim_link *w, adit_time now)
 			continue;
 		if (now - e->at > e->longest)
 			e->longest = now - e->at;
+		e->felt += now - e->at > SIM_LINK_FELT;
 		if (w->log[i].f && w->cfg.pace && now - e->at > 3 * w->cfg.pace)
 			fprintf(w->log[i].f, "%12.6f %-7s nothing came for %llu ms\n",
 				(double)lab_sim_now(w->r.sim) / 1e9, w->log[i].name,
@@ -302,6 +308,7 @@ void sim_link_run(struct sim_link *w, adit_dur d)
 void sim_link_forget(struct sim_link *w)
 {
 	w->ear[0].longest = w->ear[1].longest = 0;
+	w->ear[0].felt = w->ear[1].felt = 0;
 	w->ear[0].at = w->ear[1].at = lab_sim_now(w->r.sim);
 }
 
@@ -316,6 +323,19 @@ adit_dur sim_link_gap(const struct sim_link *w)
 		longest = now > longest ? now : longest;
 	}
 	return longest;
+}
+
+unsigned sim_link_felt(const struct sim_link *w)
+{
+	unsigned most = 0;
+
+	for (int i = 0; i < 2; i++) {
+		const struct sim_link_ear *e = &w->ear[i];
+		unsigned n = e->felt + (lab_sim_now(w->r.sim) - e->at > SIM_LINK_FELT);
+
+		most = n > most ? n : most;
+	}
+	return most;
 }
 
 bool sim_link_up(struct sim_link *w)
@@ -348,7 +368,8 @@ bool sim_link_drain(struct sim_link *w, adit_dur d)
 	for (int i = 0; i < 2; i++) {
 		struct side *s = sim_link_side(w, (enum punch_role)i);
 
-		if (s->wrong > 0 || s->n[LINK_EVENT_DOWN] > 0 || !s->stream || (s->news & QUIC_NEWS_RESET))
+		if (s->wrong > 0 || (s->n[LINK_EVENT_DOWN] > 0 && s->down.was_up) || !s->stream ||
+		    (s->news & QUIC_NEWS_RESET))
 			return false;
 	}
 	return done;

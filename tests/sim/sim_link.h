@@ -16,6 +16,7 @@
 #include "sim_turn.h"
 
 #define SIM_LINK_STEP ADIT_MS(5) /* of the tests' own clock: gaps are known to this much */
+#define SIM_LINK_FELT ADIT_MS(200) /* a longer wait is felt where somebody types or talks */
 
 struct sim_link_config {
 	const char *nats[2]; /* by enum punch_role; texts of lab_species.h */
@@ -24,7 +25,7 @@ struct sim_link_config {
 	adit_dur mediator_way;
 	unsigned loss_ppm; /* on each of the sides' wires */
 	bool relays[2]; /* who is told of the TURN server */
-	bool no_mediator_at_first;
+	bool no_mediator; /* both sides know each other's address instead */
 	bool direct_at_first;
 	adit_dur pace; /* each side sends |piece| bytes this often; 0: nothing by itself */
 	size_t piece;
@@ -39,6 +40,7 @@ struct sim_link_ear {
 	uint64_t seen; /* bytes */
 	adit_time at; /* of the newest */
 	adit_dur longest; /* wait for the next one, since sim_link_forget() */
+	unsigned felt; /* waits above SIM_LINK_FELT that have ended since then */
 };
 
 struct sim_link {
@@ -62,6 +64,7 @@ struct sim_link {
 		struct adit_addr connect;
 		uint64_t packets;
 	} flow[SIM_LINK_FLOWS]; /* between the two routers; not while tracing */
+	uint64_t to_relay; /* packets of both sides to the TURN server, and to what it relays; likewise */
 	bool is_tracing;
 	struct sim_trace trace;
 	struct sim_link_log {
@@ -90,6 +93,8 @@ bool sim_link_run_until(struct sim_link *w, adit_dur d, bool (*done)(struct sim_
 void sim_link_forget(struct sim_link *w);
 /* Of both directions, also one that has not ended yet. */
 adit_dur sim_link_gap(const struct sim_link *w);
+/* How many were felt, of the direction that had more of them; also one that has not ended yet. */
+unsigned sim_link_felt(const struct sim_link *w);
 /* Nothing more is sent; all that was arrives within |d|, and none of it was wrong. */
 bool sim_link_drain(struct sim_link *w, adit_dur d);
 

@@ -508,6 +508,7 @@ static void fill(const struct sim_meet *w, struct sim_meet_result *ret)
 
 		reach_stats(w->peer[side].reach, &st);
 		ret->socks_max[side] = st.socks_max;
+		ret->socks_opened[side] = st.socks_opened;
 		ret->packets[side] = w->count[side].packets;
 		ret->socks[side] = w->count[side].socks;
 		ret->aimed[side] = w->count[side].aimed;

@@ -112,6 +112,7 @@ struct sim_meet_result {
 	unsigned socks[2];
 	unsigned aimed[2];
 	unsigned socks_max[2]; /* open at once, as the engine says */
+	unsigned socks_opened[2]; /* by the first valid pair, for whatever */
 	uint64_t mappings; /* that all NATs have made */
 	uint64_t bad_sends; /* over sockets that are not open: the engine's fault */
 	uint64_t hash;

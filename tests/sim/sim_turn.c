@@ -8,12 +8,13 @@
 #include "core/stun/stun_attr.h"
 #include "crypto/crypto.h"
 
-#define REALM    "lab"
-#define NONCE    "once"
-#define USER     "ann"
-#define PASS     "secret"
-#define LIFETIME 600u
-#define RELAYED  50000u
+#define REALM        "lab"
+#define NONCE        "once"
+#define USER         "ann"
+#define PASS         "secret"
+#define LIFETIME     600u
+#define CHANNEL_LIFE ADIT_SEC(600) /* RFC 8656 12 */
+#define RELAYED      50000u
 
 static void key_of(uint8_t key[16])
 {
@@ -87,17 +88,23 @@ static void relay(struct sim_turn *t, struct sim_turn_alloc *a, const struct adi
 	memcpy(o->data, data, len);
 }
 
-static const struct sim_turn_channel *channel_to(const struct sim_turn_alloc *a, const struct adit_addr *peer)
+static bool is_bound(const struct sim_turn *t, const struct sim_turn_channel *c)
+{
+	return c->number != 0 && t->now < c->expire_at;
+}
+
+static const struct sim_turn_channel *channel_to(const struct sim_turn *t, const struct sim_turn_alloc *a,
+						 const struct adit_addr *peer)
 {
 	for (size_t i = 0; i < SIM_TURN_CHANNELS; i++)
-		if (a->channels[i].number != 0 && adit_addr_eq(&a->channels[i].peer, peer))
+		if (is_bound(t, &a->channels[i]) && adit_addr_eq(&a->channels[i].peer, peer))
 			return &a->channels[i];
 	return NULL;
 }
 
 static void from_peer(struct sim_turn *t, struct sim_turn_alloc *a, const struct adit_dgram *d)
 {
-	const struct sim_turn_channel *c = channel_to(a, &d->remote);
+	const struct sim_turn_channel *c = channel_to(t, a, &d->remote);
 	struct sim_turn_out *o = a->used && is_permitted(a, &d->remote) && d->len + 40 <= SIM_TURN_OUT_MAX
 					 ? out_new(t, sock_of(&a->client), &a->client)
 					 : NULL;
@@ -158,7 +165,7 @@ static unsigned refresh(struct sim_turn_alloc *a, const struct stun_msg *m)
 	return 0;
 }
 
-static unsigned bind_channel(struct sim_turn_alloc *a, const struct stun_msg *m)
+static unsigned bind_channel(const struct sim_turn *t, struct sim_turn_alloc *a, const struct stun_msg *m)
 {
 	struct adit_addr peer;
 	struct stun_attr attr;
@@ -171,9 +178,10 @@ static unsigned bind_channel(struct sim_turn_alloc *a, const struct stun_msg *m)
 	for (size_t i = 0; i < SIM_TURN_CHANNELS; i++) {
 		struct sim_turn_channel *c = &a->channels[i];
 
-		if (c->number != 0 && c->number != number)
+		if (is_bound(t, c) && c->number != number)
 			continue;
-		*c = (struct sim_turn_channel){.number = number, .peer = peer};
+		*c = (struct sim_turn_channel){
+			.number = number, .peer = peer, .expire_at = adit_time_add(t->now, CHANNEL_LIFE)};
 		return 0;
 	}
 	return 508;
@@ -200,7 +208,7 @@ static unsigned perform(struct sim_turn *t, const struct adit_addr *client, cons
 		permit(a, &peer);
 		return 0;
 	case STUN_CHANNEL_BIND:
-		return bind_channel(a, m);
+		return bind_channel(t, a, m);
 	default:
 		return 400;
 	}
@@ -256,7 +264,7 @@ static void from_client(struct sim_turn *t, const struct adit_dgram *d)
 		size_t len = (size_t)(d->data[2] << 8 | d->data[3]);
 
 		for (size_t i = 0; a && i < SIM_TURN_CHANNELS; i++)
-			if (a->channels[i].number == number && len + 4 <= d->len)
+			if (is_bound(t, &a->channels[i]) && a->channels[i].number == number && len + 4 <= d->len)
 				relay(t, a, &a->channels[i].peer, d->data + 4, len);
 		return;
 	}
@@ -274,7 +282,7 @@ static void turn_in(void *self, adit_time now, const struct adit_dgram *d)
 {
 	struct sim_turn *t = self;
 
-	(void)now;
+	t->now = now;
 	if (d->sock == 0 || d->sock == SOCK_V6)
 		from_client(t, d);
 	else

@@ -1,7 +1,8 @@
 /*
  * A TURN server as a machine for the lab: RFC 8656 over UDP, relaying IPv4, asked over either family, with long-term
- * credentials, permissions and channels; written from the RFC, not over core/turn. It forgets nothing but what it is
- * told to: sim_turn_forget() is its restart. Its relayed addresses are ports of its host.
+ * credentials, permissions and channels; written from the RFC, not over core/turn. Channels end after ten minutes; it
+ * forgets nothing else but what it is told to: sim_turn_forget() is its restart. Its relayed addresses are ports of its
+ * host.
  */
 #ifndef SIM_TURN_H
 #define SIM_TURN_H
@@ -19,6 +20,7 @@
 struct sim_turn_channel {
 	uint16_t number; /* 0: free */
 	struct adit_addr peer;
+	adit_time expire_at;
 };
 
 struct sim_turn_alloc {
@@ -46,6 +48,7 @@ struct sim_turn {
 	struct turn_server server_v6; /* the same over IPv6; its address has family NONE: it has none */
 	bool opened;
 	bool opened_v6;
+	adit_time now; /* of what came last */
 	struct sim_turn_alloc allocs[SIM_TURN_ALLOCS]; /* relayed at socket 1 + index, port 50000 + index */
 	struct sim_turn_out *outs;
 	unsigned out_first;

@@ -467,7 +467,7 @@ static void side_start(struct world *w, int role, bool is_loud)
 	if (role == PUNCH_CONNECT)
 		assert_int_equal(link_set_relay(s->link, now, 0, site->v4 ? &w->turn.server : &w->turn.server_v6), 0);
 	for (int f = 0; f < 2; f++)
-		link_add_mediator(s->link, now, "meet.example.org", &w->mediator_addr[f]);
+		assert_int_equal(link_add_mediator(s->link, now, "meet.example.org", &w->mediator_addr[f]), 0);
 	link_start(s->link, now);
 	lab_machine_wake(s->machine);
 }

@@ -505,11 +505,42 @@ static void ways_that_contradict_each_other_are_refused(void **state)
 	assert_int_equal(new_with(0, false, 5555, 4500), ADIT_EINVAL);
 }
 
+static void more_mediators_or_servers_than_there_is_room_for_are_refused(void **state)
+{
+	struct adit_endpoint_config cfg = {.size = sizeof(cfg), .ticket = ticket, .meets = true};
+	struct sockaddr_storage addr;
+	struct adit_endpoint *e;
+	int err = 0;
+	int n;
+
+	(void)state;
+	assert_int_equal(adit_endpoint_new(&cfg, &e), 0);
+	for (n = 0; n < 5 && err == 0; n++) {
+		const char name[2] = {(char)('a' + n), '\0'};
+
+		addr = rig_loopback((uint16_t)(99 + n));
+		err = adit_endpoint_add_mediator(e, name, (struct sockaddr *)&addr, sizeof(addr));
+	}
+	assert_int_equal(n, 5);
+	assert_int_equal(err, ADIT_EFULL);
+	/* They are servers, too: there is room for twelve more. */
+	err = 0;
+	for (n = 0; n < 13 && err == 0; n++) {
+		addr = rig_loopback((uint16_t)(9 + n));
+		err = adit_endpoint_add_server(e, (struct sockaddr *)&addr, sizeof(addr));
+	}
+	assert_int_equal(n, 13);
+	assert_int_equal(err, ADIT_EFULL);
+	adit_endpoint_free(e);
+}
+
 static void a_relay_needs_an_address_and_credentials(void **state)
 {
 	static const struct adit_relay good = {
 		.size = sizeof(good), .uri = "turn:192.0.2.1", .user = "ann", .password = "secret"};
 	struct adit_endpoint_config cfg = {.size = sizeof(cfg), .ticket = ticket, .meets = true};
+	struct sockaddr_in6 addr6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(3478), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct sockaddr_storage addr = rig_loopback(3478);
 	const struct adit_endpoint_status *st;
 	struct adit_endpoint *e;
@@ -541,11 +572,13 @@ static void a_relay_needs_an_address_and_credentials(void **state)
 	assert_int_equal(adit_endpoint_status_get(e)->relay_state, ADIT_RELAY_ASKED);
 	/* The same once more is no further one. */
 	assert_int_equal(adit_endpoint_add_relay(e, &r, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	for (unsigned i = 0; i < 4; i++) {
+	/* An address of the other family is. */
+	assert_int_equal(adit_endpoint_add_relay(e, &r, (struct sockaddr *)&addr6, sizeof(addr6)), 0);
+	for (unsigned i = 0; i < 7; i++) {
 		r = good;
 		r.uri = uri;
 		snprintf(uri, sizeof(uri), "turn:192.0.2.%u", i + 1);
-		assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), i < 3 ? 0 : ADIT_EFULL);
+		assert_int_equal(adit_endpoint_add_relay(e, &r, NULL, 0), i < 6 ? 0 : ADIT_EFULL);
 	}
 	adit_endpoint_free(e);
 	cfg.flags = ADIT_ENDPOINT_DIRECT_ONLY;
@@ -562,6 +595,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ways_that_contradict_each_other_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(more_mediators_or_servers_than_there_is_room_for_are_refused, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_relay_needs_an_address_and_credentials, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_tells_who_is_there_and_what_is_offered, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_byte_of_a_stream_comes_back_in_order, setup, teardown),

@@ -248,6 +248,44 @@ static void what_cannot_be_is_refused(void **state)
 	assert_int_equal(adit_punch_set_peers(p[0], peers, 9), ADIT_EINVAL);
 }
 
+static void more_mediators_or_servers_than_there_is_room_for_are_refused(void **state)
+{
+	struct adit_punch_config cfg = {.size = sizeof(cfg), .meets = true};
+	struct sockaddr_storage addr = rig_loopback(9);
+	char identity[ADIT_IDENTITY_STRLEN];
+	char ticket[ADIT_TICKET_STRLEN];
+	struct adit_punch *a;
+	int err = 0;
+	int n;
+
+	(void)state;
+	adit_identity_new(identity);
+	assert_int_equal(adit_ticket_new(identity, false, ticket), 0);
+	cfg.ticket = ticket;
+	assert_int_equal(adit_punch_new(&cfg, &a), 0);
+	for (n = 0; n < 17; n++) {
+		addr = rig_loopback((uint16_t)(9 + n));
+		err = adit_punch_add_server(a, (struct sockaddr *)&addr, sizeof(addr));
+		if (err != 0)
+			break;
+	}
+	assert_int_equal(n, 16);
+	assert_int_equal(err, ADIT_EFULL);
+	for (n = 0; n < 5; n++) {
+		const char name[2] = {(char)('a' + n), '\0'};
+
+		addr = rig_loopback((uint16_t)(99 + n));
+		err = adit_punch_add_mediator(a, name, (struct sockaddr *)&addr, sizeof(addr));
+		if (err != 0)
+			break;
+	}
+	assert_int_equal(n, 4); /* that there is no room for them as servers is no matter */
+	assert_int_equal(err, ADIT_EFULL);
+	/* The same at another address is no further one. */
+	assert_int_equal(adit_punch_add_mediator(a, "d", (struct sockaddr *)&addr, sizeof(addr)), 0);
+	adit_punch_free(a);
+}
+
 static void a_smaller_configuration_of_an_older_caller_works(void **state)
 {
 	struct adit_punch_config cfg;
@@ -303,6 +341,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_port_of_the_callers_is_handed_over_where_mediators_may_be_named_too,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(more_mediators_or_servers_than_there_is_room_for_are_refused, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_smaller_configuration_of_an_older_caller_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_child_frees_and_the_parent_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_descriptor_is_closed_by_exec_and_by_free, setup, teardown),

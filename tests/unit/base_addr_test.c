@@ -126,16 +126,16 @@ static void each_address_is_of_one_kind(void **state)
 {
 	static const struct {
 		const char *text;
-		const char *kinds; /* of "lpkma": loopback, private, link-local, multicast, any */
+		const char *kinds; /* of "lpkmax": loopback, private, link-local, multicast, any, nobody's */
 	} cases[] = {
 		{"127.255.0.1", "l"},      {"128.0.0.1", ""},        {"::1", "l"},       {"::2", ""},
 		{"10.255.255.255", "p"},   {"11.0.0.0", ""},         {"172.15.0.1", ""}, {"172.16.0.1", "p"},
 		{"192.167.0.1", ""},       {"192.168.255.255", "p"}, {"100.63.0.1", ""}, {"100.127.0.1", "p"},
 		{"fc00::1", "p"},          {"fdff::1", "p"},         {"fe00::1", ""},    {"169.254.9.9", "k"},
 		{"169.255.0.1", ""},       {"fe80::1", "k"},         {"febf::1", "k"},   {"fec0::1", ""},
-		{"223.255.255.255", ""},   {"224.0.0.1", "m"},       {"239.0.0.1", "m"}, {"240.0.0.1", ""},
+		{"223.255.255.255", ""},   {"224.0.0.1", "m"},       {"239.0.0.1", "m"}, {"240.0.0.1", "x"},
 		{"255.255.255.255", "m"},  {"ff02::1", "m"},         {"0.0.0.0", "a"},   {"::", "a"},
-		{"::ffff:127.0.0.1", "l"}, {"2001:db8::1", ""},
+		{"::ffff:127.0.0.1", "l"}, {"2001:db8::1", ""},      {"0.0.0.1", "x"},   {"254.0.0.1", "x"},
 	};
 
 	(void)state;
@@ -149,6 +149,7 @@ static void each_address_is_of_one_kind(void **state)
 		assert_int_equal(adit_addr_is_link_local(&a), strchr(kinds, 'k') != NULL);
 		assert_int_equal(adit_addr_is_multicast(&a), strchr(kinds, 'm') != NULL);
 		assert_int_equal(adit_addr_is_any(&a), strchr(kinds, 'a') != NULL);
+		assert_int_equal(adit_addr_is_public(&a), kinds[0] == '\0');
 	}
 }
 

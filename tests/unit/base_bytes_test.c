@@ -91,11 +91,13 @@ static void equality_looks_at_every_byte(void **state)
 	uint8_t b[32] = {0};
 
 	(void)state;
-	assert_true(adit_bytes_eq_ct(a, b, sizeof(a)));
-	for (size_t i = 0; i < sizeof(a); i++) {
-		b[i] = 1;
-		assert_false(adit_bytes_eq_ct(a, b, sizeof(a)));
-		b[i] = 0;
+	for (size_t len = 0; len <= sizeof(a); len++) {
+		assert_true(adit_bytes_eq_ct(a, b, len));
+		for (size_t i = 0; i < sizeof(a); i++) {
+			b[i] = 0x80;
+			assert_true(adit_bytes_eq_ct(a, b, len) == (i >= len));
+			b[i] = 0;
+		}
 	}
 }
 

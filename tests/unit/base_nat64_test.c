@@ -137,6 +137,24 @@ static void private_addresses_are_not_sent_to_behind_the_well_known_prefix(void 
 	}
 }
 
+/* Else a mediator or a service on this very machine would be looked for in the operator's network. */
+static void what_is_this_machines_or_this_links_is_behind_no_nat64(void **state)
+{
+	static const char *const near[] = {"127.0.0.1:99", "169.254.3.4:99", "224.0.0.251:99"};
+	struct adit_nat64 own = prefix("2001:db8:64::", 96);
+	struct adit_nat64 none = {.len = 0};
+	struct adit_addr far = addr("203.0.113.9:99");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(near); i++) {
+		struct adit_out o = {.kind = ADIT_OUT_SEND, .remote = addr(near[i])};
+
+		assert_false(adit_nat64_out(&own, &o));
+	}
+	assert_true(adit_nat64_leads_to(&own, &far));
+	assert_false(adit_nat64_leads_to(&none, &far));
+}
+
 /* RFC 7915 5.2. */
 static void errors_are_those_of_ipv4_and_routers_before_the_nat64_lie_inside(void **state)
 {
@@ -191,6 +209,7 @@ int main(void)
 		cmocka_unit_test(addresses_that_no_nat64_has_made_name_no_prefix),
 		cmocka_unit_test(what_a_socket_sends_and_hears_is_translated),
 		cmocka_unit_test(private_addresses_are_not_sent_to_behind_the_well_known_prefix),
+		cmocka_unit_test(what_is_this_machines_or_this_links_is_behind_no_nat64),
 		cmocka_unit_test(errors_are_those_of_ipv4_and_routers_before_the_nat64_lie_inside),
 		cmocka_unit_test(a_prefix_is_written_as_people_write_it),
 	};

@@ -168,9 +168,46 @@ static void instants_are_written_in_utc(void **state)
 	assert_string_equal(cli_text_utc(0, buf), "1970-01-01T00:00:00.000Z");
 }
 
+static void bytes_are_for_people(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {{0, "0 bytes"},     {999, "999 bytes"},     {1000, "1.0 kB"},
+		     {9949, "9.9 kB"},   {9999, "10 kB"},        {999499, "999 kB"},
+		     {999500, "1.0 MB"}, {1234567890, "1.2 GB"}, {UINT64_MAX, "18 EB"}};
+	char buf[CLI_TEXT_BYTES_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(cli_text_bytes(cases[i].n, buf), cases[i].text);
+}
+
+static void lines_are_folded_at_blanks(void **state)
+{
+	size_t skip;
+
+	(void)state;
+	assert_int_equal(cli_text_fold("one two", 7, &skip), 7);
+	assert_int_equal(skip, 0);
+	assert_int_equal(cli_text_fold("one two", 6, &skip), 3);
+	assert_int_equal(skip, 1);
+	assert_int_equal(cli_text_fold("one   two", 3, &skip), 3);
+	assert_int_equal(skip, 3);
+	assert_int_equal(cli_text_fold("onetwo", 4, &skip), 4); /* a word of more than a row */
+	assert_int_equal(skip, 0);
+	assert_int_equal(cli_text_fold(" onetwo", 3, &skip), 3);
+	assert_int_equal(cli_text_fold("\u00e4\u00f6 \u00fc", 2, &skip), 4); /* characters, not bytes */
+	assert_int_equal(skip, 1);
+	assert_int_equal(cli_text_fold("x", 0, &skip), 1); /* it always goes on */
+	assert_int_equal(cli_text_fold("", 5, &skip), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_are_for_people),
+		cmocka_unit_test(lines_are_folded_at_blanks),
 		cmocka_unit_test(foreign_bytes_cannot_command_the_terminal),
 		cmocka_unit_test(safe_text_is_cut_between_characters),
 		cmocka_unit_test(a_line_is_fitted_by_characters_not_bytes),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -207,10 +208,68 @@ static void what_is_not_understood_is_told_so_and_takes_no_descriptor(void **sta
 	rig_done(&r);
 }
 
+#define LONG_LEN 2000000 /* status of some ten thousand lanes: no socket buffer holds it */
+
+static void on_question(void *ctx, struct ep_ctl_client *client, const char *text, int fd)
+{
+	char *answer = calloc(1, LONG_LEN + 1);
+
+	(void)ctx;
+	assert_int_equal(fd, -1);
+	assert_string_equal(text, "status");
+	for (size_t i = 0; i < LONG_LEN; i++)
+		answer[i] = (char)('a' + i % 23);
+	ep_ctl_finish(client, answer);
+}
+
+static void on_client_gone(void *ctx, struct ep_ctl_client *client)
+{
+	(void)client;
+	++*(unsigned *)ctx;
+}
+
+static const struct ep_ctl_ops long_ops = {.message = on_question, .gone = on_client_gone};
+
+static void a_long_answer_comes_whole_however_slowly_it_is_read(void **state)
+{
+	static char text[EP_CTL_TEXT_MAX];
+	struct ep_ctl *server;
+	unsigned n_gone = 0;
+	uv_loop_t loop;
+	size_t len = 0;
+	int ctl;
+	int n;
+
+	(void)state;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(ep_ctl_new(&loop, tmp_path("long"), &long_ops, &n_gone, &server), 0);
+	ctl = ep_ctl_dial(tmp_path("long"));
+	assert_true(ctl >= 0);
+	assert_int_equal(ep_ctl_send(ctl, "status", -1), 0);
+	do {
+		for (int i = 0; i < 3; i++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		n = ep_ctl_recv(ctl, text, 0);
+		for (int i = 0; i < n; i++)
+			assert_int_equal(text[i], 'a' + (int)((len + (size_t)i) % 23));
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || n == ADIT_EAGAIN);
+	assert_int_equal(n, ADIT_ENOENT);
+	assert_int_equal(len, LONG_LEN);
+	close(ctl);
+	while (n_gone == 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	ep_ctl_close(server);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_lent_door_outlives_the_shutdown_until_its_lender_goes, tmp_setup,
+						tmp_teardown),
+		cmocka_unit_test_setup_teardown(a_long_answer_comes_whole_however_slowly_it_is_read, tmp_setup,
 						tmp_teardown),
 		cmocka_unit_test_setup_teardown(a_lender_may_go_before_the_end, tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(who_waits_for_a_session_that_never_comes_gets_a_reset, tmp_setup,

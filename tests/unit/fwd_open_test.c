@@ -111,6 +111,48 @@ static void what_would_not_be_read_is_not_written(void **state)
 			 ADIT_EINVAL);
 }
 
+static void an_early_one_names_its_service(void **state)
+{
+	static const uint8_t wire[] = {2, 0, 0, 0, 8, 0, 1, 0, 4, 'e', 'c', 'h', 'o'};
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz012345";
+	uint8_t buf[FWD_OPEN_MAX];
+	char back[FWD_NAME_MAX + 1];
+	struct fwd_open o;
+
+	(void)state;
+	assert_int_equal(fwd_open_encode_early("echo", buf, sizeof(buf)), sizeof(wire));
+	assert_memory_equal(buf, wire, sizeof(wire));
+	assert_int_equal(fwd_open_decode(buf, sizeof(wire), &o), sizeof(wire));
+	assert_int_equal(o.type, FWD_OPEN_EARLY);
+	assert_true(fwd_open_service(&o, back));
+	assert_string_equal(back, "echo");
+	assert_int_equal(sizeof(name) - 1, FWD_NAME_MAX);
+	assert_int_equal(fwd_open_encode_early(name, buf, sizeof(buf)), 9 + FWD_NAME_MAX);
+	assert_int_equal(fwd_open_decode(buf, sizeof(buf), &o), 9 + FWD_NAME_MAX);
+	assert_true(fwd_open_service(&o, back));
+	assert_string_equal(back, name);
+	assert_int_equal(fwd_open_encode_early("", buf, sizeof(buf)), ADIT_EINVAL);
+	assert_int_equal(fwd_open_encode_early("abcdefghijklmnopqrstuvwxyz0123456", buf, sizeof(buf)), ADIT_EINVAL);
+}
+
+static void a_name_that_is_none_is_not_read(void **state)
+{
+	static const uint8_t other[] = {0, 9, 0, 2, 'x', 'y', 0, 1, 0, 2, 'o', 'k'};
+	static const uint8_t empty[] = {0, 1, 0, 0};
+	static const uint8_t cut[] = {0, 1, 0, 3, 'a', 0, 'b'};
+	uint8_t too_long[4 + FWD_NAME_MAX + 1] = {0, 1, 0, FWD_NAME_MAX + 1};
+	char back[FWD_NAME_MAX + 1];
+
+	(void)state;
+	assert_true(fwd_open_service(&(struct fwd_open){.tlvs = other, .tlvs_len = sizeof(other)}, back));
+	assert_string_equal(back, "ok");
+	assert_false(fwd_open_service(&(struct fwd_open){.tlvs = other, .tlvs_len = 6}, back));
+	assert_false(fwd_open_service(&(struct fwd_open){.tlvs = empty, .tlvs_len = sizeof(empty)}, back));
+	assert_false(fwd_open_service(&(struct fwd_open){.tlvs = cut, .tlvs_len = sizeof(cut)}, back));
+	memset(too_long + 4, 'a', FWD_NAME_MAX + 1);
+	assert_false(fwd_open_service(&(struct fwd_open){.tlvs = too_long, .tlvs_len = sizeof(too_long)}, back));
+}
+
 /* A reader sees the sentence, so no two codes may look alike, and a code of a later version needs one too. */
 static void each_code_has_its_own_sentence(void **state)
 {
@@ -138,6 +180,8 @@ int main(void)
 		cmocka_unit_test(it_survives_the_wire_with_data_behind_it),
 		cmocka_unit_test(cut_short_it_asks_for_more),
 		cmocka_unit_test(what_is_wrong_is_said_at_once),
+		cmocka_unit_test(an_early_one_names_its_service),
+		cmocka_unit_test(a_name_that_is_none_is_not_read),
 		cmocka_unit_test(what_would_not_be_read_is_not_written),
 		cmocka_unit_test(each_code_has_its_own_sentence),
 	};

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/ice/ice_int.h"
 #include "ice_rig.h"
 
 static struct rig x;
@@ -190,13 +191,12 @@ static void no_priority_opens_a_fourth_private_address(void **state)
 	assert_int_equal(targets(), ICE_PRIVATE_MAX);
 }
 
-/* RFC 6052 2.2, 3.1 */
-static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **state)
+/* x, with one IPv6 address behind a NAT64, is about to hear of y's candidates. */
+static void begin_behind_nat64(void)
 {
-	struct adit_addr six, four = adit_addr_v4(192, 0, 2, 7, 5000);
+	struct adit_addr six;
 	struct ice_remote_desc desc;
 
-	(void)state;
 	described(); /* for y's credentials */
 	desc = (struct ice_remote_desc){.cred = *ice_agent_cred(&y.a)};
 	rig_init(&x, ICE_CONTROLLING, 11);
@@ -206,6 +206,15 @@ static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **
 	assert_int_equal(ice_agent_add_host(&x.a, x.now, 1, &six, ICE_IFACE_NORMAL), 0);
 	ice_agent_gather(&x.a, x.now, false);
 	assert_int_equal(ice_agent_set_remote(&x.a, x.now, &desc), 0);
+}
+
+/* RFC 6052 2.2, 3.1 */
+static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **state)
+{
+	struct adit_addr four = adit_addr_v4(192, 0, 2, 7, 5000);
+
+	(void)state;
+	begin_behind_nat64();
 	assert_int_equal(add("203.0.113.9:80"), 0);
 	assert_int_equal(add("10.0.0.9:80"), 0); /* no NAT64 leads there */
 	rig_run(&x, ADIT_SEC(1));
@@ -218,6 +227,24 @@ static void behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix(void **
 	assert_int_equal(add("203.0.113.10:80"), 0);
 	rig_run(&x, ADIT_SEC(1));
 	assert_true(is_target("203.0.113.10:80") && !is_target("[64:ff9b::203.0.113.10]:80"));
+}
+
+/* Its check came first, through the NAT64: what is then said of it in IPv4 leads nowhere from here. */
+static void behind_a_nat64_what_was_learnt_stays_where_it_was_heard(void **state)
+{
+	struct ice_candidate c = {.type = ICE_SRFLX, .component = 1, .priority = 42, .foundation = "9"};
+	struct adit_addr via;
+
+	(void)state;
+	begin_behind_nat64();
+	assert_int_equal(adit_addr_parse("[64:ff9b::203.0.113.9]:80", 25, &via), 0);
+	assert_true(ice_remote_learn(&x.a, &via, 1862270975) < ICE_REMOTES_MAX);
+	c.addr = adit_addr_v4(203, 0, 113, 9, 80);
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), 0);
+	assert_int_equal(x.a.remotes[0].cand.type, ICE_SRFLX);
+	assert_true(adit_addr_eq(&x.a.remotes[0].cand.addr, &via));
+	assert_int_equal(ice_agent_add_remote(&x.a, x.now, &c), ADIT_EIGNORED); /* again */
+	assert_int_equal(refused(ICE_REFUSED_AGAIN), 1);
 }
 
 static void a_candidate_of_another_generation_or_component_is_not_used(void **state)
@@ -277,6 +304,7 @@ int main(void)
 		cmocka_unit_test(our_own_bridge_makes_no_neighbour_of_the_peers),
 		cmocka_unit_test(no_priority_opens_a_fourth_private_address),
 		cmocka_unit_test(behind_a_nat64_ipv4_addresses_are_reached_through_its_prefix),
+		cmocka_unit_test(behind_a_nat64_what_was_learnt_stays_where_it_was_heard),
 		cmocka_unit_test(a_candidate_of_another_generation_or_component_is_not_used),
 		cmocka_unit_test(a_signalled_candidate_that_was_learnt_keeps_its_priority),
 	};

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "io/io_conn.h"
-#include "io/io_turn_limits.h"
+#include "io/io_conn_limits.h"
 
 /* A server of ours on loopback, and the connection to it. */
 struct rig {

@@ -231,6 +231,18 @@ static void a_relay_and_two_others_are_kept_beside_the_path_in_use(void **state)
 	assert_int_equal(link_choose_surplus(v, spare, 6, 0), -1);
 }
 
+static void a_relay_that_would_fall_with_the_path_in_use_does_not_stand_by_in_anothers_place(void **state)
+{
+	struct link_view v[3] = {direct, relayed, far_relay};
+	bool spare[3] = {false, true, true};
+
+	(void)state;
+	v[0].shares_sock = v[1].shares_sock = true; /* the peer's relay, asked from the socket that is in use */
+	assert_int_equal(link_choose_surplus(v, spare, 3, 0), 1);
+	v[2].is_lost = true;
+	assert_int_equal(link_choose_surplus(v, spare, 3, 0), 2);
+}
+
 static void each_way_to_find_a_path_has_its_class(void **state)
 {
 	(void)state;
@@ -250,6 +262,7 @@ int main(void)
 		cmocka_unit_test(the_choice_says_when_it_may_come_out_differently),
 		cmocka_unit_test(loss_makes_a_path_dearer_and_small_differences_do_not_count),
 		cmocka_unit_test(a_relay_and_two_others_are_kept_beside_the_path_in_use),
+		cmocka_unit_test(a_relay_that_would_fall_with_the_path_in_use_does_not_stand_by_in_anothers_place),
 		cmocka_unit_test(each_way_to_find_a_path_has_its_class),
 	};
 

@@ -76,6 +76,7 @@ struct side {
 	bool at_end;
 	uint64_t error; /* of a reset */
 	uint64_t refuse_with; /* 0: requests are accepted */
+	const char *early; /* |stream| is opened to it as soon as it may be; NULL: by rig_open() */
 
 	uint8_t *dgram;
 	size_t dgram_len;
@@ -193,6 +194,11 @@ static inline void rig_on_event(struct side *s, const struct link_event *e)
 		s->dgram_flow = e->flow;
 		return;
 	case LINK_EVENT_CREDIT:
+		return;
+	case LINK_EVENT_SECURED:
+		if (s->early)
+			assert_int_equal(link_stream_open_early(s->link, s->early, &s->stream), 0);
+		rig_pump(s);
 		return;
 	case LINK_EVENT_LEARNT:
 		s->learnt = *e->learnt;
@@ -319,7 +325,7 @@ static inline void rig_start_in(struct side *s, const struct adit_machine_ops *o
 		struct reach_host own = {.addr = s->own};
 
 		link_set_hosts(s->link, now, &own, 1);
-		link_add_mediator(s->link, now, "meet.example.org", &s->rig->mediator);
+		assert_int_equal(link_add_mediator(s->link, now, "meet.example.org", &s->rig->mediator), 0);
 	} else if (s->role == PUNCH_CONNECT)
 		link_set_peers(s->link, now, &other->addr, 1);
 	link_start(s->link, now);

@@ -1,7 +1,9 @@
 #include "test.h"
 
-#include "link/link_strand.h"
+#include "link/link_int.h"
 #include "link_rig.h"
+#include "quic/quic_conn.h"
+#include "quic/quic_limits.h"
 
 #define FRAME 100 /* bytes of a datagram in a made-up batch */
 
@@ -232,6 +234,23 @@ static void two_connections_of_a_session_carry_streams_over_one_socket(void **st
 	ropes_done(&r);
 }
 
+static void the_connections_of_a_session_divide_one_peers_budget(void **state)
+{
+	struct link_grant grant;
+	struct ropes r;
+
+	(void)state;
+	for (unsigned n = 1; n <= 4; n += 3) {
+		ropes_up(&r, 40 + n, false, n, 4);
+		assert_int_equal(r.rig.serve.link->session->quic->budget.max, QUIC_WINDOW_BUDGET / n);
+		assert_int_equal(r.rig.connect.link->session->quic->budget.max, QUIC_WINDOW_BUDGET / n);
+		assert_int_equal(link_strand_grant(r.rig.serve.link, 1, &grant), n > 1 ? 0 : ADIT_EINVAL);
+		if (n > 1)
+			assert_int_equal(grant.connections, n);
+		ropes_done(&r);
+	}
+}
+
 static void the_smaller_number_of_connections_is_agreed_upon_and_an_older_peer_has_one(void **state)
 {
 	static const unsigned cases[][3] = {{8, 3, 3}, {3, 8, 3}, {0, 8, 1}, {8, 0, 1}, {1, 8, 1}, {8, 8, 8}};
@@ -422,7 +441,7 @@ static void a_batch_of_several_connections_datagrams_is_taken_apart(void **state
 		(void)link_input(r.rig.serve.link, lab_host_now(r.rig.serve.host), &d);
 		while (link_strand_input(r.rig.serve.link, &run)) {
 			assert_int_equal(run.gen, route.gen);
-			assert_int_equal(run.seg_size, FRAME);
+			assert_int_equal(run.seg_size, run.len > FRAME ? FRAME : 0);
 			at += (size_t)snprintf(runs + at, sizeof(runs) - at, "%u:%zu ", run.number, run.len);
 		}
 		assert_string_equal(runs, cases[i].runs);
@@ -431,6 +450,140 @@ static void a_batch_of_several_connections_datagrams_is_taken_apart(void **state
 		assert_int_equal(link_strand_input(r.rig.serve.link, &run), 0);
 	}
 	ropes_done(&r);
+}
+
+/* The connect side's strand begins: its first datagram, which the network does not see. */
+static size_t take_initial(struct ropes *r, uint8_t *buf, size_t cap)
+{
+	struct link_grant grant;
+	struct quic_batch b;
+
+	assert_int_equal(link_strand_grant(r->rig.connect.link, 1, &grant), 0);
+	r->connect.route = grant.route;
+	assert_int_equal(link_strand_connect(&grant, lab_host_now(r->rig.connect.host), &r->connect.strand), 0);
+	assert_int_equal(link_strand_batch(r->connect.strand, lab_host_now(r->rig.connect.host), &b), 1);
+	assert_int_equal(b.seg_size, 0);
+	assert_true(b.len <= cap);
+	memcpy(buf, b.data, b.len);
+	return b.len;
+}
+
+/* To the serve side over the session's path, out of memory that ends where it ends. */
+static void serve_hears(struct ropes *r, const uint8_t *data, size_t len, size_t seg_size)
+{
+	struct link_route route;
+	uint8_t *copy = malloc(len);
+
+	assert_non_null(copy);
+	memcpy(copy, data, len);
+	link_route_get(r->rig.serve.link, &route);
+	rope_input(&r->serve, lab_host_now(r->rig.serve.host),
+		   &(struct adit_dgram){
+			   .sock = route.sock, .remote = route.remote, .data = copy, .len = len, .seg_size = seg_size});
+	free(copy);
+	lab_machine_wake(r->rig.serve.machine);
+}
+
+static void a_strand_begins_with_the_shorter_last_datagram_of_a_batch(void **state)
+{
+	enum { FIRST = 1400 }; /* bytes of a packet of connection 0 */
+	uint8_t batch[FIRST + 2048] = {0x40, 0xa8};
+	struct ropes r;
+	size_t len;
+
+	(void)state;
+	ropes_up(&r, 18, false, 2, 2);
+	len = take_initial(&r, batch + FIRST, sizeof(batch) - FIRST);
+	assert_true(len < FIRST);
+	serve_hears(&r, batch, FIRST + len, FIRST);
+	assert_int_equal(r.serve.begun, 1);
+	assert_int_equal(r.serve.initial_len, len);
+	rig_run(&r.rig, ADIT_SEC(1));
+	assert_int_equal(r.serve.carried.n[LINK_EVENT_UP], 1);
+	assert_int_equal(r.connect.carried.n[LINK_EVENT_UP], 1);
+	ropes_done(&r);
+}
+
+static void a_strands_first_datagram_from_beside_the_paths_begins_no_session(void **state)
+{
+	struct link_path_info beside;
+	uint8_t initial[2048];
+	struct link *l;
+	struct ropes r;
+	adit_time now;
+	size_t len;
+
+	(void)state;
+	ropes_up(&r, 30, false, 2, 2);
+	len = take_initial(&r, initial, sizeof(initial));
+	l = r.rig.serve.link;
+	now = lab_host_now(r.rig.serve.host);
+	beside = l->session_path->info;
+	beside.remote.port ^= 1; /* it has answered, and is no path yet */
+	link_known_add(l, now, l->session_path->sock, &beside, l->session_path->instance);
+	rope_input(&r.serve, now,
+		   &(struct adit_dgram){
+			   .sock = l->session_path->sock, .remote = beside.remote, .data = initial, .len = len});
+	assert_null(l->incoming);
+	assert_int_equal(r.serve.begun, 0);
+	rig_run(&r.rig, ADIT_SEC(5)); /* it is repeated, over the session's path */
+	assert_int_equal(r.serve.carried.n[LINK_EVENT_UP], 1);
+	assert_int_equal(r.connect.carried.n[LINK_EVENT_UP], 1);
+	ropes_done(&r);
+}
+
+static void a_damaged_first_datagram_begins_nothing_and_the_next_does(void **state)
+{
+	struct link_strand_dgram d = {.number = 1, .begins = true};
+	struct link_grant grant;
+	uint8_t initial[2048];
+	struct ropes r;
+	adit_time now;
+
+	(void)state;
+	ropes_up(&r, 31, false, 2, 2);
+	d.len = take_initial(&r, initial, sizeof(initial));
+	d.data = initial;
+	now = lab_host_now(r.rig.serve.host);
+	assert_int_equal(link_strand_grant(r.rig.serve.link, 1, &grant), 0);
+	initial[d.len - 1] ^= 1;
+	assert_int_equal(link_strand_accept(&grant, now, &d, &r.serve.strand), ADIT_EPROTO);
+	initial[d.len - 1] ^= 1;
+	grant.first[3] ^= 1; /* whole, but not this one's */
+	assert_int_equal(link_strand_accept(&grant, now, &d, &r.serve.strand), ADIT_EPROTO);
+	grant.first[3] ^= 1;
+	assert_int_equal(link_strand_accept(&grant, now, &d, &r.serve.strand), 0);
+	ropes_done(&r);
+}
+
+/* Nothing reads past it, whatever the caller says of segments. */
+static void a_strand_begins_out_of_the_first_datagram_of_a_run_that_can_begin_it(void **state)
+{
+	static const size_t seg_sizes[] = {0, 1, 1199, 1300, 65535};
+	struct ropes r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seg_sizes); i++) {
+		struct link_strand_dgram d = {.number = 1, .begins = true, .seg_size = seg_sizes[i]};
+		struct link_grant grant;
+		uint8_t initial[2048];
+		uint8_t *run;
+		size_t len;
+
+		ropes_up(&r, 19 + i, false, 2, 2);
+		len = take_initial(&r, initial, sizeof(initial));
+		assert_int_equal(len, 1200);
+		d.len = seg_sizes[i] == 1300 ? 1300 + len : len;
+		run = calloc(1, d.len);
+		assert_non_null(run);
+		memcpy(run + d.len - len, initial, len);
+		d.data = run;
+		assert_int_equal(link_strand_grant(r.rig.serve.link, 1, &grant), 0);
+		assert_int_equal(link_strand_accept(&grant, lab_host_now(r.rig.serve.host), &d, &r.serve.strand),
+				 seg_sizes[i] == 1 || seg_sizes[i] == 1199 ? ADIT_EPROTO : 0);
+		free(run);
+		ropes_done(&r);
+	}
 }
 
 static void closing_a_strand_says_goodbye_and_the_session_lives_on(void **state)
@@ -452,6 +605,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_connections_of_a_session_carry_streams_over_one_socket),
+		cmocka_unit_test(the_connections_of_a_session_divide_one_peers_budget),
 		cmocka_unit_test(the_smaller_number_of_connections_is_agreed_upon_and_an_older_peer_has_one),
 		cmocka_unit_test(a_number_is_used_once_and_a_repeated_initial_begins_nothing),
 		cmocka_unit_test(who_does_not_know_the_first_connection_cannot_begin_another),
@@ -460,6 +614,10 @@ int main(void)
 		cmocka_unit_test(strands_follow_the_peers_nat_to_another_port),
 		cmocka_unit_test(silence_under_a_strands_data_is_noticed_at_once),
 		cmocka_unit_test(a_batch_of_several_connections_datagrams_is_taken_apart),
+		cmocka_unit_test(a_strand_begins_with_the_shorter_last_datagram_of_a_batch),
+		cmocka_unit_test(a_strands_first_datagram_from_beside_the_paths_begins_no_session),
+		cmocka_unit_test(a_damaged_first_datagram_begins_nothing_and_the_next_does),
+		cmocka_unit_test(a_strand_begins_out_of_the_first_datagram_of_a_run_that_can_begin_it),
 		cmocka_unit_test(closing_a_strand_says_goodbye_and_the_session_lives_on),
 	};
 

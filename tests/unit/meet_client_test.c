@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "base/bytes.h"
 #include "meet_rig.h"
 
 static int setup(void **state)
@@ -113,6 +114,83 @@ static void two_peers_meet_and_start_within_a_millisecond(void **state)
 	assert_int_equal(r->servers[0]->stats.introduced, 1);
 	assert_int_equal(r->servers[0]->stats.answered, 1);
 	assert_int_equal(r->servers[1]->stats.introduced, 0); /* one was enough */
+}
+
+/* |wait| after its cookies were asked for it has something to say. */
+static struct rig_peer *asking_ahead(struct rig *r, adit_dur delay, adit_dur wait)
+{
+	struct rig_peer *p = rig_peer(r, MEET_CONNECT, delay, NULL);
+	struct meet_offer o = rig_offer();
+
+	meet_client_prepare(&p->c, r->now);
+	rig_run(r, wait);
+	assert_int_equal(meet_client_offer(&p->c, r->now, &o), 0);
+	return p;
+}
+
+static void an_offer_that_is_ready_before_its_cookie_leaves_with_it(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(70)), *a;
+	uint64_t cookies = r->servers[0]->stats.cookies;
+	adit_time began = r->now;
+
+	a = asking_ahead(r, ADIT_MS(15), ADIT_MS(29));
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(a->last[MEET_EVENT_ANSWER].start_at, began + ADIT_MS(30 + 30 + 140));
+	assert_in_range(b->start_at, a->last[MEET_EVENT_ANSWER].start_at - ADIT_MS(1),
+			a->last[MEET_EVENT_ANSWER].start_at + ADIT_MS(1)); /* the round trip was measured */
+	assert_int_equal(r->servers[0]->stats.cookies, cookies + 1);
+	assert_int_equal(r->servers[1]->stats.introduced, 0);
+}
+
+static void a_cookie_that_was_lost_is_asked_for_anew(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	adit_time began;
+
+	serving(r, ADIT_MS(70));
+	began = r->now;
+	r->dead[0] = true;
+	a = asking_ahead(r, ADIT_MS(15), ADIT_MS(29));
+	r->dead[0] = false;
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(a->last[MEET_EVENT_ANSWER].start_at,
+			 began + ADIT_MS(29) + MEET_COOKIE_LATE + ADIT_MS(30 + 30 + 140));
+}
+
+static void the_next_mediators_cookie_is_kept_for_its_turn(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	adit_time began;
+
+	serving(r, ADIT_MS(70));
+	began = r->now;
+	r->dead[0] = true;
+	a = asking_ahead(r, ADIT_MS(15), ADIT_MS(29));
+	rig_run(r, MEET_FAILOVER);
+	assert_int_equal(r->servers[1]->stats.introduced, 0);
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(a->last[MEET_EVENT_ANSWER].mediator, 1);
+	assert_int_equal(a->last[MEET_EVENT_ANSWER].start_at,
+			 began + ADIT_MS(29) + MEET_FAILOVER + MEET_COOKIE_LATE + ADIT_MS(30 + 140));
+}
+
+static void an_offer_that_was_taken_back_is_not_repeated(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20));
+	struct rig_peer *a = asking(r, ADIT_MS(15), NULL);
+
+	b->answers = false;
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(b->count[MEET_EVENT_OFFER], 1);
+	meet_client_prepare(&a->c, r->now);
+	rig_run(r, ADIT_SEC(20));
+	assert_int_equal(r->servers[0]->stats.introduced, 1);
+	assert_int_equal(a->count[MEET_EVENT_SILENT], 0);
 }
 
 static void losses_are_repaired(void **state)
@@ -278,6 +356,70 @@ static void after_a_restart_everybody_is_back_within_a_keepalive(void **state)
 	assert_int_equal(b->count[MEET_EVENT_LOST], 0); /* that is no reason to worry anybody */
 }
 
+/* However long it was away, and a peer that waits says little: no more than one that is registered. */
+static void a_mediator_that_was_away_has_its_peers_back_within_a_keepalive(void **state)
+{
+	static const unsigned away[] = {20, 40, 60, 61, 62, 63, 64, 65, 70, 300, 3600};
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20));
+
+	r->drop_from = UINT32_MAX; /* counts what is sent */
+	for (size_t i = 0; i < ARRAY_LEN(away); i++) {
+		unsigned held = b->count[MEET_EVENT_HELD];
+
+		r->dead[0] = r->dead[1] = true;
+		r->sent = 0;
+		rig_run(r, ADIT_SEC(away[i]));
+		assert_true(r->sent <= 2 * (away[i] / 14 + 7));
+		rig_server(r, 0);
+		rig_server(r, 1);
+		r->dead[0] = r->dead[1] = false;
+		rig_run(r, MEET_KEEPALIVE + ADIT_SEC(1));
+		assert_int_equal(r->servers[0]->table.used + r->servers[1]->table.used, 2);
+		assert_true(b->count[MEET_EVENT_HELD] >= held);
+		rig_run(r, ADIT_SEC(100));
+	}
+}
+
+static void one_machine_with_two_names_is_two_mediators(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b, *a;
+
+	r->server_addr[1] = r->server_addr[0];
+	r->dead[1] = true;
+	b = serving(r, ADIT_MS(20));
+	assert_int_equal(r->servers[0]->table.used, 2);
+	a = asking(r, ADIT_MS(20), NULL);
+	rig_run(r, ADIT_SEC(5));
+	assert_int_equal(a->count[MEET_EVENT_ANSWER], 1);
+	/* By either name. */
+	a->c.first = 1;
+	a->count[MEET_EVENT_ANSWER] = 0;
+	assert_int_equal(meet_client_offer(&a->c, r->now,
+					   &(struct meet_offer){.ufrag = "abcdefgh", .pwd = "01234567890123456789012"}),
+			 0);
+	rig_run(r, ADIT_SEC(5));
+	assert_int_equal(a->count[MEET_EVENT_ANSWER], 1);
+	assert_int_equal(a->last[MEET_EVENT_ANSWER].mediator, 1);
+	rig_run(r, ADIT_SEC(100));
+	assert_int_equal(b->count[MEET_EVENT_LOST], 0);
+	assert_int_equal(b->count[MEET_EVENT_HELD], 2);
+	assert_int_equal(a->c.stats.ignored + b->c.stats.ignored, 0);
+	assert_int_equal(a->c.stats.forged + b->c.stats.forged, 0);
+	/* Its end is told for each of the two. */
+	meet_server_drain(r->servers[0]);
+	for (unsigned i = 1; i <= 2; i++) {
+		struct meet_server_out out;
+		uint8_t buf[MEET_MSG_MAX];
+
+		assert_int_equal(meet_server_goodbye(r->servers[0], buf, &out), 1);
+		assert_int_equal(meet_client_input(&b->c, r->now, &r->server_addr[0], buf, out.len), 0);
+		rig_drain(r, b);
+		assert_int_equal(b->count[MEET_EVENT_LOST], i);
+	}
+}
+
 static void a_peer_whose_address_changed_registers_anew(void **state)
 {
 	struct rig *r = *state;
@@ -328,6 +470,29 @@ static void outcomes_are_counted_without_a_name(void **state)
 	assert_int_equal(r->servers[0]->stats.paths[MEET_PATH_PUNCHED], 1);
 	assert_int_equal(r->servers[0]->stats.durations[3], 1); /* 64 to 128 ms */
 	assert_int_equal(r->servers[1]->stats.paths[MEET_PATH_PUNCHED], 0);
+	/* Each meeting counts once. */
+	meet_client_report(&a->c, r->now, MEET_PATH_PUNCHED, 100);
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(r->servers[0]->stats.paths[MEET_PATH_PUNCHED], 1);
+}
+
+static void a_meeting_that_came_to_nothing_is_counted_though_all_is_stopped(void **state)
+{
+	struct rig *r = *state;
+	struct meet_offer again = rig_offer();
+	struct rig_peer *a;
+
+	serving(r, ADIT_MS(20));
+	a = asking(r, ADIT_MS(20), NULL);
+	rig_run(r, ADIT_SEC(1));
+	meet_client_stop(&a->c);
+	meet_client_report(&a->c, r->now, MEET_PATH_NONE, 5000);
+	/* What is asked at once, too, keeps its own transaction. */
+	assert_int_equal(meet_client_offer(&a->c, r->now, &again), 0);
+	rig_run(r, ADIT_SEC(1));
+	assert_int_equal(r->servers[0]->stats.paths[MEET_PATH_NONE], 1);
+	assert_int_equal(r->servers[0]->stats.durations[9], 0); /* these are of paths */
+	assert_int_equal(a->count[MEET_EVENT_ANSWER], 2);
 }
 
 static void an_offer_that_comes_again_is_answered_again_without_an_event(void **state)
@@ -475,6 +640,10 @@ int main(void)
 		T(who_ends_in_order_is_absent_at_once),
 		T(who_goes_away_is_forgotten),
 		T(two_peers_meet_and_start_within_a_millisecond),
+		T(an_offer_that_is_ready_before_its_cookie_leaves_with_it),
+		T(a_cookie_that_was_lost_is_asked_for_anew),
+		T(the_next_mediators_cookie_is_kept_for_its_turn),
+		T(an_offer_that_was_taken_back_is_not_repeated),
 		T(losses_are_repaired),
 		T(a_mediator_is_asked_over_ipv4_where_that_answers),
 		T(a_mediator_that_is_silent_over_one_family_answers_over_the_other),
@@ -484,9 +653,12 @@ int main(void)
 		T(with_another_secret_the_peer_cannot_even_be_asked_for),
 		T(a_dead_mediator_is_passed_over),
 		T(after_a_restart_everybody_is_back_within_a_keepalive),
+		T(a_mediator_that_was_away_has_its_peers_back_within_a_keepalive),
+		T(one_machine_with_two_names_is_two_mediators),
 		T(a_peer_whose_address_changed_registers_anew),
 		T(a_mediator_that_ends_says_so),
 		T(outcomes_are_counted_without_a_name),
+		T(a_meeting_that_came_to_nothing_is_counted_though_all_is_stopped),
 		T(an_offer_that_comes_again_is_answered_again_without_an_event),
 		T(an_offer_replayed_later_is_nothing_but_counted),
 		T(a_forged_offer_is_nothing_but_counted),

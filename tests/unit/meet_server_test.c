@@ -292,7 +292,7 @@ static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 
 	rig_lend(r, true);
 	for (uint16_t method = MEET_REGISTER; method <= MEET_LEAVE; method++) {
-		for (unsigned flags = 0; flags < 16; flags++) {
+		for (unsigned flags = 0; flags < 64; flags++) {
 			struct rig_dgram d = {.to = r->server_addr[0]};
 			struct meet_server_out out;
 			uint8_t buf[MEET_MSG_MAX];
@@ -311,6 +311,8 @@ static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 				stun_build_bytes(&b, MEET_ATTR_PERMIT, zero, MEET_PERMIT_LEN);
 				stun_build_bytes(&b, MEET_ATTR_EPHEMERAL, zero, MEET_X25519_LEN);
 			}
+			for (uint16_t k = 0; k < flags >> 4; k++)
+				stun_build_flag(&b, 0x7f00 + k); /* required, and nobody knows it */
 			len = stun_build_end(&b);
 			d.len = (size_t)len;
 			if (rig_at_server(r, 0, &d, &out, buf) == 1) {
@@ -322,6 +324,40 @@ static void an_unproven_source_never_gets_more_than_it_sent(void **state)
 	}
 	assert_true(answers > 5);
 	assert_int_equal(r->servers[0]->table.used, 0);
+}
+
+/* RFC 8489 6.3.1; what is optional is left alone. */
+static void a_required_attribute_that_is_not_known_is_named(void **state)
+{
+	static const uint8_t zero[MEET_MSG_MAX];
+	struct rig *r = *state;
+
+	for (uint16_t method = MEET_REGISTER; method <= MEET_LEAVE; method++) {
+		struct rig_dgram d = {.from = adit_addr_v4(198, 51, 100, 1, 99), .to = r->server_addr[0]};
+		uint64_t before = r->servers[0]->stats.malformed;
+		struct meet_server_out out;
+		uint8_t buf[MEET_MSG_MAX];
+		struct stun_attr a;
+		struct stun_build b;
+		struct stun_msg m;
+		uint16_t type = 0;
+
+		if (method == MEET_GONE)
+			continue; /* it has no requests */
+		stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, method, zero);
+		stun_build_bytes(&b, MEET_ATTR_ID, zero, MEET_ID_LEN);
+		stun_build_flag(&b, 0xff01);
+		stun_build_flag(&b, 0x7f01);
+		d.len = (size_t)stun_build_end(&b);
+		assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 1);
+		assert_int_equal(code_of(buf, out.len), MEET_CODE_ATTRIBUTE);
+		assert_int_equal(stun_msg_parse(&m, buf, out.len), 0);
+		assert_int_equal(m.method, method);
+		assert_int_equal(stun_msg_find(&m, STUN_ATTR_UNKNOWN_ATTRIBUTES, &a), 0);
+		assert_int_equal(stun_attr_read_unknown(&a, &type, 1), 1);
+		assert_int_equal(type, 0x7f01);
+		assert_int_equal(r->servers[0]->stats.malformed, before + 1);
+	}
 }
 
 static void a_route_is_good_for_one_peer_one_question_and_two_minutes(void **state)
@@ -432,6 +468,7 @@ int main(void)
 		T(only_who_holds_a_registration_can_end_it),
 		T(over_ipv4_and_ipv6_a_peer_is_one_entry_and_offers_cross_over),
 		T(an_unproven_source_never_gets_more_than_it_sent),
+		T(a_required_attribute_that_is_not_known_is_named),
 		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),
 		T(a_flood_from_one_network_costs_few_signatures),
 		T(what_is_cut_or_not_of_this_protocol_is_left_alone),

@@ -182,6 +182,22 @@ static void one_search_at_a_time(void **state)
 	assert_true(nat_budget_search(&b, &c));
 }
 
+static void what_is_opened_anyway_is_missing_to_others(void **state)
+{
+	struct nat_budget b;
+	adit_time at = ADIT_SEC(1000) + ADIT_MS(1);
+
+	(void)state;
+	nat_budget_init(&b);
+	nat_budget_note(&b, at, 30);
+	assert_int_equal(nat_budget_left(&b, at), NAT_FLOWS_PER_MIN - 30);
+	assert_true(nat_budget_take(&b, at, NAT_FLOWS_PER_MIN - 30, 0));
+	nat_budget_note(&b, at, 50); /* more than there is */
+	assert_int_equal(nat_budget_left(&b, at), 0);
+	assert_false(nat_budget_take(&b, at + ADIT_SEC(60), 1, 0));
+	assert_int_equal(nat_budget_left(&b, at + ADIT_SEC(61)), NAT_FLOWS_PER_MIN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +211,7 @@ int main(void)
 		cmocka_unit_test(no_second_holds_more_than_200_probes),
 		cmocka_unit_test(who_waits_for_the_budget_gets_almost_200_a_second),
 		cmocka_unit_test(one_search_at_a_time),
+		cmocka_unit_test(what_is_opened_anyway_is_missing_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

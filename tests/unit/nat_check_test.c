@@ -116,7 +116,7 @@ static void servers_that_lie_are_named_and_left_out(void **state)
 		{STUN_LAB_LIES_IP, NAT_SERVER_ALONE},
 		{STUN_LAB_LIES_PORT, NAT_SERVER_ALONE},
 		{STUN_LAB_LIES_PRIVATE, NAT_SERVER_NONSENSE},
-		{STUN_LAB_LIES_ZERO, NAT_SERVER_NONSENSE},
+		{STUN_LAB_LIES_ZERO, NAT_SERVER_ERROR},
 	};
 	static const char *const species[] = {"home", "full-cone", "cgn", "linux", "home-random"};
 

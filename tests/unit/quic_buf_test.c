@@ -28,6 +28,16 @@ static void fill(struct quic_buf *b, struct quic_pool *p, size_t n)
 	}
 }
 
+static void append(struct quic_buf *b, struct quic_pool *p, size_t n)
+{
+	static uint8_t bytes[3 * QUIC_CHUNK_SIZE];
+
+	assert_true(n <= sizeof(bytes));
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = byte_at(b->end + i);
+	assert_int_equal(quic_buf_append(b, p, bytes, n), 0);
+}
+
 static void check(const struct quic_vec *vec, size_t n_vec, uint64_t at, size_t want)
 {
 	for (size_t i = 0; i < n_vec; i++)
@@ -170,6 +180,36 @@ static void the_cursor_and_the_front_move_apart(void **state)
 	quic_pool_done(&p);
 }
 
+static void what_is_appended_fills_a_chunk_before_it_takes_the_next(void **state)
+{
+	struct quic_pool p;
+	struct quic_buf b;
+	struct quic_vec vec[4];
+
+	(void)state;
+	quic_pool_init(&p);
+	quic_buf_init(&b);
+	append(&b, &p, 0);
+	assert_int_equal(p.n_used, 0);
+	append(&b, &p, QUIC_CHUNK_SIZE - 1);
+	assert_int_equal(p.n_used, 1);
+	append(&b, &p, 1);
+	assert_int_equal(p.n_used, 1);
+	append(&b, &p, QUIC_CHUNK_SIZE + 1);
+	assert_int_equal(p.n_used, 3);
+	assert_int_equal(quic_buf_front(&b, vec, 4), 3);
+	assert_int_equal(vec[0].len, QUIC_CHUNK_SIZE);
+	assert_int_equal(vec[1].len, QUIC_CHUNK_SIZE);
+	assert_int_equal(vec[2].len, 1);
+	check(vec, 3, 0, 2 * QUIC_CHUNK_SIZE + 1);
+	quic_buf_drop(&b, &p, 2 * QUIC_CHUNK_SIZE + 1);
+	assert_int_equal(p.n_used, 0);
+	append(&b, &p, 1);
+	assert_int_equal(p.used, QUIC_CHUNK_FIRST);
+	quic_buf_clear(&b, &p);
+	quic_pool_done(&p);
+}
+
 /* Ten thousand random steps against plain offsets. */
 static void random_steps_keep_every_byte(void **state)
 {
@@ -187,8 +227,10 @@ static void random_steps_keep_every_byte(void **state)
 
 		switch (adit_rng_below(&rng, 4)) {
 		case 0:
-			if (quic_buf_len(&b) < 20 * QUIC_CHUNK_SIZE)
+			if (quic_buf_len(&b) < 20 * QUIC_CHUNK_SIZE && i % 2 == 0)
 				fill(&b, &p, n);
+			else if (quic_buf_len(&b) < 20 * QUIC_CHUNK_SIZE)
+				append(&b, &p, n);
 			break;
 		case 1:
 			n = n < quic_buf_unread_len(&b) ? n : quic_buf_unread_len(&b);
@@ -223,6 +265,7 @@ int main(void)
 		cmocka_unit_test(chunks_are_taken_last_in_first_out),
 		cmocka_unit_test(a_pool_keeps_only_so_many),
 		cmocka_unit_test(the_cursor_and_the_front_move_apart),
+		cmocka_unit_test(what_is_appended_fills_a_chunk_before_it_takes_the_next),
 		cmocka_unit_test(random_steps_keep_every_byte),
 	};
 

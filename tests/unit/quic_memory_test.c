@@ -276,7 +276,35 @@ static void idle_streams_that_fill_at_once_stay_within_bounds(void **state)
 	print_message("%d idle streams, filled: %zu bytes\n", IDLERS, chunk_bytes(&p.server));
 	assert_true(chunk_bytes(&p.server) > QUIC_WINDOW_BUDGET); /* it was tried */
 	/* The connection's window, and in each stream a last chunk that is not full. */
-	assert_true(chunk_bytes(&p.server) <= QUIC_CONN_WINDOW + IDLERS * ((size_t)QUIC_CHUNK_SIZE + 128));
+	assert_true(chunk_bytes(&p.server) <=
+		    QUIC_CONN_WINDOWS * (size_t)QUIC_WINDOW_BUDGET + IDLERS * ((size_t)QUIC_CHUNK_SIZE + 128));
+	pair_done(&p);
+}
+
+/* What the peer may still send in all, bytes. */
+static uint64_t may_send(const struct pair_side *s)
+{
+	return ngtcp2_conn_get_max_data_left(s->q->conn);
+}
+
+static void connections_of_one_peer_have_a_part_of_the_connection_window_each(void **state)
+{
+	const uint64_t whole = QUIC_CONN_WINDOWS * (uint64_t)QUIC_WINDOW_BUDGET;
+
+	(void)state;
+	pair_init(&p, 4, ADIT_MS(5));
+	p.server_cfg.connections = 8;
+	assert_true(pair_connect(&p));
+	assert_int_equal(may_send(&p.client), whole / 8);
+	pair_done(&p);
+
+	/* It was too late for the first one: its streams have their part, but the connection window is what it was. */
+	pair_init(&p, 5, ADIT_MS(5));
+	assert_true(pair_connect(&p));
+	assert_int_equal(may_send(&p.client), whole);
+	quic_share(p.server.q, 2);
+	assert_int_equal(p.server.q->budget.max, QUIC_WINDOW_BUDGET / 2);
+	assert_int_equal(may_send(&p.client), whole);
 	pair_done(&p);
 }
 
@@ -287,6 +315,7 @@ int main(void)
 		cmocka_unit_test(credentials_may_fail_too),
 		cmocka_unit_test(stopped_streams_by_the_thousand_fit_into_64_megabytes),
 		cmocka_unit_test(idle_streams_that_fill_at_once_stay_within_bounds),
+		cmocka_unit_test(connections_of_one_peer_have_a_part_of_the_connection_window_each),
 		cmocka_unit_test(what_is_unread_never_exceeds_the_budget),
 	};
 

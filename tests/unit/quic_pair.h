@@ -245,24 +245,31 @@ static inline void pair_events(struct pair_side *s)
 	}
 }
 
-/* Output, then events, until neither has anything. */
-static inline void pair_drain(struct pair_side *s)
+static inline bool pair_put_out(struct pair_side *s)
 {
 	struct quic_batch b;
-	bool again = true;
+	size_t step;
 
-	while (s->q && again) {
-		again = false;
-		while (quic_output(s->q, s->pair->now, &b)) {
-			size_t step = b.seg_size ? b.seg_size : b.len;
+	if (!s->q || !quic_output(s->q, s->pair->now, &b))
+		return false;
+	step = b.seg_size ? b.seg_size : b.len;
+	s->link.batches++;
+	for (size_t at = 0; at < b.len; at += step)
+		pair_send_one(s, b.data + at, b.len - at < step ? b.len - at : step);
+	return true;
+}
 
-			again = true;
-			s->link.batches++;
-			for (size_t at = 0; at < b.len; at += step)
-				pair_send_one(s, b.data + at, b.len - at < step ? b.len - at : step);
-		}
+/* As io_net.c runs a lane, until nothing happens: events come between two outputs, lest streams run dry. */
+static inline void pair_drain(struct pair_side *s)
+{
+	bool again;
+
+	do {
+		again = pair_put_out(s);
+		if (again)
+			pair_put_out(s);
 		pair_events(s);
-	}
+	} while (again);
 }
 
 static inline void pair_drain_both(struct pair *p)

@@ -131,6 +131,24 @@ static void credit_comes_in_portions(void **state)
 	assert_in_range(grants, 5, 6);
 }
 
+static void a_large_window_is_granted_again_in_small_steps(void **state)
+{
+	struct quic_window w;
+	adit_time now = 0;
+
+	(void)state;
+	quic_window_init(&w, &b, now);
+	while (w.size < QUIC_WINDOW_MAX) {
+		now += RTT;
+		quic_window_take(&w, &b, (size_t)(w.limit - w.taken), now, RTT);
+	}
+	for (unsigned i = 0; i < 4000; i++) {
+		now += RTT / 100;
+		quic_window_take(&w, &b, QUIC_CHUNK_SIZE, now, RTT);
+		assert_true(w.limit - w.taken > QUIC_WINDOW_MAX - QUIC_WINDOW_STEP);
+	}
+}
+
 static void all_windows_together_stay_within_the_budget(void **state)
 {
 	static struct quic_window w[40];
@@ -197,6 +215,52 @@ static void new_streams_wait_when_the_budget_is_spent_and_large_windows_shrink_f
 	}
 }
 
+static void connections_of_one_peer_divide_the_budget(void **state)
+{
+	static struct quic_window w[3000];
+	uint64_t held = 0;
+	adit_time now = 0;
+	size_t n = 0;
+
+	(void)state;
+	quic_budget_share(&b, 1);
+	assert_int_equal(b.max, QUIC_WINDOW_BUDGET);
+	quic_budget_share(&b, 8);
+	while (n < ARRAY_LEN(w) && (b.credits > 0 || quic_budget_credit(&b) > 0)) {
+		quic_budget_credit_used(&b);
+		quic_window_init(&w[n++], &b, now);
+	}
+	/* An eighth of the streams ... */
+	assert_in_range(n, 2900, QUIC_WINDOW_BUDGET / 8 / QUIC_WINDOW_IDLE);
+	assert_int_equal(quic_budget_credit(&b), 0);
+	quic_budget_init(&b);
+	quic_budget_share(&b, 8);
+	for (int i = 0; i < 4; i++) {
+		quic_window_init(&w[i], &b, now);
+		drain(&w[i], &now, RTT / 4, 60);
+		held += w[i].limit - w[i].taken;
+	}
+	/* ... and of the bytes, but for what is a stream's own. */
+	assert_in_range(held, QUIC_WINDOW_BUDGET / 16, QUIC_WINDOW_BUDGET / 8 + 3 * QUIC_WINDOW_MIN);
+}
+
+/* What it had before stays the peer's until it is drained. */
+static void a_window_that_is_larger_than_the_part_that_is_left_shrinks(void **state)
+{
+	struct quic_window w;
+	adit_time now = 0;
+
+	(void)state;
+	quic_window_init(&w, &b, now);
+	drain(&w, &now, RTT / 4, 60);
+	assert_int_equal(w.size, QUIC_WINDOW_MAX);
+	quic_budget_share(&b, 4);
+	assert_int_equal(w.limit - w.taken, QUIC_WINDOW_MAX);
+	drain(&w, &now, RTT / 4, 10);
+	assert_true(w.limit - w.taken <= QUIC_WINDOW_BUDGET / 4);
+	assert_true(b.used <= QUIC_WINDOW_BUDGET / 4);
+}
+
 static void an_ended_stream_is_charged_for_its_unread_bytes_only(void **state)
 {
 	struct quic_window w;
@@ -239,9 +303,12 @@ int main(void)
 		cmocka_unit_test_setup(a_slow_reader_keeps_it_small, set_up),
 		cmocka_unit_test_setup(a_reader_that_gulps_now_and_then_is_not_fast, set_up),
 		cmocka_unit_test_setup(credit_comes_in_portions, set_up),
+		cmocka_unit_test_setup(a_large_window_is_granted_again_in_small_steps, set_up),
 		cmocka_unit_test_setup(all_windows_together_stay_within_the_budget, set_up),
 		cmocka_unit_test_setup(new_streams_wait_when_the_budget_is_spent_and_large_windows_shrink_for_them,
 				       set_up),
+		cmocka_unit_test_setup(connections_of_one_peer_divide_the_budget, set_up),
+		cmocka_unit_test_setup(a_window_that_is_larger_than_the_part_that_is_left_shrinks, set_up),
 		cmocka_unit_test_setup(an_ended_stream_is_charged_for_its_unread_bytes_only, set_up),
 		cmocka_unit_test_setup(stream_credit_is_topped_up_in_portions, set_up),
 	};

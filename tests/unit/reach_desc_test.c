@@ -15,6 +15,7 @@ static struct reach_desc full(void)
 		.attempt = 77,
 		.round = 2,
 		.kind = NAT_KIND_SEQUENTIAL,
+		.is_filtered = true,
 		.public = adit_addr_v4(203, 0, 113, 7, 0),
 		.witnesses = 2,
 		.ports = {.kind = NAT_PORT_SEQUENTIAL,
@@ -60,6 +61,7 @@ static void assert_same(const struct reach_desc *a, const struct reach_desc *b)
 	assert_int_equal(a->attempt, b->attempt);
 	assert_int_equal(a->round, b->round);
 	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->is_filtered, b->is_filtered);
 	assert_true(adit_addr_eq(&a->public, &b->public));
 	assert_int_equal(a->witnesses, b->witnesses);
 	assert_same_ports(&a->ports, &b->ports);

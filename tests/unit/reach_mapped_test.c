@@ -64,6 +64,26 @@ static void a_mapping_that_forwards_nothing_is_told_as_dead(void **state)
 	rig_free(r);
 }
 
+/* Home would be its own witness if it had the port, as --port without --mapped gives it. */
+static void a_port_of_the_users_that_is_forwarded_is_tried_too(void **state)
+{
+	struct rig_peer *s, *c;
+	struct rig *r = two(RIG_NAT_STEADY, RIG_NAT_STEADY, &s, &c);
+	struct reach_mapping m = {.port = MAPPED_PORT, .external = adit_addr_v4(0, 0, 0, 0, 4500)};
+
+	(void)state;
+	s->reach->cfg.port = MAPPED_PORT;
+	s->reach->cfg.is_forwarded = true;
+	reach_start(s->reach, r->now);
+	reach_set_mapped(s->reach, r->now, ADIT_FAMILY_V4, &m);
+	assert_true(rig_until(r, s, REACH_EVENT_MAPPED, 1, ADIT_SEC(15)));
+	assert_false(s->last[REACH_EVENT_MAPPED].works);
+	forward(s, 4500, MAPPED_PORT);
+	assert_true(rig_until(r, s, REACH_EVENT_MAPPED, 2, REACH_MAPPED_AGAIN + ADIT_SEC(5)));
+	assert_true(s->last[REACH_EVENT_MAPPED].works);
+	rig_free(r);
+}
+
 /* One that was cut short by a new measurement: its server's silence says nothing of the mapping. */
 static void the_silence_of_an_earlier_try_is_not_counted(void **state)
 {
@@ -207,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mapping_that_works_is_proven_by_a_server_within_seconds),
 		cmocka_unit_test(a_mapping_that_forwards_nothing_is_told_as_dead),
+		cmocka_unit_test(a_port_of_the_users_that_is_forwarded_is_tried_too),
 		cmocka_unit_test(the_silence_of_an_earlier_try_is_not_counted),
 		cmocka_unit_test(loss_makes_no_mapping_dead),
 		cmocka_unit_test(two_random_NATs_meet_where_one_forwards_a_port),

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "core/reach/reach_int.h"
 #include "reach_rig.h"
 
 static void cookies_are_there_before_the_offer(void **state)
@@ -16,6 +17,117 @@ static void cookies_are_there_before_the_offer(void **state)
 	assert_true(r->now - r->offer_at <= ADIT_MS(30 + 70 + 1));
 	assert_int_equal(r->mediators[0].meet->stats.cookies, cookies + 1);
 	assert_int_equal(r->mediators[0].meet->stats.introduced, 1);
+}
+
+/* 15 ms to the mediator; the peer's own 35. When the offer left, after the start; and when it was answered. */
+static struct rig_peer *offering(struct rig *r, enum rig_nat nat, const struct reach_memory *memory, adit_dur *ret_left,
+				 adit_dur *ret_met)
+{
+	struct rig_peer *a = rig_peer(r, MEET_CONNECT, nat, ADIT_MS(15));
+	adit_time began = r->now;
+
+	if (memory)
+		reach_set_memory(a->reach, memory);
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	*ret_left = r->offer_at - began;
+	*ret_met = r->now - began;
+	return a;
+}
+
+#define ROUND_TRIP ADIT_MS(30)
+#define ANSWERED   ADIT_MS(30 + 70) /* after it has left */
+
+static void where_a_nat_keeps_ports_the_offer_waits_for_one_answer_alone(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	adit_dur left, met;
+	struct rig_peer *a = offering(r, RIG_NAT_KEEPING, NULL, &left, &met);
+
+	assert_int_equal(left, ROUND_TRIP);
+	assert_int_equal(met, ROUND_TRIP + ANSWERED);
+	assert_int_equal(b->reach->peer_reflexive.port, a->reach->measure.view[0].local.port);
+	assert_int_equal(b->reach->peer.witnesses, 1);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 1);
+	assert_int_equal(r->mediators[0].meet->stats.introduced, 1);
+	assert_true(reach_measure_is_known(a->reach)); /* the rest has come meanwhile */
+}
+
+static void without_a_nat_too(void **state)
+{
+	struct rig *r = *state;
+	adit_dur left, met;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	offering(r, RIG_NAT_NONE, NULL, &left, &met);
+	assert_int_equal(left, ROUND_TRIP);
+	assert_int_equal(r->peers[0].reach->peer.kind, NAT_KIND_OPEN);
+}
+
+static void other_ports_are_compared_first(void **state)
+{
+	struct rig *r = *state;
+	adit_dur left, met;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	offering(r, RIG_NAT_STEADY, NULL, &left, &met);
+	assert_int_equal(left, 2 * ROUND_TRIP);
+	assert_int_equal(met, left + ANSWERED);
+}
+
+static void an_offer_that_proves_wrong_is_followed_by_the_right_one_at_no_loss_of_time(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	adit_dur left, met, later_left, later_met;
+	struct rig_peer *a = offering(r, RIG_NAT_FICKLE, NULL, &left, &met), *c;
+
+	assert_int_equal(left, ROUND_TRIP);
+	assert_int_equal(a->reach->own.kind, NAT_KIND_RANDOM);
+	assert_int_equal(b->reach->peer.kind, NAT_KIND_RANDOM);
+	assert_int_equal(a->last[REACH_EVENT_MEETING].round, 1);
+	assert_int_equal(a->count[REACH_EVENT_MEETING], 1);
+	assert_int_equal(r->mediators[0].meet->stats.introduced, 2);
+	/* One that never kept a port takes as long. */
+	reach_stop(a->reach, r->now);
+	r->offer_at = ADIT_NEVER;
+	c = offering(r, RIG_NAT_RANDOM, NULL, &later_left, &later_met);
+	assert_int_equal(c->reach->own.kind, NAT_KIND_RANDOM);
+	assert_in_range(met, later_met - ADIT_MS(1), later_met + ADIT_MS(1));
+}
+
+static void what_is_remembered_says_whether_to_wait(void **state)
+{
+	struct rig *r = *state;
+	struct reach_memory m = {.network = adit_addr_v4(192, 0, 2, 11, 0), .way = NAT_WAY_PUNCH};
+	adit_dur left, met;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	offering(r, RIG_NAT_STEADY, &m, &left, &met); /* 192.0.2.11 */
+	assert_int_equal(left, ROUND_TRIP);
+	/* Elsewhere that says nothing. */
+	r->offer_at = ADIT_NEVER;
+	offering(r, RIG_NAT_STEADY, &m, &left, &met);
+	assert_int_equal(left, 2 * ROUND_TRIP);
+	/* A peer that has to search is told all at once. */
+	r->offer_at = ADIT_NEVER;
+	m.peer_kind = NAT_KIND_RANDOM;
+	offering(r, RIG_NAT_KEEPING, &m, &left, &met);
+	assert_int_equal(left, 2 * ROUND_TRIP);
+}
+
+static void a_second_witness_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
+	adit_dur left, met;
+
+	offering(r, RIG_NAT_KEEPING, NULL, &left, &met);
+	assert_in_range(left, ROUND_TRIP, ROUND_TRIP + REACH_ASK_TWO);
+	assert_int_equal(b->reach->peer.witnesses, 2);
+	assert_true(b->reach->peer.is_filtered);
 }
 
 static void a_relay_is_borrowed_when_the_peer_has_answered_and_a_stopped_peer_is_absent(void **state)
@@ -237,6 +349,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(one, cookies_are_there_before_the_offer),
+		RIG_TEST(one, where_a_nat_keeps_ports_the_offer_waits_for_one_answer_alone),
+		RIG_TEST(one, without_a_nat_too),
+		RIG_TEST(one, other_ports_are_compared_first),
+		RIG_TEST(one, an_offer_that_proves_wrong_is_followed_by_the_right_one_at_no_loss_of_time),
+		RIG_TEST(one, what_is_remembered_says_whether_to_wait),
+		RIG_TEST(two, a_second_witness_is_waited_for),
 		RIG_TEST(one, a_relay_is_borrowed_when_the_peer_has_answered_and_a_stopped_peer_is_absent),
 		RIG_TEST(two, serve_answers_at_once_as_it_has_measured_before),
 		RIG_TEST(one, serve_sends_low_ttl_openers_first_and_nothing_louder_before_it_hears_the_peer),

@@ -98,7 +98,7 @@ static void every_pair_has_its_way_and_plans_that_are_sound(void **state)
 {
 	static const unsigned n_salvos[5][5] = {
 		/* OPEN, STEADY, SEQUENTIAL, BLOCK, RANDOM */
-		{0, 0, 0, 0, 0}, {0, 0, 1, 1, 1}, {0, 0, 1, 1, 0}, {1, 1, 1, 1, 0}, {2, 2, 0, 0, 0},
+		{0, 0, 0, 0, 0}, {0, 0, 1, 1, 1}, {0, 0, 1, 1, 0}, {1, 1, 1, 1, 0}, {4, 4, 0, 0, 0},
 	};
 
 	(void)state;
@@ -134,7 +134,7 @@ static void a_steady_side_searches_among_the_ports_that_were_seen(void **state)
 	assert_int_equal(p.salvo[0].shots, REACH_PROBES_MAX);
 	assert_int_equal(p.salvo[0].low, 3000);
 	assert_int_equal(p.salvo[0].high, 64000);
-	assert_true(p.lasts >= REACH_PROBES_MAX * REACH_SEARCH_PACE + ADIT_SEC(1));
+	assert_true(p.lasts >= (REACH_PROBES_MAX + REACH_TURNS) * REACH_SEARCH_PACE + ADIT_SEC(1));
 
 	peer.ports.samples = REACH_RANGE_MIN - 1; /* too few to know */
 	reach_plan_make(&ask, &p);
@@ -142,44 +142,90 @@ static void a_steady_side_searches_among_the_ports_that_were_seen(void **state)
 	assert_int_equal(p.salvo[0].high, 65535);
 }
 
-static void the_other_side_opens_sockets_at_low_ttl_and_then_others_in_turn(void **state)
+static void the_other_side_opens_sockets_at_low_ttl_then_others_beside_the_probes_and_fresh_ones_last(void **state)
 {
-	struct reach_salvo_spec socks[2];
+	struct reach_salvo_spec socks[REACH_SALVOS_MAX];
 	const struct reach_salvo_spec *search = &p.salvo[0];
 
 	(void)state;
 	make(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
 	assert_true(p.is_search && p.is_last);
-	assert_int_equal(p.salvo[0].target, REACH_TO_ONE);
-	assert_true(adit_addr_eq(&p.salvo[0].to, &ask.peer_reflexive));
+	assert_int_equal(p.n_salvos, 4);
 	memcpy(socks, p.salvo, sizeof(socks));
-	assert_int_equal(socks[0].socks, REACH_SOCKS_SEARCH);
-	assert_int_equal(socks[1].socks, REACH_TURN_SOCKS);
-	assert_true(socks[0].low_passes == 1 && socks[0].passes == 1);
-	assert_true(socks[1].is_in_turn && socks[1].shots == REACH_TURNS && socks[1].low_passes == 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(socks[i].target, REACH_TO_ONE);
+		assert_true(adit_addr_eq(&socks[i].to, &ask.peer_reflexive));
+		assert_true(socks[i].passes == 1 && socks[i].low_passes == (i == 0));
+	}
+	assert_int_equal(socks[0].socks, REACH_SOCKS_FIRST);
+	assert_int_equal(socks[1].socks, REACH_SOCKS_BESIDE);
+	assert_true(socks[1].may_hurry && !socks[0].may_hurry && !socks[2].may_hurry);
+	assert_true(socks[2].is_in_turn && socks[2].shots == REACH_TURNS);
 	make(NAT_KIND_STEADY, NAT_KIND_RANDOM, MEET_SERVE);
-	/* The probes find the sockets open; those in turn begin when the first probes are over, in the others' rest. */
-	assert_true(search->delay >= socks[0].low_delay + ADIT_MS(50));
-	assert_true(socks[1].delay >= search->delay + search->first * search->pace);
-	assert_true(search->rest >= socks[1].shots * socks[1].pace);
-	/* None in turn where nobody may. */
+	/* As many probes as sockets; then one of each at the same pace, from about the same time on. */
+	assert_true(search->delay >= socks[0].low_delay + ADIT_MS(10));
+	assert_true(socks[1].delay == search->delay + search->slow_from * search->pace);
+	assert_int_equal(search->slow_to, search->slow_from + REACH_SOCKS_BESIDE);
+	assert_true(search->slow_pace == socks[1].pace);
+	/* Fresh ones come when the probes are over, and these rest meanwhile. */
+	assert_true(socks[2].delay > socks[1].delay + REACH_SOCKS_BESIDE * socks[1].pace +
+					     (search->first - REACH_SOCKS_SEARCH) * search->pace);
+	assert_true(search->rest > socks[2].shots * socks[2].pace);
+	/* The first ones alone where nobody may. */
 	ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
 	ask.trusted = false;
 	reach_plan_make(&ask, &p);
 	assert_int_equal(p.n_salvos, 1);
+	assert_int_equal(p.salvo[0].socks, REACH_UNTRUSTED_MAX);
 }
 
-static void sockets_in_turn_are_open_for_a_round_trip(void **state)
+static void a_scout_goes_to_the_port_beside_which_no_probe_needs(void **state)
+{
+	(void)state;
+	make(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
+	assert_true(p.salvo[3].socks == 0 && p.salvo[3].passes == 1 && p.salvo[3].low_passes == 0);
+	assert_true(adit_addr_eq_ip(&p.salvo[3].to, &ask.peer_reflexive));
+	assert_int_equal(p.salvo[3].to.port, ask.peer_reflexive.port + 1);
+	assert_true(p.salvo[3].delay <= p.salvo[0].low_delay);
+	ask.peer_reflexive.port = 65535;
+	reach_plan_make(&ask, &p);
+	assert_int_equal(p.salvo[3].to.port, 65534);
+}
+
+/* With home, nine samples, and one each for the TTL and the filter; and with the answers. */
+static void a_search_meets_within_256_sockets_and_1100_probes(void **state)
+{
+	(void)state;
+	assert_true(REACH_SOCKS_SEARCH + 1 + REACH_SAMPLES + 2 <= 256);
+	assert_true(REACH_PROBES_FIRST + 50 <= 1100);
+	assert_true(reach_plan_chance(64512, REACH_SOCKS_SEARCH, REACH_PROBES_FIRST) > 65536 * 97 / 100);
+	/* A router on the random side that accepts: no socket can have a port that was probed before. */
+	assert_true(reach_plan_chance(64512, REACH_SOCKS_SEARCH, REACH_PROBES_FIRST - REACH_SOCKS_SEARCH) >
+		    65536 * 94 / 100);
+}
+
+static void both_sides_fire_slowly_where_much_would_be_under_way(void **state)
 {
 	(void)state;
 	for (unsigned rtt = 0; rtt <= 1000; rtt += 50) {
+		struct reach_salvo_spec beside;
+
 		ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
 		ask.round_trip = ADIT_MS(rtt);
 		reach_plan_make(&ask, &p);
-		assert_in_range(p.salvo[1].pace, REACH_SEARCH_PACE, REACH_TURN_PACE);
-		if (rtt <= 250)
-			assert_true((REACH_TURN_SOCKS - 1) * p.salvo[1].pace > ADIT_MS(rtt));
+		beside = p.salvo[1];
+		assert_in_range(beside.pace, REACH_SEARCH_PACE, REACH_BESIDE_PACE);
+		if (rtt <= 300) /* the scout's answer is there */
+			assert_true(beside.delay > p.salvo[3].delay + ADIT_MS(rtt));
+		if (rtt <= 100)
+			assert_true(REACH_UNDER_WAY * (beside.pace + 1) > ADIT_MS(rtt));
 		assert_in_range(p.lasts, ADIT_SEC(1), ADIT_SEC(15));
+		ask_init(NAT_KIND_STEADY, NAT_KIND_RANDOM, MEET_SERVE);
+		ask.round_trip = ADIT_MS(rtt);
+		reach_plan_make(&ask, &p);
+		assert_true(p.salvo[0].slow_pace == beside.pace);
+		assert_in_range(p.salvo[0].slow_from, REACH_ALONE_MIN, REACH_SOCKS_FIRST);
+		assert_true(beside.delay == p.salvo[0].delay + p.salvo[0].slow_from * p.salvo[0].pace);
 	}
 }
 
@@ -197,6 +243,14 @@ static void a_search_waits_a_round_trip_for_plain_checks(void **state)
 	ask.last_way = NAT_WAY_BLOCK; /* they were of no use last time */
 	reach_plan_make(&ask, &p);
 	assert_true(p.salvo[0].delay == 0);
+	ask.last_way = NAT_WAY_UNKNOWN;
+	own.is_filtered = true; /* nor can they be */
+	reach_plan_make(&ask, &p);
+	assert_true(p.salvo[0].delay == 0);
+	ask_init(NAT_KIND_RANDOM, NAT_KIND_STEADY, MEET_CONNECT);
+	peer.is_filtered = true;
+	reach_plan_make(&ask, &p);
+	assert_true(p.salvo[0].low_delay == 0);
 }
 
 static void a_block_takes_few_sockets_and_probes_of_either_side(void **state)
@@ -479,8 +533,11 @@ int main(void)
 		cmocka_unit_test(more_of_anything_never_lowers_the_chance),
 		cmocka_unit_test(every_pair_has_its_way_and_plans_that_are_sound),
 		cmocka_unit_test(a_steady_side_searches_among_the_ports_that_were_seen),
-		cmocka_unit_test(the_other_side_opens_sockets_at_low_ttl_and_then_others_in_turn),
-		cmocka_unit_test(sockets_in_turn_are_open_for_a_round_trip),
+		cmocka_unit_test(
+			the_other_side_opens_sockets_at_low_ttl_then_others_beside_the_probes_and_fresh_ones_last),
+		cmocka_unit_test(a_scout_goes_to_the_port_beside_which_no_probe_needs),
+		cmocka_unit_test(a_search_meets_within_256_sockets_and_1100_probes),
+		cmocka_unit_test(both_sides_fire_slowly_where_much_would_be_under_way),
 		cmocka_unit_test(a_search_waits_a_round_trip_for_plain_checks),
 		cmocka_unit_test(a_block_takes_few_sockets_and_probes_of_either_side),
 		cmocka_unit_test(a_larger_block_takes_more_and_a_tiny_one_fewer_sockets),

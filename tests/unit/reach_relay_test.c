@@ -61,6 +61,53 @@ static void a_relayed_pair_does_not_end_the_search(void **state)
 	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 2, REACH_PAUSE + ADIT_SEC(20)));
 }
 
+/* It swallows everything, and nobody has noticed. */
+static void a_dead_relay_costs_a_search_no_second_one(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(25));
+	struct rig_peer *a = rig_peer(r, MEET_CONNECT, RIG_NAT_STEADY, ADIT_MS(15));
+
+	rig_relay_set(r, a, 1);
+	a->relay = (struct adit_addr){0};
+	a->is_deaf = b->is_deaf = true;
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(16)));
+	assert_int_equal(a->last[REACH_EVENT_FAILED].round, 1);
+	assert_int_equal(a->last[REACH_EVENT_FAILED].how, REACH_HOW_DIRECT);
+}
+
+/* A first round is short, and a relay over TCP may need longer than that. */
+static void a_silent_relay_has_its_rounds_where_they_are_short(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	struct rig_peer *b;
+
+	random_pair(r, &b, &a);
+	rig_relay_set(r, a, 1);
+	a->relay = (struct adit_addr){0};
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(20)));
+	assert_int_equal(a->last[REACH_EVENT_FAILED].round, REACH_ROUNDS);
+	assert_int_equal(a->last[REACH_EVENT_FAILED].verdict, REACH_VERDICT_RANDOM);
+}
+
+static void a_relay_that_has_gone_is_not_told_of_as_a_path(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a;
+	struct rig_peer *b;
+
+	random_pair(r, &b, &a);
+	rig_relay_set(r, a, 1);
+	reach_start(a->reach, r->now);
+	relayed_soon(r, a, b, ADIT_SEC(1));
+	rig_relay_set(r, a, 0);
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(20)));
+	assert_int_equal(a->last[REACH_EVENT_FAILED].how, REACH_HOW_DIRECT);
+}
+
 static void a_direct_pair_is_found_beside_the_relayed_one(void **state)
 {
 	struct rig *r = *state;
@@ -375,6 +422,9 @@ int main(void)
 		RIG_TEST(two, a_relay_at_the_serve_side_is_enough),
 		RIG_TEST(two, a_relayed_pair_does_not_end_the_search),
 		RIG_TEST(two, a_direct_pair_is_found_beside_the_relayed_one),
+		RIG_TEST(two, a_dead_relay_costs_a_search_no_second_one),
+		RIG_TEST(two, a_silent_relay_has_its_rounds_where_they_are_short),
+		RIG_TEST(two, a_relay_that_has_gone_is_not_told_of_as_a_path),
 		RIG_TEST(two, an_offer_waits_a_moment_for_the_relay),
 		RIG_TEST(two, an_offer_does_not_wait_longer),
 		RIG_TEST(two, a_late_relay_has_a_round_that_costs_none),

@@ -18,7 +18,7 @@
 #include "crypto/crypto_identity.h"
 #include "crypto/crypto_meet.h"
 
-#define RIG_PEERS     3
+#define RIG_PEERS     4
 #define RIG_MEDIATORS 3
 #define RIG_SLOTS     1024
 #define RIG_SOCKS     1024
@@ -33,6 +33,8 @@
 enum rig_nat {
 	RIG_NAT_NONE,
 	RIG_NAT_STEADY, /* one port for a socket */
+	RIG_NAT_KEEPING, /* the same: the socket's own */
+	RIG_NAT_FICKLE, /* that once, for the first flow of all; for each other one at random */
 	RIG_NAT_SEQUENTIAL, /* one for each destination, the next one */
 	RIG_NAT_BLOCK, /* one for each destination, at random among 1024 */
 	RIG_NAT_RANDOM, /* the same, among all */
@@ -62,6 +64,7 @@ struct rig_peer {
 	unsigned folds;
 	bool is_off; /* nothing leaves and nothing comes */
 	bool is_deaf; /* nothing comes from the other peers */
+	bool is_blunt; /* its router says "port unreachable" to what it does not let in */
 	bool drops_low; /* routers tell nothing of a TTL that has run out */
 	uint16_t forward_outside; /* the NAT forwards this port to ... */
 	uint16_t forward_inside; /* ... this one, whoever sends; 0: none */
@@ -94,8 +97,8 @@ struct rig_mediator {
 	struct meet_peer *slots;
 	struct stun_server *stun;
 	struct adit_addr addr;
+	struct adit_addr other; /* that it tells of as its second one; NONE: a second port */
 	bool is_dead;
-	bool lies; /* about addresses */
 };
 
 struct rig_packet {
@@ -125,6 +128,8 @@ struct rig {
 	struct adit_log *log;
 	adit_time offer_at; /* the first Introduce with an offer left */
 	struct nat_budget *budget; /* NULL: each engine has its own */
+	struct adit_addr decoy; /* whatever is sent to this IP ... */
+	unsigned to_decoy; /* ... is counted */
 	struct rig_packet copy; /* the last packet of mediator 0 that carries an offer */
 };
 
@@ -231,7 +236,10 @@ static inline uint16_t rig_port_new(struct rig *r, struct rig_peer *p, uint16_t 
 {
 	switch (p->nat) {
 	case RIG_NAT_NONE:
+	case RIG_NAT_KEEPING:
 		return inside;
+	case RIG_NAT_FICKLE:
+		return p->n_flows == 0 ? inside : (uint16_t)(1024 + adit_rng_below(&r->rng, 64512));
 	case RIG_NAT_STEADY:
 	case RIG_NAT_SEQUENTIAL:
 		p->next_port = (uint16_t)(p->next_port + (p->step ? p->step : 1));
@@ -255,7 +263,7 @@ static inline uint16_t rig_out(struct rig *r, struct rig_peer *p, uint16_t insid
 			continue;
 		if (adit_addr_eq(&f->remote, remote))
 			return f->outside;
-		if (p->nat == RIG_NAT_STEADY || p->nat == RIG_NAT_NONE)
+		if (p->nat == RIG_NAT_STEADY || p->nat == RIG_NAT_KEEPING || p->nat == RIG_NAT_NONE)
 			outside = f->outside;
 	}
 	/* Answers to who came through the forward leave through it. */
@@ -386,6 +394,7 @@ static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit
 		p->bad_sends++;
 		return;
 	}
+	r->to_decoy += adit_addr_eq_ip(&o->remote, &r->decoy);
 	if (p->is_off)
 		return;
 	for (unsigned k = 0; k < r->n_peers; k++)
@@ -466,6 +475,7 @@ static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const 
 	struct meet_server_out out;
 	struct rig_packet *passed;
 	uint8_t buf[STUN_SERVER_PADDED_MAX + MEET_MSG_MAX];
+	struct adit_addr from = in->to;
 	adit_dur back = 0;
 
 	if (m->is_dead)
@@ -481,12 +491,16 @@ static inline void rig_at_mediator(struct rig *r, struct rig_mediator *m, const 
 	}
 	if (in->to.port != RIG_PORT)
 		place.other.port = RIG_PORT;
+	if (m->other.family != ADIT_FAMILY_NONE)
+		place.other = m->other;
 	if (stun_server_answer(m->stun, r->now, &place, &in->from, in->data, in->len, buf, &answer) != 1)
 		return;
 	for (unsigned k = 0; k < r->n_peers; k++)
 		if (adit_addr_eq_ip(&r->peers[k].outside, &answer.remote))
 			back = r->peers[k].delay;
-	rig_put(r, r->now + back, &in->to, &answer.remote, 62, buf, answer.len);
+	if (answer.change & STUN_SERVER_CHANGE_PORT)
+		from.port = place.other.port;
+	rig_put(r, r->now + back, &from, &answer.remote, 62, buf, answer.len);
 }
 
 static inline void rig_input_on(struct rig *r, struct rig_peer *p, const struct rig_packet *in, uint32_t sock,
@@ -510,6 +524,32 @@ static inline void rig_input(struct rig *r, struct rig_peer *p, const struct rig
 		rig_input_on(r, p, in, s->number, &local);
 }
 
+/* The sender's NAT knows whose packet the error is about. */
+static inline void rig_unreachable(struct rig *r, const struct rig_packet *in)
+{
+	for (unsigned k = 0; k < r->n_peers; k++) {
+		struct rig_peer *p = &r->peers[k];
+
+		for (size_t i = 0; i < p->n_flows && adit_addr_eq_ip(&in->from, &p->outside); i++) {
+			const struct rig_flow *f = &p->flows[i];
+			const struct rig_sock *s = rig_sock_by(p, 0, f->inside);
+			struct adit_icmp icmp = {.remote = in->to,
+						 .offender = adit_addr_with_port(in->to, 0),
+						 .type = 3,
+						 .code = 3,
+						 .data = in->data,
+						 .len = in->len};
+
+			if (f->outside != in->from.port || !adit_addr_eq(&f->remote, &in->to) || !s)
+				continue;
+			icmp.sock = s->number;
+			reach_icmp(p->reach, r->now, &icmp);
+			rig_drain(r, p);
+			return;
+		}
+	}
+}
+
 static inline void rig_deliver(struct rig *r, const struct rig_packet *in)
 {
 	for (unsigned i = 0; i < r->n_mediators; i++)
@@ -527,12 +567,13 @@ static inline void rig_deliver(struct rig *r, const struct rig_packet *in)
 				rig_input_on(r, p, in, RIG_RELAY, &p->relay);
 			return;
 		}
-		if (!adit_addr_eq_ip(&in->to, &p->outside) || p->is_off || (p->is_deaf && !from_mediator) ||
-		    in->ttl < 1)
+		if (!adit_addr_eq_ip(&in->to, &p->outside) || p->is_off || in->ttl < 1)
 			continue;
-		port = rig_in(p, in->to.port, &in->from);
+		port = p->is_deaf && !from_mediator ? 0 : rig_in(p, in->to.port, &in->from);
 		if (port != 0)
 			rig_input(r, p, in, port);
+		else if (p->is_blunt && !from_mediator)
+			rig_unreachable(r, in);
 		return;
 	}
 }

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "core/reach/reach_int.h"
 #include "reach_rig.h"
 
 static void nothing_heard_brings_fresh_sockets_on_both_sides(void **state)
@@ -114,6 +115,93 @@ static void a_search_keeps_to_its_numbers(void **state)
 	assert_int_equal(a->bad_sends + b->bad_sends, 0);
 }
 
+/* Two that will never meet, searching; what the router of |blunt| does not let in, it says. */
+static void search(struct rig *r, struct rig_peer **ret_random, struct rig_peer **ret_steady, int blunt)
+{
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	a->is_deaf = b->is_deaf = true;
+	a->is_blunt = blunt == 0;
+	b->is_blunt = blunt == 1;
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
+	assert_true(a->reach->own.is_filtered && b->reach->peer.is_filtered);
+	*ret_random = b;
+	*ret_steady = a;
+}
+
+static void the_random_side_opens_all_at_low_ttl_where_the_peers_router_says_unreachable(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a, *b;
+
+	search(r, &b, &a, 0);
+	rig_run(r, ADIT_MS(400));
+	assert_true(b->sent_low > REACH_SOCKS_FIRST + 50);
+	rig_run(r, ADIT_MS(1000));
+	assert_int_equal(b->sent_low, REACH_SOCKS_SEARCH);
+	rig_run(r, ADIT_SEC(2));
+	/* The scout, and a check to the private address: nothing else could take a tuple from a probe. */
+	assert_true(b->sent - b->sent_low <= 4);
+}
+
+static void the_random_side_opens_others_beside_the_probes_where_it_does_not(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a, *b;
+	struct adit_icmp icmp = {.type = 3, .code = 3};
+
+	search(r, &b, &a, -1);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(b->sent_low, REACH_SOCKS_FIRST);
+	/* Nobody else can say it, nor something else than that, nor of somebody else. */
+	icmp.sock = reach_sock_number(b->reach, b->reach->home[0]);
+	icmp.remote = adit_addr_with_port(a->outside, 999);
+	icmp.offender = adit_addr_v4(198, 51, 100, 7, 0);
+	reach_icmp(b->reach, r->now, &icmp);
+	icmp.offender = a->outside;
+	icmp.code = 1;
+	reach_icmp(b->reach, r->now, &icmp);
+	icmp.code = 3;
+	icmp.remote = adit_addr_v4(198, 51, 100, 7, 999);
+	reach_icmp(b->reach, r->now, &icmp);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(b->sent_low, REACH_SOCKS_FIRST);
+	rig_run(r, ADIT_SEC(3));
+	assert_int_equal(b->sent_low, REACH_SOCKS_FIRST);
+	assert_true(b->sent >= REACH_SOCKS_SEARCH + 1);
+}
+
+static void probes_do_not_rest_where_the_random_sides_router_says_unreachable(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a, *b;
+	adit_dur takes = REACH_PROBES_MAX * REACH_SEARCH_PACE + ADIT_MS(300);
+
+	search(r, &b, &a, 1);
+	rig_run(r, takes);
+	assert_true(a->sent >= REACH_PROBES_MAX);
+}
+
+static void probes_rest_while_fresh_sockets_come_to_probed_ports(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *a, *b;
+	unsigned sockets;
+
+	search(r, &b, &a, -1);
+	rig_run(r, REACH_PROBES_FIRST * REACH_SEARCH_PACE + ADIT_MS(500));
+	assert_in_range(a->sent, REACH_PROBES_FIRST, REACH_PROBES_FIRST + 4);
+	sockets = b->sent;
+	rig_run(r, REACH_TURNS * REACH_SEARCH_PACE - ADIT_MS(200));
+	assert_in_range(a->sent, REACH_PROBES_FIRST, REACH_PROBES_FIRST + 4);
+	assert_true(b->sent > sockets + REACH_TURNS / 2);
+	assert_true(b->reach->stats.socks_max <= REACH_SOCKS_MAX + 4);
+	rig_run(r, ADIT_SEC(3));
+	assert_true(a->sent >= REACH_PROBES_MAX);
+	assert_int_equal(a->bad_sends + b->bad_sends, 0);
+}
+
 static void one_search_at_a_time_in_a_program(void **state)
 {
 	struct rig *r = *state;
@@ -214,6 +302,10 @@ int main(void)
 		RIG_TEST(one, a_late_answer_to_a_round_that_is_over_still_counts_on_the_serve_side),
 		RIG_TEST(one, attempts_come_again_after_pauses_that_double),
 		RIG_TEST(two, a_search_keeps_to_its_numbers),
+		RIG_TEST(two, the_random_side_opens_all_at_low_ttl_where_the_peers_router_says_unreachable),
+		RIG_TEST(two, the_random_side_opens_others_beside_the_probes_where_it_does_not),
+		RIG_TEST(two, probes_do_not_rest_where_the_random_sides_router_says_unreachable),
+		RIG_TEST(two, probes_rest_while_fresh_sockets_come_to_probed_ports),
 		RIG_TEST(two, one_search_at_a_time_in_a_program),
 		RIG_TEST(one, low_ttl_off_is_the_labs_switch),
 		RIG_TEST(two, flows_of_others_are_counted_from_one_measurement_to_the_next),

@@ -317,7 +317,7 @@ static void a_spent_budget_ends_a_salvo_for_good(void **state)
 	struct reach_shot shot;
 
 	(void)state;
-	assert_true(nat_budget_take(&budget, now, NAT_FLOWS_PER_MIN - 4, 0));
+	assert_true(nat_budget_take(&budget, now, NAT_FLOWS_PER_MIN - REACH_FLOWS_KEEP - 4, 0));
 	many(REACH_TO_RANGE, 1, 7, 7)->passes = 2;
 	one(5, 2)->delay = ADIT_MS(100);
 	start(now);
@@ -456,24 +456,29 @@ static void more_sockets_than_there_are_numbers_are_left_out(void **state)
 	assert_int_equal(opens, REACH_SOCKS_MAX);
 }
 
-/* Three at a time: number 4 leaves from a socket for which the first one was closed. */
+/* The first three leave, then each fresh one takes the place of the oldest. */
 static void sockets_in_turn_are_fresh_and_few(void **state)
 {
 	struct reach_shot shot;
+	struct reach_salvo_spec *spec;
 	unsigned n = 0;
 
 	(void)state;
-	one(3, 1)->shots = 10;
-	plan.salvo[0].is_in_turn = true;
+	one(3, 1);
+	spec = one(3, 1);
+	spec->is_in_turn = true;
+	spec->shots = 7;
+	spec->delay = ADIT_MS(10);
 	start(now);
 	while (next_send(&shot)) {
 		n++;
 		assert_int_equal(opens, n);
 		assert_int_equal(closes, n > 3 ? n - 3 : 0);
+		assert_int_equal(shot.salvo, n > 3);
 		assert_false(shot.is_low);
 	}
 	assert_int_equal(n, 10);
-	assert_int_equal(reach_salvo_counts(&s, 0).socks, 10);
+	assert_int_equal(reach_salvo_counts(&s, 1).socks, 7);
 	reach_salvo_stop(&s);
 	assert_false(next_send(&shot));
 	assert_int_equal(closes, 10);
@@ -482,11 +487,14 @@ static void sockets_in_turn_are_fresh_and_few(void **state)
 static void a_socket_in_turn_that_was_heard_on_stays(void **state)
 {
 	struct reach_shot shot;
+	struct reach_salvo_spec *spec;
 	uint32_t kept;
 
 	(void)state;
-	one(2, 1)->shots = 6;
-	plan.salvo[0].is_in_turn = true;
+	one(2, 1);
+	spec = one(2, 1);
+	spec->is_in_turn = true;
+	spec->shots = 4;
 	start(now);
 	assert_true(next_send(&shot));
 	kept = shot.sock;
@@ -495,6 +503,67 @@ static void a_socket_in_turn_that_was_heard_on_stays(void **state)
 		assert_int_not_equal(shot.sock, kept);
 	assert_true(open[kept]);
 	assert_int_equal(closes, 3);
+}
+
+static void none_in_turn_where_there_are_no_others(void **state)
+{
+	struct reach_shot shot;
+
+	(void)state;
+	one(4, 1)->is_in_turn = true;
+	plan.salvo[0].shots = 4;
+	start(now);
+	assert_false(next_send(&shot));
+	assert_int_equal(opens, 0);
+}
+
+static void a_salvo_is_slower_for_a_while(void **state)
+{
+	struct reach_shot shot;
+	adit_time from = now;
+	struct reach_salvo_spec *spec = many(REACH_TO_RANGE, 1, 9, 9);
+
+	(void)state;
+	spec->slow_from = 3;
+	spec->slow_to = 6;
+	spec->slow_pace = ADIT_MS(4);
+	start(now);
+	for (unsigned i = 0; i < 9; i++) {
+		assert_true(next_send(&shot));
+		assert_true(now == from + ADIT_MS(i) + (i < 3 ? 0 : i < 6 ? (i - 2) * ADIT_MS(3) : ADIT_MS(9)));
+	}
+}
+
+static void who_may_hurry_does_with_the_low_ttl_where_the_peers_router_says_unreachable(void **state)
+{
+	struct reach_shot shot;
+	adit_time from = now;
+	struct reach_salvo_spec *spec = one(5, 1);
+
+	(void)state;
+	spec->may_hurry = true;
+	spec->delay = ADIT_SEC(1);
+	spec->pace = ADIT_MS(100);
+	reach_salvo_go_on(&s, now); /* nothing is loaded */
+	start(ADIT_NEVER);
+	reach_salvo_go_on(&s, now); /* the start is not known: nothing leaves */
+	assert_false(next_send(&shot));
+	start(now);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(next_send(&shot));
+		assert_true(!shot.is_low && now == from + ADIT_SEC(1) + ADIT_MS(100 * i));
+	}
+	reach_salvo_go_on(&s, now);
+	reach_salvo_go_on(&s, now);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(next_send(&shot));
+		assert_true(shot.is_low && now == from + ADIT_MS(1100) + i * REACH_OPEN_PACE);
+	}
+	assert_false(next_send(&shot));
+	reach_salvo_go_on(&s, now); /* it is over */
+	assert_false(next_send(&shot));
+	start(now); /* which knows nothing of it */
+	assert_true(next_send(&shot) && !shot.is_low);
 }
 
 static void a_salvo_rests_after_its_first_shots(void **state)
@@ -573,6 +642,10 @@ int main(void)
 		cmocka_unit_test_setup(more_sockets_than_there_are_numbers_are_left_out, setup),
 		cmocka_unit_test_setup(sockets_in_turn_are_fresh_and_few, setup),
 		cmocka_unit_test_setup(a_socket_in_turn_that_was_heard_on_stays, setup),
+		cmocka_unit_test_setup(none_in_turn_where_there_are_no_others, setup),
+		cmocka_unit_test_setup(a_salvo_is_slower_for_a_while, setup),
+		cmocka_unit_test_setup(who_may_hurry_does_with_the_low_ttl_where_the_peers_router_says_unreachable,
+				       setup),
 		cmocka_unit_test_setup(a_salvo_rests_after_its_first_shots, setup),
 		cmocka_unit_test_setup(a_rest_is_over_or_does_not_come_where_it_is_of_no_use, setup),
 		cmocka_unit_test_setup(what_is_heard_is_counted, setup),

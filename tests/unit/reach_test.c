@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "core/reach/reach_int.h"
 #include "reach_rig.h"
 
 static void two_steady_nats_meet_within_the_round_trips(void **state)
@@ -54,6 +55,42 @@ static void a_block_is_searched_from_both_sides(void **state)
 static void a_block_is_searched_from_the_connect_side(void **state)
 {
 	pair(*state, RIG_NAT_STEADY, RIG_NAT_BLOCK, REACH_HOW_BLOCK, ADIT_SEC(6));
+}
+
+static bool is_filtered(struct rig *r, enum rig_nat nat, uint16_t port)
+{
+	struct rig_peer *b = rig_peer(r, MEET_SERVE, nat, ADIT_MS(20));
+	bool ret;
+
+	b->reach->cfg.port = port;
+	reach_start(b->reach, r->now);
+	rig_run(r, ADIT_SEC(3));
+	ret = reach_measure_is_filtered(b->reach);
+	assert_int_equal(b->reach->measure.view[0].filter_sock, REACH_NO_SOCK); /* closed again */
+	return ret;
+}
+
+static void a_nat_that_keeps_answers_from_another_port_out_filters(void **state)
+{
+	struct rig *r = *state;
+
+	assert_true(is_filtered(r, RIG_NAT_STEADY, 0));
+	assert_false(is_filtered(r, RIG_NAT_NONE, 0));
+	assert_false(is_filtered(r, RIG_NAT_STEADY, 5000)); /* it may be forwarded, a fresh socket's is not */
+}
+
+static void who_is_known_to_filter_is_searched_from_the_start_on(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_RANDOM, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+
+	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(3)));
+	assert_true(a->reach->own.is_filtered && b->reach->peer.is_filtered);
+	assert_false(b->reach->own.is_filtered); /* that goes without saying */
+	assert_true(b->reach->plan.salvo[0].low_delay == 0);
+	assert_true(a->reach->plan.salvo[0].delay == REACH_OPEN_LEAD);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(15)));
 }
 
 static void a_random_nat_is_found_by_a_birthday_search(void **state)
@@ -206,6 +243,24 @@ static void names_resolve_late_and_mediators_come_one_after_the_other(void **sta
 	assert_int_equal(r->mediators[1].meet->table.used, 1);
 }
 
+static void a_mediator_is_registered_with_where_servers_have_taken_all_room(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b;
+	struct adit_addr server = adit_addr_v4(203, 0, 113, 90, RIG_PORT);
+	int err = 0;
+
+	r->n_mediators = 1;
+	b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	for (server.port = 1; err == 0; server.port++)
+		err = reach_add_server(b->reach, r->now, &server);
+	assert_int_equal(err, ADIT_EFULL);
+	r->n_mediators = 2;
+	assert_int_equal(reach_add_mediator(b->reach, r->now, "two.example", &r->mediators[1].addr), 0);
+	rig_run(r, ADIT_SEC(2));
+	assert_int_equal(b->count[REACH_EVENT_HELD], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +271,9 @@ int main(void)
 		RIG_TEST(two, two_counting_nats_step_by_one_and_two),
 		RIG_TEST(two, a_block_is_searched_from_both_sides),
 		RIG_TEST(two, a_block_is_searched_from_the_connect_side),
+		RIG_TEST(one, a_nat_that_keeps_answers_from_another_port_out_filters),
+		RIG_TEST(two, a_nat_that_keeps_answers_from_another_port_out_filters),
+		RIG_TEST(two, who_is_known_to_filter_is_searched_from_the_start_on),
 		RIG_TEST(two, a_random_nat_is_found_by_a_birthday_search),
 		RIG_TEST(two, a_random_nat_that_asks_is_found_too),
 		RIG_TEST(one, many_pairs_meet_though_packets_are_lost),
@@ -226,6 +284,7 @@ int main(void)
 		RIG_TEST(one, how_it_ended_is_reported_from_where_the_mediator_knows_us),
 		RIG_TEST(two, what_was_learnt_is_told_once_and_used),
 		RIG_TEST(two, names_resolve_late_and_mediators_come_one_after_the_other),
+		RIG_TEST(two, a_mediator_is_registered_with_where_servers_have_taken_all_room),
 	};
 
 	return cmocka_run_group_tests_name("reach", tests, NULL, NULL);

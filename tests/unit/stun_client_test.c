@@ -411,10 +411,47 @@ static void a_message_that_is_too_long_is_refused(void **state)
 	assert_int_equal(stun_client_count(&r.c), 0);
 }
 
+static void second_is(struct adit_addr server, struct adit_addr other, bool ok)
+{
+	struct stun_binding b = {.other = other};
+	struct adit_addr got = stun_binding_other(&b, &server);
+
+	assert_int_equal(got.family, ok ? other.family : ADIT_FAMILY_NONE);
+	assert_true(!ok || adit_addr_eq(&got, &other));
+}
+
+static void a_server_names_no_second_address_that_it_could_not_have(void **state)
+{
+	struct adit_addr public = adit_addr_v4(203, 0, 113, 1, 3478);
+	struct adit_addr private = adit_addr_v4(10, 0, 0, 1, 3478);
+	struct adit_addr loopback = adit_addr_v4(127, 0, 0, 1, 3478);
+	uint8_t ip6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	struct adit_addr v6 = adit_addr_v6(ip6, 3478);
+
+	(void)state;
+	second_is(public, adit_addr_v4(198, 51, 100, 2, 3479), true);
+	second_is(public, adit_addr_v4(198, 51, 100, 2, 0), false);
+	second_is(public, private, false);
+	second_is(public, adit_addr_v4(100, 64, 0, 1, 3479), false);
+	second_is(public, adit_addr_v4(169, 254, 0, 1, 3479), false);
+	second_is(public, loopback, false);
+	second_is(public, adit_addr_v4(224, 0, 0, 1, 3479), false);
+	second_is(public, adit_addr_v4(255, 255, 255, 255, 3479), false);
+	second_is(public, adit_addr_v4(0, 0, 0, 1, 3479), false);
+	second_is(public, adit_addr_v4(240, 0, 0, 1, 3479), false);
+	second_is(public, v6, false);
+	second_is(v6, public, false);
+	second_is(private, adit_addr_v4(10, 0, 0, 2, 3479), true);
+	second_is(private, loopback, false);
+	second_is(loopback, adit_addr_v4(127, 0, 0, 2, 3479), true);
+	second_is(loopback, private, false);
+}
+
 static void old_servers_and_payload_rewriters_are_understood(void **state)
 {
 	struct adit_addr inside = adit_addr_v4(192, 168, 1, 2, 5000);
 	struct adit_addr second = adit_addr_v4(198, 51, 100, 2, 3479);
+	struct adit_addr portless = adit_addr_v4(203, 0, 113, 9, 0);
 	uint8_t buf[128];
 	struct stun_binding got;
 	struct stun_build b;
@@ -454,6 +491,12 @@ static void old_servers_and_payload_rewriters_are_understood(void **state)
 	stun_build_u32(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, 1);
 	assert_int_equal(hear(&r, 1, &b, &res), 1);
 	assert_int_equal(stun_binding_read(&res.msg, &got), ADIT_EPROTO);
+	ask(&r, 0, 5);
+	assert_true(take(&r, 0));
+	b = begin_answer(&r, buf, sizeof(buf), STUN_SUCCESS);
+	stun_build_xor_addr(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, &portless);
+	assert_int_equal(hear(&r, 1, &b, &res), 1);
+	assert_int_equal(stun_binding_read(&res.msg, &got), ADIT_EPROTO); /* somebody would be sent there */
 }
 
 int main(void)
@@ -471,6 +514,7 @@ int main(void)
 		cmocka_unit_test(icmp_counts_only_where_it_quotes_the_request),
 		cmocka_unit_test(the_table_and_each_server_have_a_limit),
 		cmocka_unit_test(a_message_that_is_too_long_is_refused),
+		cmocka_unit_test(a_server_names_no_second_address_that_it_could_not_have),
 		cmocka_unit_test(old_servers_and_payload_rewriters_are_understood),
 	};
 

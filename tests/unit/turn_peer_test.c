@@ -124,6 +124,31 @@ static void data_come_in_as_indications_and_over_channels(void **state)
 	assert_int_equal(turn_stats(&r.t)->received, 3);
 }
 
+/* The server's answer is lost or behind; nobody but the server knows the number. */
+static void data_over_a_channel_that_was_asked_for_are_the_peers(void **state)
+{
+	const uint8_t *data = (const uint8_t *)"\x40\x00\x00\x04"
+					       "abcd";
+	struct adit_addr peer = peer_addr();
+	struct adit_dgram got;
+	struct adit_dgram d;
+	struct rig r;
+
+	(void)state;
+	allocate(&r);
+	for (unsigned i = 0; i < 3; i++)
+		(void)!send_text(&r, "hello");
+	d = from_server(&r, data, 8);
+	(void)!turn_input(&r.t, r.now, &d);
+	assert_int_equal(turn_data(&r.t, &got), 0); /* not yet */
+	r.s.is_dead = true;
+	(void)!send_text(&r, "hello");
+	assert_int_equal(turn_input(&r.t, r.now, &d), 0);
+	assert_int_equal(turn_data(&r.t, &got), 1);
+	assert_true(adit_addr_eq(&got.remote, &peer));
+	assert_memory_equal(got.data, "abcd", 4);
+}
+
 static void what_strangers_send_is_dropped(void **state)
 {
 	struct adit_addr stranger = rig_addr("198.51.100.78:7000");
@@ -179,6 +204,22 @@ static void a_refused_channel_leaves_indications_going(void **state)
 		(void)!send_text(&r, "hello");
 	assert_int_equal(r.s.sends, 19);
 	assert_int_equal(r.s.binds, 1);
+}
+
+static void a_refused_channel_is_asked_for_again_while_it_is_used_and_no_longer(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	allocate(&r);
+	r.s.refuse_bind = 508;
+	for (unsigned i = 0; i < 180; i++) {
+		(void)!send_text(&r, "hello");
+		run_for(&r, ADIT_SEC(1));
+	}
+	assert_true(r.s.binds >= 3 && r.s.binds <= 4);
+	run_for(&r, ADIT_SEC(3600));
+	assert_true(r.s.binds <= 4);
 }
 
 static void more_peers_than_places_push_out_the_one_not_used_for_longest(void **state)
@@ -284,9 +325,11 @@ int main(void)
 		cmocka_unit_test(a_channel_in_use_is_renewed),
 		cmocka_unit_test(a_batch_is_framed_datagram_by_datagram),
 		cmocka_unit_test(data_come_in_as_indications_and_over_channels),
+		cmocka_unit_test(data_over_a_channel_that_was_asked_for_are_the_peers),
 		cmocka_unit_test(what_strangers_send_is_dropped),
 		cmocka_unit_test(a_refused_peer_is_told_and_asked_for_again_a_minute_later),
 		cmocka_unit_test(a_refused_channel_leaves_indications_going),
+		cmocka_unit_test(a_refused_channel_is_asked_for_again_while_it_is_used_and_no_longer),
 		cmocka_unit_test(more_peers_than_places_push_out_the_one_not_used_for_longest),
 	};
 

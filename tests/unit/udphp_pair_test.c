@@ -5,19 +5,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "crypto/crypto_md5.h"
-#include "udphp/udphp.h"
 #include "udphp/udphp_msg.h"
+#include "udphp_rig.h"
 
-#define T0       ADIT_SEC(1000)
 #define WIRE_MAX 64u /* datagrams under way */
 #define ONE_WAY  ADIT_MS(10)
 #define STREAM   4096u
-
-static const struct adit_addr addr_of[2] = {
-	{.ip = {192, 0, 2, 1}, .port = 5555, .family = ADIT_FAMILY_V4},
-	{.ip = {192, 0, 2, 2}, .port = 5555, .family = ADIT_FAMILY_V4},
-};
 
 /* Two machines and the network between them, in virtual time. */
 struct end {
@@ -49,21 +42,6 @@ struct pair {
 	unsigned victim, how; /* of the test about damage */
 	size_t victim_len; /* 0: there is no such message */
 };
-
-static struct udphp *new_machine(bool server, struct adit_rng_seeded *rng, uint64_t seed)
-{
-	struct udphp_config cfg = {
-		.server = server,
-		.peer = addr_of[server],
-		.port = 5555,
-		.rng = adit_rng_seeded_init(rng, seed),
-		.md5 = crypto_md5,
-	};
-	struct udphp *m = udphp_new(&cfg, T0);
-
-	assert_non_null(m);
-	return m;
-}
 
 static void pair_init(struct pair *p, const uint8_t *src, size_t len, size_t step)
 {

@@ -4,31 +4,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "crypto/crypto_md5.h"
-#include "udphp/udphp.h"
 #include "udphp/udphp_msg.h"
-
-#define T0 ADIT_SEC(1000)
-
-static const struct adit_addr addr_of[2] = {
-	{.ip = {192, 0, 2, 1}, .port = 5555, .family = ADIT_FAMILY_V4},
-	{.ip = {192, 0, 2, 2}, .port = 5555, .family = ADIT_FAMILY_V4},
-};
-
-static struct udphp *new_machine(bool server, struct adit_rng_seeded *rng, uint64_t seed)
-{
-	struct udphp_config cfg = {
-		.server = server,
-		.peer = addr_of[server],
-		.port = 5555,
-		.rng = adit_rng_seeded_init(rng, seed),
-		.md5 = crypto_md5,
-	};
-	struct udphp *m = udphp_new(&cfg, T0);
-
-	assert_non_null(m);
-	return m;
-}
+#include "udphp_rig.h"
 
 static struct adit_rng_seeded lone_rng;
 static struct udphp *lone;

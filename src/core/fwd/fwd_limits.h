@@ -58,6 +58,8 @@
 
 /* TLV of hello and welcome, {u8}: how many connections the session may have, where that is more than one. */
 #define FWD_TLV_CONNECTIONS 1
+/* TLV of a stream header, {name}: the service of FWD_OPEN_EARLY. */
+#define FWD_OPEN_TLV_SERVICE 1
 /* Connections of one session at most: their numbers are three bits of connection ids (quic_limits.h). */
 #define FWD_CONNECTIONS_MAX 8
 

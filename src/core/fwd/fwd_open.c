@@ -1,5 +1,7 @@
 #include "core/fwd/fwd_open.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "core/fwd/fwd_tlv.h"
 
@@ -50,6 +52,35 @@ int fwd_open_decode(const uint8_t *data, size_t len, struct fwd_open *ret_open)
 	if (n > 0)
 		*ret_open = o;
 	return n;
+}
+
+int fwd_open_encode_early(const char *service, uint8_t *buf, size_t cap)
+{
+	uint8_t tlv[4 + FWD_NAME_MAX];
+	struct adit_wr w = adit_wr_over(tlv, sizeof(tlv));
+	size_t len = strnlen(service, FWD_NAME_MAX + 1);
+
+	if (len == 0 || len > FWD_NAME_MAX)
+		return ADIT_EINVAL;
+	fwd_tlv_write(&w, FWD_OPEN_TLV_SERVICE, service, len);
+	return fwd_open_encode(&(struct fwd_open){.type = FWD_OPEN_EARLY, .tlvs = tlv, .tlvs_len = w.len}, buf, cap);
+}
+
+bool fwd_open_service(const struct fwd_open *o, char ret_name[FWD_NAME_MAX + 1])
+{
+	struct adit_rd r = adit_rd_over(o->tlvs, o->tlvs_len);
+	struct fwd_tlv tlv;
+
+	while (fwd_tlv_next(&r, &tlv)) {
+		if (tlv.type != FWD_OPEN_TLV_SERVICE)
+			continue;
+		if (tlv.len == 0 || tlv.len > FWD_NAME_MAX)
+			return false;
+		memcpy(ret_name, tlv.value, tlv.len);
+		ret_name[tlv.len] = '\0';
+		return strlen(ret_name) == tlv.len;
+	}
+	return false;
 }
 
 int fwd_opened_encode(const struct fwd_opened *o, uint8_t *buf, size_t cap)

@@ -3,7 +3,7 @@
  *
  *	open, connect side to serve side          opened, serve side to connect side
  *	type     u8   enum fwd_open_type          status  u8   0; a refusal is a reset with a code instead
- *	service  u16  id from the welcome         TLVs    u16 length, TLVs
+ *	service  u16  id from the welcome, or 0   TLVs    u16 length, TLVs
  *	TLVs     u16 length, TLVs
  *
  * Bytes of the connection follow at once; the connect side need not wait for the answer.
@@ -11,6 +11,7 @@
 #ifndef ADIT_FWD_OPEN_H
 #define ADIT_FWD_OPEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,11 @@
 
 enum fwd_open_type {
 	FWD_OPEN_CONNECT = 1, /* connect to the service's target */
+	/*
+	 * The same before the welcome has come, so ids and features are not known: FWD_OPEN_TLV_SERVICE names the
+	 * service, and the bytes go as they are in both directions, whatever the session agrees on.
+	 */
+	FWD_OPEN_EARLY = 2,
 };
 
 struct fwd_open {
@@ -32,6 +38,11 @@ struct fwd_opened {
 	const uint8_t *tlvs;
 	size_t tlvs_len;
 };
+
+/* The header of an early one; as fwd_open_encode(). */
+ADIT_MUST_CHECK int fwd_open_encode_early(const char *service, uint8_t *buf, size_t cap);
+/* The service that an early one names. false: it names none that could be one. */
+bool fwd_open_service(const struct fwd_open *o, char ret_name[FWD_NAME_MAX + 1]);
 
 /* Return the length. EFULL: |cap| is too small (FWD_OPEN_MAX, FWD_OPENED_MAX are enough). EINVAL: bad TLVs. */
 ADIT_MUST_CHECK int fwd_open_encode(const struct fwd_open *o, uint8_t *buf, size_t cap);

@@ -8,7 +8,7 @@ static const char *const states[] = {
 };
 
 static const char *const whys[] = {
-	[ICE_WHY_NOT_YET] = "no result yet",
+	[ICE_WHY_NOT_YET] = "no answer yet",
 	[ICE_WHY_ANSWERED] = "the peer answered",
 	[ICE_WHY_NOMINATED] = "chosen",
 	[ICE_WHY_SILENT] = "nothing came back",
@@ -20,21 +20,12 @@ static const char *const whys[] = {
 	[ICE_WHY_NOT_NEEDED] = "another path was chosen first",
 };
 
-const char *ice_pair_state_name(enum ice_pair_state state)
-{
-	return states[state];
-}
-
-const char *ice_why_text(enum ice_why why)
-{
-	return whys[why];
-}
-
 const char *ice_account_format(const struct ice_account *a, char buf[ICE_ACCOUNT_STRLEN])
 {
 	char local[ADIT_ADDR_STRLEN];
 	char remote[ADIT_ADDR_STRLEN];
 	char mapped[ADIT_ADDR_STRLEN];
+	char seen[ADIT_ADDR_STRLEN + 16] = "";
 	char rtt[32] = "";
 	char error[24] = "";
 
@@ -43,9 +34,11 @@ const char *ice_account_format(const struct ice_account *a, char buf[ICE_ACCOUNT
 			 (unsigned long long)(a->rtt / ADIT_US(100) % 10));
 	if (a->error > 0)
 		snprintf(error, sizeof(error), " %u", a->error % 1000);
-	snprintf(buf, ICE_ACCOUNT_STRLEN, "%s %s (seen as %s) to %s %s: %s, %s%s; sent %lu, answered %lu, heard %lu%s",
-		 ice_type_name(a->local_type), adit_addr_format(&a->local, local), adit_addr_format(&a->mapped, mapped),
-		 ice_type_name(a->remote_type), adit_addr_format(&a->remote, remote), states[a->state], whys[a->why],
-		 error, (unsigned long)a->sent, (unsigned long)a->answered, (unsigned long)a->heard, rtt);
+	if (a->mapped.family != ADIT_FAMILY_NONE)
+		snprintf(seen, sizeof(seen), " (seen as %s)", adit_addr_format(&a->mapped, mapped));
+	snprintf(buf, ICE_ACCOUNT_STRLEN, "%s %s%s to %s %s: %s, %s%s; sent %lu, answered %lu, heard %lu%s",
+		 ice_type_name(a->local_type), adit_addr_format(&a->local, local), seen, ice_type_name(a->remote_type),
+		 adit_addr_format(&a->remote, remote), a->why == ICE_WHY_NOT_NEEDED ? "left" : states[a->state],
+		 whys[a->why], error, (unsigned long)a->sent, (unsigned long)a->answered, (unsigned long)a->heard, rtt);
 	return buf;
 }

@@ -55,9 +55,6 @@ struct ice_account {
 	adit_dur rtt; /* 0: not known */
 };
 
-const char *ice_pair_state_name(enum ice_pair_state state);
-const char *ice_why_text(enum ice_why why);
-
 #define ICE_ACCOUNT_STRLEN 384
 /* One line in plain words with a NUL; returns |buf|. */
 const char *ice_account_format(const struct ice_account *a, char buf[ICE_ACCOUNT_STRLEN]);

@@ -10,11 +10,6 @@ static const char *const state_names[] = {
 	[ICE_COMPLETED] = "completed", [ICE_FAILED] = "failed",     [ICE_LOST] = "lost",
 };
 
-const char *ice_state_name(enum ice_state state)
-{
-	return state_names[state];
-}
-
 void ice_set_state(struct ice_agent *a, enum ice_state state)
 {
 	if (a->state == state)

@@ -6,11 +6,15 @@
  * credentials; ice_msg.h a check as a STUN message; ice_account.h tells what became of each pair; ice_limits.h has
  * every number. In use: init, add_host for each own address, add_server, gather; take CANDIDATE and GATHERED events and
  * signal them with ice_agent_cred(); set_remote, add_remote, end_remote as the peer's description comes in; SELECTED is
- * the path. Words: base      an own address that packets leave from; the sockets are the caller's, the agent only knows
- * their numbers local     an own candidate: a base, or how somebody sees it remote    a candidate of the peer:
- * signalled, or learnt from a check of its (peer-reflexive) pair      a base and a remote; there is one for each two
- * that can talk valid     our own check over this pair was answered, authenticated: data may flow selected  the valid
- * pair that the controlling side nominated early     a check that came before the peer's description
+ * the path. Words:
+ *
+ *   base      an own address that packets leave from; the sockets are the caller's, the agent only knows their numbers
+ *   local     an own candidate: a base, or how somebody sees it
+ *   remote    a candidate of the peer: signalled, or learnt from a check of its (peer-reflexive)
+ *   pair      a base and a remote; there is one for each two that can talk
+ *   valid     our own check over this pair was answered, authenticated: data may flow
+ *   selected  the valid pair that the controlling side nominated
+ *   early     a check that came before the peer's description
  *
  *   state       meaning                                              left by
  *   IDLE        the peer's credentials are not known                 set_remote
@@ -145,8 +149,6 @@ enum ice_state {
 	ICE_FAILED,
 	ICE_LOST,
 };
-
-const char *ice_state_name(enum ice_state state);
 
 enum ice_event_kind {
 	ICE_EVENT_CANDIDATE, /* |cand|: to be signalled */

@@ -241,6 +241,11 @@ bool ice_candidate_is_private(const struct adit_addr *addr)
 	return adit_addr_is_private(addr) || adit_addr_is_link_local(addr);
 }
 
+bool ice_candidate_is_public(const struct adit_addr *addr)
+{
+	return ice_candidate_judge(addr, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(addr);
+}
+
 bool ice_candidate_can_pair(const struct adit_addr *a, const struct adit_addr *b)
 {
 	if (a->family != b->family || adit_addr_is_loopback(a) != adit_addr_is_loopback(b))

@@ -69,6 +69,8 @@ enum ice_refusal {
 enum ice_refusal ice_candidate_judge(const struct adit_addr *addr, bool allow_loopback);
 /* Behind a NAT, or on one link only: of these few are checked. */
 bool ice_candidate_is_private(const struct adit_addr *addr);
+/* Admitted, and not private: an address that anybody may be sent to. */
+bool ice_candidate_is_public(const struct adit_addr *addr);
 /* Can packets go from one to the other: same family, and link-local only within a link (RFC 8445 6.1.2.2)? */
 bool ice_candidate_can_pair(const struct adit_addr *a, const struct adit_addr *b);
 

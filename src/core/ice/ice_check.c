@@ -1,3 +1,4 @@
+/* What comes in: checks and answers of the peer (RFC 8445 7.3, 7.2.5), ICMP. Storage and words: ice_agent.h. */
 #include "core/ice/ice_int.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Between the files of the agent: ice_agent.c (commands and time), ice_local.c (own candidates, gathering),
- * ice_remote.c (the peer's), ice_pair.c (the check list), ice_check.c (what comes in), ice_path.c (the selected pair).
- * Not for others.
+ * ice_remote.c (the peer's), ice_pair.c (the check list), ice_check.c (what comes in), ice_nominate.c (which pair is
+ * taken), ice_path.c (the selected pair), ice_txn.c (one request's repetitions). Not for others.
  */
 #ifndef ADIT_ICE_INT_H
 #define ADIT_ICE_INT_H
@@ -86,7 +86,6 @@ void ice_check_early(struct ice_agent *a);
 
 /* ice_path.c */
 void ice_path_use(struct ice_agent *a, const struct ice_pair *p);
-void ice_path_clear(struct ice_agent *a);
 void ice_path_tick(struct ice_agent *a);
 adit_time ice_path_deadline(const struct ice_agent *a);
 /* An answer to one of its consent checks? 0, EAUTH, or EIGNORED: to none. */

@@ -1,3 +1,4 @@
+/* Own candidates: their bases and ranks, and servers asked how they see us (RFC 8445 5.1). Begin with ice_agent.h. */
 #include "core/ice/ice_int.h"
 
 #include <stdio.h>

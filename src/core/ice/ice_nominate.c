@@ -1,3 +1,4 @@
+/* Which valid pair the controlling side nominates, and when it stops waiting for a better one (RFC 8445 8.1.1). */
 #include "core/ice/ice_int.h"
 
 struct ice_pair *ice_pairs_best_valid(struct ice_agent *a)

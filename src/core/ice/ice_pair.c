@@ -1,3 +1,4 @@
+/* The check list: pairs made, ranked, checked in turn, ended (RFC 8445 6.1). Storage and words: ice_agent.h. */
 #include "core/ice/ice_int.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The selected pair: consent is asked for, and lost (RFC 7675). Storage and words: ice_agent.h. */
 #include "core/ice/ice_int.h"
 
 #include <string.h>
@@ -34,7 +35,7 @@ void ice_path_use(struct ice_agent *a, const struct ice_pair *p)
 	path->keepalive_at = adit_time_add(a->now, ICE_KEEPALIVE);
 }
 
-void ice_path_clear(struct ice_agent *a)
+static void clear(struct ice_agent *a)
 {
 	adit_bytes_wipe(&a->path, sizeof(a->path));
 }
@@ -42,7 +43,7 @@ void ice_path_clear(struct ice_agent *a)
 /* RFC 7675 5.1: nothing more is sent there; credentials of a pair that lost its consent are not used again. */
 static void lose(struct ice_agent *a)
 {
-	ice_path_clear(a);
+	clear(a);
 	a->tell_lost = true;
 	if (a->state == ICE_COMPLETED)
 		ice_set_state(a, ICE_LOST);

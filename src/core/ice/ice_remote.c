@@ -1,3 +1,4 @@
+/* The peer's candidates: told or learnt, and which of them are not to be checked. Storage and words: ice_agent.h. */
 #include "core/ice/ice_int.h"
 
 #include <stdio.h>
@@ -178,7 +179,7 @@ int ice_agent_add_remote(struct ice_agent *a, adit_time now, const struct ice_ca
 		return refuse(a, ICE_REFUSED_FULL);
 	if (r) {
 		a->n_signalled++;
-		remote_confirm(r, c);
+		remote_confirm(r, &via);
 		return 0;
 	}
 	if (ice_candidate_is_private(&c->addr) && !private_admit(a, &c->addr, c->priority))

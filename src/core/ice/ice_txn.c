@@ -1,3 +1,4 @@
+/* One request's repetitions (RFC 8489 6.2.1): when the next, when it has failed, what its round trip was. */
 #include "core/ice/ice_int.h"
 
 #include <string.h>

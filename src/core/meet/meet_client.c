@@ -99,10 +99,15 @@ static void begin(struct meet_client *c, struct meet_entry *e, enum meet_state s
 	if (state == MEET_STATE_ASKING && worth(c, &e->other) > worth(c, &e->addr))
 		change_family(e);
 	set_state(c, e, state);
-	e->want_other = false;
+	e->want_other = e->is_cookie_due = false;
 	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
 	e->tries = 1;
 	e->rto = MEET_RTO;
+	if (e->is_silent && state == MEET_STATE_ASKING) {
+		e->tries = MEET_TRIES;
+		e->rto = MEET_LAST_WAIT;
+		e->want_other = e->other.family != ADIT_FAMILY_NONE;
+	}
 	e->sent_at = c->now;
 	e->retry_at = adit_time_add(c->now, e->rto);
 	e->wake_at = ADIT_NEVER;
@@ -113,7 +118,7 @@ static void rest(struct meet_client *c, struct meet_entry *e, enum meet_state st
 {
 	e->cookies = 0;
 	set_state(c, e, state);
-	e->want_send = e->want_other = false;
+	e->want_send = e->want_other = e->is_cookie_due = false;
 	e->retry_at = ADIT_NEVER;
 	e->wake_at = wake_at;
 }
@@ -147,8 +152,13 @@ static void give_up(struct meet_client *c, struct meet_entry *e, unsigned code)
 		push_event(c, (struct meet_event){.kind = MEET_EVENT_LOST, .mediator = number});
 	e->was_held = false;
 	push_event(c, (struct meet_event){.kind = MEET_EVENT_SILENT, .mediator = number, .code = code});
-	rest(c, e, MEET_STATE_BACKOFF, jittered(c, e->backoff));
-	e->backoff = e->backoff * 2 < MEET_BACKOFF_MAX ? e->backoff * 2 : MEET_BACKOFF_MAX;
+	e->is_silent = code == 0;
+	if (e->is_silent) {
+		rest(c, e, MEET_STATE_BACKOFF, jittered(c, MEET_KEEPALIVE - MEET_LAST_WAIT));
+	} else {
+		rest(c, e, MEET_STATE_BACKOFF, jittered(c, e->backoff));
+		e->backoff = e->backoff * 2 < MEET_BACKOFF_MAX ? e->backoff * 2 : MEET_BACKOFF_MAX;
+	}
 	start_next(c);
 }
 
@@ -156,8 +166,10 @@ void meet_client_serve(struct meet_client *c, adit_time now)
 {
 	c->now = now;
 	c->is_serving = true;
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
+		c->entries[i].is_silent = false;
 		begin(c, &c->entries[i], MEET_STATE_ASKING);
+	}
 }
 
 /* Sealed anew for each mediator and each transaction: ids differ, and an answer fits one question only. */
@@ -209,9 +221,15 @@ void meet_client_prepare(struct meet_client *c, adit_time now)
 {
 	c->now = now;
 	c->has_offer = false;
-	for (size_t i = 0; i < c->n; i++)
-		if (!has_fresh_cookie(c, &c->entries[i]) && c->entries[i].state != MEET_STATE_ASKING)
-			begin(c, &c->entries[i], MEET_STATE_ASKING);
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		e->is_silent = false;
+		if (e->state == MEET_STATE_PROVING)
+			rest(c, e, MEET_STATE_IDLE, ADIT_NEVER); /* nobody wants that offer's answer any more */
+		if (!has_fresh_cookie(c, e) && e->state != MEET_STATE_ASKING)
+			begin(c, e, MEET_STATE_ASKING);
+	}
 }
 
 void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family)
@@ -222,6 +240,7 @@ void meet_client_moved(struct meet_client *c, adit_time now, uint8_t family)
 
 		if (e->addr.family != family)
 			continue;
+		e->is_silent = false;
 		e->cookie_at = ADIT_NEVER;
 		if (e->state == MEET_STATE_HELD || e->state == MEET_STATE_REFRESHING)
 			begin(c, e, MEET_STATE_REFRESHING);
@@ -249,6 +268,7 @@ void meet_client_set_addr(struct meet_client *c, adit_time now, unsigned mediato
 	if (adit_addr_eq(&e->addr, addr))
 		return;
 	e->addr = *addr;
+	e->is_silent = false;
 	e->cookie_at = ADIT_NEVER;
 	e->rtt = 0;
 	if (was_active)
@@ -277,9 +297,13 @@ int meet_client_offer(struct meet_client *c, adit_time now, const struct meet_of
 	c->has_offer = true;
 	c->answer = *offer;
 	for (unsigned i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
 		unsigned turn = i == c->first ? 0 : i < c->first ? i + 1 : i;
+		bool is_due = e->state == MEET_STATE_ASKING || e->is_cookie_due;
 
-		rest(c, &c->entries[i], MEET_STATE_IDLE, adit_time_add(now, turn * MEET_FAILOVER));
+		e->is_silent = false;
+		rest(c, e, MEET_STATE_IDLE, adit_time_add(now, turn * MEET_FAILOVER + (is_due ? MEET_COOKIE_LATE : 0)));
+		e->is_cookie_due = is_due;
 	}
 	meet_client_tick(c, now);
 	return 0;
@@ -306,8 +330,8 @@ void meet_client_report(struct meet_client *c, adit_time now, enum meet_path pat
 	c->now = now;
 	c->outcome = (uint8_t)path;
 	c->outcome_ms = ms;
-	for (size_t i = 0; i < c->n; i++)
-		c->entries[i].want_report = c->entries[i].state == MEET_STATE_DONE;
+	c->entries[c->first].want_report = c->has_helped;
+	c->has_helped = false;
 }
 
 int meet_client_answer(struct meet_client *c, adit_time now, unsigned ask, const struct meet_offer *answer,
@@ -434,6 +458,7 @@ static int on_answer(struct meet_client *c, struct meet_entry *e, const struct s
 	c->answer = o;
 	c->has_offer = false;
 	c->first = (unsigned)(e - c->entries);
+	c->has_helped = true;
 	for (size_t i = 0; i < c->n; i++)
 		rest(c, &c->entries[i], MEET_STATE_IDLE, ADIT_NEVER);
 	rest(c, e, MEET_STATE_DONE, ADIT_NEVER);
@@ -448,7 +473,7 @@ static int on_answer(struct meet_client *c, struct meet_entry *e, const struct s
 static int on_error(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
 {
 	const uint8_t *cookie = meet_msg_bytes(m, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
-	bool first = e->state == MEET_STATE_ASKING;
+	bool first = e->state == MEET_STATE_ASKING || e->is_cookie_due;
 	const uint8_t *text;
 	struct stun_attr a;
 	unsigned code;
@@ -466,6 +491,8 @@ static int on_error(struct meet_client *c, struct meet_entry *e, const struct st
 		e->cookie_at = c->now;
 		if (c->cfg.role == MEET_SERVE)
 			begin(c, e, MEET_STATE_PROVING);
+		else if (e->is_cookie_due && e != &c->entries[c->first])
+			e->is_cookie_due = false; /* for when its turn comes */
 		else if (c->has_offer)
 			ask(c, e);
 		else
@@ -577,6 +604,27 @@ static int on_gone(struct meet_client *c, struct meet_entry *e, const struct stu
 	return 0;
 }
 
+static bool is_answer(const struct stun_msg *m)
+{
+	return m->class == STUN_SUCCESS || m->class == STUN_ERROR;
+}
+
+/*
+ * What answers says by its transaction whom it is for, all else by the id: one machine may be two of our mediators, by
+ * two names.
+ */
+static bool is_for(const struct meet_client *c, const struct meet_entry *e, const struct stun_msg *m)
+{
+	const uint8_t *id = meet_msg_bytes(m, MEET_ATTR_ID, MEET_ID_LEN);
+
+	if (!is_answer(m))
+		return id && memcmp(id, e->id, MEET_ID_LEN) == 0;
+	if (m->method == MEET_LEND)
+		return c->borrowing.active && &c->entries[c->borrowing.mediator] == e &&
+		       memcmp(m->txid, c->borrowing.txid, STUN_TXID_LEN) == 0;
+	return (is_under_way(e) || e->is_cookie_due) && memcmp(m->txid, e->txid, STUN_TXID_LEN) == 0;
+}
+
 static int dispatch(struct meet_client *c, struct meet_entry *e, const struct stun_msg *m)
 {
 	if (m->class == STUN_INDICATION)
@@ -584,41 +632,33 @@ static int dispatch(struct meet_client *c, struct meet_entry *e, const struct st
 	if (m->class == STUN_REQUEST)
 		return c->cfg.role == MEET_SERVE && m->method == MEET_INTRODUCE ? on_offer(c, e, m) : ADIT_EIGNORED;
 	if (m->method == MEET_LEND)
-		return c->borrowing.active && &c->entries[c->borrowing.mediator] == e &&
-				       memcmp(m->txid, c->borrowing.txid, STUN_TXID_LEN) == 0
-			       ? on_loan(c, m)
-			       : ADIT_EIGNORED;
-	if (!is_under_way(e) || memcmp(m->txid, e->txid, STUN_TXID_LEN) != 0)
-		return ADIT_EIGNORED;
+		return on_loan(c, m);
 	e->has_answered = true;
+	e->is_silent = false;
 	if (m->class == STUN_ERROR)
 		return on_error(c, e, m);
 	return c->cfg.role == MEET_CONNECT ? (m->method == MEET_INTRODUCE ? on_answer(c, e, m) : ADIT_EIGNORED)
 					   : on_success(c, e, m);
 }
 
-static bool is_asked_at_other(const struct meet_entry *e, const struct adit_addr *remote)
+/* An answer alone may come from the address of the other family: both were asked. */
+static bool is_from(const struct meet_entry *e, const struct adit_addr *remote)
 {
-	return e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote);
+	return adit_addr_eq(&e->addr, remote) ||
+	       (e->state == MEET_STATE_ASKING && e->tries > 1 && adit_addr_eq(&e->other, remote));
 }
 
-/* What answers says so by its transaction, all else by the id. */
 bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *remote, const void *data, size_t len)
 {
 	struct stun_msg m;
 
 	for (size_t i = 0; i < c->n; i++) {
-		const struct meet_entry *e = &c->entries[i];
-		const uint8_t *id;
-
-		if (!adit_addr_eq(&e->addr, remote) && !is_asked_at_other(e, remote))
+		if (!is_from(&c->entries[i], remote))
 			continue;
 		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
 			return false;
-		if (m.class == STUN_SUCCESS || m.class == STUN_ERROR)
-			return is_under_way(e) && memcmp(m.txid, e->txid, STUN_TXID_LEN) == 0;
-		id = meet_msg_bytes(&m, MEET_ATTR_ID, MEET_ID_LEN);
-		return id && memcmp(id, e->id, MEET_ID_LEN) == 0;
+		if (is_for(c, &c->entries[i], &m))
+			return true;
 	}
 	return false;
 }
@@ -626,26 +666,27 @@ bool meet_client_may_take(const struct meet_client *c, const struct adit_addr *r
 int meet_client_input(struct meet_client *c, adit_time now, const struct adit_addr *remote, const void *data,
 		      size_t len)
 {
+	int rc = ADIT_EIGNORED;
+	bool is_known = false;
 	struct stun_msg m;
 
 	c->now = now;
-	for (size_t i = 0; i < c->n; i++) {
-		int rc;
+	for (size_t i = 0; i < c->n && rc == ADIT_EIGNORED; i++) {
+		struct meet_entry *e = &c->entries[i];
 
-		if (!adit_addr_eq(&c->entries[i].addr, remote) && !is_asked_at_other(&c->entries[i], remote))
+		if (!is_from(e, remote))
 			continue;
 		if (stun_msg_parse(&m, data, len) != 0 || !meet_msg_is_ours(&m))
 			return ADIT_EIGNORED;
-		if (!adit_addr_eq(&c->entries[i].addr, remote)) {
-			if (memcmp(m.txid, c->entries[i].txid, STUN_TXID_LEN) != 0)
-				return ADIT_EIGNORED;
-			change_family(&c->entries[i]);
-		}
-		rc = dispatch(c, &c->entries[i], &m);
-		c->stats.ignored += rc == ADIT_EIGNORED;
-		return rc;
+		is_known = true;
+		if (!is_for(c, e, &m) || (!adit_addr_eq(&e->addr, remote) && !is_answer(&m)))
+			continue;
+		if (!adit_addr_eq(&e->addr, remote))
+			change_family(e);
+		rc = dispatch(c, e, &m);
 	}
-	return ADIT_EIGNORED;
+	c->stats.ignored += is_known && rc == ADIT_EIGNORED;
+	return rc;
 }
 
 /* ---- time ---- */

@@ -10,13 +10,13 @@
  * arrives.
  *
  * States of a mediator's entry:
- *   IDLE      nothing to do; or the connect side's turn has not come (wake_at)
+ *   IDLE      nothing to do; or the connect side's turn has not come (wake_at), though a cookie may
  *   ASKING    a request without cookie is under way        -> PROVING on its 438 (IDLE, where it was asked for ahead);
  *                                                             BACKOFF after five tries
  *   PROVING   a request with cookie is under way           -> HELD (serve), DONE (connect); BACKOFF on refusal
  *   HELD      registered; refreshes at wake_at             -> REFRESH
  *   REFRESH   a refresh is under way                       -> HELD; PROVING on 437; BACKOFF after five tries
- *   BACKOFF   did not answer, or refused; again at wake_at -> ASKING
+ *   BACKOFF   did not answer, or refused; again at wake_at -> ASKING, with a single question where it was silence
  *   DONE      answered
  */
 #ifndef ADIT_MEET_CLIENT_H
@@ -86,11 +86,13 @@ struct meet_entry {
 	uint8_t txid[STUN_TXID_LEN];
 	uint8_t cookie[STUN_COOKIE_LEN];
 	adit_time cookie_at; /* when it came; NEVER: there is none */
+	bool is_cookie_due; /* IDLE: it was asked for ahead, and may still come */
 	uint8_t handle[MEET_HANDLE_LEN];
 	bool want_send;
 	bool want_other; /* the same to |other| */
 	bool was_held;
 	bool has_answered; /* ever */
+	bool is_silent; /* it did not answer at last: one question is enough, each time */
 	unsigned tries;
 	unsigned cookies; /* taken since the last rest: one that has grown old is taken anew, but not for ever */
 	adit_time sent_at;
@@ -159,6 +161,7 @@ struct meet_client {
 	bool is_serving;
 	bool has_offer; /* connect: there is something to ask for */
 	unsigned first; /* connect: who is asked first; the last one that helped */
+	bool has_helped; /* connect: and was not told yet how it ended */
 	struct {
 		adit_utc stamp;
 		uint64_t nonce;
@@ -218,7 +221,7 @@ ADIT_MUST_CHECK int meet_client_offer(struct meet_client *c, adit_time now, cons
 /* Serve: answers ask number |ask|. ENOENT: it is gone; EFULL. |ret_start_at|: when to start punching. */
 ADIT_MUST_CHECK int meet_client_answer(struct meet_client *c, adit_time now, unsigned ask,
 				       const struct meet_offer *answer, adit_time *ret_start_at);
-/* Connect: how it ended, for the statistics of the mediator that helped. */
+/* Connect: how it ended, for the statistics of the mediator that helped; once for each answer, stopped or not. */
 void meet_client_report(struct meet_client *c, adit_time now, enum meet_path path, uint32_t ms);
 /* Serve: mediators are told, one datagram each, which comes out once more; else nothing is sent after this. */
 void meet_client_stop(struct meet_client *c);

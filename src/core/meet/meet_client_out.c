@@ -40,8 +40,9 @@ static int build_request(struct meet_client *c, struct meet_entry *e)
 }
 
 /* Sent once: statistics are not worth more. */
-static int build_report(struct meet_client *c, struct meet_entry *e)
+static int build_report(struct meet_client *c, const struct meet_entry *e)
 {
+	uint8_t txid[STUN_TXID_LEN]; /* the entry's own may be of a question under way */
 	uint8_t outcome[8];
 	struct adit_wr w = adit_wr_over(outcome, sizeof(outcome));
 	struct stun_build b;
@@ -49,8 +50,8 @@ static int build_report(struct meet_client *c, struct meet_entry *e)
 	adit_wr_u8(&w, c->outcome);
 	adit_wr_zero(&w, 3);
 	adit_wr_u32(&w, c->outcome_ms);
-	adit_rng_fill(&c->cfg.rng, e->txid, sizeof(e->txid));
-	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_REPORT, e->txid);
+	adit_rng_fill(&c->cfg.rng, txid, sizeof(txid));
+	stun_build_begin(&b, c->buf, sizeof(c->buf), STUN_REQUEST, MEET_REPORT, txid);
 	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, e->cookie, STUN_COOKIE_LEN);
 	stun_build_bytes(&b, MEET_ATTR_OUTCOME, outcome, sizeof(outcome));
 	return stun_build_end(&b);

@@ -44,6 +44,7 @@
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100
+#define MEET_UNKNOWN_MAX    6 /* attributes that an error lists */
 #define MEET_LEND_LIFE      ADIT_SEC(600) /* of credentials: long enough to make an allocation with */
 #define MEET_LEND_EACH      ADIT_SEC(5) /* and network */
 #define MEET_LEND_BURST     30
@@ -62,10 +63,12 @@
 #define MEET_KEEPALIVE     ADIT_SEC(15) /* docs/rules.md 3; NATs keep a mapping 30 s at least */
 #define MEET_RTO           ADIT_MS(500) /* RFC 8489 6.2.1 */
 #define MEET_TRIES         5 /* sends at 0, 0.5, 1.5, 3.5, 7.5 s, then given up at 15.5 s */
-#define MEET_BACKOFF       ADIT_SEC(10) /* until a mediator that did not answer is asked anew, doubling */
-#define MEET_BACKOFF_MAX   ADIT_SEC(120)
+#define MEET_LAST_WAIT     ADIT_SEC(8) /* for the answer to the last of them */
+#define MEET_BACKOFF       ADIT_SEC(10) /* until a mediator that refused is asked anew, doubling ... */
+#define MEET_BACKOFF_MAX   ADIT_SEC(120) /* ... up to this; one that is silent, once each keepalive */
 #define MEET_FAILOVER      ADIT_MS(1500) /* without an answer the next mediator is asked too */
 #define MEET_ABSENT_AGAIN  ADIT_SEC(5) /* a peer that is not there is asked for again */
+#define MEET_COOKIE_LATE   ADIT_MS(20) /* after the answer to what left beside its question: then it was lost */
 #define MEET_STAMP_WINDOW  ADIT_SEC(120) /* how far an offer's clock may differ from ours */
 #define MEET_SEEN          64 /* offers remembered in that window; more are refused: one each 4 s is plenty */
 #define MEET_COOKIE_FRESH  ADIT_SEC(60) /* good at the mediator for 64 s at least (STUN_COOKIE_LIFE) */

@@ -38,6 +38,7 @@ enum meet_code {
 	MEET_CODE_BAD = 400,
 	MEET_CODE_FORBIDDEN = 403, /* id, key, salt and signature do not fit together */
 	MEET_CODE_ABSENT = 404, /* nobody is registered under this id */
+	MEET_CODE_ATTRIBUTE = 420, /* required attributes that are not known here, RFC 8489 14.8 */
 	MEET_CODE_UNKNOWN = 437, /* no such registration: register anew */
 	MEET_CODE_COOKIE = 438, /* once more, with the cookie that comes with this */
 	MEET_CODE_QUOTA = 486, /* this network has borrowed enough, RFC 8656 19 */

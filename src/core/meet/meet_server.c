@@ -2,7 +2,13 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/stun/stun_attr.h"
+
+/* What a request may have that is not optional. */
+static const uint16_t known[] = {MEET_ATTR_ID,        MEET_ATTR_KEY,    MEET_ATTR_SALT,  MEET_ATTR_SIGNATURE,
+				 MEET_ATTR_HANDLE,    MEET_ATTR_SEALED, MEET_ATTR_ROUTE, MEET_ATTR_OUTCOME,
+				 MEET_ATTR_EPHEMERAL, MEET_ATTR_LOAN};
 
 #define ROUTE_HEAD  8 /* family, socket, local, flags, port, minute */
 #define ROUTE_HOST  1 /* flag: whom it goes to may borrow a relay */
@@ -125,6 +131,18 @@ static int reply_code(struct work *w, enum meet_code code)
 
 	begin(&b, w, STUN_ERROR);
 	stun_build_error(&b, code, "");
+	return reply(w, &b);
+}
+
+/* RFC 8489 6.3.1: a later version may ask for what must not be left out. */
+static int reply_unknown(struct meet_server *s, struct work *w, const uint16_t *types, size_t n)
+{
+	struct stun_build b;
+
+	s->stats.malformed++;
+	begin(&b, w, STUN_ERROR);
+	stun_build_error(&b, MEET_CODE_ATTRIBUTE, "");
+	stun_build_unknown(&b, types, n < MEET_UNKNOWN_MAX ? n : MEET_UNKNOWN_MAX);
 	return reply(w, &b);
 }
 
@@ -466,13 +484,18 @@ static int on_request(struct meet_server *s, adit_time now, struct work *w)
 {
 	const uint8_t *cookie = meet_msg_bytes(&w->msg, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
 	bool is_register = w->msg.method == MEET_REGISTER;
+	bool is_holder = w->msg.method == MEET_REFRESH || w->msg.method == MEET_LEAVE;
+	uint16_t types[MEET_UNKNOWN_MAX];
+	size_t n = stun_msg_unknown(&w->msg, known, ARRAY_LEN(known), types, MEET_UNKNOWN_MAX);
 
-	if (w->msg.method == MEET_REFRESH || w->msg.method == MEET_LEAVE)
+	if (is_holder && n == 0)
 		return on_holder(s, now, w);
-	if (!stun_limit_take(is_register ? &s->register_limit : &s->offer_limit, now, &w->d->remote)) {
+	if (!stun_limit_take(is_register || is_holder ? &s->register_limit : &s->offer_limit, now, &w->d->remote)) {
 		s->stats.limited++;
 		return 0;
 	}
+	if (n > 0)
+		return reply_unknown(s, w, types, n);
 	if (w->msg.method == MEET_LEND)
 		return on_lend(s, now, w);
 	w->proved = cookie && stun_cookie_is_good(s->key, now, STUN_COOKIE_IP_PORT, &w->d->remote, cookie);

@@ -34,7 +34,7 @@ struct meet_server_stats {
 	uint64_t unknown; /* refreshes of who is not registered */
 	uint64_t lent; /* credentials of the relay */
 	uint64_t forged; /* signature, handle, route or permit wrong */
-	uint64_t malformed;
+	uint64_t malformed; /* incomplete, or with required attributes that are not known */
 	uint64_t limited; /* more than one network may do */
 	uint64_t full;
 	uint64_t paths[MEET_PATHS]; /* reports, by how it ended */

@@ -44,7 +44,13 @@ static void take(struct nat_roll *r, const struct rule *rule, unsigned n)
 unsigned nat_budget_left(struct nat_budget *b, adit_time now)
 {
 	advance(&b->flows, &flow_rule, now);
-	return flow_rule.limit - b->flows.taken;
+	return b->flows.taken < flow_rule.limit ? flow_rule.limit - b->flows.taken : 0;
+}
+
+void nat_budget_note(struct nat_budget *b, adit_time now, unsigned n)
+{
+	advance(&b->flows, &flow_rule, now);
+	take(&b->flows, &flow_rule, n);
 }
 
 bool nat_budget_take(struct nat_budget *b, adit_time now, unsigned n, unsigned reserve)

@@ -2,6 +2,11 @@
  * What the whole program may ask of the user's router (docs/rules.md 2): so many new flows in any minute, each an entry
  * of a table that is small in small routers; so many probes a second; one search over many ports at a time. Birthday
  * floods have taken company routers down. One object for all lanes, whoever punches; nothing in it needs to be freed.
+ *
+ * Flows: all that look for a peer, or for what the own NATs do to them: salvos, openers, windows, samples, the pairs of
+ * core/punch, and what nat_budget_note() counts. Not: a path that is in use, relays, adit check, names.
+ * Probes: those of salvos, which alone come by the hundred. Checks have a pace of their own (REACH_TA: 200 a second for
+ * a lane), and so do openers, windows and pairs.
  */
 #ifndef ADIT_NAT_BUDGET_H
 #define ADIT_NAT_BUDGET_H
@@ -29,6 +34,11 @@ struct nat_budget {
 
 void nat_budget_init(struct nat_budget *b);
 
+/*
+ * Counts |n| flows that are opened whatever is left: ICE checks toward what a peer has named, at most 30 for each of
+ * its offers, and questions to servers. They are few, and what everything else is for; all else yields to them.
+ */
+void nat_budget_note(struct nat_budget *b, adit_time now, unsigned n);
 /* Takes |n| flows if at least |reserve| remain after that; otherwise none and false. */
 bool nat_budget_take(struct nat_budget *b, adit_time now, unsigned n, unsigned reserve);
 /* How many flows are left now. */

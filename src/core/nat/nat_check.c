@@ -148,22 +148,6 @@ static void run(struct nat_check *c, struct nat_scan *s, adit_time now)
 	nat_plan_step(c, s, now);
 }
 
-/*
- * The server's second address as we reach it: behind a NAT64 (RFC 6146) the server knows IPv4 addresses only, ours has
- * its first one at the end of a prefix of 96 bits (RFC 6052 2.2), and the second one is found by the same.
- */
-static struct adit_addr other_of(const struct adit_addr *server, const struct stun_binding *b)
-{
-	struct adit_addr other = *server;
-
-	if (b->other.family == server->family || !adit_addr_is_v4(&b->other) || !adit_addr_is_v4(&b->origin) ||
-	    memcmp(server->ip + 12, b->origin.ip, 4) != 0)
-		return b->other;
-	memcpy(other.ip + 12, b->other.ip, 4);
-	other.port = b->other.port;
-	return other;
-}
-
 static void end_probe(struct nat_check *c, adit_time now, const struct stun_result *r)
 {
 	struct nat_scan *s = &c->scan[SCAN_OF(r->tag)];
@@ -184,7 +168,7 @@ static void end_probe(struct nat_check *c, adit_time now, const struct stun_resu
 		p->mapped = b.mapped;
 		p->plain = b.plain;
 		if (p->use == NAT_USE_REACH)
-			c->report.server[p->server].other = other_of(&p->to, &b);
+			c->report.server[p->server].other = stun_binding_other(&b, &p->to);
 		if (b.has_cookie && wants_cookie(p)) {
 			c->cookie[p->server].is_known = true;
 			memcpy(c->cookie[p->server].bytes, b.cookie, sizeof(b.cookie));

@@ -3,7 +3,9 @@
  * RFC 5780. A machine (base/machine.h) for both address families at once; the result is a struct nat_report.
  *
  * Start here; then nat_check.c (the verbs), nat_check_plan.c (what is asked, when), nat_check_judge.c (what follows
- * from the answers), nat_check_life.c (the time-out of mappings). Words: scan      the check of one address family
+ * from the answers), nat_check_life.c (the time-out of mappings). Words:
+ *
+ *   scan      the check of one address family
  *   probe     one question: from which socket, to where, what for, and what came of it; all of them are kept, and the
  *             judgement is made over the whole list
  *   twin      a server with a second address (RFC 5780 OTHER-ADDRESS)

@@ -4,8 +4,7 @@
 /* Another place that the server can be asked at: another address, or another port of the same. */
 static bool has_other(const struct nat_server *v)
 {
-	return v->state == NAT_SERVER_GOOD && v->other.family == v->addr.family && v->other.port != 0 &&
-	       !adit_addr_eq(&v->other, &v->addr);
+	return v->state == NAT_SERVER_GOOD && v->other.family != ADIT_FAMILY_NONE && !adit_addr_eq(&v->other, &v->addr);
 }
 
 static bool is_twin(const struct nat_server *v)

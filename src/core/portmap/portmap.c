@@ -14,7 +14,8 @@ static const char *state_name(enum portmap_state state)
 	return names[state];
 }
 
-void portmap_set_state(struct portmap *p, enum portmap_state state)
+/* The one setter of |state|. */
+static void set_state(struct portmap *p, enum portmap_state state)
 {
 	if (p->state != state)
 		adit_trace(p->cfg.log, ADIT_LOG_DECIDE, "portmap from=%s to=%s", state_name(p->state),
@@ -95,9 +96,10 @@ static void nothing_out(struct portmap *p)
 	p->rto = 0;
 }
 
-void portmap_ask(struct portmap *p, adit_dur delay)
+/* |delay| from now the router is asked, for a first time or again. */
+static void ask(struct portmap *p, adit_dur delay)
 {
-	portmap_set_state(p, PORTMAP_ASK);
+	set_state(p, PORTMAP_ASK);
 	nothing_out(p);
 	no_timers(p);
 	p->send_at = adit_time_add(p->now, delay);
@@ -111,7 +113,7 @@ void portmap_choose_pmp(struct portmap *p)
 	bool has_address = p->has_address;
 
 	p->protocol = PORTMAP_PMP;
-	portmap_ask(p, 0);
+	ask(p, 0);
 	p->has_address = has_address;
 }
 
@@ -130,7 +132,7 @@ void portmap_init(struct portmap *p, const struct portmap_config *cfg, adit_time
 	p->has_news_sock = true;
 	p->want = PORTMAP_WANT_OPEN | PORTMAP_WANT_OPEN_NEWS;
 	adit_rng_fill(&cfg->rng, p->nonce, sizeof(p->nonce));
-	portmap_ask(p, 0);
+	ask(p, 0);
 	portmap_tick(p, now);
 }
 
@@ -158,7 +160,7 @@ static void send_pmp(struct portmap *p)
 {
 	if (p->tries == PORTMAP_PMP_SENDS) {
 		p->protocol = PORTMAP_UNKNOWN;
-		portmap_ask(p, PORTMAP_PMP_PAUSE);
+		ask(p, PORTMAP_PMP_PAUSE);
 		return;
 	}
 	p->rto = p->rto == 0 ? PORTMAP_PMP_RTO : 2 * p->rto;
@@ -185,7 +187,7 @@ static void silence(struct portmap *p)
 		p->protocol = PORTMAP_UNKNOWN;
 	lose(p, "the router does not answer any more");
 	if (!p->none_told)
-		event_push(p, PORTMAP_EVENT_NONE, "no router answers that maps ports (PCP, NAT-PMP)");
+		event_push(p, PORTMAP_EVENT_NONE, "no router answers PCP or NAT-PMP");
 	p->none_told = true;
 	p->refusal_told = NULL;
 	if (p->protocol == PORTMAP_UNKNOWN && p->probes == 0 && adit_addr_is_v4(&p->cfg.own))
@@ -247,7 +249,7 @@ static void tick_hold(struct portmap *p)
 {
 	if (p->now >= p->expire_at) {
 		lose(p, "the mapping ran out");
-		portmap_ask(p, 0);
+		ask(p, 0);
 		tick_ask(p);
 		return;
 	}
@@ -278,7 +280,7 @@ void portmap_granted(struct portmap *p, const struct adit_addr *external, uint32
 	p->refusal_told = NULL;
 	nothing_out(p);
 	no_timers(p);
-	portmap_set_state(p, PORTMAP_HOLD);
+	set_state(p, PORTMAP_HOLD);
 	p->granted_at = p->now;
 	p->expire_at = adit_time_add(p->now, ADIT_SEC(p->lifetime));
 	p->renewals = 0;
@@ -307,7 +309,7 @@ void portmap_refused(struct portmap *p, const char *reason, uint32_t seconds)
 	p->none_told = false;
 	nothing_out(p);
 	no_timers(p);
-	portmap_set_state(p, PORTMAP_WAIT);
+	set_state(p, PORTMAP_WAIT);
 	p->retry_at = adit_time_add(p->now, ADIT_SEC(seconds));
 }
 
@@ -319,7 +321,7 @@ void portmap_hint(struct portmap *p, adit_dur delay)
 	if (p->state == PORTMAP_ASK)
 		p->send_at = adit_time_min(p->send_at, adit_time_add(p->now, delay));
 	else
-		portmap_ask(p, delay);
+		ask(p, delay);
 }
 
 /* ---- the end ---- */
@@ -331,7 +333,7 @@ static void delete_begin(struct portmap *p, bool then_ask)
 	p->delete_then_ask = then_ask;
 	nothing_out(p);
 	no_timers(p);
-	portmap_set_state(p, PORTMAP_DELETE);
+	set_state(p, PORTMAP_DELETE);
 	if (!p->has_sent) {
 		portmap_deleted(p);
 		return;
@@ -351,11 +353,11 @@ void portmap_deleted(struct portmap *p)
 	if (p->delete_then_ask) {
 		/* Another nonce: late answers to what was asked before fit no more. */
 		adit_rng_fill(&p->cfg.rng, p->nonce, sizeof(p->nonce));
-		portmap_ask(p, 0);
+		ask(p, 0);
 		tick_ask(p);
 		return;
 	}
-	portmap_set_state(p, PORTMAP_DONE);
+	set_state(p, PORTMAP_DONE);
 	p->want |= PORTMAP_WANT_CLOSE | (p->has_news_sock ? PORTMAP_WANT_CLOSE_NEWS : 0);
 }
 
@@ -374,7 +376,7 @@ void portmap_check(struct portmap *p, adit_time now)
 {
 	portmap_set_now(p, now);
 	if (p->state == PORTMAP_HOLD)
-		portmap_ask(p, 0);
+		ask(p, 0);
 	else if (p->state == PORTMAP_ASK)
 		p->send_at = adit_time_min(p->send_at, now);
 	portmap_tick(p, now);
@@ -430,7 +432,7 @@ void portmap_sock_failed(struct portmap *p, adit_time now, uint32_t sock)
 	p->expire_at = ADIT_NEVER;
 	nothing_out(p);
 	no_timers(p);
-	portmap_set_state(p, PORTMAP_DONE);
+	set_state(p, PORTMAP_DONE);
 	p->want = p->has_news_sock && !(p->want & PORTMAP_WANT_OPEN_NEWS) ? PORTMAP_WANT_CLOSE_NEWS : 0;
 }
 
@@ -446,7 +448,7 @@ void portmap_tick(struct portmap *p, adit_time now)
 		break;
 	case PORTMAP_WAIT:
 		if (now >= p->retry_at) {
-			portmap_ask(p, 0);
+			ask(p, 0);
 			tick_ask(p);
 		}
 		break;

@@ -4,8 +4,11 @@
  * Start here. portmap_init() asks PCP (RFC 6887); a router that speaks NAT-PMP only (RFC 6886) is found and asked that
  * way, for IPv4. portmap_input(), _tick(), _deadline(), _output(), _event() as in base/machine.h. The mapping is
  * renewed, made again after the router has restarted, and deleted by portmap_end(). For IPv6 the same opens a pinhole
- * in the router's firewall. Words: gateway     the router that is asked; nobody else's datagrams are looked at own this
- * host's address and the port that is mapped; requests leave from that address external    where the world reaches it
+ * in the router's firewall. Words:
+ *
+ *   gateway     the router that is asked; nobody else's datagrams are looked at
+ *   own         this host's address and the port that is mapped; requests leave from that address
+ *   external    where the world reaches it
  *   epoch       the router's seconds since it has its mappings; where it does not fit the own clock they are gone
  *   nonce       who knows it may renew and delete the mapping (PCP)
  *   news        what the router tells everybody in its network, by multicast

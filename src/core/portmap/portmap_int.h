@@ -4,12 +4,8 @@
 
 #include "core/portmap/portmap.h"
 
-/* The one setter of |state|. */
-void portmap_set_state(struct portmap *p, enum portmap_state state);
 void portmap_set_now(struct portmap *p, adit_time now);
 
-/* |delay| from now the router is asked, for a first time or again. */
-void portmap_ask(struct portmap *p, adit_dur delay);
 /* NAT-PMP is what the router speaks. */
 void portmap_choose_pmp(struct portmap *p);
 /* A mapping was given, first or anew. |lifetime| in seconds, as the router says. */

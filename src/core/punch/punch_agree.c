@@ -40,12 +40,6 @@ void punch_agree_init(struct punch_agree *a, const struct punch_agree_config *cf
 	a->ask_at = a->calm_at = ADIT_NEVER;
 }
 
-void punch_agree_done(struct punch_agree *a)
-{
-	if (a)
-		adit_bytes_wipe(a, sizeof(*a));
-}
-
 void punch_agree_set_utc(struct punch_agree *a, adit_time now, adit_utc utc)
 {
 	set_now(a, now);

@@ -47,8 +47,6 @@ struct punch_agree_config {
 struct punch_agree; /* below: the caller hands the storage */
 
 void punch_agree_init(struct punch_agree *a, const struct punch_agree_config *cfg, adit_time now);
-/* Forgets the secrets. NULL is fine. */
-void punch_agree_done(struct punch_agree *a);
 void punch_agree_set_utc(struct punch_agree *a, adit_time now, adit_utc utc);
 
 /* What was agreed on cannot be used after all: everything anew. */

@@ -1,3 +1,4 @@
+/* What comes in: probes and their answers, and the holes they prove. Storage and words: punch.h. */
 #include "core/punch/punch_int.h"
 
 #include <string.h>

@@ -151,6 +151,7 @@
 #define PUNCH_PATH_ANSWERS_MAX   4 /* the driver drains after each datagram; more at once is lost */
 #define PUNCH_PATH_ANSWERS_PER_S 50
 #define PUNCH_PATH_SMOOTH        8 /* weight of the past against one answer: RFC 6298 2.3, alpha = 1/8 */
+#define PUNCH_PATH_SMOOTH_LOSS   32 /* the same for loss: one question that is lost says little */
 #define PUNCH_PATH_LATE          ADIT_MS(100) /* beyond two round trips a question counts as lost */
 #define PUNCH_PATH_EVENTS_MAX    8 /* more wait for the state to change again: a path has few */
 

@@ -1,3 +1,4 @@
+/* What goes out: pairs opened as the plan says, how loud each is, what it sends next. Storage and words: punch.h. */
 #include "core/punch/punch_int.h"
 
 #include <string.h>

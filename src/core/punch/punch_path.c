@@ -345,7 +345,7 @@ static void size_passed(struct punch_path *p, size_t size)
 
 static unsigned smooth(unsigned old, unsigned sample)
 {
-	return (old * (PUNCH_PATH_SMOOTH - 1) + sample) / PUNCH_PATH_SMOOTH;
+	return (old * (PUNCH_PATH_SMOOTH_LOSS - 1) + sample) / PUNCH_PATH_SMOOTH_LOSS;
 }
 
 /* Padded ones say little: they are lost for their size. */

@@ -135,7 +135,8 @@ int reach_add_mediator(struct reach *r, adit_time now, const char *name, const s
 		snprintf(r->names[n], sizeof(r->names[n]), "%s", name);
 		r->n_mediators++;
 	}
-	return reach_add_server(r, now, addr);
+	(void)!reach_add_server(r, now, addr); /* no room for one more witness: it introduces all the same */
+	return 0;
 }
 
 int reach_add_server(struct reach *r, adit_time now, const struct adit_addr *addr)
@@ -224,6 +225,12 @@ bool reach_flow_take(struct reach *r, unsigned n)
 	return ok;
 }
 
+void reach_flow_note(struct reach *r, unsigned n)
+{
+	nat_budget_note(r->cfg.budget, r->now, n);
+	r->stats.flows_opened += n;
+}
+
 bool reach_ttl_is_known(const struct reach *r, uint8_t family)
 {
 	unsigned f = reach_family_index(family);
@@ -247,6 +254,12 @@ uint8_t reach_low_ttl(const struct reach *r, uint8_t family)
 void reach_start(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);
+	if (r->is_held) {
+		r->is_held = false;
+		reach_set_state(r, REACH_MEASURING, ADIT_NEVER);
+		reach_step(r);
+		return;
+	}
 	/* The peer has noticed first that there is no path, and is being answered. */
 	if (r->cfg.role == MEET_SERVE && (r->state == REACH_MEETING || r->state == REACH_PUNCHING))
 		return;
@@ -266,6 +279,29 @@ void reach_start(struct reach *r, adit_time now)
 	reach_step(r);
 }
 
+/* Registered from another socket where the home is old; from the same one where it will do. */
+static void serve_ready(struct reach *r)
+{
+	reach_homes_freshen(r);
+	for (unsigned f = 0; f < 2; f++)
+		if (r->is_spent[f])
+			reach_home_renew(r, f);
+	reach_again(r, r->now);
+}
+
+void reach_ready(struct reach *r, adit_time now)
+{
+	reach_set_now(r, now);
+	if (r->cfg.role == MEET_SERVE && (r->state == REACH_WAITING || r->state == REACH_DONE)) {
+		serve_ready(r);
+	} else if (r->cfg.role == MEET_CONNECT && r->state == REACH_DONE && !r->has_agent) {
+		r->is_held = true;
+		reach_attempt_start(r);
+		reach_set_state(r, REACH_MEASURING, adit_time_add(now, REACH_READY));
+		reach_step(r);
+	}
+}
+
 void reach_rest(struct reach *r, adit_time now)
 {
 	reach_set_now(r, now);
@@ -274,6 +310,7 @@ void reach_rest(struct reach *r, adit_time now)
 	/* The peer has found that it needs a path, and is being answered: that ends by itself. */
 	if (r->cfg.role == MEET_SERVE && (r->state == REACH_MEETING || r->state == REACH_PUNCHING))
 		return;
+	r->is_held = false;
 	if (r->cfg.role == MEET_CONNECT && r->state != REACH_DONE)
 		meet_client_stop(&r->meet);
 	reach_settled(r);
@@ -343,7 +380,7 @@ void reach_stop(struct reach *r, adit_time now)
 		reach_sock_close(r, i);
 	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
 	r->home[0] = r->home[1] = REACH_NO_SOCK;
-	r->has_peer = false;
+	r->has_peer = r->is_held = false;
 	r->reopen_at = ADIT_NEVER;
 	reach_set_state(r, REACH_IDLE, ADIT_NEVER);
 }

@@ -64,6 +64,8 @@ struct reach_config {
 	uint64_t instance; /* as in punch_config: random, new with each start of the program */
 	uint32_t sock_base;
 	uint16_t port; /* the home sockets' own port; 0: any */
+	/* The router forwards |port|, says the user: IPv4's home has any, and asks others to try that one. */
+	bool is_forwarded;
 	struct nat_budget *budget; /* of new flows, shared by the whole program; borrowed; NULL: its own */
 	bool low_ttl; /* false: the lab's switch to show what happens without */
 	bool allow_loopback; /* for tests on one machine */
@@ -94,7 +96,7 @@ bool reach_folded_wants(struct reach *folded, const struct adit_dgram *d);
 
 /*
  * |name| as the ticket or the user has it (the rendezvous id depends on it), resolved. Again with its address of the
- * other family, and with another one when the name resolves anew. EFULL.
+ * other family, and with another one when the name resolves anew. It is a server, too, while there is room. EFULL.
  */
 ADIT_MUST_CHECK int reach_add_mediator(struct reach *r, adit_time now, const char *name, const struct adit_addr *addr);
 /* A further STUN server, a witness for public addresses. EFULL. */
@@ -132,6 +134,12 @@ void reach_set_memory(struct reach *r, const struct reach_memory *m);
 
 /* Serve: registers and waits. Connect: a new attempt, at once. */
 void reach_start(struct reach *r, adit_time now);
+/*
+ * The path in use may be gone: what an attempt begins with is got ready, a round trip to the mediators each. Connect:
+ * to an attempt that waits for reach_start(), for REACH_READY at most. Serve: registers from a home that is fresh where
+ * that is wanted. Nobody else hears of it. Without effect while anything is under way.
+ */
+void reach_ready(struct reach *r, adit_time now);
 /* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
 void reach_rest(struct reach *r, adit_time now);
 /*
@@ -241,6 +249,7 @@ struct reach_stats {
 	uint64_t flows_refused; /* by the budget */
 	unsigned socks_open;
 	unsigned socks_max;
+	unsigned socks_opened; /* ever */
 	uint64_t heard; /* authentic checks */
 	uint64_t bad_auth;
 	uint64_t other;
@@ -280,6 +289,8 @@ void reach_views(const struct reach *r, struct reach_desc *ret_own, struct reach
 enum reach_verdict reach_last_verdict(const struct reach *r);
 /* Has any mediator ever said anything? */
 bool reach_has_heard_mediator(const struct reach *r);
+/* This one, by its number? */
+bool reach_has_heard(const struct reach *r, unsigned mediator);
 
 const char *reach_how_name(enum reach_how how);
 const char *reach_verdict_name(enum reach_verdict v);
@@ -319,6 +330,7 @@ enum reach_use {
 	REACH_USE_OLD, /* was home; still of this round */
 	REACH_USE_SAMPLE, /* shows the port that a new flow gets */
 	REACH_USE_TTL, /* asks with a low TTL */
+	REACH_USE_FILTER, /* asks for answers from elsewhere */
 	REACH_USE_MAPPED, /* the router forwards its port */
 	REACH_USE_WINDOW,
 	REACH_USE_SALVO,
@@ -400,6 +412,7 @@ struct reach {
 	size_t relay_opened; /* candidates of the peer's that had a check through it */
 	struct reach_via via[2]; /* v4, v6 */
 	struct reach_memory memory;
+	unsigned n_due; /* entries of |socks| that are WANTED or CLOSING */
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
 	bool wants_fresh;
@@ -418,6 +431,8 @@ struct reach {
 	adit_time began_at; /* the attempt */
 	adit_time offered_at; /* connect: this round's offer */
 	bool is_again; /* connect: this round has been offered before */
+	bool is_early; /* connect: the offer tells of what is likely, and was not yet known */
+	bool is_held; /* connect: all is ready, and is not offered before reach_start() */
 	adit_time state_until; /* the time of this state is over */
 	adit_time ask_by; /* MEASURING, serve's MEETING: with what is known by then */
 	adit_time start_at; /* PUNCHING: both sides begin */
@@ -445,6 +460,10 @@ struct reach {
 	adit_time peer_at; /* when the peer's description came */
 	bool has_plan; /* |plan| is of this round */
 	bool is_loaded; /* |salvo| has it */
+	bool is_trusted; /* the address that |salvo| goes to */
+	struct adit_addr heard_from; /* the peer, directly, last: a public address, no port; NONE: it was not yet */
+	unsigned untrusted; /* probes that went to addresses that were not trusted; after a minute without any: none */
+	adit_time untrusted_at; /* the last of them */
 	bool was_capped; /* in this attempt: more would have been fired at an address that is trusted */
 	bool was_refused; /* in this attempt: more would have been fired within the budget */
 	size_t n_openers;

@@ -19,9 +19,11 @@ enum tlv {
 	TLV_NATS = 5, /* u8 */
 	TLV_WINDOW = 6, /* IPv4 address, port u16, low u16, high u16 */
 	TLV_LAST = 7, /* enum reach_start u8, enum nat_way u8 */
+	TLV_FILTER = 8, /* flags u8: FILTER_BY_PORT */
 };
 
-#define IP_LEN 4
+#define IP_LEN         4
+#define FILTER_BY_PORT 1u
 
 static size_t tlv_begin(struct adit_wr *w, enum tlv type)
 {
@@ -106,6 +108,11 @@ size_t reach_desc_encode(const struct reach_desc *d, uint8_t buf[MEET_EXTRA_MAX]
 		adit_wr_u8(&w, (uint8_t)d->way);
 		tlv_end(&w, at);
 	}
+	if (d->is_filtered) {
+		at = tlv_begin(&w, TLV_FILTER);
+		adit_wr_u8(&w, FILTER_BY_PORT);
+		tlv_end(&w, at);
+	}
 	if (adit_addr_is_v4(&d->window_to))
 		write_window(&w, d);
 	return w.len;
@@ -117,8 +124,7 @@ static struct adit_addr read_ip(struct adit_rd *r, bool *ret_ok)
 	struct adit_addr a = {.family = ADIT_FAMILY_V4};
 
 	adit_rd_bytes(r, a.ip, IP_LEN);
-	if (adit_addr_is_any(&a) || adit_addr_is_multicast(&a) || adit_addr_is_loopback(&a) ||
-	    adit_addr_is_link_local(&a))
+	if (!adit_addr_is_public(&a) && !adit_addr_is_private(&a))
 		*ret_ok = false;
 	return a;
 }
@@ -228,6 +234,9 @@ static bool read_tlv(uint8_t type, struct adit_rd *r, struct reach_desc *d)
 		break;
 	case TLV_LAST:
 		ok = read_last(r, d);
+		break;
+	case TLV_FILTER:
+		d->is_filtered = adit_rd_u8(r) & FILTER_BY_PORT;
 		break;
 	default:
 		break;

@@ -29,6 +29,7 @@ struct reach_desc {
 	uint32_t attempt; /* the connect side's; the answer returns it */
 	uint8_t round; /* from 1; the answer returns it */
 	enum nat_kind kind; /* IPv4 */
+	bool is_filtered; /* measured: home hears an address and port alone that it has sent to; false: not known */
 	struct adit_addr public; /* IPv4, no port; NONE: not known */
 	uint8_t witnesses; /* independent servers that named it (docs/rules.md 5) */
 	struct nat_ports ports; /* kinds that change ports: how */
@@ -55,7 +56,7 @@ struct reach_memory {
 	struct adit_addr network; /* the public IPv4 address it was learnt behind: elsewhere it does not count */
 	enum nat_kind kind; /* our own */
 	uint8_t low_ttl; /* 0: not known */
-	struct adit_addr peer_network;
+	struct adit_addr peer_network; /* from where the peer was heard: it is trusted; NONE: it was not */
 	enum nat_kind peer_kind;
 	enum nat_way way; /* that worked last */
 	uint8_t start; /* enum reach_start that did; 0: not known */

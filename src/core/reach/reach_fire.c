@@ -3,7 +3,7 @@
 
 /*
  * May the peer's address be searched in full (docs/rules.md 5)? Two independent servers have named it to the peer, the
- * user has typed it, or we have already heard from there.
+ * user has typed it, or we have already heard from there: now, or in an earlier run.
  */
 bool reach_is_trusted(const struct reach *r)
 {
@@ -14,9 +14,8 @@ bool reach_is_trusted(const struct reach *r)
 	for (size_t i = 0; i < r->n_trusted; i++)
 		if (adit_addr_eq_ip(&r->trusted[i], to))
 			return true;
-	for (size_t i = 0; i < r->n_told; i++)
-		if (adit_addr_eq_ip(&r->told[i].remote, to))
-			return true;
+	if (r->heard_from.family != ADIT_FAMILY_NONE && adit_addr_eq_ip(&r->heard_from, to))
+		return true;
 	if (r->memory.peer_network.family != ADIT_FAMILY_NONE && adit_addr_eq_ip(&r->memory.peer_network, to))
 		return true;
 	return r->peer.public.family != ADIT_FAMILY_NONE && r->peer.witnesses >= 2 &&
@@ -39,6 +38,12 @@ void reach_fire_has_hit(struct reach *r)
 		ice_agent_set_rto(&r->agent, rto > REACH_RTO ? rto : REACH_RTO);
 }
 
+/* Of what may go to addresses that are not trusted: within the minute, whichever they are. */
+static unsigned untrusted_spent(const struct reach *r)
+{
+	return adit_time_since(r->now, r->untrusted_at) < ADIT_SEC(60) ? r->untrusted : 0;
+}
+
 /* |start_at|: as well as it can be told now. */
 void reach_fire_plan(struct reach *r, adit_time start_at)
 {
@@ -51,6 +56,7 @@ void reach_fire_plan(struct reach *r, adit_time start_at)
 		.peer = &r->peer,
 		.peer_reflexive = r->peer_reflexive,
 		.trusted = reach_is_trusted(r),
+		.spent = untrusted_spent(r),
 		.round_trip = 2 * way,
 		.last_way = r->cfg.role == MEET_CONNECT ? r->own.way : r->peer.way,
 		.since_measured = adit_time_since(start_at, v->ports_at),
@@ -68,6 +74,7 @@ void reach_fire_plan(struct reach *r, adit_time start_at)
 		(unsigned)r->plan.n_salvos, r->plan.is_search, ask.trusted, r->plan.is_capped, r->plan.again_at_once,
 		r->plan.is_last);
 	r->was_capped |= r->plan.is_capped;
+	r->is_trusted = ask.trusted;
 	if (r->plan.is_search)
 		ice_agent_set_rto(&r->agent, REACH_RTO_SEARCH);
 }
@@ -82,13 +89,20 @@ void reach_fire_load(struct reach *r, adit_time start_at)
 
 void reach_fire_stop(struct reach *r)
 {
+	unsigned sent = 0;
+
 	for (unsigned i = 0; i < r->salvo.n && r->is_loaded; i++) {
 		struct reach_salvo_count c = reach_salvo_counts(&r->salvo, i);
 		unsigned shots = r->salvo.run[i].spec.shots;
 
 		r->was_refused |= c.refused > 0;
+		sent += c.sent;
 		r->stats.flows_refused += c.refused;
 		r->stats.flows_opened += c.socks > 0 ? c.socks : c.sent < shots ? c.sent : shots;
+	}
+	if (!r->is_trusted && sent > 0) {
+		r->untrusted = untrusted_spent(r) + sent;
+		r->untrusted_at = r->now;
 	}
 	reach_salvo_stop(&r->salvo);
 	r->is_loaded = false;

@@ -204,6 +204,13 @@ static void heard(struct reach *r, const struct ice_account *a)
 		reach_salvo_heard(&r->salvo, 0);
 }
 
+/* A relay's word for where something came from is that of one server. */
+static void heard_from(struct reach *r, const struct ice_account *a)
+{
+	if (!reach_relay_has(r, a) && adit_addr_is_v4(&a->remote) && adit_addr_is_public(&a->remote))
+		r->heard_from = adit_addr_with_port(a->remote, 0);
+}
+
 void reach_told_scan(struct reach *r)
 {
 	struct ice_account a;
@@ -220,11 +227,13 @@ void reach_told_scan(struct reach *r)
 			continue;
 		if (!t->heard && a.heard > 0) {
 			t->heard = true;
+			heard_from(r, &a);
 			heard(r, &a);
 			tell(r, &a, how_of(r, &a), REACH_EVENT_HEARD);
 		}
 		if (!t->valid && a.is_valid) {
 			t->valid = true;
+			heard_from(r, &a);
 			how = how_of(r, &a);
 			tell(r, &a, how, REACH_EVENT_VALID);
 			if (reach_relay_has(r, &a))

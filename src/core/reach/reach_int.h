@@ -29,6 +29,8 @@ void reach_step(struct reach *r);
 bool reach_is_remembered(const struct reach *r);
 /* Takes new flows from the budget. False: it has none left. */
 bool reach_flow_take(struct reach *r, unsigned n);
+/* The same for those that are opened whatever it has. */
+void reach_flow_note(struct reach *r, unsigned n);
 /* The low TTL toward a family; 0: the system's. */
 uint8_t reach_low_ttl(const struct reach *r, uint8_t family);
 /* Has this machine named an address of this family? */
@@ -49,6 +51,8 @@ void reach_socks_tick(struct reach *r);
 #define REACH_SOCK_TURNS (REACH_SOCK_SPAN / REACH_SOCK_SLOTS)
 /* Homes of the families that are in use are opened where there is none. */
 void reach_homes_open(struct reach *r);
+/* The port that the user wants for home; 0: any. */
+uint16_t reach_home_pinned(const struct reach *r, unsigned family);
 /* Old ones are spent, where fresh ones are wanted. */
 void reach_homes_freshen(struct reach *r);
 void reach_home_close(struct reach *r, unsigned family);
@@ -65,7 +69,13 @@ void reach_measure_forget(struct reach *r);
 /* Fresh samples of a NAT that counts. */
 void reach_measure_again(struct reach *r, unsigned family);
 void reach_measure_stop(struct reach *r);
+/* Home's NAT lets in only what comes from an address and port that home has sent to (IPv4). False: not known. */
+bool reach_measure_is_filtered(const struct reach *r);
 bool reach_measure_is_known(const struct reach *r);
+/* The same, or it will most likely turn out to be as the views say by now. */
+bool reach_measure_is_likely(const struct reach *r);
+/* It has turned out otherwise. */
+bool reach_measure_is_refuted(const struct reach *r);
 int reach_measure_input(struct reach *r, const struct adit_dgram *d);
 bool reach_measure_icmp(struct reach *r, const struct adit_icmp *icmp);
 void reach_measure_sock_failed(struct reach *r, uint16_t slot);
@@ -80,6 +90,7 @@ enum reach_tag {
 	REACH_TAG_SAMPLE,
 	REACH_TAG_TTL, /* |index| is the TTL */
 	REACH_TAG_WINDOW, /* |index| 0: before, 1: after */
+	REACH_TAG_FILTER, /* |index| is the dest */
 	REACH_TAG_MAPPED, /* |index| 0: is the server there, 1: its answer goes to the mapped port */
 };
 uint32_t reach_measure_tag(enum reach_tag tag, unsigned family, unsigned index);
@@ -100,6 +111,11 @@ void reach_burst_close(struct reach *r, struct reach_view *v);
 /* reach_judge.c */
 /* Home's questions are answered, as far as they will be: KNOWN, or BURST where the answers differ. */
 void reach_judge_home(struct reach *r, unsigned family);
+/*
+ * Not all are answered. Can the view be told of already, as the only witness has spoken and the rest will most likely
+ * agree with it?
+ */
+bool reach_judge_early(struct reach *r, unsigned family);
 void reach_judge_samples(struct reach *r, struct reach_view *v);
 
 /* reach_meet.c */

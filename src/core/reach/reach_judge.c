@@ -82,25 +82,84 @@ static struct reach_mark first_mark(const struct reach *r, unsigned family)
 	return m;
 }
 
-/* Ports of one address tell nothing of a NAT that maps by address (RFC 4787 4.1): it is dealt with as if it were
- * steady. */
-static enum nat_kind kind_where_all_agree(const struct reach *r, unsigned family)
+static bool have_two_addresses_answered(const struct reach *r, unsigned family)
 {
-	const struct reach_view *v = &r->measure.view[family];
 	const struct reach_dest *first = NULL;
 
-	if (adit_addr_eq(&v->local, &v->reflexive))
-		return NAT_KIND_OPEN;
 	for (size_t i = 0; i < r->measure.n_dests; i++) {
 		const struct reach_dest *d = &r->measure.dest[i];
 
 		if (!reach_dest_is_of(d, family) || !d->has_answered)
 			continue;
 		if (first && !adit_addr_eq_ip(&d->addr, &first->addr))
-			return NAT_KIND_STEADY;
+			return true;
 		first = d;
 	}
-	return NAT_KIND_UNKNOWN;
+	return false;
+}
+
+/* Ports of one address tell nothing of a NAT that maps by address (RFC 4787 4.1): it is dealt with as if it were
+ * steady. */
+static enum nat_kind kind_where_all_agree(const struct reach *r, unsigned family)
+{
+	const struct reach_view *v = &r->measure.view[family];
+
+	if (adit_addr_eq(&v->local, &v->reflexive))
+		return NAT_KIND_OPEN;
+	return have_two_addresses_answered(r, family) ? NAT_KIND_STEADY : NAT_KIND_UNKNOWN;
+}
+
+static void take_best(struct reach *r, unsigned family, const struct reach_dest *best)
+{
+	struct reach_view *v = &r->measure.view[family];
+
+	v->reflexive = best->mapped;
+	v->public = adit_addr_with_port(best->mapped, 0);
+	v->witnesses = named_by(r, family, &best->mapped, false);
+}
+
+/* Somebody else was heard or may yet be, whose word counts beside |witness|'s. */
+static bool has_other(const struct reach *r, unsigned family, uint8_t witness)
+{
+	for (size_t i = 0; i < r->measure.n_dests; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (reach_dest_is_of(d, family) && (d->is_out || d->has_answered) && d->witness != witness)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A NAT that leaves a socket its port does so for all destinations, but for clashes; so does one where plain checks
+ * have found a way before. Not where the peer was one that searches: a search goes by what is known of both.
+ */
+static bool is_likely_steady(const struct reach *r, unsigned family, const struct adit_addr *mapped)
+{
+	const struct reach_memory *m = &r->memory;
+
+	if (have_two_addresses_answered(r, family))
+		return true; /* and agree */
+	if (m->peer_kind > NAT_KIND_STEADY)
+		return false;
+	if (family == 0 && adit_addr_eq_ip(&m->network, mapped) &&
+	    (m->kind > NAT_KIND_STEADY || m->way != NAT_WAY_UNKNOWN))
+		return m->kind <= NAT_KIND_STEADY;
+	return mapped->port == r->measure.view[family].local.port;
+}
+
+bool reach_judge_early(struct reach *r, unsigned family)
+{
+	struct reach_view *v = &r->measure.view[family];
+	const struct reach_dest *best = best_dest(r, family);
+
+	if (!best || has_other(r, family, best->witness) || !is_steady(r, family, &best->mapped) ||
+	    !is_likely_steady(r, family, &best->mapped))
+		return false;
+	take_best(r, family, best);
+	v->ports = (struct nat_ports){.last = best->mapped.port};
+	v->kind = kind_where_all_agree(r, family);
+	return true;
 }
 
 void reach_judge_home(struct reach *r, unsigned family)
@@ -114,9 +173,7 @@ void reach_judge_home(struct reach *r, unsigned family)
 		known(r, v, NAT_KIND_UNKNOWN);
 		return;
 	}
-	v->reflexive = best->mapped;
-	v->public = adit_addr_with_port(best->mapped, 0);
-	v->witnesses = named_by(r, family, &best->mapped, false);
+	take_best(r, family, best);
 	if (is_steady(r, family, &best->mapped)) {
 		v->ports = (struct nat_ports){.last = best->mapped.port};
 		known(r, v, kind_where_all_agree(r, family));
@@ -168,32 +225,22 @@ static struct reach_mark last_mark(const struct reach_view *v)
 	return m;
 }
 
-/* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
-void reach_judge_samples(struct reach *r, struct reach_view *v)
+/* Too few to tell a kind from: they show where the NAT is now. A peer takes nothing whose last port is not in its
+ * range. */
+static void take_last(struct nat_ports *known, const struct nat_ports *seen)
 {
-	struct nat_sample all[REACH_SAMPLES] = {0};
-	struct nat_sample sure[REACH_SAMPLES] = {0};
-	struct nat_ports ports;
-	struct reach_mark last;
-	size_t n_all = 0;
-	size_t n_sure = 0;
-
-	for (size_t i = 0; i < v->n_sent; i++) {
-		if (v->sample[i].outside == 0)
-			continue;
-		all[n_all++] = v->sample[i];
-		if (!v->sample_again[i])
-			sure[n_sure++] = v->sample[i];
+	if (known->kind == NAT_PORT_SEQUENTIAL) {
+		known->low = seen->low;
+		known->high = seen->high;
 	}
-	nat_ports_read(sure, n_sure, &ports);
-	if (ports.kind != NAT_PORT_SEQUENTIAL)
-		nat_ports_read(all, n_all, &ports);
-	if (n_all > 0 && (ports.kind != NAT_PORT_UNKNOWN || v->ports.kind == NAT_PORT_UNKNOWN))
-		v->ports = ports;
-	else if (n_all > 0)
-		v->ports.last = ports.last;
-	v->ports_at = n_all > 0 ? all[n_all - 1].at : r->now;
-	reach_burst_close(r, v);
+	if (seen->last >= known->low && seen->last <= known->high)
+		known->last = seen->last;
+}
+
+static void judge_kind(struct reach *r, struct reach_view *v)
+{
+	struct reach_mark last;
+
 	switch (v->ports.kind) {
 	case NAT_PORT_KEPT:
 		known(r, v, NAT_KIND_STEADY);
@@ -211,6 +258,34 @@ void reach_judge_samples(struct reach *r, struct reach_view *v)
 		known(r, v, NAT_KIND_RANDOM);
 		break;
 	}
+}
+
+/* In the order in which they left; those whose first packet was lost are read only where the order does not matter. */
+void reach_judge_samples(struct reach *r, struct reach_view *v)
+{
+	struct nat_sample all[REACH_SAMPLES] = {0};
+	struct nat_sample sure[REACH_SAMPLES] = {0};
+	struct nat_ports ports;
+	size_t n_all = 0;
+	size_t n_sure = 0;
+
+	for (size_t i = 0; i < v->n_sent; i++) {
+		if (v->sample[i].outside == 0)
+			continue;
+		all[n_all++] = v->sample[i];
+		if (!v->sample_again[i])
+			sure[n_sure++] = v->sample[i];
+	}
+	nat_ports_read(sure, n_sure, &ports);
+	if (ports.kind != NAT_PORT_SEQUENTIAL)
+		nat_ports_read(all, n_all, &ports);
+	if (n_all > 0 && (ports.kind != NAT_PORT_UNKNOWN || v->ports.kind == NAT_PORT_UNKNOWN))
+		v->ports = ports;
+	else if (n_all > 0)
+		take_last(&v->ports, &ports);
+	v->ports_at = n_all > 0 ? all[n_all - 1].at : r->now;
+	reach_burst_close(r, v);
+	judge_kind(r, v);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE,
 		   "reach_ports kind=%s samples=%u step=%d spread=%u foreign=%u low=%u high=%u last=%u",
 		   nat_port_kind_name(v->ports.kind), v->ports.samples, v->ports.step, v->ports.spread,

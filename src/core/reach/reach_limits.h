@@ -7,18 +7,23 @@
 #define REACH_ROUNDS     3u /* of an attempt: 97.6 % of what ever succeeds does so in the first (docs/rules.md 2) */
 #define REACH_SALVOS_MAX 4u /* of one plan */
 /*
- * A birthday search (reach_plan.h): so many sockets as the budget lets send in the first tenth of a second; the first
- * probes, after which 68 % have met; fresh sockets, one after the other, after which 99 % have; and the other probes.
+ * A birthday search (reach_plan.h), in its order. With homes, samples and questions it takes 256 sockets at most, ever
+ * (docs/rules.md 2), and 1100 packets of who probes, unless it is one of the two in a hundred that have not met by
+ * then.
  */
-#define REACH_SOCKS_SEARCH  200u
-#define REACH_PROBES_FIRST  368u
-#define REACH_TURNS         1000u
-#define REACH_TURN_SOCKS    48u /* of these, open at once; homes and questions beside all make 256 (docs/rules.md 2) */
-#define REACH_TURN_MORE     ADIT_MS(40) /* each is open for a round trip and this ... */
-#define REACH_TURN_PACE     ADIT_MS(7) /* ... which may slow them down to this */
-#define REACH_OPEN_LEAD     ADIT_MS(60) /* of the sockets before the probes: these find them open */
-#define REACH_PROBES_MAX    900u
-#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + REACH_TURN_SOCKS + 2u) /* some are heard on, and stay */
+#define REACH_SOCKS_FIRST   128u /* are open before the first probe; 21 % have met when it has probed as many ports */
+#define REACH_ALONE_TRIPS   5u /* round trips of probes alone, but no less than so many probes ... */
+#define REACH_ALONE_MIN     32u /* ... and no more than there are sockets; then both, in turn */
+#define REACH_SOCKS_BESIDE  112u /* open one by one beside the next probes: 60 % */
+#define REACH_PROBES_FIRST  1000u /* then probes alone: 97.6 % */
+#define REACH_TURNS         300u /* then each of the sockets makes room for a fresh one, and each of these ... */
+#define REACH_PROBES_MAX    1290u /* ... has 1.6 %; then what is left of the minute's flows is for probes again */
+#define REACH_SOCKS_SEARCH  (REACH_SOCKS_FIRST + REACH_SOCKS_BESIDE)
+#define REACH_TAKES_MORE    ADIT_MS(200) /* than its shots at their pace, at most */
+#define REACH_OPEN_LEAD     ADIT_MS(20) /* of the sockets before the probes, which have a way to go */
+#define REACH_UNDER_WAY     12u /* packets of a side: one pace beside the other is a round trip by this ... */
+#define REACH_BESIDE_PACE   ADIT_MS(12) /* ... or this, whichever is less */
+#define REACH_SOCKS_MAX     (REACH_SOCKS_SEARCH + 2u) /* some are heard on, and stay */
 #define REACH_UNTRUSTED_MAX 64u /* probes toward an address that one server alone has named (docs/rules.md 5) */
 #define REACH_BLOCK_SOCKS   28u /* of a search within a port block of up to 1024; with all others 32 */
 #define REACH_BLOCK_PROBES  160u /* 99 % */
@@ -28,7 +33,7 @@
 
 /* Salvos (reach_plan.c). "simulated": tests/sim/salvo_sim_test.c. */
 #define REACH_LASTS        ADIT_MS(2000) /* after the start nothing was heard: a fresh socket (docs/rules.md 1.6) */
-#define REACH_FLOWS_KEEP   32u /* new flows that a search leaves to the ICE checks beside it, and to others */
+#define REACH_FLOWS_KEEP   64u /* new flows that a salvo leaves to the ICE checks beside it, and to others */
 #define REACH_PORT_FIRST   1024u /* where nothing is known of a NAT's range (RFC 4787 4.2.1: it is this one) */
 #define REACH_RANGE_MIN    8u /* samples from which on a range is known */
 #define REACH_WINDOW_PORTS 64u /* of a window that are fired at: openers, their questions, foreign flows */
@@ -101,6 +106,8 @@
 #define REACH_ASK_MAX       ADIT_SEC(3) /* nobody has answered: nobody will */
 #define REACH_ASK_ONE       ADIT_MS(800) /* after the first answer, for a second opinion */
 #define REACH_ASK_TWO       ADIT_MS(30) /* after two opinions, for the others */
+#define REACH_FILTER_ASKS   2u /* servers that are asked to answer from elsewhere: one answer may be lost */
+#define REACH_FILTER_WAIT   ADIT_MS(20) /* between two answers to questions that left at one moment */
 #define REACH_SAMPLES       9u /* new flows: NAT_BLOCK_SAMPLES and one that may be lost; STUN_PER_HOST is the limit */
 #define REACH_SAMPLES_AGAIN 5u /* where it is known that they are sequential: NAT_STEP_SAMPLES and one */
 #define REACH_SAMPLE_PACE   ADIT_MS(3) /* between them: they arrive in order, and few foreign flows come between */
@@ -160,6 +167,7 @@
 #define REACH_PAUSE_MAX    ADIT_SEC(300) /* ... up to this */
 #define REACH_PAUSE_SEARCH ADIT_SEC(61) /* the routers' budget is by the minute: a search takes most of it */
 #define REACH_PAUSE_ABSENT ADIT_SEC(10) /* where nothing was fired */
+#define REACH_READY        ADIT_SEC(3) /* a path that is in doubt is lost by then, or has answered */
 #define REACH_AGAIN        ADIT_MS(500) /* without a path, and nobody answers; or three round trips to a mediator */
 #define REACH_OFFERS_MIN   20u /* offers a minute that are looked at */
 #define REACH_OFFERS_BURST 6u /* at once: two attempts */

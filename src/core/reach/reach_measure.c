@@ -25,7 +25,8 @@ void reach_measure_init(struct reach *r)
 					 .first_at = ADIT_NEVER,
 					 .second_at = ADIT_NEVER,
 					 .asked_at = ADIT_NEVER,
-					 .ttl_sock = REACH_NO_SOCK};
+					 .ttl_sock = REACH_NO_SOCK,
+					 .filter_sock = REACH_NO_SOCK};
 		for (size_t i = 0; i < REACH_SAMPLES; i++)
 			v->sample_sock[i] = REACH_NO_SOCK;
 		nat_ttl_init(&v->ttl);
@@ -77,14 +78,17 @@ bool reach_measure_ask(struct reach *r, enum reach_tag tag, unsigned family, uns
 	struct stun_build b;
 	struct stun_tx *tx;
 
-	if (tag == REACH_TAG_SAMPLE || tag == REACH_TAG_WINDOW)
+	if (tag == REACH_TAG_SAMPLE || tag == REACH_TAG_WINDOW || tag == REACH_TAG_FILTER)
 		ask.sends = REACH_SAMPLE_SENDS;
 	if (tag == REACH_TAG_TTL) {
 		ask.ttl = (uint8_t)index;
 		ask.sends = 1;
 	}
+	ask.any_source = tag == REACH_TAG_FILTER;
 	if (stun_client_begin(c, &ask, STUN_BINDING, &b, &tx) < 0)
 		return false;
+	if (tag == REACH_TAG_FILTER)
+		stun_build_u32(&b, STUN_ATTR_CHANGE_REQUEST, STUN_CHANGE_PORT);
 	stun_build_flag(&b, STUN_ATTR_ADIT_COOKIE);
 	if (stun_client_send(c, r->now, tx, &b) < 0)
 		return false;
@@ -100,8 +104,63 @@ static void ask_home(struct reach *r, unsigned family, size_t dest)
 	if (d->asked_from != reach_sock_number(r, r->home[family])) {
 		d->asked_from = reach_sock_number(r, r->home[family]);
 		d->mark = (struct reach_mark){.flows = ++r->measure.view[family].flows, .at = r->now};
+		reach_flow_note(r, 1);
 	}
 	d->is_out = reach_measure_ask(r, REACH_TAG_HOME, family, (unsigned)dest, r->home[family], &d->addr);
+}
+
+/* Once in a network, of the first servers. A port of the user's may be forwarded, which a fresh socket's is not. */
+static void ask_filter(struct reach *r, size_t dest)
+{
+	struct reach_dest *d = &r->measure.dest[dest];
+	struct reach_view *v = &r->measure.view[0];
+
+	if (reach_home_pinned(r, 0) != 0 || d->filter_asked || !adit_addr_is_v4(&d->addr) || dest != d->witness ||
+	    v->filter_out == REACH_FILTER_ASKS)
+		return;
+	if (v->filter_sock == REACH_NO_SOCK)
+		v->filter_sock = reach_sock_open(r, REACH_USE_FILTER, ADIT_FAMILY_V4, 0);
+	if (v->filter_sock == REACH_NO_SOCK ||
+	    !reach_measure_ask(r, REACH_TAG_FILTER, 0, (unsigned)dest, v->filter_sock, &d->addr))
+		return;
+	d->filter_asked = true;
+	v->filter_out++;
+	v->flows++;
+	reach_flow_note(r, 1);
+}
+
+static void filter_close(struct reach *r)
+{
+	struct reach_view *v = &r->measure.view[0];
+
+	reach_sock_close(r, v->filter_sock);
+	v->filter_sock = REACH_NO_SOCK;
+	v->filter_out = 0;
+}
+
+static void filter_answered(struct reach *r, const struct stun_result *res, bool good)
+{
+	struct reach_view *v = &r->measure.view[0];
+
+	if (good && adit_addr_eq(&res->from, &res->to))
+		r->measure.dest[TAG_INDEX(res->tag)].has_twin = false; /* it says so, and has none */
+	else if (good)
+		v->is_let_in = true;
+	if (v->filter_out > 0 && --v->filter_out == 0)
+		filter_close(r);
+}
+
+/* Who can answer from elsewhere was asked to, and what was asked of home at that time was answered some time ago. */
+bool reach_measure_is_filtered(const struct reach *r)
+{
+	for (size_t i = 0; i < r->measure.n_dests && !r->measure.view[0].is_let_in; i++) {
+		const struct reach_dest *d = &r->measure.dest[i];
+
+		if (d->filter_asked && d->has_twin && d->has_answered &&
+		    adit_time_since(r->now, d->answered_at) >= REACH_FILTER_WAIT)
+			return true;
+	}
+	return false;
 }
 
 void reach_measure_start(struct reach *r, unsigned family)
@@ -120,9 +179,12 @@ void reach_measure_start(struct reach *r, unsigned family)
 		ask_home(r, family, i);
 		any = true;
 	}
+	for (size_t i = 0; i < m->n_dests && family == 0; i++)
+		ask_filter(r, i);
 	v->phase = any ? REACH_PHASE_ASK : REACH_PHASE_KNOWN;
 	v->asked_at = r->now;
 	v->first_at = v->second_at = ADIT_NEVER;
+	v->is_early = false;
 	v->reflexive = (struct adit_addr){0};
 	if (!any)
 		v->kind = NAT_KIND_UNKNOWN;
@@ -160,8 +222,11 @@ void reach_measure_forget(struct reach *r)
 		m->view[f].foreign_seen = 0;
 		m->view[f].foreign_took = 0;
 	}
-	for (size_t i = 0; i < m->n_dests; i++)
+	m->view[0].is_let_in = false;
+	for (size_t i = 0; i < m->n_dests; i++) {
 		m->dest[i].asked_from = 0;
+		m->dest[i].filter_asked = false;
+	}
 }
 
 void reach_measure_again(struct reach *r, unsigned family)
@@ -179,8 +244,10 @@ void reach_measure_stop(struct reach *r)
 	for (unsigned f = 0; f < 2; f++) {
 		reach_burst_close(r, &m->view[f]);
 		m->view[f].phase = REACH_PHASE_REST;
+		reach_sock_close(r, m->view[f].ttl_sock);
 		m->view[f].ttl_sock = REACH_NO_SOCK;
 	}
+	filter_close(r);
 	for (size_t i = 0; i < REACH_ASK_SLOTS; i++)
 		m->slot[i].state = STUN_TX_FREE;
 	for (size_t i = 0; i < m->n_dests; i++)
@@ -195,6 +262,26 @@ bool reach_measure_is_known(const struct reach *r)
 	return true;
 }
 
+bool reach_measure_is_likely(const struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++) {
+		const struct reach_view *v = &r->measure.view[f];
+
+		if (r->home[f] != REACH_NO_SOCK && v->phase != REACH_PHASE_KNOWN &&
+		    !(v->phase == REACH_PHASE_ASK && v->is_early))
+			return false;
+	}
+	return true;
+}
+
+bool reach_measure_is_refuted(const struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++)
+		if (r->measure.view[f].is_early && r->measure.view[f].phase == REACH_PHASE_BURST)
+			return true;
+	return false;
+}
+
 /* ---- answers ---- */
 
 /* An address that a server on the other side of all our NATs cannot see. */
@@ -206,14 +293,28 @@ static bool is_nonsense(const struct adit_addr *mapped, const struct adit_addr *
 	return adit_addr_is_loopback(mapped) && !adit_addr_is_loopback(server);
 }
 
+/* Who was named by both addresses is one witness all the same. */
+static void merge_witnesses(struct reach *r, size_t dest, const struct adit_addr *twin)
+{
+	struct reach_measure *m = &r->measure;
+
+	for (size_t i = 0; i < m->n_dests; i++) {
+		uint8_t a = m->dest[i].witness;
+		uint8_t b = m->dest[dest].witness;
+
+		for (size_t k = 0; k < m->n_dests && adit_addr_eq_ip(&m->dest[i].addr, twin); k++)
+			if (m->dest[k].witness == a || m->dest[k].witness == b)
+				m->dest[k].witness = a < b ? a : b;
+	}
+}
+
 /* Other addresses of a server that has just answered, each asked too. */
 static void add_twins(struct reach *r, unsigned family, size_t dest, const struct adit_addr *other)
 {
 	struct adit_addr from = r->measure.dest[dest].addr;
 	struct adit_addr more[2] = {*other, adit_addr_with_port(from, other->port)};
 
-	if (other->family != from.family || other->port == 0)
-		return;
+	merge_witnesses(r, dest, other);
 	for (size_t i = 0; i < 2; i++) {
 		int n = dest_add(r, &more[i], r->measure.dest[dest].witness);
 
@@ -230,8 +331,10 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 {
 	struct reach_view *v = &r->measure.view[family];
 	struct reach_dest *d = &r->measure.dest[dest];
+	struct adit_addr other = stun_binding_other(b, &d->addr);
 
 	d->has_answered = true;
+	d->answered_at = r->now;
 	d->mapped = b->mapped;
 	d->mark.port = b->mapped.port;
 	v->local = res->local;
@@ -242,8 +345,9 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 			if (reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered &&
 			    r->measure.dest[i].witness != d->witness)
 				v->second_at = r->now;
-	if (b->other.family != ADIT_FAMILY_NONE)
-		add_twins(r, family, dest, &b->other);
+	d->has_twin |= other.family != ADIT_FAMILY_NONE;
+	if (other.family != ADIT_FAMILY_NONE)
+		add_twins(r, family, dest, &other);
 }
 
 static void sample_answered(struct reach_view *v, unsigned index, const struct stun_result *res, uint16_t outside)
@@ -284,6 +388,9 @@ static void ended(struct reach *r, const struct stun_result *res)
 	case REACH_TAG_MAPPED:
 		reach_mapped_answered(r, family, index, res, good ? &b : NULL);
 		break;
+	case REACH_TAG_FILTER:
+		filter_answered(r, res, good);
+		break;
 	case REACH_TAG_TTL:
 		break;
 	}
@@ -317,6 +424,8 @@ void reach_measure_sock_failed(struct reach *r, uint16_t slot)
 
 		if (v->ttl_sock == slot)
 			v->ttl_sock = REACH_NO_SOCK;
+		if (v->filter_sock == slot)
+			filter_close(r);
 		for (size_t i = 0; i < REACH_SAMPLES; i++) {
 			if (v->sample_sock[i] != slot)
 				continue;
@@ -427,6 +536,8 @@ static void step_ttl(struct reach *r, unsigned family)
 			continue;
 		if (v->ttl_sock == REACH_NO_SOCK)
 			v->ttl_sock = reach_sock_open(r, REACH_USE_TTL, reach_family_of(family), 0);
+		if (ttl == TTL_THROUGH)
+			reach_flow_note(r, 1);
 		v->flows += ttl == TTL_THROUGH;
 		if (v->ttl_sock != REACH_NO_SOCK &&
 		    reach_measure_ask(r, REACH_TAG_TTL, family, ttl, v->ttl_sock, &d->addr))
@@ -443,6 +554,8 @@ static void step_view(struct reach *r, unsigned family)
 	step_ttl(r, family);
 	if (v->phase == REACH_PHASE_ASK && is_heard_out(r, family))
 		reach_judge_home(r, family);
+	else if (v->phase == REACH_PHASE_ASK && !v->is_early)
+		v->is_early = reach_judge_early(r, family);
 	if (v->phase == REACH_PHASE_BURST && v->burst_at == ADIT_NEVER &&
 	    (v->n_ended >= v->n_sent || r->now >= v->burst_until))
 		reach_judge_samples(r, v);

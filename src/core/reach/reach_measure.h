@@ -3,10 +3,16 @@
  * servers, and the other addresses and ports that these tell (OTHER-ADDRESS; a mediator with one address tells its
  * second port to who sends an ADIT_COOKIE). A part of struct reach, over its home sockets; not for others.
  *
- * First all are asked from home. Do they agree, the NAT is steady and all is known after one round trip. Do they
- * differ, a burst of fresh sockets shows how ports are chosen (core/nat/nat_ports.h). In the background questions with
- * TTL 1, 2, 3 ... find the low TTL (core/nat/nat_ttl.h). Words: dest      an address that is asked witness   a server,
- * with its other addresses and all others at its address view      what is known of one address family
+ * First all are asked from home. Do they agree, the NAT is steady and all is known after one round trip, or two where
+ * it takes a server's second port to tell: connect's first offer does not wait for that where the first port's answer
+ * shows what most likely comes of it (is_early). Do they differ, a burst of fresh sockets shows how ports are chosen
+ * (core/nat/nat_ports.h). In the background questions with TTL 1, 2, 3 ... find the low TTL (core/nat/nat_ttl.h), and a
+ * fresh socket asks for answers from another port (CHANGE-REQUEST, RFC 5780 4.4): a NAT that filters by port keeps them
+ * out. Words:
+ *
+ *   dest      an address that is asked
+ *   witness   a server, with its other addresses and all others at its address
+ *   view      what is known of one address family
  */
 #ifndef ADIT_REACH_MEASURE_H
 #define ADIT_REACH_MEASURE_H
@@ -16,7 +22,7 @@
 #include "core/reach/reach_limits.h"
 #include "core/stun/stun_client.h"
 
-#define REACH_ASK_SLOTS 40u /* questions under way: all dests, two bursts, a window's and two for the TTL are 38 */
+#define REACH_ASK_SLOTS 40u /* under way: all dests, two bursts, a window's, two each for TTL and filter */
 
 /* A flow of ours, by which others' are counted: its port, when it began, and our flows until then, it included. */
 struct reach_mark {
@@ -31,6 +37,9 @@ struct reach_dest {
 	bool is_out;
 	bool has_answered;
 	bool is_dead; /* the last question was not answered */
+	bool has_twin; /* it can answer from elsewhere */
+	bool filter_asked; /* it was asked to */
+	adit_time answered_at; /* home */
 	uint32_t asked_from; /* home's number: its flow is there */
 	struct reach_mark mark; /* that flow */
 	struct adit_addr mapped;
@@ -55,6 +64,7 @@ struct reach_view {
 	adit_time asked_at;
 	adit_time first_at; /* the first answer */
 	adit_time second_at; /* that of a second witness */
+	bool is_early; /* ASK: what is below is most likely all that will be known */
 	adit_time burst_at; /* BURST: the next sample leaves */
 	adit_time burst_until;
 	struct adit_addr local; /* own address on the way to the servers, with home's port */
@@ -77,6 +87,9 @@ struct reach_view {
 	unsigned n_ended;
 	struct nat_ttl ttl;
 	uint16_t ttl_sock;
+	uint16_t filter_sock;
+	unsigned filter_out; /* questions under way */
+	bool is_let_in; /* an answer from elsewhere has come */
 };
 
 struct reach_measure {

@@ -44,6 +44,8 @@ static void own_desc(struct reach *r)
 		.nats = v->ttl.inside,
 		.start = r->start,
 	};
+	r->own.is_filtered =
+		(r->own.kind == NAT_KIND_STEADY || r->own.kind == NAT_KIND_UNKNOWN) && reach_measure_is_filtered(r);
 	if (r->cfg.role == MEET_CONNECT && reach_is_remembered(r))
 		r->own.way = r->memory.way;
 	if (r->window.is_open) {
@@ -89,8 +91,7 @@ static void own_offer(struct reach *r)
 
 static bool is_public_v4(const struct meet_cand *c)
 {
-	return adit_addr_is_v4(&c->addr) && c->type != ICE_RELAY &&
-	       ice_candidate_judge(&c->addr, false) == ICE_REFUSED_NOT && !ice_candidate_is_private(&c->addr);
+	return adit_addr_is_v4(&c->addr) && c->type != ICE_RELAY && ice_candidate_is_public(&c->addr);
 }
 
 /* Its best address that packets from afar may get to. */
@@ -159,9 +160,10 @@ void reach_offer(struct reach *r)
 		reach_attempt_failed(r, REACH_VERDICT_NO_MEDIATOR);
 		return;
 	}
-	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d",
+	r->is_early = !reach_measure_is_known(r);
+	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_offer attempt=%u round=%u kind=%s cands=%u window=%d early=%d",
 		   r->attempt, (unsigned)r->round, nat_kind_name(r->own.kind), (unsigned)r->own_offer.n_cands,
-		   r->window.is_open);
+		   r->window.is_open, r->is_early);
 	r->offered_at = r->now;
 	reach_set_state(r, REACH_MEETING, adit_time_add(r->now, REACH_MEETING_MAX));
 }
@@ -318,12 +320,20 @@ static adit_time start_guess(const struct reach *r)
 	return adit_time_add(r->now, rtt / 2 < ADIT_SEC(2) ? rtt / 2 : ADIT_SEC(2));
 }
 
+/* The first offer goes out a round trip earlier where that costs nothing most of the time, and another one where not.
+ */
+static bool may_be_early(const struct reach *r)
+{
+	return r->cfg.role == MEET_CONNECT && r->round == 1 && !r->is_again;
+}
+
 /* Enough is known of the own side for an offer or an answer, or ever will be. */
 static bool may_tell(const struct reach *r)
 {
-	bool is_known = reach_measure_is_known(r) && !reach_mapped_is_awaited(r);
+	bool is_measured = may_be_early(r) ? reach_measure_is_likely(r) : reach_measure_is_known(r);
+	bool is_known = is_measured && !reach_mapped_is_awaited(r);
 
-	return (is_known || reach_relay_is_cut_off(r) || r->now >= r->ask_by) && reach_relay_may_go(r);
+	return !r->is_held && (is_known || reach_relay_is_cut_off(r) || r->now >= r->ask_by) && reach_relay_may_go(r);
 }
 
 /* Openers at once, a window where one is called for, then the answer. */
@@ -355,6 +365,8 @@ void reach_meet_tick(struct reach *r)
 		answer_when_ready(r);
 	else if (r->state == REACH_MEASURING && !r->window.is_out && may_tell(r))
 		reach_offer(r);
+	else if (r->state == REACH_MEETING && r->is_early && reach_measure_is_refuted(r))
+		reach_round_again(r);
 }
 
 /* ---- events ---- */

@@ -81,72 +81,99 @@ static void set_random(struct reach_salvo_spec *s, const struct nat_ports *p, un
 	s->high = (uint16_t)(high > UINT16_MAX ? UINT16_MAX : high);
 }
 
-/* How large a search is; both sides come to the same. */
+/* How large a search is, and when what begins; both sides come to the same. All times are from the start. */
 struct size {
-	unsigned socks;
+	unsigned socks; /* before the first probe */
+	unsigned beside; /* beside probes, one by one, ... */
+	unsigned alone; /* ... from this probe on */
+	unsigned turns; /* fresh ones that take their places */
 	unsigned shots;
-	unsigned first; /* of the shots: then come sockets in turn; 0: all */
-	unsigned turns;
-	adit_dur turn_pace;
+	unsigned first; /* of the shots: then come the turns; 0: all */
 	adit_dur pace;
-	adit_dur wait; /* from the start; then the first socket is opened */
-	adit_dur probes_at; /* from the start */
-	adit_dur turns_at; /* from the start */
-	adit_dur rest; /* of the shots, for the turns */
-	adit_dur takes; /* from the start */
+	adit_dur beside_pace;
+	adit_dur wait; /* then the first socket is opened */
+	adit_dur probes_at;
+	adit_dur beside_at;
+	adit_dur turns_at;
+	adit_dur takes;
 	adit_dur lasts; /* with what comes of it; a block's with a last pass of all sockets */
 };
 
-/* Not quicker than the budget, whose second is a little longer than one. */
-static adit_dur time_of(const struct size *z, unsigned shots)
-{
-	return shots * (shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z->pace) + ADIT_MS(200);
-}
-
 /*
- * A round trip, for plain checks; both sides know the same one, but for what a packet took longer. Where a search was
- * needed last time it is needed now.
+ * A round trip, for plain checks; both sides know the same one, but for what a packet took longer. None where they can
+ * find nothing, as the steady side has measured. Where a search was needed last time it is needed now.
  */
 static adit_dur wait_of(const struct reach_plan_ask *ask)
 {
 	adit_dur wait = ask->round_trip + REACH_PLAIN_MORE;
 
-	if (ask->last_way == NAT_WAY_BLOCK || ask->last_way == NAT_WAY_BIRTHDAY)
+	if (ask->own->is_filtered || ask->peer->is_filtered || ask->last_way == NAT_WAY_BLOCK ||
+	    ask->last_way == NAT_WAY_BIRTHDAY)
 		return 0;
 	return wait < REACH_PLAIN_MAX ? wait : REACH_PLAIN_MAX;
 }
 
-/* Each of the sockets in turn is open until it could be answered; all together for a time that is bounded. */
-static void turns_of(const struct reach_plan_ask *ask, struct size *z)
+/* What is fired may take a little longer than its pace, as the budget's second is a little longer than one. */
+static struct size block_size(const struct reach_plan_ask *ask, const struct nat_ports *p)
 {
-	adit_dur pace = (ask->round_trip + REACH_TURN_MORE) / REACH_TURN_SOCKS;
+	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
+	struct size z = {
+		.socks = REACH_BLOCK_SOCKS * times,
+		.shots = REACH_BLOCK_PROBES * times,
+		.pace = REACH_BLOCK_PACE,
+		.wait = wait_of(ask),
+	};
+	adit_dur pace = z.shots > NAT_PROBES_PER_S ? REACH_SEARCH_PACE : z.pace;
 
-	pace = pace < REACH_TURN_PACE ? pace : REACH_TURN_PACE;
-	z->first = REACH_PROBES_FIRST;
-	z->turns = REACH_TURNS;
-	z->turn_pace = pace > REACH_SEARCH_PACE ? pace : REACH_SEARCH_PACE;
-	z->probes_at = z->wait + REACH_OPEN_LEAD;
-	z->turns_at = z->probes_at + z->first * z->pace;
-	z->rest = z->turns * z->turn_pace;
+	if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
+		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
+	z.probes_at = z.wait;
+	z.takes = z.probes_at + z.shots * pace + REACH_TAKES_MORE;
+	z.lasts = z.takes + z.socks * REACH_SEARCH_PACE + REACH_LASTS;
+	return z;
+}
+
+/*
+ * As many as first sockets is cheapest where much is under way; where little is, sooner is quicker. What the scout has
+ * found is known by then.
+ */
+static unsigned alone_of(adit_dur round_trip)
+{
+	unsigned n = (unsigned)(REACH_ALONE_TRIPS * round_trip / REACH_SEARCH_PACE);
+
+	if (n < REACH_ALONE_MIN)
+		return REACH_ALONE_MIN;
+	return n < REACH_SOCKS_FIRST ? n : REACH_SOCKS_FIRST;
+}
+
+static struct size search_size(const struct reach_plan_ask *ask)
+{
+	adit_dur pace = ask->round_trip / REACH_UNDER_WAY;
+	struct size z = {
+		.socks = REACH_SOCKS_FIRST,
+		.beside = REACH_SOCKS_BESIDE,
+		.turns = REACH_TURNS,
+		.shots = REACH_PROBES_MAX,
+		.first = REACH_PROBES_FIRST,
+		.pace = REACH_SEARCH_PACE,
+		.wait = wait_of(ask),
+	};
+
+	pace = pace < REACH_BESIDE_PACE ? pace : REACH_BESIDE_PACE;
+	z.beside_pace = pace > z.pace ? pace : z.pace;
+	z.probes_at = z.wait + REACH_OPEN_LEAD;
+	z.alone = alone_of(ask->round_trip);
+	z.beside_at = z.probes_at + z.alone * z.pace;
+	z.turns_at =
+		z.beside_at + z.beside * z.beside_pace + (z.first - z.alone - z.beside) * z.pace + REACH_TAKES_MORE;
+	z.takes = z.turns_at + (z.turns + z.shots - z.first) * z.pace + REACH_TAKES_MORE;
+	z.lasts = z.takes + REACH_LASTS;
+	return z;
 }
 
 static struct size size_of(const struct reach_plan_ask *ask, const struct reach_desc *searched)
 {
-	const struct nat_ports *p = &searched->ports;
-	unsigned times = (unsigned)(p->high - p->low) >= REACH_BLOCK_USUAL ? REACH_BLOCK_MORE : 1;
-	struct size z = {
-		.socks = REACH_BLOCK_SOCKS * times, .shots = REACH_BLOCK_PROBES * times, .pace = REACH_BLOCK_PACE};
-
-	if (searched->kind == NAT_KIND_RANDOM)
-		z = (struct size){.socks = REACH_SOCKS_SEARCH, .shots = REACH_PROBES_MAX, .pace = REACH_SEARCH_PACE};
-	else if (p->block > 0 && p->block < REACH_BLOCK_SMALL)
-		z.socks = p->block / 8 + 1; /* these few ports are all that the subscriber has */
-	z.wait = z.probes_at = wait_of(ask);
-	if (searched->kind == NAT_KIND_RANDOM)
-		turns_of(ask, &z);
-	z.takes = z.probes_at + time_of(&z, z.shots) + z.rest;
-	z.lasts = z.takes + (z.turns == 0 ? z.socks * REACH_SEARCH_PACE : 0) + REACH_LASTS;
-	return z;
+	return searched->kind == NAT_KIND_RANDOM ? search_size(ask) : block_size(ask, &searched->ports);
 }
 
 unsigned reach_plan_ports(const struct reach_salvo_spec *s)
@@ -161,19 +188,24 @@ unsigned reach_plan_ports(const struct reach_salvo_spec *s)
 
 /* ---- the table ---- */
 
+static struct adit_addr target_of(const struct reach_plan_ask *ask)
+{
+	bool is_told = ask->peer->public.family != ADIT_FAMILY_NONE;
+
+	return adit_addr_with_port(is_told ? ask->peer->public : ask->peer_reflexive, 0);
+}
+
 static struct reach_salvo_spec *add(struct reach_plan *p, const struct reach_plan_ask *ask)
 {
 	struct reach_salvo_spec *s = &p->salvo[p->n_salvos++];
 
 	*s = (struct reach_salvo_spec){
 		.way = p->way,
-		.to = adit_addr_with_port(ask->peer->public, 0),
+		.to = target_of(ask),
 		.pace = REACH_FIRE_PACE,
 		.again = REACH_FIRE_AGAIN,
 		.passes = 1,
 	};
-	if (s->to.family == ADIT_FAMILY_NONE)
-		s->to = adit_addr_with_port(ask->peer_reflexive, 0);
 	return s;
 }
 
@@ -185,6 +217,28 @@ static struct reach_salvo_spec *add_sockets(const struct reach_plan_ask *ask, st
 	s->to = ask->peer_reflexive;
 	s->socks = socks;
 	return s;
+}
+
+/*
+ * RANDOM toward a peer that is steady, beside the first sockets. A scout finds out whether the peer's router takes for
+ * itself what comes early; the port beside is not one that the search needs.
+ */
+static void add_others(const struct reach_plan_ask *ask, const struct size *size, struct reach_plan *p)
+{
+	struct reach_salvo_spec *s = add_sockets(ask, p, size->beside);
+	uint16_t port = ask->peer_reflexive.port;
+
+	s->may_hurry = true;
+	s->delay = size->beside_at;
+	s->pace = size->beside_pace;
+	s = add_sockets(ask, p, size->socks + size->beside);
+	s->is_in_turn = true;
+	s->shots = size->turns;
+	s->delay = size->turns_at;
+	s->pace = size->pace;
+	s = add_sockets(ask, p, 0);
+	s->to.port = port < UINT16_MAX ? port + 1 : port - 1;
+	s->delay = size->wait;
 }
 
 /*
@@ -203,13 +257,8 @@ static void plan_open_sockets(const struct reach_plan_ask *ask, struct reach_pla
 	s->passes = size.turns == 0 ? 2 : 1;
 	s->delay = size.takes;
 	s->pace = REACH_OPEN_PACE;
-	if (size.turns > 0 && ask->trusted) {
-		s = add_sockets(ask, p, REACH_TURN_SOCKS);
-		s->is_in_turn = true;
-		s->shots = size.turns;
-		s->delay = size.turns_at;
-		s->pace = size.turn_pace;
-	}
+	if (size.turns > 0 && ask->trusted)
+		add_others(ask, &size, p);
 	p->is_last = true;
 	p->lasts = size.lasts;
 }
@@ -223,8 +272,11 @@ static void plan_search(const struct reach_plan_ask *ask, struct reach_plan *p)
 	set_random(s, &ask->peer->ports, size.shots);
 	s->pace = size.pace;
 	s->delay = size.probes_at;
+	s->slow_from = size.alone;
+	s->slow_to = size.alone + size.beside;
+	s->slow_pace = size.beside_pace;
 	s->first = size.first;
-	s->rest = size.rest;
+	s->rest = size.turns * size.pace + REACH_TAKES_MORE;
 	p->is_last = true;
 	p->lasts = size.lasts;
 }
@@ -342,21 +394,30 @@ static void plan_once(const struct reach_plan_ask *ask, struct reach_plan *p)
 /* Fires more than an address may get that one server alone has named? */
 static void cap(const struct reach_plan_ask *ask, struct reach_plan *p)
 {
-	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) { /* none in turn */
+	unsigned left = ask->spent < REACH_UNTRUSTED_MAX ? REACH_UNTRUSTED_MAX - ask->spent : 0;
+
+	for (size_t i = 0; i < p->n_salvos && !ask->trusted; i++) {
 		struct reach_salvo_spec *s = &p->salvo[i];
 		unsigned *n = s->target == REACH_TO_ONE ? &s->socks : &s->shots;
 		unsigned ports = reach_plan_ports(s);
 		unsigned shots = s->target == REACH_TO_ONE ? (*n > 0 ? *n : 1) : (*n < ports ? *n : ports);
 
-		if (shots * s->passes <= REACH_UNTRUSTED_MAX)
-			continue;
-		p->is_capped = true;
-		if (shots > REACH_UNTRUSTED_MAX)
-			*n = shots = REACH_UNTRUSTED_MAX;
-		while (s->passes > 1 && shots * s->passes > REACH_UNTRUSTED_MAX)
+		p->is_capped |= shots * s->passes > left;
+		if (left == 0) {
+			p->n_salvos = i;
+			break;
+		}
+		if (shots > left)
+			*n = shots = left;
+		while (s->passes > 1 && shots * s->passes > left)
 			s->passes--;
 		if (s->low_passes > s->passes)
 			s->low_passes = s->passes;
+		left -= shots * s->passes;
+	}
+	if (p->n_salvos == 0) {
+		p->is_search = false;
+		p->quiet = 0;
 	}
 }
 
@@ -405,13 +466,14 @@ void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_pl
 {
 	enum nat_kind own = kind_of(ask->own);
 	enum nat_kind peer = kind_of(ask->peer);
+	struct adit_addr target = target_of(ask);
 	struct reach_plan p;
 
 	memset(&p, 0, sizeof(p));
 	p.way = nat_kind_way(own, peer);
 	p.lasts = REACH_LASTS;
-	if (own == NAT_KIND_OPEN)
-		; /* who is open just waits; its ICE checks go to whoever can be named */
+	if (own == NAT_KIND_OPEN || !adit_addr_is_public(&target))
+		; /* who is open just waits, and nobody is searched at home: ICE checks go to whoever can be named */
 	else if (peer == NAT_KIND_OPEN || peer == NAT_KIND_STEADY)
 		plan_toward_steady(ask, own, &p);
 	else if (own == NAT_KIND_STEADY)

@@ -10,19 +10,34 @@
  *   BLOCK        open sockets             fire at next ports     fire into the block     nothing
  *   RANDOM       open sockets             nothing                nothing                 nothing
  *
+ * Nothing but checks goes to an address that is not public, whoever named it: a ticket lets nobody search the ports of
+ * a host in the other side's network.
+ *
  * Where a NAT gives each flow another port at random, only ports between the smallest and the largest that were seen
  * are fired at: each of these is as likely as any other of its range, and none of them lies outside it, whatever the
  * range is.
  *
- * A birthday search over S ports that opens N sockets at a low TTL and then probes until one is hit costs N + S / N
- * packets in the mean, 508 at best (N is the root of S, 254). A socket that is opened later, with a packet of full
- * TTL, finds each of the k ports that were probed before just as a probe finds an open socket: the steady side's NAT
- * lets in what comes from there. With k > N such a packet is worth more than a probe: so N = 200 first, 368 probes,
- * and then fresh sockets, which cost 476 in the mean, and the last 5 % less time. They have to come after
- * the probes: one that comes before its port is probed takes the tuple where the steady side's router accepts
- * (docs/rules.md 1). Likewise a probe that comes before its socket, where the other router does; then no fresh socket
- * can have such a port, and what is left is further probes into the first sockets. These come at last, or at once where
- * that router says "port unreachable".
+ * A birthday search over S ports has n sockets O and m probes P; any pair of them that has one port meets, with 1 / S:
+ *
+ *   P after O   the probe finds the open socket
+ *   O after P   its packet of full TTL gets in, as the steady side has sent there; it needs no round trip more
+ *
+ * So after n and m about exp(-n m / S) have not met, in whatever order they came: a probe is worth n / S, a socket
+ * m / S, and the cheapest is to have as many of both all the time: 450 packets in the mean, where 256 sockets first and
+ * then probes need 508. What has to be kept beside: at most 256 sockets, ever, and 1100 probes. Hence 128 sockets at
+ * once; 128 probes (fewer where a round trip is short); 112 of both, in turn; probes to 1000. That costs 475 in the
+ * mean, and 97.6 % have met. What then follows is for the others: a socket is worth most now, so each makes room for a
+ * fresh one, and probes again.
+ *
+ * A router that accepts what comes early (docs/rules.md 1) spoils one of the two orders, and says "port unreachable":
+ *   the steady side's  an O that comes first takes the tuple, P of that port gets another one, and so do all after it.
+ *                      The first sockets have the low TTL. They learn it from a scout, a packet to the port beside:
+ *                      then the others are opened at once, at a low TTL as well: 502 packets, 98 %.
+ *   the random side's  a P that comes first takes the port, no later O can have it. The pairs of the other order are
+ *                      left, 97 % meet within the same bounds; then sockets are of no use, and the probes do not rest.
+ *
+ * What is under way when the first has hit is lost: a round trip's worth of who fires, half a one's of the other. While
+ * both fire, that is where most hits are, their pace depends on the round trip.
  */
 #ifndef ADIT_REACH_PLAN_H
 #define ADIT_REACH_PLAN_H
@@ -46,7 +61,7 @@ enum reach_target {
  * home, or from |socks| sockets, one each: then a NAT that gives a socket one port for all of an address counts on,
  * too. This is a pass; there are |passes|, all alike. Within a pass packets are |pace| apart.
  *
- * In turn, each shot is from a socket of its own: |socks| are open at once, and the oldest is closed for the next one.
+ * In turn, each shot is from a socket of its own, for which the oldest one of the plan's is closed.
  *
  * The first |low_passes| passes have the low TTL and begin |low_delay| after the start, the others |delay| after it.
  * Passes of a kind begin |again| apart, or when the one before is over.
@@ -60,7 +75,11 @@ struct reach_salvo_spec {
 	int stride; /* in 1 / REACH_STRIDE_UNIT ports */
 	unsigned socks; /* fresh ones, one for each shot; 0: all from the home socket */
 	bool is_in_turn;
+	bool may_hurry; /* where the peer's router says "unreachable": at once, and with the low TTL */
 	unsigned shots; /* TO_ONE: as many as sockets, if not in turn */
+	unsigned slow_from; /* of a pass: from this shot ... */
+	unsigned slow_to; /* ... to before this one the pace is ... */
+	adit_dur slow_pace;
 	unsigned first; /* of a pass: then a rest of |rest|, for what others do; 0: none */
 	adit_dur rest;
 	unsigned passes;
@@ -78,7 +97,7 @@ struct reach_plan {
 	adit_dur quiet; /* from the start: each flow counts, and only the salvo opens any */
 	bool is_last; /* no further round could do better */
 	bool is_search; /* one at a time in a program, and only toward an address that is trusted */
-	bool is_capped; /* it would be more than REACH_UNTRUSTED_MAX probes, were the address trusted */
+	bool is_capped; /* it would be more than what is left of REACH_UNTRUSTED_MAX probes, were the address trusted */
 	adit_dur lasts; /* from the start; then the round has failed */
 	size_t n_salvos;
 	struct reach_salvo_spec salvo[REACH_SALVOS_MAX];
@@ -91,6 +110,7 @@ struct reach_plan_ask {
 	struct adit_addr own_reflexive; /* of the home socket, IPv4; NONE: not known */
 	struct adit_addr peer_reflexive; /* its best candidate that is neither private nor relayed, IPv4; NONE: none */
 	bool trusted; /* the peer's public address may be searched in full */
+	unsigned spent; /* not trusted: of REACH_UNTRUSTED_MAX so many are spent */
 	enum nat_way last_way; /* that worked last between the two; UNKNOWN: not known */
 	adit_dur round_trip; /* between the two, or more; 0: not known */
 	adit_dur since_measured; /* until the start, since the own ports.last was seen */

@@ -275,6 +275,8 @@ void reach_set_relay(struct reach *r, adit_time now, const struct reach_relay *r
 	r->has_relay = relay != NULL;
 	if (relay)
 		r->relay = *relay;
+	else
+		r->is_relay_valid &= r->peer_has_relay;
 	r->is_relay_late = r->has_relay;
 	for (unsigned f = 0; f < 2; f++)
 		if (r->via[f].is_on && has_family(r, f))

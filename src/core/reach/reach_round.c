@@ -108,8 +108,7 @@ void reach_agent_start(struct reach *r)
 
 static bool is_public(const struct meet_cand *c)
 {
-	return c->type != ICE_RELAY && ice_candidate_judge(&c->addr, false) == ICE_REFUSED_NOT &&
-	       !ice_candidate_is_private(&c->addr);
+	return c->type != ICE_RELAY && ice_candidate_is_public(&c->addr);
 }
 
 /* To each public candidate of the peer's, from |at| on. */
@@ -207,12 +206,22 @@ void reach_punch(struct reach *r, adit_time start_at)
 		reach_window_open(r, &r->peer_reflexive);
 }
 
+/* Between these two networks a way was punched last time: so its reflexive address is what most likely works. */
+static bool was_punched(const struct reach *r)
+{
+	return r->cfg.role == MEET_CONNECT && r->memory.way == NAT_WAY_PUNCH && reach_is_remembered(r) &&
+	       adit_addr_eq_ip(&r->memory.peer_network, &r->peer.public) &&
+	       !adit_addr_eq_ip(&r->own.public, &r->peer.public);
+}
+
 void reach_remote_add(struct reach *r, size_t i)
 {
 	const struct meet_cand *m = &r->peer_offer.cands[i];
 	struct ice_candidate c = {
 		.component = 1, .type = (enum ice_type)m->type, .priority = m->priority, .addr = m->addr};
 
+	if (m->type == ICE_HOST && ice_candidate_is_private(&m->addr) && was_punched(r))
+		c.priority = 1; /* after the others */
 	/* Each its own: all are checked at once, as there are few. */
 	c.foundation[0] = (char)('A' + i % 26);
 	c.foundation[1] = (char)('a' + i / 26);
@@ -221,23 +230,27 @@ void reach_remote_add(struct reach *r, size_t i)
 
 /*
  * Who searches for the peer's ports leaves plain checks to the peer: these find whatever ours would, and what the peer
- * has named is not where it can be found. Not behind the same NAT.
+ * has named is not where it can be found. Not behind the same NAT. The peer needs none where the NAT of who searches is
+ * known to filter; it could only take a tuple from the search.
  */
-static bool is_for_peer(const struct reach *r, const struct meet_cand *c)
+static bool is_hopeless(const struct reach *r, const struct meet_cand *c)
 {
-	return r->plan.is_search && r->plan.salvo[0].target == REACH_TO_RANDOM && adit_addr_is_v4(&c->addr) &&
-	       !adit_addr_eq_ip(&r->own.public, &r->peer.public);
+	if (!r->plan.is_search || !adit_addr_is_v4(&c->addr) || adit_addr_eq_ip(&r->own.public, &r->peer.public))
+		return false;
+	return r->plan.salvo[0].target == REACH_TO_RANDOM ||
+	       (r->peer.is_filtered && adit_addr_eq(&c->addr, &r->peer_reflexive));
 }
 
 /* Checks from home toward all that the peer has named. */
 static void be_loud(struct reach *r)
 {
 	r->is_loud = true;
-	/* Few, and what everything else is for: they are counted, whatever the budget says. */
-	(void)reach_flow_take(r, r->peer_offer.n_cands);
-	for (size_t i = 0; i < r->peer_offer.n_cands; i++)
-		if (r->peer_offer.cands[i].type < ICE_RELAY && !is_for_peer(r, &r->peer_offer.cands[i]))
-			reach_remote_add(r, i); /* relayed ones it has */
+	for (size_t i = 0; i < r->peer_offer.n_cands; i++) {
+		if (r->peer_offer.cands[i].type >= ICE_RELAY || is_hopeless(r, &r->peer_offer.cands[i]))
+			continue; /* relayed ones it has */
+		reach_remote_add(r, i);
+		reach_flow_note(r, 1);
+	}
 	ice_agent_end_remote(&r->agent, r->now);
 }
 
@@ -253,7 +266,11 @@ static enum nat_way way_of(enum reach_how how)
 	return ways[how];
 }
 
-/* What is worth keeping for the next run: told when it is new. |way| UNKNOWN: nothing has worked. */
+/*
+ * What is worth keeping for the next run: told when it is new. |way| UNKNOWN: nothing has worked. Of the peer's address
+ * only that it was heard from there: an offer's word would make the next search one toward whatever a single server
+ * named (docs/rules.md 5).
+ */
 static void learn(struct reach *r, enum nat_way way)
 {
 	const struct reach_view *v = &r->measure.view[0];
@@ -261,7 +278,7 @@ static void learn(struct reach *r, enum nat_way way)
 		.network = v->public,
 		.kind = v->kind,
 		.low_ttl = reach_ttl_is_known(r, ADIT_FAMILY_V4) ? nat_ttl_low(&v->ttl) : 0,
-		.peer_network = r->peer.public,
+		.peer_network = r->heard_from.family != ADIT_FAMILY_NONE ? r->heard_from : r->memory.peer_network,
 		.peer_kind = r->peer.kind,
 		.way = way,
 		.start = way != NAT_WAY_UNKNOWN ? r->start : 0,
@@ -366,6 +383,10 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 /* Nothing came of it. The homes are not used for another: whatever spoilt them may last (docs/rules.md 1). */
 static void round_failed(struct reach *r)
 {
+	/* One that could not carry a check for as long as a search lasts is dead, and the next search has no flows
+	 * left. */
+	bool wants_relay = !r->plan.is_search && reach_relay_wants_round(r);
+
 	reach_fire_stop(r);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
 		   r->heard_any);
@@ -374,7 +395,7 @@ static void round_failed(struct reach *r)
 		nat_ttl_failed(&r->measure.view[f].ttl);
 	}
 	reach_window_close(r);
-	if (r->round >= REACH_ROUNDS || (r->plan.is_last && !reach_relay_wants_round(r))) {
+	if (r->round >= REACH_ROUNDS || (r->plan.is_last && !wants_relay)) {
 		reach_attempt_failed(r, reach_verdict_of(r));
 		return;
 	}
@@ -410,8 +431,10 @@ static void state_over(struct reach *r)
 	case REACH_RESTING:
 		reach_attempt_start(r);
 		break;
+	case REACH_MEASURING: /* nobody has wanted what was held ready */
+		reach_rest(r, r->now);
+		break;
 	case REACH_IDLE:
-	case REACH_MEASURING:
 		break;
 	}
 }
@@ -462,7 +485,8 @@ adit_time reach_round_deadline(const struct reach *r)
 	if (r->state == REACH_PUNCHING && !r->is_loud)
 		at = adit_time_min(at, r->loud_at);
 	if (r->state == REACH_MEASURING || (r->state == REACH_MEETING && r->cfg.role == MEET_SERVE))
-		at = adit_time_min(at, reach_relay_may_go(r) ? r->ask_by : ADIT_NEVER); /* else its own time counts */
+		at = adit_time_min(at,
+				   reach_relay_may_go(r) && !r->is_held ? r->ask_by : ADIT_NEVER); /* its own time */
 	for (size_t i = 0; i < r->n_openers; i++)
 		if (r->openers[i].left > 0)
 			at = adit_time_min(at, r->openers[i].at);

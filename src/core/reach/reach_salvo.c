@@ -105,8 +105,11 @@ static uint16_t *sock_of(struct reach_salvo *s, const struct reach_salvo_run *ru
 /* The next shot has a socket of its own, instead of the oldest one. */
 static void turn(struct reach_salvo *s, const struct reach_salvo_run *run)
 {
-	uint16_t *sock = sock_of(s, run);
+	uint16_t *sock;
 
+	if (!run->spec.is_in_turn || run->has_sock)
+		return;
+	sock = sock_of(s, run);
 	if (*sock < REACH_SOCKS_MAX && s->state[*sock] == REACH_SALVO_OPEN)
 		sock_close(s, *sock);
 	*sock = NOT_YET;
@@ -122,7 +125,9 @@ static void forget(struct reach_salvo *s, uint32_t sock)
 
 static bool next_close(struct reach_salvo *s, struct reach_shot *ret_shot)
 {
-	for (uint32_t i = 0; s->n_closing > 0 && i < REACH_SOCKS_MAX; i++) {
+	while (s->n_closing > 0) {
+		uint32_t i = s->close_next++ % REACH_SOCKS_MAX;
+
 		if (s->state[i] != REACH_SALVO_CLOSING)
 			continue;
 		s->state[i] = REACH_SALVO_FREE;
@@ -135,14 +140,16 @@ static bool next_close(struct reach_salvo *s, struct reach_shot *ret_shot)
 
 static void run_next_shot(struct reach_salvo *s, struct reach_salvo_run *run, adit_time now)
 {
+	const struct reach_salvo_spec *spec = &run->spec;
+
+	run->has_sock = false;
 	if (++run->next < run->shots) {
-		bool rests = run->next == run->spec.first && !s->no_rest;
+		bool is_slow = run->next >= spec->slow_from && run->next < spec->slow_to;
 
 		/* Late by less than a pass: the pace is made up for, within the budget's. */
-		run->next_at = adit_time_add(run->next_at, run->spec.pace + (rests ? run->spec.rest : 0));
-		run->is_resting = rests;
-		if (run->spec.is_in_turn)
-			turn(s, run);
+		run->is_resting = run->next == spec->first && !s->no_rest;
+		run->next_at = adit_time_add(run->next_at, (is_slow ? spec->slow_pace : spec->pace) +
+								   (run->is_resting ? spec->rest : 0));
 		return;
 	}
 	run->next = 0;
@@ -168,8 +175,6 @@ static bool sock_new(struct reach_salvo *s, unsigned salvo, uint16_t *ret_sock)
 static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const struct reach_salvo_spec *spec,
 		     adit_time now, unsigned *socks)
 {
-	unsigned room = REACH_SOCKS_MAX - *socks;
-
 	memset(run, 0, sizeof(*run));
 	run->spec = *spec;
 	run->shots = spec->is_in_turn ? spec->shots : spec->socks > 0 ? spec->socks : 1;
@@ -181,12 +186,13 @@ static void run_load(struct reach_salvo *s, struct reach_salvo_run *run, const s
 		ports = reach_plan_ports(spec);
 		run->shots = spec->shots < ports ? spec->shots : ports;
 	}
-	if (spec->socks > 0) {
-		if (!spec->is_in_turn)
-			run->spec.socks = run->shots;
-		run->spec.socks = run->spec.socks < room ? run->spec.socks : room;
-		if (!spec->is_in_turn || room == 0)
-			run->shots = run->spec.socks;
+	if (spec->is_in_turn) {
+		run->spec.socks = *socks;
+		run->shots = *socks > 0 ? run->shots : 0;
+	} else if (spec->socks > 0) {
+		unsigned room = REACH_SOCKS_MAX - *socks;
+
+		run->shots = run->spec.socks = run->shots < room ? run->shots : room;
 		run->sock_base = *socks;
 		*socks += run->spec.socks;
 	}
@@ -243,9 +249,15 @@ void reach_salvo_go_on(struct reach_salvo *s, adit_time now)
 {
 	s->no_rest = true;
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->run[i].is_resting && s->run[i].next_at > now)
-			s->run[i].next_at = now;
-		s->run[i].is_resting = false;
+		struct reach_salvo_run *run = &s->run[i];
+
+		if (run->next_at != ADIT_NEVER && (run->is_resting || run->spec.may_hurry))
+			run->next_at = adit_time_min(run->next_at, now);
+		run->is_resting = false;
+		if (run->spec.may_hurry) {
+			run->spec.low_passes = run->spec.passes;
+			run->spec.pace = REACH_OPEN_PACE;
+		}
 	}
 }
 
@@ -294,7 +306,7 @@ static void run_refuse(const struct reach_salvo *s, struct reach_salvo_run *run,
 
 static bool take_flow(const struct reach_salvo *s, struct reach_salvo_run *run, adit_time now)
 {
-	return run->pass > 0 || nat_budget_take(s->budget, now, 1, s->is_search ? REACH_FLOWS_KEEP : 0);
+	return run->pass > 0 || nat_budget_take(s->budget, now, 1, REACH_FLOWS_KEEP);
 }
 
 /* The due run of the earliest shot, or NULL. */
@@ -333,6 +345,7 @@ static int open_sock(struct reach_salvo *s, struct reach_salvo_run *run, adit_ti
 		return 0;
 	}
 	run->count.socks++;
+	run->has_sock = true;
 	*ret_shot = (struct reach_shot){.kind = ADIT_OUT_OPEN, .sock = *sock, .salvo = (unsigned)(run - s->run)};
 	return 1;
 }
@@ -345,10 +358,12 @@ int reach_salvo_next(struct reach_salvo *s, adit_time now, struct reach_shot *re
 		return 1;
 	while ((run = due(s, now))) {
 		bool is_home = run->spec.socks == 0;
-		uint16_t sock = is_home ? 0 : *sock_of(s, run);
+		uint16_t sock;
 
 		if (nat_budget_probe_at(s->budget, now) > now)
 			return 0;
+		turn(s, run);
+		sock = is_home ? 0 : *sock_of(s, run);
 		if (sock >= FAILED) {
 			if (sock == NOT_YET && !take_flow(s, run, now))
 				run_refuse(s, run, now);

@@ -52,6 +52,7 @@ struct reach_salvo_run {
 	adit_time next_at; /* NEVER: over, or waits for the start */
 	unsigned sock_base; /* in |order| */
 	bool is_resting; /* |next_at| is the end of its rest */
+	bool has_sock; /* in turn: the next shot's was opened */
 	uint32_t first; /* TO_RANDOM */
 	uint32_t jump;
 };
@@ -69,6 +70,7 @@ struct reach_salvo {
 	uint8_t state[REACH_SOCKS_MAX]; /* enum reach_salvo_sock, by number */
 	uint8_t salvo_of[REACH_SOCKS_MAX];
 	unsigned n_closing;
+	uint32_t close_next; /* from here on they are looked for */
 };
 
 /* |budget| is borrowed. */
@@ -86,7 +88,7 @@ void reach_salvo_begin(struct reach_salvo *s, adit_time start_at);
 void reach_salvo_stop(struct reach_salvo *s);
 /* Nothing is fired until then: what was may have hit. It is made up for later, within the budget. */
 void reach_salvo_hold(struct reach_salvo *s, adit_time until);
-/* What a rest was for is of no use: no run rests from now on. */
+/* The peer's router says "unreachable": no run rests from now on, those that may hurry do. */
 void reach_salvo_go_on(struct reach_salvo *s, adit_time now);
 /* Something authentic came over it: it stays open until given back or taken. False: no such socket. */
 bool reach_salvo_keep(struct reach_salvo *s, uint32_t sock);

@@ -19,7 +19,9 @@ uint16_t reach_sock_open(struct reach *r, enum reach_use use, uint8_t family, ui
 					 .opened_at = r->now,
 					 .turn = (uint8_t)((s->turn + 1u) % REACH_SOCK_TURNS),
 					 .port = port};
+		r->n_due++;
 		r->stats.socks_open++;
+		r->stats.socks_opened++;
 		if (r->stats.socks_open > r->stats.socks_max)
 			r->stats.socks_max = r->stats.socks_open;
 		return i;
@@ -34,6 +36,10 @@ void reach_sock_close(struct reach *r, uint16_t slot)
 	if (!s || (s->state != REACH_SOCK_OPEN && s->state != REACH_SOCK_WANTED))
 		return;
 	stun_client_cancel_sock(&r->measure.client, reach_sock_number(r, slot));
+	if (s->state == REACH_SOCK_OPEN)
+		r->n_due++;
+	else
+		r->n_due--;
 	s->state = s->state == REACH_SOCK_OPEN ? REACH_SOCK_CLOSING : REACH_SOCK_FREE;
 	r->stats.socks_open--;
 }
@@ -57,18 +63,20 @@ bool reach_sock_is_live(const struct reach *r, uint32_t number)
 /* Closings first: their ports and entries may be wanted again. */
 int reach_socks_output(struct reach *r, struct adit_out *ret_out)
 {
-	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++) {
+	for (uint16_t i = 0; i < REACH_SOCK_SLOTS && r->n_due > 0; i++) {
 		if (r->socks[i].state != REACH_SOCK_CLOSING)
 			continue;
+		r->n_due--;
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_CLOSE, .sock = reach_sock_number(r, i)};
 		r->socks[i].state = REACH_SOCK_FREE;
 		return 1;
 	}
-	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++) {
+	for (uint16_t i = 0; i < REACH_SOCK_SLOTS && r->n_due > 0; i++) {
 		struct reach_sock *s = &r->socks[i];
 
 		if (s->state != REACH_SOCK_WANTED)
 			continue;
+		r->n_due--;
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_OPEN,
 					     .sock = reach_sock_number(r, i),
 					     .local = {.family = s->family, .port = s->port}};
@@ -96,16 +104,23 @@ static uint16_t random_port(const struct reach *r)
 	return (uint16_t)(REACH_PORT_MIN + adit_rng_below(&r->cfg.rng, REACH_PORT_COUNT));
 }
 
+uint16_t reach_home_pinned(const struct reach *r, unsigned family)
+{
+	return family == 0 && r->cfg.is_forwarded ? 0 : r->cfg.port;
+}
+
 /* The user's, while nobody else has it: a path may have taken it along. */
 static uint16_t home_port(const struct reach *r, unsigned family)
 {
+	uint16_t pinned = reach_home_pinned(r, family);
+
 	for (size_t i = 0; i < REACH_SOCK_SLOTS; i++) {
 		const struct reach_sock *s = &r->socks[i];
 
-		if (s->state == REACH_SOCK_TAKEN && s->port == r->cfg.port && reach_family_index(s->family) == family)
+		if (s->state == REACH_SOCK_TAKEN && s->port == pinned && reach_family_index(s->family) == family)
 			return random_port(r);
 	}
-	return r->cfg.port != 0 && r->reopen == REACH_REOPEN ? r->cfg.port : random_port(r);
+	return pinned != 0 && r->reopen == REACH_REOPEN ? pinned : random_port(r);
 }
 
 static void home_open(struct reach *r, unsigned family)
@@ -151,7 +166,7 @@ void reach_home_renew(struct reach *r, unsigned family)
 
 	if (slot == REACH_NO_SOCK)
 		return;
-	if (r->cfg.port != 0)
+	if (reach_home_pinned(r, family) != 0)
 		return; /* the user wants just this one */
 	stun_client_cancel_sock(&r->measure.client, reach_sock_number(r, slot));
 	r->socks[slot].use = REACH_USE_OLD;
@@ -197,8 +212,5 @@ void reach_socks_tick(struct reach *r)
 
 adit_time reach_socks_deadline(const struct reach *r)
 {
-	for (uint16_t i = 0; i < REACH_SOCK_SLOTS; i++)
-		if (r->socks[i].state == REACH_SOCK_WANTED || r->socks[i].state == REACH_SOCK_CLOSING)
-			return r->now;
-	return r->reopen_at;
+	return r->n_due > 0 ? r->now : r->reopen_at;
 }

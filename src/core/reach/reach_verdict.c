@@ -17,10 +17,15 @@ static bool is_cut_off(const struct reach *r)
 	return places >= 2;
 }
 
+bool reach_has_heard(const struct reach *r, unsigned mediator)
+{
+	return mediator < r->n_mediators && meet_client_is_alive(&r->meet, mediator);
+}
+
 bool reach_has_heard_mediator(const struct reach *r)
 {
 	for (unsigned i = 0; i < r->n_mediators; i++)
-		if (meet_client_is_alive(&r->meet, i))
+		if (reach_has_heard(r, i))
 			return true;
 	return false;
 }
@@ -80,20 +85,23 @@ const char *reach_verdict_text(enum reach_verdict v)
 		[REACH_VERDICT_NONE] = "",
 		[REACH_VERDICT_NO_MEDIATOR] =
 			"No mediator answers. Either none is running at the address that the ticket names, or this "
-			"network lets no UDP "
-			"out to it: try from another network, or give another one with --mediator.",
+			"network lets no UDP out to it: try from another network, or give another one with "
+			"--mediator.",
 		[REACH_VERDICT_ABSENT] =
 			"The mediator answers, but the peer is not registered there. Start adit serve on the other "
-			"side; if it is "
-			"running, check that it uses the same mediator and that this ticket was not revoked.",
-		[REACH_VERDICT_UNANSWERED] = "The peer is registered at the mediator, but it did not answer. Its clock "
-					     "may be wrong by more than two "
-					     "minutes, or its network may just have failed: check both, and try again.",
+			"side; if it is running, check that it uses the same mediator and that this ticket was not "
+			"revoked.",
+		[REACH_VERDICT_UNANSWERED] =
+			"The peer is registered at the mediator, but it did not answer. One of the "
+			"two clocks may be wrong by more than two minutes (compare \"date -u\" "
+			"on both sides), or its network has just failed.",
 		[REACH_VERDICT_BLOCKED] = "One of the two networks lets no UDP through. Allow outgoing UDP in its "
-					  "firewall, or use a relay over TCP.",
-		[REACH_VERDICT_RANDOM] = "Both NATs choose a new port at random for every destination, which nobody "
-					 "can foresee. Forward a UDP port on "
-					 "one of the routers and give it with --port, or use IPv6 or a relay.",
+					  "firewall, or use a relay over TCP or TLS there (--relay-file).",
+		[REACH_VERDICT_RANDOM] =
+			"Neither NAT's ports can be foreseen: one chooses them at random for every "
+			"destination, the other at random, too, or within a block. Forward a UDP port on "
+			"one of the routers (and give it there: --port N --mapped), or use "
+			"IPv6 or a relay (--relay-file, on one side).",
 		[REACH_VERDICT_UNTRUSTED] = "A search over many ports would have been needed, but only one server has "
 					    "named the peer's address, and it "
 					    "could be somebody else's. Give a second mediator or STUN server, or the "
@@ -103,12 +111,12 @@ const char *reach_verdict_text(enum reach_verdict v)
 					 "Wait a minute; fewer connections at the same time help.",
 		[REACH_VERDICT_SILENT] =
 			"Both sides tried everything, and nothing of the peer's ever came. A firewall on one of the "
-			"two sides drops "
-			"incoming UDP: allow it there, or forward a UDP port and give it with --port, or use a relay.",
+			"two sides drops incoming UDP: allow it there, or forward a UDP port (--port N --mapped), or "
+			"use a relay (--relay-file).",
 		[REACH_VERDICT_ONE_WAY] =
 			"The peer's packets came, but none of ours was answered. A firewall here or there lets UDP "
-			"pass in one "
-			"direction only: allow answers to outgoing UDP, or forward a UDP port and give it with --port.",
+			"pass in one direction only: allow answers to outgoing UDP, or forward a UDP port (--port N "
+			"--mapped).",
 		[REACH_VERDICT_NO_RELAY] = "Nothing but a relay may be used (--relay-only), and no TURN server gives "
 					   "an address. Look at what was said about each server: its name, the user "
 					   "and the password.",

@@ -424,8 +424,37 @@ int stun_binding_read(const struct stun_msg *m, struct stun_binding *ret_binding
 		b.other = old;
 	if (b.mapped.family == ADIT_FAMILY_NONE)
 		b.mapped = b.plain;
-	if (b.mapped.family == ADIT_FAMILY_NONE)
-		return ADIT_EPROTO;
+	if (b.mapped.family == ADIT_FAMILY_NONE || b.mapped.port == 0)
+		return ADIT_EPROTO; /* what we sent came from some port: such an answer is made up */
 	*ret_binding = b;
 	return 0;
+}
+
+/* May |server| send us there? */
+static bool may_name(const struct adit_addr *server, const struct adit_addr *other)
+{
+	if (other->port == 0)
+		return false;
+	return adit_addr_is_public(other) || (adit_addr_is_private(other) && adit_addr_is_private(server)) ||
+	       (adit_addr_is_loopback(other) && adit_addr_is_loopback(server));
+}
+
+struct adit_addr stun_binding_other(const struct stun_binding *b, const struct adit_addr *server)
+{
+	struct adit_addr other = *server;
+
+	if (!may_name(server, &b->other))
+		return (struct adit_addr){0};
+	if (b->other.family == server->family)
+		return b->other;
+	/*
+	 * Behind a NAT64 (RFC 6146) the server knows IPv4 addresses only, ours has its first one at the end of a prefix
+	 * of 96 bits (RFC 6052 2.2), and the second one is found by the same.
+	 */
+	if (!adit_addr_is_v4(&b->other) || !adit_addr_is_v4(&b->origin) ||
+	    memcmp(server->ip + 12, b->origin.ip, 4) != 0)
+		return (struct adit_addr){0};
+	memcpy(other.ip + 12, b->other.ip, 4);
+	other.port = b->other.port;
+	return other;
 }

@@ -185,7 +185,12 @@ struct stun_binding {
 	uint8_t cookie[STUN_COOKIE_LEN]; /* ADIT_COOKIE: to be returned */
 };
 
-/* EPROTO: there is no mapped address, or one of them is malformed. */
+/* EPROTO: there is no mapped address, its port is 0, or one of them is malformed. */
 ADIT_MUST_CHECK int stun_binding_read(const struct stun_msg *m, struct stun_binding *ret_binding);
+/*
+ * |server|'s second address as we reach it, of the same family; NONE: there is none that may be asked. A server's word
+ * sends nobody to a multicast or loopback address, nor into private ranges that it is not in itself.
+ */
+struct adit_addr stun_binding_other(const struct stun_binding *b, const struct adit_addr *server);
 
 #endif

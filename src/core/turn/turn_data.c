@@ -20,7 +20,8 @@ static bool read_channel(struct turn *t, const struct adit_dgram *d, struct payl
 
 	ret->len = adit_rd_u16(&r);
 	ret->data = adit_rd_take(&r, ret->len); /* what is behind it is padding */
-	if (r.bad || !c || !c->is_bound)
+	/* Asked for is enough: the server may have bound it, and its answer be lost or behind. */
+	if (r.bad || !c || !(c->is_bound || c->is_asked))
 		return false;
 	ret->peer = c->peer;
 	return true;

@@ -1,4 +1,7 @@
-/* What the files of this room share: turn.c (life of the allocation), turn_peer.c (permissions, channels), turn_data.c.
+/*
+ * What the files of this room share. turn.c has the states and the socket, turn_request.c what every request has in
+ * common; one file each for what they are about: turn_allocate.c, turn_refresh.c, turn_peer.c (permissions, channels),
+ * turn_data.c.
  */
 #ifndef ADIT_TURN_INT_H
 #define ADIT_TURN_INT_H
@@ -16,26 +19,51 @@ enum turn_tag {
 	TURN_TAG_KIND = 0xff00,
 };
 
+/* --- turn.c --- */
+
+void turn_set_state(struct turn *t, enum turn_state state);
+void turn_push(struct turn *t, const struct turn_event *e);
+/* Opens a socket or connection to |server|, in place of what there was, and asks there. */
+void turn_reconnect(struct turn *t);
+/* It is over, for |why|; |code| of a STUN error, or 0. */
+void turn_fail(struct turn *t, enum turn_why why, unsigned code);
+/* The server has taken the allocation back, as far as we will ever know. */
+void turn_released(struct turn *t);
+static inline bool turn_is_stream(const struct turn *t)
+{
+	return t->server.transport != TURN_UDP;
+}
+
+/* --- turn_request.c --- */
+
+void turn_request_init(struct turn *t);
 /* Opens a request under the current credentials. EFULL: no transaction is free. */
 ADIT_MUST_CHECK int turn_request_begin(struct turn *t, uint32_t tag, struct stun_build *ret_build,
 				       struct stun_tx **ret_tx);
 /* EFULL: the credentials make it too long. */
 ADIT_MUST_CHECK int turn_request_send(struct turn *t, struct stun_tx *tx, struct stun_build *b);
-void turn_push(struct turn *t, const struct turn_event *e);
+/* How any request has ended: to whom it belongs, or, with a new nonce, once more. */
+void turn_result(struct turn *t, const struct stun_result *r);
 /* The server answered, or sent something. */
 void turn_heard(struct turn *t);
-/* The server does not know the allocation (437), or somebody else's (441). */
-void turn_lost(struct turn *t, enum turn_why why, unsigned code);
-/*
- * May what is at |from| make us send to |to|? A redirection must not make us knock at what only we can reach, nor a
- * peer make a relay knock in its own network: a public address leads to public ones, a private one to private ones too,
- * and nothing leads to loopback, unless it is there itself, or to multicast.
- */
-bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to);
-static inline bool turn_is_stream(const struct turn *t)
-{
-	return t->server.transport != TURN_UDP;
-}
+
+/* --- turn_allocate.c --- */
+
+void turn_allocate(struct turn *t);
+void turn_allocate_result(struct turn *t, const struct stun_result *r);
+
+/* --- turn_refresh.c --- */
+
+/* There is an allocation: |m| says for how long. */
+void turn_refresh_begin(struct turn *t, const struct stun_msg *m);
+/* Asks for |lifetime| seconds more; 0, with TURN_TAG_RELEASE, gives it back. */
+void turn_refresh(struct turn *t, uint32_t tag, uint32_t lifetime);
+void turn_refresh_result(struct turn *t, const struct stun_result *r);
+/* The same of TURN_TAG_KEEP, which holds our own NAT's mapping and shows whether it is another one. */
+void turn_keep_result(struct turn *t, const struct stun_result *r);
+/* READY alone, both. */
+void turn_refresh_tick(struct turn *t);
+adit_time turn_refresh_deadline(const struct turn *t);
 
 /* --- turn_peer.c --- */
 
@@ -44,6 +72,12 @@ void turn_peers_reset(struct turn *t);
 /* Asks for what is due. */
 void turn_peers_tick(struct turn *t);
 adit_time turn_peers_deadline(const struct turn *t);
+/*
+ * May what is at |from| make us send to |to|? A redirection must not make us knock at what only we can reach, nor a
+ * peer make a relay knock in its own network: a public address leads to public ones, a private one to private ones too,
+ * and nothing leads to loopback, unless it is there itself, or to multicast.
+ */
+bool turn_may_lead(const struct adit_addr *from, const struct adit_addr *to);
 /* No peer of a relay's where ours is: counted. */
 bool turn_is_beyond(struct turn *t, const struct adit_addr *peer);
 struct turn_permit *turn_permit_find(struct turn *t, const struct adit_addr *peer);

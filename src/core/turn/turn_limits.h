@@ -78,8 +78,11 @@
 /* Data go out and nothing comes back for so long: is the allocation there? Also the time between two such questions. */
 #define TURN_QUIET ADIT_SEC(3)
 
-/* RFC 4787 REQ-5 recommends more than 2 min for NATs; those in the field go down to 20 s: RFC 8445 11 has 15 s. */
-#define TURN_KEEPALIVE ADIT_SEC(15)
+/*
+ * RFC 4787 REQ-5 recommends more than 2 min for NATs; those in the field go down to 20 s: RFC 8445 11 has 15 s. A
+ * second more, ours: a path that is asked every 15 s keeps the mapping alone.
+ */
+#define TURN_KEEPALIVE ADIT_SEC(16)
 
 #define TURN_PERMIT_LIFE  ADIT_SEC(300) /* RFC 8656 9 */
 #define TURN_PERMIT_RENEW ADIT_SEC(240) /* a minute before */
@@ -94,7 +97,7 @@
 
 /* ---- several servers ---- */
 
-#define TURN_SERVERS_MAX 4
+#define TURN_SERVERS_MAX 8 /* four, each with an address of either family */
 /* UDP is the better way (no head-of-line blocking) and gets this much of a start, TCP as much before TLS. */
 #define TURN_STREAM_DELAY ADIT_MS(300)
 /* All servers have failed: the next round, doubling. 60 s is what RFC 8656 7.4 wants after 486 and 508. */

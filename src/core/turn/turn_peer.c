@@ -136,7 +136,8 @@ static void permit_result(struct turn *t, struct turn_permit *p, const struct st
 		permit_opened(t, p);
 		return;
 	}
-	/* Without an answer the server's own silence is found in turn.c; here it is asked again while it is wanted. */
+	/* Without an answer the server's own silence is found in turn_refresh.c; here it is asked again while it is
+	 * wanted. */
 	p->ask_at = t->now + TURN_QUIET;
 	if (is_refusal(r)) {
 		p->is_open = false;
@@ -246,10 +247,13 @@ static void channel_result(struct turn *t, struct turn_channel *c, const struct 
 	}
 }
 
-/* Was it used since it was last bound? An idle one runs out. */
-static bool channel_is_idle(const struct turn_channel *c)
+/* Was it used since it was last bound, or refused? An idle one runs out, and one that never was is not asked for again.
+ */
+static bool channel_is_idle(const struct turn *t, const struct turn_channel *c)
 {
-	return c->is_bound && c->used_at + TURN_BIND_LIFE <= c->expire_at;
+	if (!c->is_bound)
+		return c->used_at + TURN_REFUSED_WAIT <= t->now;
+	return c->used_at + TURN_BIND_LIFE <= c->expire_at;
 }
 
 /* --- both --- */
@@ -281,7 +285,7 @@ void turn_peers_tick(struct turn *t)
 
 		if (c->peer.family == ADIT_FAMILY_NONE || c->is_asked || t->now < c->ask_at)
 			continue;
-		if (channel_is_idle(c))
+		if (channel_is_idle(t, c))
 			memset(c, 0, sizeof(*c));
 		else
 			channel_ask(t, c);
@@ -316,7 +320,7 @@ void turn_peers_result(struct turn *t, uint32_t tag, const struct stun_result *r
 	size_t i = tag & ~(uint32_t)TURN_TAG_KIND;
 
 	if (is_gone(r)) {
-		turn_lost(t, TURN_WHY_GONE, r->code);
+		turn_fail(t, TURN_WHY_GONE, r->code);
 		return;
 	}
 	if ((tag & TURN_TAG_KIND) == TURN_TAG_PERMIT && i < TURN_PERMITS_MAX)

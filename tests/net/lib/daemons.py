@@ -3,14 +3,16 @@
 import ctypes
 import glob
 import os
+import re
 import socket
 import struct
 import subprocess
+import time
 
 import ns as ns_module
 from check import PEERS, ROOT, Skip
 from lab import wait_until
-from proc import Proc
+from proc import Proc, Unexpected
 
 
 def fetch(*names):
@@ -192,6 +194,26 @@ def start_turn(lab, ns, addresses, *options, port=3478, user="ann:secret", realm
     wait_until(lambda: p.is_running() and ns.run(["ss", "-Hlun", "src", where]).stdout.strip(), 10,
                "turnserver listens: " + p.out())
     return p
+
+
+def turn_load(lab, ns, kind, server, echo_ns, echo, size, port=3478):
+    """coturn's own load tool in |ns| through its server (start_turn) to an echo in |echo_ns|: |size| bytes as datagrams of
+    1200 from 16 clients. MB/s that came back (the tool's clock has whole seconds), and how many % of them did not: it
+    sends nothing again, and encrypts nothing for a peer."""
+    tool, env = find("coturn", "usr/bin/turnutils_uclient")
+    peer, _ = find("coturn", "usr/bin/turnutils_peer")
+    Proc(lab, echo_ns, "echo", [peer, "-L", echo, "-p", "7100"], env=env)
+    time.sleep(0.3)
+    flags = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"]}[kind]
+    p = Proc(lab, ns, "uclient", [tool, *flags, "-u", "ann", "-w", "secret", "-p", port + 1871 if kind == "tls" else port, "-e", echo,
+                                  "-r", 7100, "-c", "-m", 16, "-n", size // 1200 // 16, "-l", 1200, "-z", 0, server], env=env)
+    p.wait(120)
+    text = p.out() + p.err()
+    took, lost, got = (re.findall(what, text) for what in (r"Total transmit time is (\d+)", r"Total lost packets \d+ \(([\d.]+)%\)",
+                                                           r"tot_recv_msgs=(\d+)"))
+    if not took or not lost or not got:
+        raise Unexpected("turnutils_uclient said:\n" + text[-2000:])
+    return int(got[-1]) * 1200 / 1e6 / max(int(took[-1]), 1), float(lost[-1])
 
 
 def natdiscovery(ns, server, *words):

@@ -159,8 +159,7 @@ def enter():
 _hosts_lock = threading.Lock()
 
 
-def name_host(name, *addresses):
-    """A name that all processes of this run know from now on, and nobody outside."""
+def _edit_hosts(edit):
     with _hosts_lock:
         own = os.path.join(TMP, "hosts")
         if not os.path.exists(own):
@@ -169,8 +168,20 @@ def name_host(name, *addresses):
             os.chmod(own, 0o644)
             _mount(own, "/etc/hosts", "none", MS_BIND)
         with open(own, "r+") as f:
-            have = f.read().splitlines()
-            f.writelines(line + "\n" for line in (f"{a} {name}" for a in addresses) if line not in have)
+            lines = edit(f.read().splitlines())
+            f.seek(0)
+            f.truncate()
+            f.writelines(line + "\n" for line in lines)
+
+
+def name_host(name, *addresses):
+    """A name that all processes of this run know from now on, and nobody outside."""
+    _edit_hosts(lambda have: have + [line for line in (f"{a} {name}" for a in addresses) if line not in have])
+
+
+def rename_host(name, address):
+    """The name leads to this address alone from now on, as after an update of dynamic DNS."""
+    _edit_hosts(lambda have: [line for line in have if line.split()[1:] != [name]] + [f"{address} {name}"])
 
 
 def probe():

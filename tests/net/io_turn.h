@@ -1,5 +1,6 @@
 /*
- * Relays over the loop: drives a turn_set over UDP sockets and TCP or TLS connections, by the server's transport.
+ * Relays alone over the loop, for tests and benches (in the program they are a link's, link_relay.h): drives a turn_set
+ * over UDP sockets and TCP or TLS connections, by the server's transport.
  *
  * Start here: io_turn_new() asks the servers at once. TURN_SET_EVENT_READY tells that there are relayed addresses
  * (turn_set_relayed(io_turn_set())); io_turn_permit() lets a peer in; io_turn_send() sends to it; the |data| call

@@ -1,4 +1,4 @@
-#include "io/io_turn.h"
+#include "io_turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 #include "io/io_clock.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
-#include "io/io_turn_limits.h"
 #include "io/io_turn_tcp.h"
 #include "io/io_udp.h"
 
