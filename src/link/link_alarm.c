@@ -25,14 +25,27 @@ void link_alarm_settle(struct link *l, adit_time now)
 		l->alarm.settle_at = adit_time_add(now, LINK_FRESH_SEARCH);
 }
 
-/* While a relay is in use the search through mediators goes on, with its own pauses. */
+/*
+ * While a relay is in use the search through mediators goes on, with its own pauses. What it found may have died before
+ * it was used: then it begins anew.
+ */
+static void settle_relayed(struct link *l, adit_time now)
+{
+	if (l->cfg.role == PUNCH_CONNECT && link_find_is_done(&l->find)) {
+		link_find_start(&l->find, now);
+		link_alarm_settle(l, now);
+	} else {
+		link_find_hold(&l->find, now);
+	}
+}
+
 static void settle(struct link *l, adit_time now)
 {
 	l->alarm.settle_at = ADIT_NEVER;
 	if (l->state != LINK_UP || !l->session_path)
 		return;
 	if (link_path_class(l->session_path) == LINK_CLASS_RELAYED)
-		link_find_hold(&l->find, now);
+		settle_relayed(l, now);
 	else
 		link_find_rest(&l->find, now, &l->session_path->info);
 }

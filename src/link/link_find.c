@@ -320,6 +320,19 @@ void link_find_start(struct link_find *f, adit_time now)
 	f->reach_busy = true;
 }
 
+void link_find_seek(struct link_find *f, adit_time now)
+{
+	if (f->wish == LINK_FIND_PEER)
+		link_find_again(f, now);
+	else
+		link_find_start(f, now);
+}
+
+bool link_find_is_done(const struct link_find *f)
+{
+	return f->reach && reach_is_done(f->reach);
+}
+
 void link_find_again(struct link_find *f, adit_time now)
 {
 	if (reach_of(f))

@@ -77,6 +77,10 @@ void link_find_await_relay(struct link_find *f, adit_time now);
 void link_find_start(struct link_find *f, adit_time now);
 /* The network may be back, or another one: whoever waits for servers asks them anew, now. */
 void link_find_again(struct link_find *f, adit_time now);
+/* What is in use is worse than what there was: looks for the peer; a search that is under way goes on. */
+void link_find_seek(struct link_find *f, adit_time now);
+/* The search through mediators has found something, and nothing follows by itself. */
+bool link_find_is_done(const struct link_find *f);
 /* The path in use is in doubt: what a search through mediators begins with is got ready, should it come to that. */
 void link_find_ready(struct link_find *f, adit_time now);
 /* Through mediators, while there is a path: one more, over sockets that no NAT has seen. */

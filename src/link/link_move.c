@@ -52,9 +52,17 @@ static void tell_switch(struct link *l, const struct link_path *from, const stru
 		   link_how_name(from->info.how), to->gen, link_how_name(to->info.how), link_why_name(why));
 }
 
+/* What the session goes on with is worse than what it had: the way back is looked for. */
+static void look_up(struct link *l, adit_time now, enum link_class had)
+{
+	if (l->cfg.role == PUNCH_CONNECT && l->state == LINK_UP && link_path_class(l->session_path) > had)
+		link_find_seek(&l->find, now);
+}
+
 void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_why why)
 {
 	struct link_path *old = l->session_path;
+	enum link_class had = link_path_class(old);
 	bool was_outage = l->state == LINK_OUTAGE;
 
 	if (why == LINK_WHY_SILENT)
@@ -80,6 +88,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 	} else if (old != p && l->state == LINK_UP) {
 		tell_switch(l, old, p, why);
 	}
+	look_up(l, now, had);
 }
 
 static void outage(struct link *l, adit_time now)
@@ -256,11 +265,19 @@ static void on_back(struct link *l, adit_time now, struct link_path *p)
 
 static void on_moved(struct link *l, adit_time now, struct link_path *p, const struct punch_path_event *e)
 {
+	enum link_class had = link_path_class(p);
+
 	p->info.remote = e->remote;
+	if (e->is_relayed)
+		p->info.how = LINK_HOW_RELAYED;
+	else if (had == LINK_CLASS_RELAYED && p->sock != LINK_RELAY_SOCK)
+		p->info.how = LINK_HOW_PUNCHED;
 	p->since = now;
 	link_known_add(l, now, p->sock, &p->info, e->instance);
-	if (p == l->session_path)
-		link_queue_path(l, LINK_EVENT_MOVED, p);
+	if (p != l->session_path)
+		return;
+	link_queue_path(l, LINK_EVENT_MOVED, p);
+	look_up(l, now, had);
 }
 
 void link_move_path_events(struct link *l, adit_time now, struct link_path *p)

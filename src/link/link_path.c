@@ -90,6 +90,8 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 	if (p->info.took == 0)
 		p->info.took = adit_time_since(now, l->search_at);
 	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
+	if (sock == LINK_RELAY_SOCK)
+		punch_path_set_relayed(&p->keep);
 	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
 		   link_how_name(info->how));

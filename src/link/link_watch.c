@@ -254,8 +254,6 @@ static void choose(struct link *l, adit_time now)
 	if (is_silent) {
 		fall(from, now);
 		link_move_to(l, now, to, LINK_WHY_SILENT);
-		if (link_path_class(to) > link_path_class(from))
-			link_find_start(&l->find, now);
 	} else {
 		l->watch.moves--;
 		link_move_to(l, now, to, LINK_WHY_BETTER);

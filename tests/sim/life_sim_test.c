@@ -66,6 +66,17 @@ static void roams(struct sim_link *w, const struct adit_rng *rng)
 	sim_link_readdress(w, either(rng));
 }
 
+/* The same, but its machine comes to hear of it later: what it has found meanwhile is gone once more. */
+static void roams_late(struct sim_link *w, const struct adit_rng *rng)
+{
+	enum punch_role role = either(rng);
+
+	sim_link_readdress_router(w, role);
+	sim_link_run(w, adit_rng_below(rng, ADIT_SEC(2)));
+	mark(w);
+	sim_link_readdress_host(w, role);
+}
+
 /* Both in the same moment: neither knows where the other one is, nor does the mediator. */
 static void both_roam(struct sim_link *w, const struct adit_rng *rng)
 {
@@ -101,6 +112,7 @@ static void naps(struct sim_link *w, const struct adit_rng *rng)
 static const struct event events[] = {
 	{"router reboots", reboots, .within = ADIT_SEC(1)},
 	{"other address", roams, .within = ADIT_SEC(1)},
+	{"router, then host", roams_late, .within = ADIT_MS(1500)}, /* what has just been found is gone, too */
 	{"60 s blackout", blacks_out, .within = ADIT_SEC(1)},
 	{"10 min asleep", sleeps, .within = ADIT_SEC(1)},
 	{"mappings gone", forgets, .within = ADIT_SEC(1)}, /* silence alone tells of it */
@@ -157,12 +169,15 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 		if (sim_link_run_until(w, ADIT_SEC(60), flows_both_ways))
 			took = lab_sim_now(w->r.sim) - back;
 		sim_link_run(w, ADIT_SEC(20));
-		if (!sim_link_drain(w, ADIT_SEC(20)))
+		if (!sim_link_is_direct(w))
+			wrong = "left on a relay";
+		else if (!sim_link_drain(w, ADIT_SEC(20)))
 			wrong = "bytes are missing";
 	}
 	if (wrong || took > e->within)
-		fprintf(stderr, "  %s: ADIT_SIM_SEED=%llu ADIT_SIM_EVENT=%d tests/sim/life_sim_test\n",
-			wrong ? wrong : "slow", (unsigned long long)seed, (int)(e - events));
+		fprintf(stderr, "  %s, %.3f s: %sADIT_SIM_SEED=%llu ADIT_SIM_EVENT=%d tests/sim/life_sim_test\n",
+			wrong ? wrong : "slow", (double)took / 1e9, has_relay ? "ADIT_SIM_RELAY=1 " : "",
+			(unsigned long long)seed, (int)(e - events));
 	sim_link_done(w);
 	return wrong ? ADIT_NEVER : took;
 }

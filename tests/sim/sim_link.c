@@ -413,15 +413,10 @@ void sim_link_cut(struct sim_link *w, enum punch_role role, bool cut)
 	lab_iface_set_cut(lab_router_wan(w->router[role]), cut);
 }
 
-/*
- * The first address of the router outside and of the host inside are replaced, and the NAT forgets all: to its machine
- * this is another network.
- */
-void sim_link_readdress(struct sim_link *w, enum punch_role role)
+void sim_link_readdress_router(struct sim_link *w, enum punch_role role)
 {
 	struct side *s = sim_link_side(w, role);
 	struct lab_nat *nat = w->gate[role]->inner;
-	struct reach_host own;
 
 	w->wan[role].ip[3]++;
 	nat->ops->flush(nat);
@@ -432,11 +427,24 @@ void sim_link_readdress(struct sim_link *w, enum punch_role role)
 	assert_int_equal(lab_iface_set_addr(lab_router_wan(w->router[role]), &w->wan[role]), 0);
 	w->gate[!role]->other = w->wan[role];
 	s->addr = w->wan[role];
+}
+
+void sim_link_readdress_host(struct sim_link *w, enum punch_role role)
+{
+	struct side *s = sim_link_side(w, role);
+	struct reach_host own;
+
 	s->own.ip[3] = (uint8_t)(3 + ++w->moves);
 	assert_int_equal(lab_iface_set_addr(s->iface, &s->own), 0);
 	own = (struct reach_host){.addr = s->own};
 	link_set_hosts(s->link, lab_host_now(s->host), &own, 1);
 	lab_machine_wake(s->machine);
+}
+
+void sim_link_readdress(struct sim_link *w, enum punch_role role)
+{
+	sim_link_readdress_router(w, role);
+	sim_link_readdress_host(w, role);
 }
 
 void sim_link_sleep(struct sim_link *w, enum punch_role role, adit_dur d)

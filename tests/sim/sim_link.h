@@ -57,7 +57,7 @@ struct sim_link {
 	struct sim_link_ear ear[2];
 	adit_time send_at;
 	uint64_t mark[2]; /* for the test: bytes seen then */
-	unsigned moves; /* sim_link_readdress() */
+	unsigned moves; /* sim_link_readdress_host() */
 	bool is_open; /* the direct way */
 	struct sim_link_flow {
 		struct adit_addr serve; /* as the Internet sees them; family NONE: no more */
@@ -109,7 +109,11 @@ bool sim_link_is_direct(struct sim_link *w);
 void sim_link_open(struct sim_link *w, bool open);
 /* Router of |role|. */
 void sim_link_cut(struct sim_link *w, enum punch_role role, bool cut);
-/* The side's machine has another address in another network, behind a router with another address; it is told. */
+/* The router has another address outside, and its NAT has forgotten all. */
+void sim_link_readdress_router(struct sim_link *w, enum punch_role role);
+/* The side's machine has another address, and is told so. */
+void sim_link_readdress_host(struct sim_link *w, enum punch_role role);
+/* Both: to the machine this is another network. */
 void sim_link_readdress(struct sim_link *w, enum punch_role role);
 /* The side's machine neither hears nor does anything for |d|; its clock goes on. */
 void sim_link_sleep(struct sim_link *w, enum punch_role role, adit_dur d);

@@ -479,6 +479,50 @@ static void a_peer_that_moved_is_followed_when_it_has_answered(void **state)
 	assert_int_equal(e[0].lost + e[1].lost, 0);
 }
 
+/* A question of the peer's that leaves through its relay. */
+static void ask_through_relay(const struct adit_addr *relay, uint8_t number)
+{
+	static const struct punch_said said = {.is_relayed = true};
+	const uint8_t txid[STUN_TXID_LEN] = {number};
+	uint8_t buf[PUNCH_PROBE_MAX];
+	size_t len = punch_probe_request(&e[0].p.keys, PUNCH_SERVE, txid, UTC + now, e[0].cfg.instance, &said, buf);
+
+	assert_int_equal(deliver(1, relay, buf, len), 0);
+}
+
+/* It asks from its new mapping and through its relay, in turn. */
+static void a_peer_that_moved_is_followed_to_its_mapping_rather_than_to_its_relay(void **state)
+{
+	struct adit_addr relay = adit_addr_v4(198, 51, 100, 9, 50000);
+
+	(void)state;
+	run(ADIT_SEC(1));
+	e[0].addr = adit_addr_with_port(e[0].addr, 6001);
+	for (uint8_t i = 1; i <= 10; i++) {
+		ask_through_relay(&relay, i);
+		punch_path_ask(&e[0].p, now);
+		run(ADIT_MS(25)); /* its question is there, the answer to ours is not */
+		ask_through_relay(&relay, 100 + i);
+		run(ADIT_MS(75));
+	}
+	assert_int_equal(e[1].moved, 1);
+	assert_int_equal(punch_path_remote(&e[1].p)->port, 6001);
+	assert_false(e[1].last.is_relayed);
+}
+
+static void a_peer_that_is_left_with_its_relay_is_followed_there(void **state)
+{
+	(void)state;
+	run(ADIT_SEC(1));
+	punch_path_set_relayed(&e[0].p);
+	e[0].addr = adit_addr_v4(198, 51, 100, 9, 50000);
+	punch_path_ask(&e[0].p, now);
+	run(ADIT_SEC(2));
+	assert_int_equal(e[1].moved, 1);
+	assert_true(e[1].last.is_relayed);
+	assert_true(adit_addr_eq(punch_path_remote(&e[1].p), &e[0].addr));
+}
+
 /* A forwarded copy of a fresh probe, sent from elsewhere ahead of the original: the word alone moves nothing. */
 static void a_stolen_probe_moves_nothing(void **state)
 {
@@ -604,6 +648,8 @@ int main(void)
 		cmocka_unit_test_setup(a_slow_path_is_given_time, setup),
 		cmocka_unit_test_setup(a_path_that_works_one_way_only_is_lost_for_who_asks, setup),
 		cmocka_unit_test_setup(a_peer_that_moved_is_followed_when_it_has_answered, setup),
+		cmocka_unit_test_setup(a_peer_that_moved_is_followed_to_its_mapping_rather_than_to_its_relay, setup),
+		cmocka_unit_test_setup(a_peer_that_is_left_with_its_relay_is_followed_there, setup),
 		cmocka_unit_test_setup(a_stolen_probe_moves_nothing, setup),
 		cmocka_unit_test_setup(a_captured_probe_is_not_answered, setup),
 		cmocka_unit_test_setup(a_restarted_peer_that_answers_ends_the_session, setup),

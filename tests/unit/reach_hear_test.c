@@ -125,7 +125,7 @@ static void datagrams_that_came_together_are_taken_apart(void **state)
 	size_t len;
 
 	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
-	len = ice_agent_check(&a->reach->agent, check);
+	len = ice_agent_check(&a->reach->agent, false, check);
 	memset(both, 0xff, len);
 	memcpy(both + len, check, len);
 	d.sock = home_of(b);

@@ -206,6 +206,25 @@ static void another_address_of_the_relay_is_told_at_once(void **state)
 	assert_true(adit_addr_eq(&a->last[REACH_EVENT_VALID].local, &a->relay));
 }
 
+/* Its address changes while it is being punched with: nobody has told the other side of the new one. */
+static void a_relay_that_nobody_told_of_is_a_relay_none_the_less(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(25));
+	struct rig_peer *a = rig_peer(r, MEET_CONNECT, RIG_NAT_NONE, ADIT_MS(15));
+
+	rig_relay_set(r, b, 1);
+	reach_start(a->reach, r->now);
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 1, ADIT_SEC(2)));
+	rig_run(r, ADIT_MS(1));
+	b->is_off = true; /* the answer has left, and all that follows goes through the relay */
+	rig_relay_set(r, b, 2);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(1)));
+	assert_true(adit_addr_eq(&a->last[REACH_EVENT_VALID].remote, &b->relay));
+	assert_int_equal(a->last[REACH_EVENT_VALID].how, REACH_HOW_RELAYED);
+	assert_false(reach_is_done(a->reach));
+}
+
 /* UDP is blocked: nothing but the relay, which is reached over TCP, goes in or out. */
 static void blocked(struct rig *r, bool at_connect, bool at_serve)
 {
@@ -430,6 +449,7 @@ int main(void)
 		RIG_TEST(two, a_late_relay_has_a_round_that_costs_none),
 		RIG_TEST(two, a_relay_that_comes_in_the_pause_ends_it),
 		RIG_TEST(two, another_address_of_the_relay_is_told_at_once),
+		RIG_TEST(two, a_relay_that_nobody_told_of_is_a_relay_none_the_less),
 		RIG_TEST(two, a_relay_that_comes_and_goes_has_few_rounds_of_its_own),
 		RIG_TEST(two, a_relay_is_not_sent_to_the_peers_private_addresses),
 		RIG_TEST(one, blocked_at_the_connect_side_everything_goes_through_the_relay),

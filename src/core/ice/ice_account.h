@@ -42,6 +42,7 @@ struct ice_account {
 	uint32_t sock; /* of the base */
 	enum ice_type local_type;
 	enum ice_type remote_type;
+	bool is_remote_relayed; /* it is, or the peer's checks from there say so: ice_candidate_is_through_relay() */
 	struct adit_addr local; /* the own address that it is sent from */
 	struct adit_addr remote;
 	struct adit_addr mapped; /* as the peer sees us on it; NONE: not known */

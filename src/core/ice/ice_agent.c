@@ -332,6 +332,7 @@ int ice_agent_event(struct ice_agent *a, struct ice_event *ret_event)
 
 bool ice_agent_account(const struct ice_agent *a, size_t *pos, struct ice_account *ret_account)
 {
+	const struct ice_candidate *remote;
 	const struct ice_pair *p;
 
 	while (*pos < ICE_PAIRS_MAX && !a->pairs[*pos].is_used)
@@ -339,6 +340,7 @@ bool ice_agent_account(const struct ice_agent *a, size_t *pos, struct ice_accoun
 	if (*pos >= ICE_PAIRS_MAX)
 		return false;
 	p = &a->pairs[*pos];
+	remote = &a->remotes[p->remote].cand;
 	*ret_account = (struct ice_account){
 		.state = p->state,
 		.why = p->why,
@@ -346,9 +348,11 @@ bool ice_agent_account(const struct ice_agent *a, size_t *pos, struct ice_accoun
 		.is_valid = p->is_valid,
 		.sock = a->bases[p->base].sock,
 		.local_type = a->locals[p->seen_as < ICE_LOCALS_MAX ? p->seen_as : a->bases[p->base].local].cand.type,
-		.remote_type = a->remotes[p->remote].cand.type,
+		.remote_type = remote->type,
+		.is_remote_relayed = remote->type == ICE_RELAY ||
+				     (remote->type == ICE_PRFLX && ice_candidate_is_through_relay(remote->priority)),
 		.local = a->bases[p->base].addr,
-		.remote = a->remotes[p->remote].cand.addr,
+		.remote = remote->addr,
 		.mapped = p->mapped,
 		.priority = p->is_valid ? p->valid_priority : p->priority,
 		.sent = p->sent,

@@ -121,9 +121,10 @@ void ice_agent_end_remote(struct ice_agent *a, adit_time now);
 
 /*
  * A check as the agent would send it, with a fresh transaction id, for packets that are sent beside the agent's own
- * (low TTL, many ports at once): the peer that gets it checks back. After set_remote. Fills |buf|; the length.
+ * (low TTL, many ports at once): the peer that gets it checks back. |is_relayed|: it will leave through a relay of
+ * ours. After set_remote. Fills |buf|; the length.
  */
-size_t ice_agent_check(const struct ice_agent *a, uint8_t buf[ICE_MSG_MAX]);
+size_t ice_agent_check(const struct ice_agent *a, bool is_relayed, uint8_t buf[ICE_MSG_MAX]);
 
 /*
  * New credentials (RFC 8445 9): all candidates are signalled anew, the peer's are forgotten. A selected pair stays in

@@ -24,6 +24,11 @@ uint32_t ice_candidate_priority(enum ice_type type, uint16_t local_pref)
 	return prefs[type] << 24 | (uint32_t)local_pref << 8 | (256 - 1);
 }
 
+bool ice_candidate_is_through_relay(uint32_t priority)
+{
+	return (priority >> 8 & 0xffff) <= ICE_LOCAL_PREF_RELAYED;
+}
+
 uint64_t ice_candidate_pair_priority(uint32_t controlling, uint32_t controlled)
 {
 	uint32_t low = controlling < controlled ? controlling : controlled;

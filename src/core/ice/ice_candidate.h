@@ -37,6 +37,11 @@ const char *ice_type_name(enum ice_type type);
 
 /* RFC 8445 5.1.2.1, for component 1. */
 uint32_t ice_candidate_priority(enum ice_type type, uint16_t local_pref);
+/*
+ * Is a check that announces |priority| one that has left through its sender's relay? A peer of ours says so by its
+ * local preference, which RFC 8445 5.1.2.1 leaves to the sender; of another agent's check it is a guess.
+ */
+bool ice_candidate_is_through_relay(uint32_t priority);
 /* RFC 8445 6.1.2.3: of the controlling side's candidate and the controlled side's. */
 uint64_t ice_candidate_pair_priority(uint32_t controlling, uint32_t controlled);
 

@@ -310,14 +310,15 @@ int ice_agent_input(struct ice_agent *a, adit_time now, const struct adit_dgram 
 	return result;
 }
 
-size_t ice_agent_check(const struct ice_agent *a, uint8_t buf[ICE_MSG_MAX])
+size_t ice_agent_check(const struct ice_agent *a, bool is_relayed, uint8_t buf[ICE_MSG_MAX])
 {
+	uint16_t pref = is_relayed ? 0 : ICE_LOCAL_PREF_RELAYED + 1;
 	struct ice_msg_check c = {
 		.local = &a->cred,
 		.remote = &a->desc.cred,
 		.role = a->role,
 		.tiebreaker = a->tiebreaker,
-		.priority = ice_candidate_priority(ICE_PRFLX, 0),
+		.priority = ice_candidate_priority(ICE_PRFLX, pref),
 	};
 	uint8_t txid[STUN_TXID_LEN];
 

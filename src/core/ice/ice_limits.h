@@ -14,10 +14,11 @@
 #define ICE_UFRAG_LEN 8u
 #define ICE_PWD_LEN   24u
 /* A line longer than this is not read: the longest of ours has 200 characters, extensions may follow (own choice). */
-#define ICE_LINE_MAX       1024u
-#define ICE_COMPONENT_MAX  256u /* RFC 8445 5.1.2.1 */
-#define ICE_PRIORITY_MAX   0x7fffffffu /* RFC 8445 5.1.2 */
-#define ICE_LOCAL_PREF_MAX 65535u /* RFC 8445 5.1.2.1 */
+#define ICE_LINE_MAX           1024u
+#define ICE_COMPONENT_MAX      256u /* RFC 8445 5.1.2.1 */
+#define ICE_PRIORITY_MAX       0x7fffffffu /* RFC 8445 5.1.2 */
+#define ICE_LOCAL_PREF_MAX     65535u /* RFC 8445 5.1.2.1 */
+#define ICE_LOCAL_PREF_RELAYED 255u /* no more for relayed bases, and more for all others: a choice of ours */
 
 /* Type preferences, RFC 8445 5.1.2.2. */
 #define ICE_PREF_HOST  126u

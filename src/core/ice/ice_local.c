@@ -118,7 +118,7 @@ static void base_rank(struct ice_agent *a, struct ice_base *b)
 {
 	uint8_t i = (uint8_t)(b - a->bases);
 
-	b->pref = (uint16_t)(ICE_LOCAL_PREF_MAX - ranked(a));
+	b->pref = (uint16_t)((b->is_relayed ? ICE_LOCAL_PREF_RELAYED : ICE_LOCAL_PREF_MAX) - ranked(a));
 	b->is_ranked = true;
 	if (!b->is_relayed)
 		b->local = (uint8_t)local_add(a, ICE_HOST, i, &b->addr, NULL, NULL);

@@ -30,11 +30,12 @@
 #define PUNCH_TAKEN_MAX       16 /* sockets given away whose numbers are kept free */
 
 /* The message (punch_probe.h). */
-#define PUNCH_UFRAG_LEN   8 /* characters of 6 bits; RFC 8445 5.3 asks 24 bits */
-#define PUNCH_PWD_LEN     32 /* characters of 6 bits; RFC 8445 5.3 asks 128 bits */
-#define PUNCH_PROBE_MAX   160 /* bytes: a request has 136 at most, an IPv6 answer 108 */
-#define PUNCH_PADDING_MAX 16384 /* bytes; the largest datagram worth sending (punch_size.c) and a bit */
-#define PUNCH_PRIORITY    1862270975 /* RFC 8445 5.1.2: peer-reflexive 110 << 24 | 65535 << 8 | 255 */
+#define PUNCH_UFRAG_LEN        8 /* characters of 6 bits; RFC 8445 5.3 asks 24 bits */
+#define PUNCH_PWD_LEN          32 /* characters of 6 bits; RFC 8445 5.3 asks 128 bits */
+#define PUNCH_PROBE_MAX        160 /* bytes: a request has 136 at most, an IPv6 answer 108 */
+#define PUNCH_PADDING_MAX      16384 /* bytes; the largest datagram worth sending (punch_size.c) and a bit */
+#define PUNCH_PRIORITY         1862270975 /* RFC 8445 5.1.2: peer-reflexive 110 << 24 | 65535 << 8 | 255 */
+#define PUNCH_PRIORITY_RELAYED 1845494015 /* 110 << 24 | 0 << 8 | 255: it leaves through a relay */
 
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */

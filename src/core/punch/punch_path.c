@@ -187,6 +187,11 @@ void punch_path_proven(struct punch_path *p, adit_time now, adit_dur rtt)
 	p->answered_sent_at = adit_time_since(now, rtt);
 }
 
+void punch_path_set_relayed(struct punch_path *p)
+{
+	p->is_relayed = true;
+}
+
 void punch_path_set_local(struct punch_path *p, const struct adit_addr *local)
 {
 	p->local = *local;
@@ -248,12 +253,22 @@ static void answer(struct punch_path *p, const struct adit_dgram *d, const struc
 				    p->cfg.instance, a->data);
 }
 
-/* The peer of this session asks from elsewhere: its NAT has moved it. Its word alone moves nothing. */
-static void consider_move(struct punch_path *p, const struct adit_addr *remote)
+/* Somebody is asked already. A relay gives way to what is not one: the peer may ask from both, in turn. */
+static bool has_better_move(const struct punch_path *p, bool is_relayed)
 {
-	if (adit_addr_eq(&p->moved_to, remote) && p->move_at != ADIT_NEVER)
+	adit_dur lasts = PUNCH_PATH_MOVE_TRIES * PUNCH_PATH_MOVE_STEP + 2 * p->smooth_rtt + PUNCH_PATH_MOVE_WAIT;
+
+	return p->moved_to.family != ADIT_FAMILY_NONE && adit_time_since(p->now, p->move_since) < lasts &&
+	       (is_relayed || !p->moved_is_relayed);
+}
+
+/* The peer of this session asks from elsewhere: its NAT has moved it. Its word alone moves nothing. */
+static void consider_move(struct punch_path *p, const struct adit_addr *remote, bool is_relayed)
+{
+	if (adit_addr_eq(&p->moved_to, remote) ? p->move_at != ADIT_NEVER : has_better_move(p, is_relayed))
 		return;
 	p->moved_to = *remote;
+	p->moved_is_relayed = is_relayed;
 	p->move_at = p->move_since = p->now;
 	p->move_by = ADIT_NEVER;
 	p->move_tries = 0;
@@ -294,7 +309,7 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		return 0;
 	}
 	if (!adit_addr_eq(&d->remote, &p->remote)) {
-		consider_move(p, &d->remote);
+		consider_move(p, &d->remote, probe->said.is_relayed);
 		return 0;
 	}
 	p->asked_at = p->now;
@@ -303,7 +318,7 @@ static int input_request(struct punch_path *p, const struct adit_dgram *d, const
 		p->asked_idle_at = p->now;
 	}
 	p->touched_at = p->now;
-	take_again(p, &probe->again);
+	take_again(p, &probe->said.again);
 	/* It shows one direction only: not a sign of life while something is owed, but when idle a reason to wait. */
 	if (p->waiting_since == ADIT_NEVER)
 		keepalive_put_off(p);
@@ -328,9 +343,13 @@ static void move_end(struct punch_path *p)
 
 static void move(struct punch_path *p, const struct adit_addr *remote)
 {
+	struct punch_path_event *e;
+
 	p->remote = *remote;
+	e = event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
+	if (e)
+		e->is_relayed = adit_addr_eq(remote, &p->moved_to) && p->moved_is_relayed;
 	move_end(p);
-	event_push(p, PUNCH_PATH_EVENT_MOVED, &p->remote, p->peer_instance);
 }
 
 static void size_passed(struct punch_path *p, size_t size)
@@ -491,7 +510,10 @@ static void send_request(struct punch_path *p, adit_time now, const struct adit_
 {
 	struct punch_path_sent *s = &p->sent[p->sent_next++ % PUNCH_PATH_SENT_MAX];
 	adit_utc stamp = punch_replay_stamp(p->cfg.replay, now, path_utc(p, now));
-	struct punch_again again = {.mine = p->every > PUNCH_PATH_KEEPALIVE ? p->every : 0, .yours = p->turn};
+	struct punch_said said = {
+		.again = {.mine = p->every > PUNCH_PATH_KEEPALIVE ? p->every : 0, .yours = p->turn},
+		.is_relayed = p->is_relayed,
+	};
 
 	note_unanswered(p, now);
 	note_rest(p);
@@ -500,12 +522,12 @@ static void send_request(struct punch_path *p, adit_time now, const struct adit_
 	*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND, .sock = p->sock, .local = p->local, .remote = *remote};
 	if (size > 0) {
 		ret_out->data = p->padded;
-		ret_out->len = punch_probe_request_padded(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance,
+		ret_out->len = punch_probe_request_padded(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, &said,
 							  p->padded, size);
 	} else {
 		ret_out->data = p->out;
 		ret_out->len =
-			punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, &again, p->out);
+			punch_probe_request(&p->keys, p->cfg.role, s->txid, stamp, p->cfg.instance, &said, p->out);
 	}
 }
 

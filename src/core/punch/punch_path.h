@@ -75,6 +75,8 @@ void punch_path_cut(struct punch_path *p, adit_time now);
 void punch_path_stand_by(struct punch_path *p, adit_time now, bool stands_by);
 /* What the finder has measured: its own question took |rtt| and was answered just now. */
 void punch_path_proven(struct punch_path *p, adit_time now, adit_dur rtt);
+/* It leaves through a relay of ours, and its questions say so. */
+void punch_path_set_relayed(struct punch_path *p);
 /* The address it leaves from; family NONE: as the system chooses. */
 void punch_path_set_local(struct punch_path *p, const struct adit_addr *local);
 void punch_path_set_utc(struct punch_path *p, adit_time now, adit_utc utc);
@@ -93,6 +95,7 @@ enum punch_path_event_kind {
 struct punch_path_event {
 	enum punch_path_event_kind kind;
 	struct adit_addr remote;
+	bool is_relayed; /* MOVED: to a relay of the peer's, it says */
 	uint64_t instance;
 	adit_dur rtt;
 	int64_t clock_diff;
@@ -150,6 +153,7 @@ struct punch_path {
 	adit_time utc_at; /* |utc| was the time then */
 	adit_utc utc;
 	uint32_t sock;
+	bool is_relayed;
 	struct adit_addr local;
 	struct adit_addr remote;
 	uint64_t peer_instance;
@@ -181,6 +185,7 @@ struct punch_path {
 	adit_time keepalive_at;
 	adit_time probe_at; /* the next probe of a suspect or lost path */
 	struct adit_addr moved_to; /* a candidate; no family: none */
+	bool moved_is_relayed;
 	adit_time move_since; /* when it was first heard of */
 	adit_time move_by; /* it has answered: it is the new remote then, if the old one has not; NEVER: it has not */
 	adit_time move_at;

@@ -59,33 +59,35 @@ static uint32_t seconds(adit_dur d)
 }
 
 static size_t request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-		      uint64_t instance, const struct punch_again *again, uint8_t *buf, size_t cap, size_t size)
+		      uint64_t instance, const struct punch_said *said, uint8_t *buf, size_t cap, size_t size)
 {
+	static const struct punch_said nothing;
 	enum punch_role receiver = punch_role_other(role);
 	char name[NAME_LEN];
 	struct stun_build b;
 
+	said = said ? said : &nothing;
 	user_name(k, receiver, name);
 	stun_build_begin(&b, buf, cap, STUN_REQUEST, STUN_BINDING, txid);
 	stun_build_bytes(&b, STUN_ATTR_USERNAME, name, sizeof(name));
-	stun_build_u32(&b, STUN_ATTR_PRIORITY, PUNCH_PRIORITY);
+	stun_build_u32(&b, STUN_ATTR_PRIORITY, said->is_relayed ? PUNCH_PRIORITY_RELAYED : PUNCH_PRIORITY);
 	stun_build_u64(&b, role == PUNCH_CONNECT ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED, instance);
 	build_stamp(&b, stamp, instance);
-	if (again && (again->mine > 0 || again->yours > 0))
-		stun_build_u32(&b, PUNCH_ATTR_AGAIN, seconds(again->mine) << 16 | seconds(again->yours));
+	if (said->again.mine > 0 || said->again.yours > 0)
+		stun_build_u32(&b, PUNCH_ATTR_AGAIN, seconds(said->again.mine) << 16 | seconds(said->again.yours));
 	return seal(&b, k, receiver, size);
 }
 
 size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-			   uint64_t instance, const struct punch_again *again, uint8_t *buf)
+			   uint64_t instance, const struct punch_said *said, uint8_t *buf)
 {
-	return request(k, role, txid, stamp, instance, again, buf, PUNCH_PROBE_MAX, 0);
+	return request(k, role, txid, stamp, instance, said, buf, PUNCH_PROBE_MAX, 0);
 }
 
 size_t punch_probe_request_padded(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-				  uint64_t instance, uint8_t *buf, size_t size)
+				  uint64_t instance, const struct punch_said *said, uint8_t *buf, size_t size)
 {
-	return request(k, role, txid, stamp, instance, NULL, buf, size, size);
+	return request(k, role, txid, stamp, instance, said, buf, size, size);
 }
 
 size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,
@@ -159,6 +161,15 @@ static struct punch_again read_again(const struct stun_msg *m)
 	return (struct punch_again){.mine = ADIT_SEC(v >> 16), .yours = ADIT_SEC(v & 0xffff)};
 }
 
+static bool read_relayed(const struct stun_msg *m)
+{
+	struct stun_attr a;
+	uint32_t v;
+
+	return stun_msg_find(m, STUN_ATTR_PRIORITY, &a) == 0 && stun_attr_read_u32(&a, &v) == 0 &&
+	       v == PUNCH_PRIORITY_RELAYED;
+}
+
 const uint8_t *punch_probe_answered(const uint8_t *data, size_t len)
 {
 	static const uint8_t success[2] = {0x01, 0x01}; /* a Binding success response, RFC 8489 5 */
@@ -201,7 +212,7 @@ int punch_probe_read(const struct punch_keys *k, enum punch_role role, const uin
 	if (r < 0)
 		return r;
 	if (!probe.is_answer)
-		probe.again = read_again(&m);
+		probe.said = (struct punch_said){.again = read_again(&m), .is_relayed = read_relayed(&m)};
 	memcpy(probe.txid, m.txid, STUN_TXID_LEN);
 	*ret_probe = probe;
 	return 0;

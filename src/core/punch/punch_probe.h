@@ -9,6 +9,7 @@
  * there is one, says within how many seconds the sender of a request asks again, so that nobody is alarmed by its
  * silence; and after how many the receiver shall, if at all: 16 bits each. (What comes in after a long rest shows that
  * the own NAT has kept its mapping, which what goes out does not: it would have made a new one.)
+ * PRIORITY is the lowest of its type where the request leaves through a relay of the sender's.
  */
 #ifndef ADIT_PUNCH_PROBE_H
 #define ADIT_PUNCH_PROBE_H
@@ -32,28 +33,31 @@ struct punch_again {
 	adit_dur yours; /* the receiver shall ask after this */
 };
 
+/* What a request says; zeroes: nothing. */
+struct punch_said {
+	struct punch_again again;
+	bool is_relayed; /* it leaves through a relay of the sender's */
+};
+
 struct punch_probe {
 	bool is_answer;
 	uint8_t txid[STUN_TXID_LEN];
 	adit_utc stamp;
 	uint64_t instance; /* of the sender */
 	struct adit_addr mapped; /* answer: what the sender saw us as */
-	struct punch_again again; /* request */
+	struct punch_said said; /* request */
 };
 
-/*
- * Writes a request from |role| into |buf| (PUNCH_PROBE_MAX bytes); returns its length. |again| may be
- * NULL.
- */
+/* Writes a request from |role| into |buf| (PUNCH_PROBE_MAX bytes); returns its length. |said| may be NULL. */
 size_t punch_probe_request(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-			   uint64_t instance, const struct punch_again *again, uint8_t *buf);
+			   uint64_t instance, const struct punch_said *said, uint8_t *buf);
 
 /*
  * The same, padded to |size| bytes, which is a multiple of 4 and at least PUNCH_PROBE_MAX: PADDING (RFC 5780 7.6)
  * behind the integrity, where RFC 8489 14.5 has it ignored. Who answers it has seen a datagram of that size.
  */
 size_t punch_probe_request_padded(const struct punch_keys *k, enum punch_role role, const uint8_t *txid, adit_utc stamp,
-				  uint64_t instance, uint8_t *buf, size_t size);
+				  uint64_t instance, const struct punch_said *said, uint8_t *buf, size_t size);
 
 /* The answer of |role| to a request with |txid| that came from |mapped|. */
 size_t punch_probe_answer(const struct punch_keys *k, enum punch_role role, const uint8_t *txid,

@@ -316,6 +316,11 @@ void reach_rest(struct reach *r, adit_time now)
 	reach_settled(r);
 }
 
+bool reach_is_done(const struct reach *r)
+{
+	return r->state == REACH_DONE;
+}
+
 /* How long an answer may take. */
 static adit_dur again_after(const struct reach *r)
 {

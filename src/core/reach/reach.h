@@ -142,6 +142,8 @@ void reach_start(struct reach *r, adit_time now);
 void reach_ready(struct reach *r, adit_time now);
 /* The caller has what it needs: no further rounds; serve stays registered, connect keeps nothing open. */
 void reach_rest(struct reach *r, adit_time now);
+/* A pair was found that does without relays; no round follows. */
+bool reach_is_done(const struct reach *r);
 /*
  * There is no path, and the network may be back or another one: asks anew at once what nobody has answered, instead of
  * when its time comes. May be called as often as one likes.

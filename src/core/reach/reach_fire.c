@@ -155,7 +155,7 @@ static bool shot_send(struct reach *r, const struct reach_shot *shot, struct adi
 				     .sock = reach_sock_number(r, slot),
 				     .remote = shot->to,
 				     .data = r->out,
-				     .len = ice_agent_check(&r->agent, r->out),
+				     .len = ice_agent_check(&r->agent, false, r->out),
 				     .ttl = shot->is_low ? reach_low_ttl(r, ADIT_FAMILY_V4) : 0};
 	r->stats.probes_sent++;
 	r->stats.low_ttl_sent += ret_out->ttl != 0;

@@ -27,9 +27,10 @@ static bool is_peer_relay(const struct reach *r, const struct adit_addr *addr)
 	return false;
 }
 
+/* The peer's checks say so, too: it may have another relay by now than the one its offer told of. */
 bool reach_relay_has(const struct reach *r, const struct ice_account *a)
 {
-	return reach_relay_is_sock(r, a->sock) || is_peer_relay(r, &a->remote);
+	return reach_relay_is_sock(r, a->sock) || a->is_remote_relayed || is_peer_relay(r, &a->remote);
 }
 
 bool reach_relay_is_refused(const struct reach *r, const struct ice_account *a)
@@ -113,7 +114,7 @@ int reach_relay_output(struct reach *r, struct adit_out *ret_out)
 					     .sock = r->relay.sock,
 					     .remote = c->addr,
 					     .data = r->out,
-					     .len = ice_agent_check(&r->agent, r->out)};
+					     .len = ice_agent_check(&r->agent, true, r->out)};
 		r->stats.probes_sent++;
 		return 1;
 	}

@@ -450,8 +450,10 @@ void reach_settled(struct reach *r)
 	}
 	reach_measure_stop(r);
 	reach_mapped_close(r);
-	for (unsigned f = 0; f < 2; f++)
+	for (unsigned f = 0; f < 2; f++) {
 		reach_home_close(r, f);
+		r->via[f].asked_at = ADIT_NEVER; /* nobody hears an answer any more */
+	}
 	reach_set_state(r, REACH_DONE, ADIT_NEVER);
 }
 
@@ -513,7 +515,7 @@ int reach_round_output(struct reach *r, struct adit_out *ret_out)
 					     .sock = reach_sock_number(r, home),
 					     .remote = o->to,
 					     .data = r->out,
-					     .len = ice_agent_check(&r->agent, r->out),
+					     .len = ice_agent_check(&r->agent, false, r->out),
 					     .ttl = o->is_low ? reach_low_ttl(r, o->to.family) : 0};
 		r->stats.probes_sent++;
 		r->stats.low_ttl_sent += ret_out->ttl != 0;

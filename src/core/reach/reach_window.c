@@ -163,7 +163,7 @@ int reach_window_output(struct reach *r, struct adit_out *ret_out)
 				     .sock = reach_sock_number(r, slot),
 				     .remote = w->to,
 				     .data = r->out,
-				     .len = ice_agent_check(&r->agent, r->out),
+				     .len = ice_agent_check(&r->agent, false, r->out),
 				     .ttl = opens ? reach_low_ttl(r, w->to.family) : 0};
 	r->stats.probes_sent++;
 	r->stats.low_ttl_sent += ret_out->ttl != 0;
