@@ -512,6 +512,29 @@ static void an_offer_that_comes_again_is_answered_again_without_an_event(void **
 	assert_int_equal(a->count[MEET_EVENT_ANSWER], 0);
 }
 
+/* What is answered late is answered from there. */
+static void a_peer_whose_address_changes_before_it_answers_is_heard(void **state)
+{
+	struct meet_offer answer = rig_offer();
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20));
+	struct rig_peer *a;
+	adit_time start_at;
+
+	b->answers = false;
+	a = asking(r, ADIT_MS(20), NULL);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(b->count[MEET_EVENT_OFFER], 1);
+	b->addr.port++;
+	meet_client_moved(&b->c, r->now, ADIT_FAMILY_V4);
+	rig_drain(r, b);
+	rig_run(r, ADIT_MS(200));
+	assert_int_equal(meet_client_answer(&b->c, r->now, b->last[MEET_EVENT_OFFER].ask, &answer, &start_at), 0);
+	rig_drain(r, b);
+	rig_run(r, ADIT_SEC(2));
+	assert_int_equal(a->count[MEET_EVENT_ANSWER], 1);
+}
+
 static void an_offer_replayed_later_is_nothing_but_counted(void **state)
 {
 	struct rig *r = *state;
@@ -660,6 +683,7 @@ int main(void)
 		T(outcomes_are_counted_without_a_name),
 		T(a_meeting_that_came_to_nothing_is_counted_though_all_is_stopped),
 		T(an_offer_that_comes_again_is_answered_again_without_an_event),
+		T(a_peer_whose_address_changes_before_it_answers_is_heard),
 		T(an_offer_replayed_later_is_nothing_but_counted),
 		T(a_forged_offer_is_nothing_but_counted),
 		T(a_forged_answer_changes_nothing_and_the_right_one_still_counts),

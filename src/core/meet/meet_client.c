@@ -545,13 +545,18 @@ static struct meet_ask *ask_slot(struct meet_client *c)
 	return oldest;
 }
 
-/* An offer is passed on again when its answer was lost: the same answer goes once more, and no event comes. */
-static bool is_repeated(struct meet_client *c, unsigned mediator, const uint8_t *txid)
+/*
+ * An offer is passed on again when its answer was lost: the same answer goes once more, and no event comes. The route
+ * is good for the address that the offer was passed on to, so the newest is the one.
+ */
+static bool is_repeated(struct meet_client *c, unsigned mediator, const uint8_t *txid, const struct stun_attr *route)
 {
 	for (size_t i = 0; i < MEET_ASKS; i++) {
 		struct meet_ask *a = &c->asks[i];
 
 		if (a->used && a->mediator == mediator && memcmp(a->txid, txid, STUN_TXID_LEN) == 0) {
+			memcpy(a->route, route->value, route->len);
+			a->route_len = route->len;
 			a->want_send = a->sealed_len > 0;
 			return true;
 		}
@@ -569,7 +574,7 @@ static int on_offer(struct meet_client *c, struct meet_entry *e, const struct st
 	if (stun_msg_find(m, MEET_ATTR_ROUTE, &route) != 0 || route.len > MEET_ROUTE ||
 	    stun_msg_find(m, MEET_ATTR_SEALED, &sealed) != 0)
 		return ADIT_EIGNORED;
-	if (is_repeated(c, mediator, m->txid))
+	if (is_repeated(c, mediator, m->txid, &route))
 		return 0;
 	if (meet_unseal(&c->sealer, MEET_OFFER, e->id, m->txid, sealed.value, sealed.len, &o) != 0) {
 		c->stats.forged++;
