@@ -119,7 +119,7 @@ static const char ticket_text[] =
 	"The tickets of this machine: whoever holds one may use what serve offers.\n"
 	"\n"
 	"  show [LABEL]         print it (so does \"adit ticket\" alone); \"default\" is made\n"
-	"  new LABEL            make another one, with its own secret, and print it\n"
+	"  new [LABEL]          make another one, with its own secret, and print it\n"
 	"  list                 labels and their state, no secrets\n"
 	"  revoke [LABEL]       end it, and its running sessions within 5 seconds\n"
 	"Without LABEL the ticket \"default\" is meant.\n"

@@ -154,7 +154,7 @@ static void end(struct med *m, adit_time now, int signo)
 	m->draining = true;
 	m->drain_at = now;
 	meet_server_drain(&m->mind->meet);
-	med_say(m->opts->verbose, 0, "ending: %zu peer%s told so; the same signal again ends it at once",
+	med_say(m->opts->verbose, 0, "ending: %zu peer%s told so; a second signal ends it at once",
 		m->mind->meet.table.used, m->mind->meet.table.used == 1 ? " is" : "s are");
 }
 

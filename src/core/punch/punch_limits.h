@@ -1,6 +1,6 @@
 /*
- * Every number of the punching room: its unit, and where it comes from. "simulated": tests/sim/punch_sim_test.c and the
- * model in tests/unit/punch_model.h; "measured": real kernel NAT, docs/architecture.md.
+ * Every number of the punching room: its unit, and where it comes from. "simulated": tests/sim/punch_sim_test.c;
+ * "measured": real kernel NAT, docs/rules.md.
  *
  * One way between the two NATs is called d, the own clock against the peer's e. A pair opens where each side's first
  * packet to reach the other NAT finds the mapping there already; only a router that accepts on its WAN side ("accept")
