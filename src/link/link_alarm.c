@@ -64,6 +64,7 @@ static void again(struct link *l, adit_time now)
 	if (since > LINK_AGAIN_OFTEN)
 		d = since / 16 < LINK_AGAIN_MAX ? since / 16 : LINK_AGAIN_MAX;
 	l->alarm.again_at = adit_time_add(now, d);
+	link_relay_again(&l->relay, now);
 	link_find_again(&l->find, now);
 }
 

@@ -322,7 +322,7 @@ void link_find_start(struct link_find *f, adit_time now)
 
 void link_find_seek(struct link_find *f, adit_time now)
 {
-	if (f->wish == LINK_FIND_PEER)
+	if (f->wish == LINK_FIND_PEER && !link_find_is_done(f))
 		link_find_again(f, now);
 	else
 		link_find_start(f, now);

@@ -55,8 +55,10 @@ static void tell_switch(struct link *l, const struct link_path *from, const stru
 /* What the session goes on with is worse than what it had: the way back is looked for. */
 static void look_up(struct link *l, adit_time now, enum link_class had)
 {
-	if (l->cfg.role == PUNCH_CONNECT && l->state == LINK_UP && link_path_class(l->session_path) > had)
-		link_find_seek(&l->find, now);
+	if (l->cfg.role != PUNCH_CONNECT || l->state != LINK_UP || link_path_class(l->session_path) <= had)
+		return;
+	link_find_seek(&l->find, now);
+	link_alarm_settle(l, now);
 }
 
 void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_why why)
@@ -190,6 +192,15 @@ static void on_valid(struct link *l, adit_time now, const struct link_found *f)
 		link_move_to(l, now, p, LINK_WHY_SILENT);
 }
 
+/* A restarted peer may come from where the one before did. */
+static void on_heard(struct link *l, adit_time now, const struct link_found *f)
+{
+	const struct link_known *k = link_known_find(l, now, f->sock, &f->info.remote);
+
+	if (!k || k->instance != f->instance)
+		link_known_add(l, now, f->sock, &f->info, f->instance);
+}
+
 static void on_news(struct link *l, const struct link_found *f)
 {
 	struct link_event *e = link_queue(l, LINK_EVENT_MEET);
@@ -206,8 +217,7 @@ void link_move_found(struct link *l, adit_time now)
 	while (link_find_event(&l->find, now, &f)) {
 		switch (f.kind) {
 		case LINK_FOUND_HEARD:
-			if (!link_known_find(l, now, f.sock, &f.info.remote))
-				link_known_add(l, now, f.sock, &f.info, f.instance);
+			on_heard(l, now, &f);
 			break;
 		case LINK_FOUND_VALID:
 			on_valid(l, now, &f);

@@ -137,6 +137,12 @@ void link_relay_doubt(struct link_relay *r, adit_time now)
 		turn_set_doubt(&r->store->set, now);
 }
 
+void link_relay_again(struct link_relay *r, adit_time now)
+{
+	if (r->store)
+		turn_set_again(&r->store->set, now);
+}
+
 void link_relay_moved(struct link_relay *r, adit_time now)
 {
 	if (r->store)

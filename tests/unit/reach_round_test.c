@@ -98,6 +98,21 @@ static void attempts_come_again_after_pauses_that_double(void **state)
 	assert_in_range((at[3] - at[2]) / ADIT_SEC(1), 120, 130);
 }
 
+static void another_network_ends_the_pause(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct reach_host own = {.addr = adit_addr_v4(10, 99, 0, 2, 0)};
+
+	a->is_deaf = b->is_deaf = true;
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 3, ADIT_SEC(200))); /* the next one in two minutes */
+	a->is_deaf = b->is_deaf = false;
+	a->inside = own.addr;
+	reach_set_hosts(a->reach, r->now, &own, 1);
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(5)));
+}
+
 static void a_search_keeps_to_its_numbers(void **state)
 {
 	struct rig *r = *state;
@@ -301,6 +316,7 @@ int main(void)
 		RIG_TEST(one, in_the_third_round_serve_waits_for_the_peer_to_go_first),
 		RIG_TEST(one, a_late_answer_to_a_round_that_is_over_still_counts_on_the_serve_side),
 		RIG_TEST(one, attempts_come_again_after_pauses_that_double),
+		RIG_TEST(one, another_network_ends_the_pause),
 		RIG_TEST(two, a_search_keeps_to_its_numbers),
 		RIG_TEST(two, the_random_side_opens_all_at_low_ttl_where_the_peers_router_says_unreachable),
 		RIG_TEST(two, the_random_side_opens_others_beside_the_probes_where_it_does_not),

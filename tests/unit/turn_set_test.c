@@ -232,6 +232,29 @@ static void when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on(
 	event(&r, TURN_SET_EVENT_READY);
 }
 
+/* Nobody has answered for ten minutes, and then somebody needs it; or the network is another one. */
+static void after_an_outage_servers_are_asked_without_waiting_for_their_turn(void **state)
+{
+	(void)state;
+	for (int is_moved = 0; is_moved < 2; is_moved++) {
+		struct rig r;
+
+		prepare(&r, 1);
+		r.s[0].is_dead = true;
+		begin(&r);
+		run_for(&r, ADIT_SEC(600));
+		event(&r, TURN_SET_EVENT_FAILED);
+		assert_true(turn_set_deadline(&r.t) > r.now + ADIT_SEC(10));
+		r.s[0].is_dead = false;
+		if (is_moved)
+			turn_set_moved(&r.t, r.now);
+		else
+			turn_set_again(&r.t, r.now);
+		run_for(&r, is_moved ? ADIT_SEC(1) : TURN_RETRY_MIN + ADIT_SEC(1));
+		event(&r, TURN_SET_EVENT_READY);
+	}
+}
+
 static void streams_begin_only_where_udp_does_not_answer(void **state)
 {
 	struct turn_set_event e;
@@ -428,6 +451,7 @@ int main(void)
 		cmocka_unit_test(an_allocation_that_was_lost_by_moving_is_made_anew_at_once_each_time),
 		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),
+		cmocka_unit_test(after_an_outage_servers_are_asked_without_waiting_for_their_turn),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
 		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),
 		cmocka_unit_test(the_end_releases_and_closes_everything),

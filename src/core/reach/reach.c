@@ -183,6 +183,9 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 	}
 	homes_refresh(r);
 	reach_mapped_again(r);
+	r->pause = REACH_PAUSE; /* what failed has failed in another network */
+	if (n > 0 && r->state == REACH_RESTING)
+		r->state_until = now;
 	reach_step(r);
 }
 

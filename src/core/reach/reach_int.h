@@ -196,9 +196,8 @@ void reach_relay_add(struct reach *r);
 void reach_relay_open(struct reach *r);
 /* Could a further round find a relayed pair, and there is none yet? */
 bool reach_relay_wants_round(const struct reach *r);
-/* Are mediators of this family asked through the relay? Any, as the network lets nothing else out? */
+/* Are mediators of this family asked through the relay, as the network lets nothing else out? */
 bool reach_relay_is_via(const struct reach *r, unsigned family);
-bool reach_relay_is_cut_off(const struct reach *r);
 /* A mediator was asked from home; a server has answered there. */
 void reach_relay_asked(struct reach *r, unsigned family);
 void reach_relay_heard(struct reach *r, unsigned family);

@@ -254,10 +254,16 @@ void reach_measure_stop(struct reach *r)
 		m->dest[i].is_out = false;
 }
 
+/* What is asked through the relay is silent from home: nobody waits for it. */
+static bool is_asked(const struct reach *r, unsigned f)
+{
+	return r->home[f] != REACH_NO_SOCK && !reach_relay_is_via(r, f);
+}
+
 bool reach_measure_is_known(const struct reach *r)
 {
 	for (unsigned f = 0; f < 2; f++)
-		if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].phase != REACH_PHASE_KNOWN)
+		if (is_asked(r, f) && r->measure.view[f].phase != REACH_PHASE_KNOWN)
 			return false;
 	return true;
 }
@@ -267,8 +273,7 @@ bool reach_measure_is_likely(const struct reach *r)
 	for (unsigned f = 0; f < 2; f++) {
 		const struct reach_view *v = &r->measure.view[f];
 
-		if (r->home[f] != REACH_NO_SOCK && v->phase != REACH_PHASE_KNOWN &&
-		    !(v->phase == REACH_PHASE_ASK && v->is_early))
+		if (is_asked(r, f) && v->phase != REACH_PHASE_KNOWN && !(v->phase == REACH_PHASE_ASK && v->is_early))
 			return false;
 	}
 	return true;

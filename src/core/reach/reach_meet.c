@@ -333,7 +333,7 @@ static bool may_tell(const struct reach *r)
 	bool is_measured = may_be_early(r) ? reach_measure_is_likely(r) : reach_measure_is_known(r);
 	bool is_known = is_measured && !reach_mapped_is_awaited(r);
 
-	return !r->is_held && (is_known || reach_relay_is_cut_off(r) || r->now >= r->ask_by) && reach_relay_may_go(r);
+	return !r->is_held && (is_known || r->now >= r->ask_by) && reach_relay_may_go(r);
 }
 
 /* Openers at once, a window where one is called for, then the answer. */
@@ -371,15 +371,21 @@ void reach_meet_tick(struct reach *r)
 
 /* ---- events ---- */
 
-/* Another address than measured: the NAT was restarted, or the network is another one. */
+/* Is it the address that was measured? Where each destination has a port of its own, the port says nothing. */
+static bool is_as_measured(const struct reach_view *v, const struct adit_addr *mapped)
+{
+	if (v->kind == NAT_KIND_STEADY || v->kind == NAT_KIND_OPEN || v->kind == NAT_KIND_UNKNOWN)
+		return adit_addr_eq(mapped, &v->reflexive);
+	return adit_addr_eq_ip(mapped, &v->reflexive);
+}
+
+/* If not, the NAT was restarted, has another address, or the network is another one; or there was none before. */
 static void on_held(struct reach *r, const struct adit_addr *mapped)
 {
 	unsigned f = reach_family_index(mapped->family);
 	const struct reach_view *v = &r->measure.view[f];
 
-	if (!reach_relay_is_via(r, f) && v->phase == REACH_PHASE_KNOWN && v->reflexive.family != ADIT_FAMILY_NONE &&
-	    (v->kind == NAT_KIND_STEADY || v->kind == NAT_KIND_OPEN || v->kind == NAT_KIND_UNKNOWN) &&
-	    !adit_addr_eq(mapped, &v->reflexive))
+	if (!reach_relay_is_via(r, f) && v->phase == REACH_PHASE_KNOWN && !is_as_measured(v, mapped))
 		reach_measure_start(r, f);
 }
 

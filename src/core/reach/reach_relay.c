@@ -170,11 +170,6 @@ bool reach_relay_is_via(const struct reach *r, unsigned family)
 	return r->via[family].is_on;
 }
 
-bool reach_relay_is_cut_off(const struct reach *r)
-{
-	return r->via[0].is_on || r->via[1].is_on;
-}
-
 void reach_relay_asked(struct reach *r, unsigned family)
 {
 	if (r->via[family].asked_at == ADIT_NEVER)

@@ -87,6 +87,8 @@ static void start_member(struct turn_set *s, size_t i)
 	struct turn *t = &s->members[i];
 
 	s->start_at[i] = ADIT_NEVER;
+	if (turn_state(t) == TURN_RELEASE)
+		turn_stop(t); /* the server forgets what it gave by itself */
 	(void)!turn_aim(t, &s->cfg.servers[i]);
 	turn_start(t, s->now);
 }
@@ -385,10 +387,23 @@ void turn_set_doubt(struct turn_set *s, adit_time now)
 		turn_doubt(&s->members[s->chosen], now);
 }
 
+void turn_set_again(struct turn_set *s, adit_time now)
+{
+	s->now = now;
+	if (s->state != TURN_SET_WAIT || s->why > TURN_WHY_SILENT)
+		return; /* who has refused does so again */
+	s->backoff = TURN_RETRY_MIN;
+	s->retry_at = adit_time_min(s->retry_at, adit_time_add(now, TURN_RETRY_MIN));
+}
+
 void turn_set_moved(struct turn_set *s, adit_time now)
 {
 	s->moved_at = now;
 	turn_set_doubt(s, now);
+	if (s->state != TURN_SET_WAIT)
+		return;
+	s->backoff = TURN_RETRY_MIN;
+	s->retry_at = now;
 }
 
 void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock)
