@@ -233,6 +233,6 @@ sys.stdin.read()
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as p:
         assert p.stdout.readline() == b"up\n"
-        assert proc.sleepers("7357") == 1
+        wait_until(lambda: proc.sleepers("7357") == 1, 15, "it runs")
         p.send_signal(signal.SIGKILL)
     wait_until(lambda: proc.sleepers("7357") == 0, 15, "processes of the killed runner end")
