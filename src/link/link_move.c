@@ -131,17 +131,23 @@ static struct link_path *path_of(struct link *l, adit_time now, const struct lin
 }
 
 /* Of relays one through our own server and one through the peer's are enough: they may die one by one. */
+static bool is_as_good(const struct link_path *p, const struct link_found *f)
+{
+	return f->info.how == LINK_HOW_RELAYED && p->info.how == LINK_HOW_RELAYED &&
+	       (p->sock == LINK_RELAY_SOCK) == (f->sock == LINK_RELAY_SOCK);
+}
+
 static bool is_wanted(const struct link *l, const struct link_found *f)
 {
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		const struct link_path *p = &l->path[i];
+		bool is_silent = p == l->session_path && l->alarm.at != ADIT_NEVER;
 
 		if (!p->used || p->lost || p == l->incoming_path)
 			continue;
 		if (p->sock == f->sock && adit_addr_eq(&p->info.remote, &f->info.remote))
 			return false;
-		if (f->info.how == LINK_HOW_RELAYED && p->info.how == LINK_HOW_RELAYED &&
-		    (p->sock == LINK_RELAY_SOCK) == (f->sock == LINK_RELAY_SOCK))
+		if (!is_silent && is_as_good(p, f))
 			return false;
 	}
 	return true;
