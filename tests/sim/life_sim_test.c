@@ -125,7 +125,7 @@ static const struct event events[] = {
 	{"mappings gone", forgets, .within = ADIT_SEC(1)}, /* silence alone tells of it */
 	{"and again", forgets_again, .within = ADIT_SEC(1)},
 	{"both addresses", both_roam, .within = ADIT_MS(1500)}, /* the first offer goes where serve was */
-	{"relayed, serve moves", serve_roams, .within = ADIT_MS(1500),
+	{"relayed, serve moves", serve_roams, .within = ADIT_SEC(2),
 	 .is_relayed = true}, /* silence alone tells connect */
 	{"asleep, no mediator", naps, true, ADIT_SEC(1)},
 	{"reboot, no mediator", reboots, true, ADIT_SEC(1)},
