@@ -44,10 +44,10 @@ void link_relay_sock_up(struct link_relay *r, adit_time now, uint32_t sock);
 void link_relay_sock_down(struct link_relay *r, adit_time now, uint32_t sock, const char *why);
 /* Is the allocation still there? Where the answer is no, there is another one soon. */
 void link_relay_doubt(struct link_relay *r, adit_time now);
-/* There is no path: servers that have not answered are asked again soon. */
-void link_relay_again(struct link_relay *r, adit_time now);
 /* Likewise: our addresses have changed. */
 void link_relay_moved(struct link_relay *r, adit_time now);
+/* There is no path: servers that have not answered are asked again soon. */
+void link_relay_again(struct link_relay *r, adit_time now);
 void link_relay_tick(struct link_relay *r, adit_time now);
 adit_time link_relay_deadline(const struct link_relay *r);
 int link_relay_output(struct link_relay *r, adit_time now, struct adit_out *ret_out);

@@ -107,10 +107,10 @@ void turn_set_sock_failed(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_up(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_stream_down(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_doubt(struct turn_set *s, adit_time now);
-/* There is no way without it: where no server has answered, they are asked again in TURN_RETRY_MIN at the latest. */
-void turn_set_again(struct turn_set *s, adit_time now);
 /* Our address has changed: likewise, and what is lost with it does not count against the server. */
 void turn_set_moved(struct turn_set *s, adit_time now);
+/* There is no way without it: where no server has answered, they are asked again in TURN_RETRY_MIN at the latest. */
+void turn_set_again(struct turn_set *s, adit_time now);
 void turn_set_tick(struct turn_set *s, adit_time now);
 adit_time turn_set_deadline(const struct turn_set *s);
 int turn_set_output(struct turn_set *s, adit_time now, struct adit_out *ret_out);
