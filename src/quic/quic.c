@@ -477,6 +477,7 @@ static int migrate(struct quic *q, uint32_t path)
 {
 	int rv;
 
+	q->migration_waits = false;
 	quic_paths_migrate(&q->paths, path);
 	rv = ngtcp2_conn_initiate_immediate_migration(q->conn, &q->paths.lib, q->clock);
 	q->migration_owed = rv != 0;
@@ -489,6 +490,15 @@ static int migrate(struct quic *q, uint32_t path)
 		return ADIT_EAGAIN;
 	quic_fail(q, rv);
 	return ADIT_EDEAD;
+}
+
+/* When nothing will be under way in either direction, as far as can be told from here; NEVER: something is. */
+static adit_time rests_at(const struct quic *q)
+{
+	struct quic_shim_stat st;
+
+	quic_shim_stat_get(q->conn, &st);
+	return st.in_flight > 0 ? ADIT_NEVER : adit_time_add(q->heard_at, 2 * st.rtt + QUIC_REST);
 }
 
 /* The peer is there: it may have sent the connection id that a migration lacked. */
@@ -542,7 +552,9 @@ void quic_tick(struct quic *q, adit_time now)
 	if (q->state != QUIC_OPEN)
 		return;
 	quic_clock(q, now);
-	if (ngtcp2_conn_get_expiry(q->conn) > q->clock)
+	if (q->migration_waits && q->clock >= rests_at(q) && migrate(q, quic_path(q)) == 0)
+		adit_trace(q->log, ADIT_LOG_DECIDE, "quic.migrate at rest");
+	if (q->state != QUIC_OPEN || ngtcp2_conn_get_expiry(q->conn) > q->clock)
 		return;
 	/* The library asks for some of its instants but acts a nanosecond later only: virtual time would stand still.
 	 */
@@ -554,11 +566,16 @@ void quic_tick(struct quic *q, adit_time now)
 
 adit_time quic_deadline(const struct quic *q)
 {
+	adit_time t;
+
 	if (q->state != QUIC_OPEN)
 		return ADIT_NEVER;
 	if (q->pack.is_yielding)
 		return q->clock + q->slept;
-	return adit_time_add(ngtcp2_conn_get_expiry(q->conn), q->slept);
+	t = ngtcp2_conn_get_expiry(q->conn);
+	if (q->migration_waits)
+		t = adit_time_min(t, rests_at(q));
+	return adit_time_add(t, q->slept);
 }
 
 int quic_output(struct quic *q, adit_time now, struct quic_batch *ret_batch)
@@ -643,15 +660,6 @@ int quic_migrate(struct quic *q, adit_time now, uint32_t path)
 	return rv;
 }
 
-/* Nothing is under way in either direction, as far as can be told from here. */
-static bool is_at_rest(const struct quic *q)
-{
-	struct quic_shim_stat st;
-
-	quic_shim_stat_get(q->conn, &st);
-	return st.in_flight == 0 && adit_time_since(q->clock, q->heard_at) > 2 * st.rtt + QUIC_REST;
-}
-
 int quic_move(struct quic *q, adit_time now, uint32_t path)
 {
 	if (q->state != QUIC_OPEN)
@@ -661,10 +669,11 @@ int quic_move(struct quic *q, adit_time now, uint32_t path)
 	if (!q->confirmed)
 		return ADIT_EAGAIN;
 	quic_clock(q, now);
-	if (is_at_rest(q))
+	if (q->clock >= rests_at(q))
 		return quic_migrate(q, now, path);
 	adit_trace(q->log, ADIT_LOG_DECIDE, "quic.move path=%u", path);
 	quic_paths_move(&q->paths, path);
+	q->migration_waits = true;
 	return 0;
 }
 

@@ -163,7 +163,8 @@ ADIT_MUST_CHECK int quic_migrate(struct quic *q, adit_time now, uint32_t path);
 
 /*
  * The same, while the path before still works: nothing may stop on the way. What is under way is not a path's that was
- * left but late, and congestion control starts anew when a moment comes at which nothing is (quic_heal.h).
+ * left but late, and congestion control goes on with what it has learnt until there is a time of rest (QUIC_REST):
+ * then it starts anew. To start anew between two bursts would hold up the second one for some round trips.
  */
 ADIT_MUST_CHECK int quic_move(struct quic *q, adit_time now, uint32_t path);
 

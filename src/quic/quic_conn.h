@@ -81,6 +81,7 @@ struct quic {
 	bool handshaken;
 	bool confirmed;
 	bool migration_owed; /* quic_migrate() had no connection id to spare */
+	bool migration_waits; /* quic_move(): for a time of rest */
 	bool credit_wanted; /* quic_stream_open() said EAGAIN */
 	bool rx_is_early; /* packet_heard(): to be kept in |early| */
 	bool rx_is_new; /* cb_decrypt(): the datagram being read is authentic and came for the first time */

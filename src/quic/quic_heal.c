@@ -65,33 +65,14 @@ static void heal_arm(struct quic *q)
 	q->paths.is_armed = true;
 }
 
-/* A path without congestion control of its own. */
-static void heal_moved(struct quic *q)
-{
-	struct quic_shim_stat st;
-
-	if (!q->server || !q->paths.is_moved || q->clock < q->heal.next_at)
-		return;
-	quic_shim_stat_get(q->conn, &st);
-	if (st.in_flight > 0)
-		return;
-	q->heal.give_up_at = q->clock + HEAL_TIMEOUTS * ngtcp2_conn_get_pto(q->conn);
-	q->heal.paused_until = 0;
-	heal_arm(q);
-	adit_trace(q->log, ADIT_LOG_DECIDE, "quic.heal moved");
-}
-
 void quic_heal_step(struct quic *q)
 {
 	struct quic_heal *h = &q->heal;
 	struct quic_shim_stat st;
 
-	if (h->state == QUIC_HEAL_NONE) {
-		heal_moved(q);
+	if (h->state == QUIC_HEAL_NONE)
 		return;
-	}
 	if (q->clock >= h->give_up_at) {
-		q->paths.is_moved = false;
 		quic_heal_over(q);
 		return;
 	}

@@ -8,9 +8,6 @@
  *
  * So, when the rate is absurd: send nothing but acknowledgements until nothing is in flight, and migrate again, to the
  * same path. A server cannot; it asks the client to, with an empty DATAGRAM.
- *
- * It asks as well when the client has gone over to another path without a migration (quic_move()), so that nothing had
- * to wait: at a moment when nothing of ours is in flight.
  */
 #ifndef ADIT_QUIC_HEAL_H
 #define ADIT_QUIC_HEAL_H

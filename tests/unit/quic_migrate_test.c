@@ -302,6 +302,62 @@ static void a_flapping_path_uses_up_no_connection_ids_for_good(void **state)
 	duplex_done(&d);
 }
 
+/* |n| bursts of 64 KB each way, one every 80 ms: the longest until the last byte of both was there. */
+static adit_dur bursts(struct duplex *d, unsigned n)
+{
+	adit_dur took, worst = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		adit_time next = d->p.now + ADIT_MS(80);
+
+		d->a.tx_end += 65536;
+		d->b.tx_end += 65536;
+		flow_go(&d->a, 0);
+		flow_go(&d->b, 0);
+		took = duplex_resume(d, 65536, 65536, ADIT_SEC(1));
+		worst = took > worst ? took : worst;
+		if (d->p.now < next)
+			pair_run(&d->p, next - d->p.now);
+	}
+	return worst;
+}
+
+static uint64_t window(const struct pair_side *s)
+{
+	struct quic_stats st;
+
+	quic_stats_get(s->q, &st);
+	return st.cwnd;
+}
+
+/*
+ * Between two bursts nothing is in flight. A window begun anew there would hold up the second for some round trips.
+ * (All within the 5 s after which BBR makes room to measure the round trip.)
+ */
+static void a_move_between_bursts_holds_nothing_up_and_rest_begins_anew(void **state)
+{
+	struct duplex d;
+	adit_dur before;
+
+	(void)state;
+	duplex_start(&d, 12, ADIT_MS(10), 1, 1);
+	d.p.client.link.rate = d.p.server.link.rate = 10000000;
+	pair_run(&d.p, ADIT_SEC(1));
+	bursts(&d, 12);
+	before = bursts(&d, 12);
+	d.p.client.path = 70;
+	d.p.server.path = 90;
+	assert_int_equal(quic_move(d.p.client.q, d.p.now, 70), 0);
+	assert_true(bursts(&d, 12) <= before + ADIT_MS(1));
+	assert_int_equal(quic_path(d.p.server.q), 90);
+	assert_true(window(&d.p.client) >= 65536 && window(&d.p.server) >= 65536);
+	pair_run(&d.p, ADIT_MS(500));
+	assert_true(window(&d.p.client) < 20000 && window(&d.p.server) < 20000);
+	bursts(&d, 12);
+	assert_true(bursts(&d, 12) <= before + ADIT_MS(1));
+	duplex_done(&d);
+}
+
 static void nobody_migrates_before_the_handshake_is_confirmed(void **state)
 {
 	struct pair p;
@@ -331,6 +387,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_target_that_never_answers_kills_nobody),
 		cmocka_unit_test(a_path_that_works_one_way_only_kills_nobody),
 		cmocka_unit_test(a_flapping_path_uses_up_no_connection_ids_for_good),
+		cmocka_unit_test(a_move_between_bursts_holds_nothing_up_and_rest_begins_anew),
 		cmocka_unit_test(nobody_migrates_before_the_handshake_is_confirmed),
 	};
 	const struct CMUnitTest volumes[] = {
