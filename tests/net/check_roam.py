@@ -183,7 +183,7 @@ def _schedule(w, r, relays, rtt, ups, falls, beyond):
 
 
 @check("relayed, direct in mid-transfer, the direct way cut, relayed, direct again: no reset, every byte right, and little time without one",
-       limit=3000)
+       kind="alone", limit=3000)
 def roam(t):
     w, r = World(t, nat=OPEN, delay=10), seeded()
     ups, falls, total = [], [], 0
