@@ -210,34 +210,79 @@ static void only_who_holds_a_registration_can_end_it(void **state)
 	assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
 }
 
-/* The peer of |p| registers with the first mediator, from |from|, at the mediator's address |at|. */
-static void register_from(struct rig *r, const struct rig_peer *p, const struct adit_addr *from,
-			  const struct adit_addr *at, uint8_t *ret_handle)
+/* |salt| makes the id: registers with the first mediator, from |from|, at the mediator's address |at|. */
+static struct stun_msg register_salted(struct rig *r, const uint8_t *salt, const struct adit_addr *from,
+				       const struct adit_addr *at, uint8_t *buf)
 {
-	const struct meet_entry *e = &p->c.entries[0];
-	uint8_t cookie[STUN_COOKIE_LEN], text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN], buf[MEET_MSG_MAX];
+	uint8_t id[MEET_ID_LEN], cookie[STUN_COOKIE_LEN], text[MEET_SIGNED_LEN], sig[MEET_SIG_LEN];
+	static const uint8_t txid[STUN_TXID_LEN];
 	struct rig_dgram d = {.from = *from};
 	struct meet_server_out out;
 	struct adit_dgram in;
 	struct stun_build b;
 	struct stun_msg m;
 
+	meet_id_make(&crypto_meet, r->identity.public_key, salt, id);
 	stun_cookie_make(r->servers[0]->key, r->now, STUN_COOKIE_IP_PORT, from, cookie);
-	meet_signed_make(e->id, e->salt, cookie, text);
+	meet_signed_make(id, salt, cookie, text);
 	crypto_meet.sign(r->identity.seed, text, sizeof(text), sig);
-	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REGISTER, e->txid);
-	stun_build_bytes(&b, MEET_ATTR_ID, e->id, MEET_ID_LEN);
+	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REGISTER, txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, id, MEET_ID_LEN);
 	stun_build_bytes(&b, STUN_ATTR_ADIT_COOKIE, cookie, sizeof(cookie));
 	stun_build_bytes(&b, MEET_ATTR_KEY, r->identity.public_key, MEET_KEY_LEN);
-	stun_build_bytes(&b, MEET_ATTR_SALT, e->salt, MEET_SALT_LEN);
+	stun_build_bytes(&b, MEET_ATTR_SALT, salt, MEET_SALT_LEN);
 	stun_build_bytes(&b, MEET_ATTR_SIGNATURE, sig, sizeof(sig));
 	d.len = (size_t)stun_build_end(&b);
 	in = (struct adit_dgram){
 		.sock = adit_addr_is_v6(at) ? 5 : 1, .local = *at, .remote = *from, .data = d.data, .len = d.len};
 	assert_int_equal(meet_server_input(r->servers[0], r->now, &in, buf, &out), 1);
 	assert_int_equal(stun_msg_parse(&m, buf, out.len), 0);
+	return m;
+}
+
+/* The peer of |p| registers with the first mediator, from |from|, at the mediator's address |at|. */
+static void register_from(struct rig *r, const struct rig_peer *p, const struct adit_addr *from,
+			  const struct adit_addr *at, uint8_t *ret_handle)
+{
+	uint8_t buf[MEET_MSG_MAX];
+	struct stun_msg m = register_salted(r, p->c.entries[0].salt, from, at, buf);
+
 	assert_int_equal(m.class, STUN_SUCCESS);
 	memcpy(ret_handle, meet_msg_bytes(&m, MEET_ATTR_HANDLE, MEET_HANDLE_LEN), MEET_HANDLE_LEN);
+}
+
+/* A stranger registers at address |n| of the mediator's. */
+static enum stun_class stranger_at(struct rig *r, unsigned n)
+{
+	struct adit_addr at = adit_addr_v4(192, 0, 2, (uint8_t)(100 + n), 3478);
+	struct adit_addr from = adit_addr_v4(198, 18, (uint8_t)n, 1, 4000);
+	uint8_t salt[MEET_SALT_LEN] = {(uint8_t)n};
+	uint8_t buf[MEET_MSG_MAX];
+
+	return register_salted(r, salt, &from, &at, buf).class;
+}
+
+/* A dynamic address: each day another one. Who is registered is still spoken to from the address it knows. */
+static void an_own_address_that_nobody_uses_makes_room_for_the_next(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REFRESH);
+	struct meet_server *s = r->servers[0];
+	const struct meet_peer *entry;
+	unsigned n = 1;
+
+	while (n < MEET_LOCALS_MAX)
+		assert_int_equal(stranger_at(r, n++), STUN_SUCCESS);
+	assert_int_equal(stranger_at(r, n), STUN_ERROR);
+	assert_int_equal(s->stats.full, 1);
+	/* The strangers go; p stays. */
+	rig_run(r, ADIT_SEC(200));
+	for (; n < 2 * MEET_LOCALS_MAX - 1; n++)
+		assert_int_equal(stranger_at(r, n), STUN_SUCCESS);
+	assert_int_equal(stranger_at(r, n), STUN_ERROR);
+	entry = meet_table_find(&s->table, p->c.entries[0].id);
+	assert_true(adit_addr_eq_ip(&s->locals[entry->local], &r->server_addr[0]));
+	assert_int_equal(p->count[MEET_EVENT_LOST], 0);
 }
 
 static void over_ipv4_and_ipv6_a_peer_is_one_entry_and_offers_cross_over(void **state)
@@ -466,6 +511,7 @@ int main(void)
 		T(a_registration_that_comes_again_costs_no_second_signature),
 		T(a_refresh_from_elsewhere_or_with_another_handle_moves_nothing),
 		T(only_who_holds_a_registration_can_end_it),
+		T(an_own_address_that_nobody_uses_makes_room_for_the_next),
 		T(over_ipv4_and_ipv6_a_peer_is_one_entry_and_offers_cross_over),
 		T(an_unproven_source_never_gets_more_than_it_sent),
 		T(a_required_attribute_that_is_not_known_is_named),

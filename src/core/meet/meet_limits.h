@@ -52,7 +52,7 @@
 	16384 /* signatures remembered as good, 8 bytes each: what is sent again costs no second check \
 	       */
 #define MEET_NETS       16384 /* buckets of each of these limits, stun_limit.h */
-#define MEET_LOCALS_MAX 64 /* addresses of the mediator's own that peers may have registered at */
+#define MEET_LOCALS_MAX 64 /* addresses of the mediator's own that peers are registered at; more: refused */
 #define MEET_SLOTS_MIN  1024 /* of the table of peers, to begin with */
 #define MEET_SWEEP      256 /* slots looked at in one tick */
 #define MEET_SWEEP_EACH ADIT_MS(10)

@@ -15,6 +15,9 @@ static const uint16_t known[] = {MEET_ATTR_ID,        MEET_ATTR_KEY,    MEET_ATT
 #define ROUTE_MAC   8
 #define ROUTE_MAX   (ROUTE_HEAD + 16 + ROUTE_MAC)
 #define ROUTE_SLOTS ADIT_SEC(64) /* "minute": an answer comes within seconds */
+#define LOCAL_KEPT  (2 * ROUTE_SLOTS) /* an address of ours that nobody uses: a route is good as long */
+
+_Static_assert(LOCAL_KEPT > MEET_LIFETIME, "a registration must not outlive the address it came in at");
 
 /* One request being worked on. */
 struct work {
@@ -60,16 +63,29 @@ static struct meet_peer *find(const struct meet_server *s, adit_time now, const 
 	return p && p->expire > seconds(s, now) ? p : NULL;
 }
 
-/* The number of an address of ours; a new one is noted. 0xff: there are too many. */
-static uint8_t local_index(struct meet_server *s, const struct adit_addr *local)
+/*
+ * The number of an address of ours; a new one is noted, in the place of one that no registration and no route refers
+ * to any more: addresses change daily at some providers. 0xff: there are too many.
+ */
+static uint8_t local_index(struct meet_server *s, adit_time now, const struct adit_addr *local)
 {
-	for (size_t i = 0; i < s->n_locals; i++)
-		if (adit_addr_eq_ip(&s->locals[i], local))
+	size_t at = 0;
+
+	for (size_t i = 0; i < s->n_locals; i++) {
+		if (adit_addr_eq_ip(&s->locals[i], local)) {
+			s->local_used[i] = seconds(s, now);
 			return (uint8_t)i;
-	if (s->n_locals == MEET_LOCALS_MAX)
+		}
+		if (s->local_used[i] < s->local_used[at])
+			at = i;
+	}
+	if (s->n_locals < MEET_LOCALS_MAX)
+		at = s->n_locals++;
+	else if (seconds(s, now) - s->local_used[at] <= LOCAL_KEPT / ADIT_SEC(1))
 		return 0xff;
-	s->locals[s->n_locals] = *local;
-	return (uint8_t)s->n_locals++;
+	s->locals[at] = *local;
+	s->local_used[at] = seconds(s, now);
+	return (uint8_t)at;
 }
 
 static struct adit_addr local_at(const struct meet_server *s, uint8_t index)
@@ -199,7 +215,7 @@ static int on_register(struct meet_server *s, adit_time now, struct work *w)
 	uint8_t text[MEET_SIGNED_LEN];
 	uint8_t want[MEET_ID_LEN];
 	uint8_t handle[MEET_HANDLE_LEN];
-	uint8_t local = local_index(s, &w->d->local);
+	uint8_t local = local_index(s, now, &w->d->local);
 	struct adit_addr before;
 	struct meet_peer *p;
 	struct stun_build b;
@@ -268,6 +284,7 @@ static int on_holder(struct meet_server *s, adit_time now, struct work *w)
 		s->stats.left++;
 	} else if (p) {
 		p->expire = seconds(s, now) + (uint32_t)(MEET_LIFETIME / ADIT_SEC(1));
+		s->local_used[p->local] = seconds(s, now);
 		s->stats.refreshed++;
 	}
 	if (p) {
@@ -292,7 +309,7 @@ static size_t make_route(struct meet_server *s, adit_time now, const struct work
 
 	adit_wr_u8(&r, a->family);
 	adit_wr_u8(&r, (uint8_t)w->d->sock);
-	adit_wr_u8(&r, local_index(s, &w->d->local));
+	adit_wr_u8(&r, local_index(s, now, &w->d->local));
 	adit_wr_u8(&r, p->sock & MEET_PEER_HOST ? ROUTE_HOST : 0);
 	adit_wr_u16(&r, a->port);
 	adit_wr_u16(&r, (uint16_t)(now / ROUTE_SLOTS));

@@ -66,6 +66,7 @@ struct meet_server {
 	bool draining;
 	size_t drain_pos;
 	struct adit_addr locals[MEET_LOCALS_MAX];
+	uint32_t local_used[MEET_LOCALS_MAX]; /* second: the last request that came in at it, or refreshed such a one */
 	size_t n_locals;
 	uint64_t verified[MEET_VERIFIED]; /* keyed hashes of whole registrations; 0: none */
 	struct stun_limit_slot register_slots[MEET_NETS];
