@@ -458,6 +458,37 @@ static void a_flood_from_one_network_costs_few_signatures(void **state)
 	assert_int_equal(r->servers[i]->table.used, 1);
 }
 
+/* Those behind one NAT whose mediator was restarted: a burst's worth of them is back at once, and no more. */
+static void the_cookie_that_comes_with_437_costs_no_registration(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p = serving(r, MEET_REFRESH);
+	struct meet_server_stats *stats = &r->servers[0]->stats;
+	uint64_t before = stats->registered;
+	struct rig_dgram d = {.to = r->server_addr[0]};
+	struct meet_server_out out;
+	uint8_t buf[MEET_MSG_MAX];
+	struct stun_build b;
+
+	stun_build_begin(&b, d.data, sizeof(d.data), STUN_REQUEST, MEET_REFRESH, p->c.entries[0].txid);
+	stun_build_bytes(&b, MEET_ATTR_ID, p->c.entries[0].id, MEET_ID_LEN);
+	stun_build_bytes(&b, MEET_ATTR_HANDLE, p->c.entries[0].id, MEET_HANDLE_LEN);
+	d.len = (size_t)stun_build_end(&b);
+	for (unsigned n = 0; n < MEET_REGISTER_BURST; n++) {
+		uint8_t salt[MEET_SALT_LEN] = {1, (uint8_t)n, (uint8_t)(n >> 8)};
+
+		d.from = adit_addr_v4(198, 18, 0, 7, (uint16_t)(1024 + n));
+		assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 1);
+		assert_int_equal(code_of(buf, out.len), MEET_CODE_UNKNOWN);
+		assert_true(out.len <= d.len);
+		assert_int_equal(register_salted(r, salt, &d.from, &r->server_addr[0], buf).class, STUN_SUCCESS);
+	}
+	assert_int_equal(stats->registered, before + MEET_REGISTER_BURST);
+	assert_int_equal(stats->limited, 0);
+	assert_int_equal(rig_at_server(r, 0, &d, &out, buf), 0);
+	assert_int_equal(stats->limited, 1);
+}
+
 static void what_is_cut_or_not_of_this_protocol_is_left_alone(void **state)
 {
 	struct rig *r = *state;
@@ -517,6 +548,7 @@ int main(void)
 		T(a_required_attribute_that_is_not_known_is_named),
 		T(a_route_is_good_for_one_peer_one_question_and_two_minutes),
 		T(a_flood_from_one_network_costs_few_signatures),
+		T(the_cookie_that_comes_with_437_costs_no_registration),
 		T(what_is_cut_or_not_of_this_protocol_is_left_alone),
 		T(an_oversized_offer_is_not_passed_on),
 	};

@@ -40,7 +40,7 @@
 
 /* ---- the mediator ---- */
 #define MEET_LIFETIME       ADIT_SEC(75) /* of a registration that is not refreshed: five keepalives */
-#define MEET_REGISTER_RATE  20 /* a second and network: each costs a signature, 100 us */
+#define MEET_REGISTER_RATE  20 /* a second and network: each costs a signature, 100 us; and as many cookies */
 #define MEET_REGISTER_BURST 400
 #define MEET_OFFER_RATE     10 /* a second and network */
 #define MEET_OFFER_BURST    100

@@ -44,6 +44,8 @@ void meet_server_init(struct meet_server *s, adit_time now, const struct meet_se
 	meet_table_init(&s->table, slots, n_slots, key);
 	stun_limit_init(&s->register_limit, now, s->register_slots, MEET_NETS,
 			cfg->no_limits ? 0 : ADIT_SEC(1) / MEET_REGISTER_RATE, MEET_REGISTER_BURST, key);
+	stun_limit_init(&s->stranger_limit, now, s->stranger_slots, MEET_NETS,
+			cfg->no_limits ? 0 : ADIT_SEC(1) / MEET_REGISTER_RATE, MEET_REGISTER_BURST, key);
 	stun_limit_init(&s->offer_limit, now, s->offer_slots, MEET_NETS,
 			cfg->no_limits ? 0 : ADIT_SEC(1) / MEET_OFFER_RATE, MEET_OFFER_BURST, key);
 	if (cfg->lender)
@@ -291,7 +293,7 @@ static int on_holder(struct meet_server *s, adit_time now, struct work *w)
 		begin(&b, w, STUN_SUCCESS);
 		return reply(w, &b);
 	}
-	if (!stun_limit_take(&s->register_limit, now, &w->d->remote)) {
+	if (!stun_limit_take(&s->stranger_limit, now, &w->d->remote)) {
 		s->stats.limited++;
 		return 0;
 	}
@@ -502,12 +504,16 @@ static int on_request(struct meet_server *s, adit_time now, struct work *w)
 	const uint8_t *cookie = meet_msg_bytes(&w->msg, STUN_ATTR_ADIT_COOKIE, STUN_COOKIE_LEN);
 	bool is_register = w->msg.method == MEET_REGISTER;
 	bool is_holder = w->msg.method == MEET_REFRESH || w->msg.method == MEET_LEAVE;
+	struct stun_limit *limit = &s->offer_limit;
 	uint16_t types[MEET_UNKNOWN_MAX];
 	size_t n = stun_msg_unknown(&w->msg, known, ARRAY_LEN(known), types, MEET_UNKNOWN_MAX);
 
 	if (is_holder && n == 0)
 		return on_holder(s, now, w);
-	if (!stun_limit_take(is_register || is_holder ? &s->register_limit : &s->offer_limit, now, &w->d->remote)) {
+	w->proved = cookie && stun_cookie_is_good(s->key, now, STUN_COOKIE_IP_PORT, &w->d->remote, cookie);
+	if (is_register || is_holder)
+		limit = is_register && w->proved ? &s->register_limit : &s->stranger_limit;
+	if (!stun_limit_take(limit, now, &w->d->remote)) {
 		s->stats.limited++;
 		return 0;
 	}
@@ -515,7 +521,6 @@ static int on_request(struct meet_server *s, adit_time now, struct work *w)
 		return reply_unknown(s, w, types, n);
 	if (w->msg.method == MEET_LEND)
 		return on_lend(s, now, w);
-	w->proved = cookie && stun_cookie_is_good(s->key, now, STUN_COOKIE_IP_PORT, &w->d->remote, cookie);
 	if (!w->proved) {
 		s->stats.cookies++;
 		return reply_cookie(s, now, w, MEET_CODE_COOKIE);

@@ -53,7 +53,9 @@ struct meet_server {
 	const struct meet_lender *lender;
 	struct adit_rng rng;
 	struct meet_table table;
-	struct stun_limit register_limit;
+	struct stun_limit register_limit; /* registrations with a good cookie: each may cost a signature */
+	/* The cookies that bring them. Apart: who comes back with one, as all do after a restart, has its own share. */
+	struct stun_limit stranger_limit;
 	struct stun_limit offer_limit;
 	struct stun_limit lend_limit;
 	struct meet_server_stats stats;
@@ -70,6 +72,7 @@ struct meet_server {
 	size_t n_locals;
 	uint64_t verified[MEET_VERIFIED]; /* keyed hashes of whole registrations; 0: none */
 	struct stun_limit_slot register_slots[MEET_NETS];
+	struct stun_limit_slot stranger_slots[MEET_NETS];
 	struct stun_limit_slot offer_slots[MEET_NETS];
 	struct stun_limit_slot lend_slots[MEET_NETS];
 };
