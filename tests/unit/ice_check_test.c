@@ -90,6 +90,29 @@ static void a_check_in_progress_is_not_repeated_but_its_answer_counts(void **sta
 	assert_int_equal(rig_requests(&x, 0, 0), 2);
 }
 
+/* Our way opens late: the repetitions that the peer's checks hurried are used up long before. */
+static void who_is_still_heard_is_checked_on_at_a_bounded_rate(void **state)
+{
+	adit_time since;
+
+	(void)state;
+	begun(ICE_CONTROLLED);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(check_from(2, false, 1), 0);
+		rig_run(&x, ICE_HURRY);
+	}
+	assert_int_equal(rig_requests(&x, 0, 0), ICE_RC);
+	since = x.now;
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(check_from(2, false, 1), 0);
+		rig_run(&x, ICE_HURRY);
+	}
+	/* Of 2 s each transaction takes its hurried sends, and an RTO of silence. */
+	assert_in_range(rig_requests(&x, 0, since), 2 * ICE_RC, 4 * ICE_RC);
+	assert_int_equal(answer_from(2), 0);
+	assert_int_equal(ice_agent_state(&x.a), ICE_CONNECTED);
+}
+
 /* RFC 8445 7.3.1.5 */
 static void a_nomination_before_our_own_answer_counts_when_that_comes(void **state)
 {
@@ -548,6 +571,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_checked_checks_back),
 		cmocka_unit_test(a_check_in_progress_is_not_repeated_but_its_answer_counts),
+		cmocka_unit_test(who_is_still_heard_is_checked_on_at_a_bounded_rate),
 		cmocka_unit_test(a_nomination_before_our_own_answer_counts_when_that_comes),
 		cmocka_unit_test(a_nomination_of_a_valid_pair_counts_at_once),
 		cmocka_unit_test(we_do_not_let_the_controlled_side_nominate),

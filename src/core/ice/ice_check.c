@@ -83,7 +83,7 @@ static void heard(struct ice_agent *a, uint8_t base, const struct adit_addr *fro
 		return;
 	}
 	p->is_wanted |= use_candidate;
-	if (p->txn.is_out)
+	if (p->txn.is_out && !ice_txn_is_spent(a, &p->txn))
 		ice_txn_hurry(a, &p->txn);
 	else
 		ice_pair_trigger(a, p);

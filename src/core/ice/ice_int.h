@@ -27,6 +27,11 @@ void ice_txn_sent(struct ice_txn *t, adit_time now);
  * when many packets are fired at once, each would make the answer to the one before worth nothing.
  */
 void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t);
+/*
+ * It has no sends left, and an answer would have come by now. A peer that is still heard wants a new one then: what was
+ * hurried ends its sends long before the way of a late NAT opens. One RTO between two keeps their number down.
+ */
+bool ice_txn_is_spent(const struct ice_agent *a, const struct ice_txn *t);
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid);
 /* 0 where a repetition leaves open which one was answered (Karn). */
 adit_dur ice_txn_rtt(const struct ice_txn *t, adit_time now);

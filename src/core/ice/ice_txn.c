@@ -59,6 +59,11 @@ void ice_txn_hurry(const struct ice_agent *a, struct ice_txn *t)
 	t->retry_at = adit_time_min(t->retry_at, at);
 }
 
+bool ice_txn_is_spent(const struct ice_agent *a, const struct ice_txn *t)
+{
+	return t->sends >= ICE_RC && adit_time_since(a->now, t->last_at) >= t->rto;
+}
+
 bool ice_txn_is(const struct ice_txn *t, const uint8_t *txid)
 {
 	return t->is_out && memcmp(t->txid, txid, STUN_TXID_LEN) == 0;
