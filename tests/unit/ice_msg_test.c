@@ -163,6 +163,29 @@ static void an_answer_has_the_integrity_of_its_request(void **state)
 	assert_int_equal(resp.error, 487);
 }
 
+/* RFC 8489 9.1.3 */
+static void of_two_integrities_the_stronger_one_counts(void **state)
+{
+	const uint8_t *key = (const uint8_t *)evtj.pwd;
+	struct ice_msg_request req;
+	uint8_t buf[ICE_MSG_MAX];
+	struct stun_build b;
+	struct stun_msg m;
+
+	(void)state;
+	for (int good = 0; good < 2; good++) {
+		stun_build_begin(&b, buf, sizeof(buf), STUN_REQUEST, STUN_BINDING, txid);
+		stun_build_bytes(&b, STUN_ATTR_USERNAME, "evtj:h6vY", 9);
+		stun_build_u32(&b, STUN_ATTR_PRIORITY, 1);
+		stun_build_integrity_sha1(&b, &crypto_gnutls, key, strlen(evtj.pwd));
+		stun_build_integrity_sha256(&b, &crypto_gnutls, key, strlen(evtj.pwd) - (size_t)!good);
+		stun_build_fingerprint(&b);
+		m = parsed(buf, (size_t)stun_build_end(&b));
+		assert_int_equal(ice_msg_read_request(&m, &evtj, &crypto_gnutls, &req), good ? 0 : ADIT_EAUTH);
+	}
+	assert_int_equal(req.integrity, ICE_SHA256);
+}
+
 static void the_longest_credentials_fit(void **state)
 {
 	struct ice_cred local = {"", ""};
@@ -191,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_check_without_fingerprint_is_dropped),
 		cmocka_unit_test(the_user_is_the_receiver_up_to_the_colon),
 		cmocka_unit_test(an_answer_has_the_integrity_of_its_request),
+		cmocka_unit_test(of_two_integrities_the_stronger_one_counts),
 		cmocka_unit_test(the_longest_credentials_fit),
 	};
 

@@ -98,10 +98,10 @@ bool ice_msg_is_for(const struct stun_msg *m, const struct ice_cred *local)
 	return memcmp(a.value, local->ufrag, len) == 0 && a.value[len] == ':';
 }
 
-/* RFC 8489 9.1.3: the older kind counts where both are there, as only it is sure to be understood on the way back. */
+/* RFC 8489 9.1.3: the stronger kind counts where both are there, or who forges the weaker one is believed. */
 static int verify(const struct stun_msg *m, const char *pwd, const struct adit_crypto *crypto, enum ice_integrity *ret)
 {
-	enum ice_integrity kind = m->sha1_at > 0 ? ICE_SHA1 : ICE_SHA256;
+	enum ice_integrity kind = m->sha256_at > 0 ? ICE_SHA256 : ICE_SHA1;
 	enum stun_attr_type type = kind == ICE_SHA1 ? STUN_ATTR_MESSAGE_INTEGRITY : STUN_ATTR_MESSAGE_INTEGRITY_SHA256;
 
 	if (stun_msg_verify(m, crypto, type, (const uint8_t *)pwd, strlen(pwd)) < 0)

@@ -20,7 +20,7 @@ static inline enum ice_role ice_role_other(enum ice_role role)
 	return role == ICE_CONTROLLING ? ICE_CONTROLLED : ICE_CONTROLLING;
 }
 
-/* Which integrity a request had: its answer has the same (RFC 8489 9.1.3.1). */
+/* Which integrity a request had, of two the stronger one: its answer has the same (RFC 8489 9.1.3.1). */
 enum ice_integrity {
 	ICE_SHA1,
 	ICE_SHA256,
