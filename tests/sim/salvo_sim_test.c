@@ -378,7 +378,6 @@ static void plan(struct world *w, unsigned side, adit_time start_at)
 		.own_reflexive = h->reflexive,
 		.peer_reflexive = o->reflexive,
 		.trusted = true,
-		.since_measured = start_at - h->measured_at,
 		.since_peer = start_at - o->measured_at,
 	};
 

@@ -59,7 +59,6 @@ void reach_fire_plan(struct reach *r, adit_time start_at)
 		.spent = untrusted_spent(r),
 		.round_trip = 2 * way,
 		.last_way = r->cfg.role == MEET_CONNECT ? r->own.way : r->peer.way,
-		.since_measured = adit_time_since(start_at, v->ports_at),
 		.since_peer = ADIT_MS(r->peer.age) + way + adit_time_since(start_at, r->peer_at),
 	};
 

@@ -2,26 +2,6 @@
 
 #include <string.h>
 
-#define CHANCE_ONE  65536u
-#define CHANCE_BITS 30 /* of the product, below its fixed point */
-
-uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots)
-{
-	uint64_t miss = (uint64_t)CHANCE_ONE << CHANCE_BITS;
-
-	if (open > space)
-		open = space;
-	/* Each shot misses what is still open among what was not fired at yet. */
-	for (unsigned k = 0; k < shots && miss > 0; k++) {
-		uint64_t left = space - k;
-
-		if (open >= left)
-			return open > 0 ? CHANCE_ONE : 0;
-		miss = miss / left * (left - open) + miss % left * (left - open) / left;
-	}
-	return CHANCE_ONE - (uint32_t)((miss + (UINT64_C(1) << (CHANCE_BITS - 1))) >> CHANCE_BITS);
-}
-
 /* ---- what a side's NAT does next ---- */
 
 /* The way from one port to the next, with its direction, in 1 / REACH_STRIDE_UNIT ports. */

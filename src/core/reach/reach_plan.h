@@ -113,8 +113,7 @@ struct reach_plan_ask {
 	unsigned spent; /* not trusted: of REACH_UNTRUSTED_MAX so many are spent */
 	enum nat_way last_way; /* that worked last between the two; UNKNOWN: not known */
 	adit_dur round_trip; /* between the two, or more; 0: not known */
-	adit_dur since_measured; /* until the start, since the own ports.last was seen */
-	adit_dur since_peer; /* until the start, since the peer's was, its age and the way here included */
+	adit_dur since_peer; /* until the start, since the peer saw its ports.last: its age, and the way here */
 };
 
 void reach_plan_make(const struct reach_plan_ask *ask, struct reach_plan *ret_plan);
@@ -124,8 +123,5 @@ unsigned reach_plan_ports(const struct reach_salvo_spec *s);
 
 /* Others' flows a second, where |seen| came within |took|. */
 unsigned reach_plan_foreign(unsigned seen, adit_dur took);
-
-/* P(hit) of |shots| different ports out of |space|, of which |open| lead in (docs/rules.md 2); fixed point, 1/65536. */
-uint32_t reach_plan_chance(unsigned space, unsigned open, unsigned shots);
 
 #endif
