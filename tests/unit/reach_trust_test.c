@@ -213,7 +213,42 @@ static void a_mediator_named_by_both_its_addresses_is_one_witness(void **state)
 	rig_two(state);
 	r = *state;
 	r->mediators[0].other = adit_addr_with_port(r->mediators[1].addr, RIG_PORT + 1);
+	r->mediators[1].other = adit_addr_with_port(r->mediators[0].addr, RIG_PORT + 1);
 	assert_int_equal(witnesses_of(r), 1);
+}
+
+/* Whichever of the two answers first. */
+static void a_server_that_names_another_as_its_second_address_takes_no_witness_away(void **state)
+{
+	for (unsigned liar = 0; liar < 2; liar++) {
+		struct rig *r;
+
+		rig_teardown(state);
+		rig_two(state);
+		r = *state;
+		r->mediators[liar].other = adit_addr_with_port(r->mediators[!liar].addr, RIG_PORT + 1);
+		assert_int_equal(witnesses_of(r), 2);
+	}
+}
+
+static void nor_one_whose_address_is_given_later(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *p;
+
+	r->mediators[0].other = r->mediators[1].addr;
+	r->n_mediators = 1; /* that the peer is told of */
+	p = rig_peer(r, MEET_SERVE, RIG_NAT_STEADY, ADIT_MS(20));
+	r->n_mediators = 2;
+	reach_start(p->reach, r->now);
+	rig_run(r, ADIT_SEC(5));
+	assert_int_equal(p->reach->measure.n_dests, 3);
+	assert_int_equal(p->reach->measure.view[0].witnesses, 1);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(reach_add_server(p->reach, r->now, &r->mediators[1].addr), 0);
+		rig_run(r, ADIT_SEC(5));
+		assert_int_equal(p->reach->measure.view[0].witnesses, 2);
+	}
 }
 
 /* Counted where they are made: two lanes of one program, which never meet and are started again all the time. */
@@ -263,6 +298,8 @@ int main(void)
 		RIG_TEST(two, a_peer_that_says_it_is_at_a_private_address_is_not_searched_for),
 		RIG_TEST(one, a_mediator_sends_nobody_into_his_own_network),
 		RIG_TEST(two, a_mediator_named_by_both_its_addresses_is_one_witness),
+		RIG_TEST(two, a_server_that_names_another_as_its_second_address_takes_no_witness_away),
+		RIG_TEST(two, nor_one_whose_address_is_given_later),
 		RIG_TEST(one, without_trust_64_probes_go_out_in_any_minute),
 		RIG_TEST(two, no_minute_has_more_new_flows_than_the_router_may_be_asked_for),
 	};

@@ -61,6 +61,7 @@ void reach_home_renew(struct reach *r, unsigned family);
 
 /* reach_measure.c */
 void reach_measure_init(struct reach *r);
+/* 0 or more: it has to be asked; EIGNORED: it is there already; EFULL. */
 int reach_measure_add(struct reach *r, const struct adit_addr *addr);
 /* From home, in this family; again whenever something has changed. */
 void reach_measure_start(struct reach *r, unsigned family);

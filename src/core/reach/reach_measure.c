@@ -50,9 +50,45 @@ static int dest_add(struct reach *r, const struct adit_addr *addr, size_t witnes
 	return (int)m->n_dests++;
 }
 
+static bool names(const struct reach *r, const struct adit_addr *who, const struct adit_addr *whom)
+{
+	for (size_t i = 0; i < r->measure.n_dests; i++)
+		if (adit_addr_eq_ip(&r->measure.dest[i].addr, who) && adit_addr_eq_ip(&r->measure.dest[i].other, whom))
+			return true;
+	return false;
+}
+
+/* Each says so of the other: the word of one alone would take away a server that has nothing to do with it. */
+static bool are_twins(const struct reach *r, const struct adit_addr *a, const struct adit_addr *b)
+{
+	return names(r, a, b) && names(r, b, a);
+}
+
+/* What others told of is known from a better source now: it is a witness of its own, unless both are one server. */
+static bool witness_free(struct reach *r, const struct adit_addr *addr)
+{
+	struct reach_measure *m = &r->measure;
+	size_t own = REACH_DESTS_MAX;
+
+	for (size_t i = 0; i < m->n_dests; i++) {
+		const struct adit_addr *speaker = &m->dest[m->dest[i].witness].addr;
+
+		if (!adit_addr_eq_ip(&m->dest[i].addr, addr) || adit_addr_eq_ip(speaker, addr) ||
+		    are_twins(r, addr, speaker))
+			continue;
+		if (own == REACH_DESTS_MAX)
+			own = i;
+		m->dest[i].witness = (uint8_t)own;
+	}
+	return own != REACH_DESTS_MAX;
+}
+
 int reach_measure_add(struct reach *r, const struct adit_addr *addr)
 {
-	return dest_add(r, addr, r->measure.n_dests);
+	bool is_freed = witness_free(r, addr);
+	int n = dest_add(r, addr, r->measure.n_dests);
+
+	return n == ADIT_EIGNORED && is_freed ? 0 : n;
 }
 
 /* ---- questions ---- */
@@ -299,7 +335,7 @@ static bool is_nonsense(const struct adit_addr *mapped, const struct adit_addr *
 }
 
 /* Who was named by both addresses is one witness all the same. */
-static void merge_witnesses(struct reach *r, size_t dest, const struct adit_addr *twin)
+static void merge_witnesses(struct reach *r, size_t dest)
 {
 	struct reach_measure *m = &r->measure;
 
@@ -307,7 +343,9 @@ static void merge_witnesses(struct reach *r, size_t dest, const struct adit_addr
 		uint8_t a = m->dest[i].witness;
 		uint8_t b = m->dest[dest].witness;
 
-		for (size_t k = 0; k < m->n_dests && adit_addr_eq_ip(&m->dest[i].addr, twin); k++)
+		if (a == b || !are_twins(r, &m->dest[i].addr, &m->dest[dest].addr))
+			continue;
+		for (size_t k = 0; k < m->n_dests; k++)
 			if (m->dest[k].witness == a || m->dest[k].witness == b)
 				m->dest[k].witness = a < b ? a : b;
 	}
@@ -319,7 +357,6 @@ static void add_twins(struct reach *r, unsigned family, size_t dest, const struc
 	struct adit_addr from = r->measure.dest[dest].addr;
 	struct adit_addr more[2] = {*other, adit_addr_with_port(from, other->port)};
 
-	merge_witnesses(r, dest, other);
 	for (size_t i = 0; i < 2; i++) {
 		int n = dest_add(r, &more[i], r->measure.dest[dest].witness);
 
@@ -343,6 +380,11 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 	d->mapped = b->mapped;
 	d->mark.port = b->mapped.port;
 	v->local = res->local;
+	if (other.family != ADIT_FAMILY_NONE) {
+		d->has_twin = true;
+		d->other = other;
+		merge_witnesses(r, dest);
+	}
 	if (v->first_at == ADIT_NEVER)
 		v->first_at = r->now;
 	else if (v->second_at == ADIT_NEVER)
@@ -350,7 +392,6 @@ static void home_answered(struct reach *r, unsigned family, size_t dest, const s
 			if (reach_dest_is_of(&r->measure.dest[i], family) && r->measure.dest[i].has_answered &&
 			    r->measure.dest[i].witness != d->witness)
 				v->second_at = r->now;
-	d->has_twin |= other.family != ADIT_FAMILY_NONE;
 	if (other.family != ADIT_FAMILY_NONE)
 		add_twins(r, family, dest, &other);
 }

@@ -11,7 +11,8 @@
  * out. Words:
  *
  *   dest      an address that is asked
- *   witness   a server, with its other addresses and all others at its address
+ *   witness   a server, with its other addresses and all others at its address; two that were given apart are one
+ *             where each tells of the other
  *   view      what is known of one address family
  */
 #ifndef ADIT_REACH_MEASURE_H
@@ -43,6 +44,7 @@ struct reach_dest {
 	uint32_t asked_from; /* home's number: its flow is there */
 	struct reach_mark mark; /* that flow */
 	struct adit_addr mapped;
+	struct adit_addr other; /* that it tells of as its second one; NONE: of none */
 };
 
 /*
