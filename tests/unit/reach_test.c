@@ -225,6 +225,31 @@ static void what_was_learnt_is_told_once_and_used(void **state)
 	assert_int_equal(a->count[REACH_EVENT_LEARNT], 0);
 }
 
+/* Away nothing works; at home it is known as before. */
+static void a_failure_in_another_network_forgets_no_success(void **state)
+{
+	struct rig *r = *state;
+	struct reach_memory memory;
+	struct rig_peer *a;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_LEARNT, 1, ADIT_SEC(15)));
+	memory = a->memory;
+	assert_int_equal(memory.way, NAT_WAY_PUNCH);
+	a->outside = adit_addr_v4(192, 0, 2, 99, 0);
+	a->is_deaf = true;
+	rig_restart(r, a, MEET_CONNECT, 300);
+	reach_set_memory(a->reach, &memory);
+	assert_true(rig_until(r, a, REACH_EVENT_FAILED, 1, ADIT_SEC(200)));
+	assert_int_equal(a->count[REACH_EVENT_LEARNT], 0);
+	/* What works there takes its place. */
+	a->is_deaf = false;
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(200)));
+	assert_int_equal(a->count[REACH_EVENT_LEARNT], 1);
+	assert_true(adit_addr_eq_ip(&a->memory.network, &a->outside));
+}
+
 static void names_resolve_late_and_mediators_come_one_after_the_other(void **state)
 {
 	struct rig *r = *state;
@@ -283,6 +308,7 @@ int main(void)
 		RIG_TEST(two, stop_closes_everything),
 		RIG_TEST(one, how_it_ended_is_reported_from_where_the_mediator_knows_us),
 		RIG_TEST(two, what_was_learnt_is_told_once_and_used),
+		RIG_TEST(one, a_failure_in_another_network_forgets_no_success),
 		RIG_TEST(two, names_resolve_late_and_mediators_come_one_after_the_other),
 		RIG_TEST(two, a_mediator_is_registered_with_where_servers_have_taken_all_room),
 	};

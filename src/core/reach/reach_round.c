@@ -287,6 +287,9 @@ static void learn(struct reach *r, enum nat_way way)
 
 	if (m.network.family == ADIT_FAMILY_NONE)
 		return;
+	/* What has worked in one network will most likely work there again, whatever fails in others meanwhile. */
+	if (way == NAT_WAY_UNKNOWN && old->way != NAT_WAY_UNKNOWN && !adit_addr_eq_ip(&old->network, &m.network))
+		return;
 	if (v->ttl.state != NAT_TTL_KNOWN && adit_addr_eq_ip(&old->network, &m.network))
 		m.low_ttl = old->low_ttl;
 	if (adit_addr_eq_ip(&old->network, &m.network) && adit_addr_eq_ip(&old->peer_network, &m.peer_network) &&
