@@ -186,6 +186,47 @@ static void the_accounts_tell_what_was_tried(void **state)
 	assert_true(acc.sent + acc.refused > 50); /* the first search has used up the minute */
 }
 
+/* Of many pairs a round keeps few: never without the one that was taken, whatever its place. */
+static void what_is_kept_of_a_round_begins_with_what_worked(void **state)
+{
+	struct rig *r = *state;
+	struct reach_account acc;
+	struct ice_agent *agent;
+	struct ice_pair taken, other;
+	struct rig_peer *a;
+	unsigned n = 0;
+
+	rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(20)));
+	rig_run(r, ADIT_SEC(1)); /* the agents have agreed on it */
+	agent = &a->reach->agent;
+	taken = other = agent->pairs[agent->valid_pair];
+	assert_true(taken.is_valid);
+	other.is_valid = false;
+	other.state = ICE_PAIR_FAILED;
+	other.why = ICE_WHY_SILENT;
+	other.answered = other.heard = 0;
+	for (size_t i = 0; i < ICE_PAIRS_MAX; i++)
+		agent->pairs[i] = other;
+	agent->pairs[ICE_PAIRS_MAX - 3].heard = 1;
+	agent->pairs[ICE_PAIRS_MAX - 2].answered = 1;
+	agent->pairs[ICE_PAIRS_MAX - 1] = taken;
+	agent->valid_pair = ICE_PAIRS_MAX - 1;
+	reach_stop(a->reach, r->now);
+	for (size_t pos = 0; reach_account(a->reach, &pos, &acc);) {
+		if (!acc.is_pair)
+			continue;
+		assert_int_equal(acc.pair.is_valid, n == 0);
+		if (n > 0)
+			assert_int_equal(acc.pair.answered, n == 1);
+		if (n > 0)
+			assert_int_equal(acc.pair.heard, n == 2);
+		n++;
+	}
+	assert_in_range(n, REACH_PAST_ROUND - REACH_SALVOS_MAX - 1, REACH_PAST_ROUND);
+}
+
 static void names_are_there_for_all(void **state)
 {
 	(void)state;
@@ -219,6 +260,7 @@ int main(void)
 		RIG_TEST(two, a_failure_is_reported_to_the_mediator_that_brought_the_two_together),
 		RIG_TEST(one, one_way_where_the_peer_is_heard_and_does_not_hear),
 		RIG_TEST(two, the_accounts_tell_what_was_tried),
+		RIG_TEST(one, what_is_kept_of_a_round_begins_with_what_worked),
 		cmocka_unit_test(names_are_there_for_all),
 	};
 

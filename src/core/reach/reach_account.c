@@ -83,16 +83,37 @@ bool reach_account(const struct reach *r, size_t *pos, struct reach_account *ret
 	return true;
 }
 
-/* The round is over: what it tried is kept. */
+enum rank {
+	RANK_FIRST, /* the chosen pair; and the salvos, which are few */
+	RANK_ANSWERED,
+	RANK_HEARD,
+	RANK_SILENT,
+};
+
+static enum rank rank_of(const struct reach_account *a)
+{
+	if (!a->is_pair || a->pair.is_selected || a->pair.why == ICE_WHY_NOMINATED)
+		return RANK_FIRST;
+	if (a->pair.answered > 0)
+		return RANK_ANSWERED;
+	return a->pair.heard > 0 ? RANK_HEARD : RANK_SILENT;
+}
+
+/* The round is over: what it tried is kept, what tells most before the rest. */
 void reach_account_keep(struct reach *r)
 {
-	struct reach_account a;
-	size_t pos = r->n_past;
+	const size_t max = r->n_past + REACH_PAST_ROUND;
 	size_t n = r->n_past;
 
 	/* |n_past| stays as it is meanwhile: |pos| counts from it. */
-	while (n < REACH_PAST_MAX && n < r->n_past + REACH_PAST_ROUND && reach_account(r, &pos, &a))
-		r->past[n++] = a;
+	for (enum rank rank = RANK_FIRST; rank <= RANK_SILENT; rank++) {
+		struct reach_account a;
+		size_t pos = r->n_past;
+
+		while (n < REACH_PAST_MAX && n < max && reach_account(r, &pos, &a))
+			if (rank_of(&a) == rank)
+				r->past[n++] = a;
+	}
 	r->n_past = n;
 }
 

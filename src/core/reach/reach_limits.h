@@ -86,7 +86,7 @@
 #define REACH_TOLD_MAX    32u
 #define REACH_EVENTS_MAX  32u
 #define REACH_PAST_MAX    72u /* accounts of rounds that are over, REACH_ROUNDS of ... */
-#define REACH_PAST_ROUND  24u /* ... so many; further pairs are left out */
+#define REACH_PAST_ROUND  24u /* ... so many; further pairs are left out, silent ones first */
 #define REACH_BASES_HOST                                                                             \
 	8u /* own addresses that become candidates; the rest of the agent's bases are for heard ones \
 	    */
