@@ -501,6 +501,74 @@ static void a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check(void
 	}
 }
 
+/* A check whose sockets |fail_from| to |fail_to| cannot be opened. */
+static struct {
+	struct world w;
+	unsigned fail_from;
+	unsigned fail_to;
+} scarce;
+
+static void scarce_input(void *self, adit_time now, const struct adit_dgram *d)
+{
+	(void)self;
+	nat_check_input(&scarce.w.check, now, d);
+}
+
+static void scarce_icmp(void *self, adit_time now, const struct adit_icmp *icmp)
+{
+	(void)self;
+	nat_check_icmp(&scarce.w.check, now, icmp);
+}
+
+static void scarce_tick(void *self, adit_time now)
+{
+	(void)self;
+	nat_check_tick(&scarce.w.check, now);
+}
+
+static adit_time scarce_deadline(const void *self)
+{
+	(void)self;
+	return nat_check_deadline(&scarce.w.check);
+}
+
+static int scarce_output(void *self, adit_time now, struct adit_out *ret_out)
+{
+	(void)self;
+	while (nat_check_output(&scarce.w.check, now, ret_out)) {
+		if (ret_out->kind != ADIT_OUT_OPEN || ret_out->sock < scarce.fail_from ||
+		    ret_out->sock > scarce.fail_to)
+			return 1;
+		nat_check_sock_failed(&scarce.w.check, now, ret_out->sock);
+	}
+	return 0;
+}
+
+/* Out of descriptors: one socket, or all from there on, is not to be had. The last one is that of the TTL. */
+static void sockets_that_cannot_be_opened_do_not_hold_up_the_check(void **state)
+{
+	static const struct adit_machine_ops ops = {.input = scarce_input,
+						    .icmp = scarce_icmp,
+						    .tick = scarce_tick,
+						    .deadline = scarce_deadline,
+						    .output = scarce_output};
+	struct world *w = &scarce.w;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * NAT_CHECK_SOCKS; i++) {
+		scarce.fail_from = i / 2;
+		scarce.fail_to = i & 1 ? NAT_CHECK_SOCKS : i / 2;
+		world_init(w, 4, full, ARRAY_LEN(full));
+		world_nat(w, "home");
+		nat_check_init(&w->check, lab_host_now(w->host), &w->cfg);
+		assert_non_null(lab_machine_new(w->host, &ops, w, NULL, NULL));
+		if (!is_done(w) && !lab_sim_run_until(w->sim, ADIT_SEC(30), is_done, w))
+			fail_msg("it hangs without the sockets %u to %u", scarce.fail_from, scarce.fail_to);
+		assert_true(nat_check_deadline(&w->check) == ADIT_NEVER);
+		world_done(w);
+	}
+}
+
 static void it_can_be_stopped_at_any_time(void **state)
 {
 	(void)state;
@@ -565,6 +633,7 @@ int main(void)
 		cmocka_unit_test(a_timeout_beyond_the_longest_wait_is_longer),
 		cmocka_unit_test(without_response_port_random_ports_still_tell_the_timeout),
 		cmocka_unit_test(a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check),
+		cmocka_unit_test(sockets_that_cannot_be_opened_do_not_hold_up_the_check),
 		cmocka_unit_test(it_can_be_stopped_at_any_time),
 		cmocka_unit_test(the_table_of_pairs_is_the_designs),
 		cmocka_unit_test(every_species_is_named_rightly),
