@@ -439,6 +439,40 @@ static void a_timeout_beyond_the_longest_wait_is_longer(void **state)
 	world_done(&w);
 }
 
+/* As many questions as there are: eight servers, two of them twins, a row of routers, and every age lives. */
+static void with_many_servers_and_routers_every_age_is_tried(void **state)
+{
+	static const enum stun_lab_manner manners[] = {STUN_LAB_TWIN,  STUN_LAB_TWIN,  STUN_LAB_PLAIN, STUN_LAB_PLAIN,
+						       STUN_LAB_PLAIN, STUN_LAB_PLAIN, STUN_LAB_PLAIN, STUN_LAB_PLAIN};
+	enum { ROUTERS = 6 };
+	struct adit_addr own = adit_addr_v4(10, 0, 0, 2, 0);
+	static struct world w;
+	const struct nat_view *v;
+	struct lab_net *inside;
+
+	(void)state;
+	world_init(&w, 3, manners, ARRAY_LEN(manners));
+	assert_non_null(lab_host_attach(w.host, w.home, &own, NULL));
+	inside = w.home;
+	for (uint8_t i = 0; i < ROUTERS; i++) {
+		struct lab_net *outside = i + 1 < ROUTERS ? lab_net_new(w.sim, NULL) : w.internet;
+		struct lab_site site = {.lan = adit_addr_v4(10, i, 0, 1, 0), .wan_count = 1, .seed = 3};
+		struct lab_nat *nat;
+
+		site.wan[0] =
+			i + 1 < ROUTERS ? adit_addr_v4(10, (uint8_t)(i + 1), 0, 2, 0) : adit_addr_v4(203, 0, 113, 9, 0);
+		assert_int_equal(lab_species_make("cloud-aws", &site, &nat, NULL), 0);
+		assert_non_null(lab_router_new(w.sim, nat, inside, &site.lan, outside, &site.wan[0], NULL));
+		inside = outside;
+	}
+	w.cfg.lifetime = true;
+	v = &world_run(&w)->v4;
+	assert_int_equal(v->n_hops, ROUTERS);
+	assert_int_equal(v->life, NAT_LIFE_LONGER);
+	assert_int_equal(v->life_low / ADIT_SEC(1), 305);
+	world_done(&w);
+}
+
 /* Without RESPONSE-PORT the socket asks again: that tells where ports are not kept, and nothing where they are. */
 static void without_response_port_random_ports_still_tell_the_timeout(void **state)
 {
@@ -631,6 +665,7 @@ int main(void)
 		cmocka_unit_test(the_carriers_nat_is_counted),
 		cmocka_unit_test(the_timeout_is_found),
 		cmocka_unit_test(a_timeout_beyond_the_longest_wait_is_longer),
+		cmocka_unit_test(with_many_servers_and_routers_every_age_is_tried),
 		cmocka_unit_test(without_response_port_random_ports_still_tell_the_timeout),
 		cmocka_unit_test(a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check),
 		cmocka_unit_test(sockets_that_cannot_be_opened_do_not_hold_up_the_check),
