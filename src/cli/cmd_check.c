@@ -75,6 +75,9 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r, con
 	else if (v->refused)
 		cli_error(&c->cli->msg, cli_check_advice(r, services), "UDP is blocked: %s refuses it on the way",
 			  adit_addr_format(&v->refused_by, addr));
+	else if (r->v4.kind != NAT_KIND_BLOCKED && r->v6.kind != NAT_KIND_BLOCKED)
+		cli_error(&c->cli->msg, cli_check_advice(r, services),
+			  "no server answers: it is dead or mistyped, or UDP is blocked here; one alone cannot tell");
 	else
 		cli_error(&c->cli->msg,
 			  "try --stun with another server; if none answers, allow outgoing UDP to port 3478",

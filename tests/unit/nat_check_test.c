@@ -249,8 +249,16 @@ static void nothing_answers(void **state)
 	(void)state;
 	assert_int_equal(r->v4.answered, 0);
 	assert_int_equal(r->v4.kind, NAT_KIND_BLOCKED);
+	assert_int_equal(nat_view_is_blocked(&r->v4), NAT_YES);
 	assert_false(r->v4.refused);
 	assert_true(w.took < ADIT_SEC(6));
+	world_done(&w);
+	/* A single one may as well be dead. */
+	r = ask_servers(&w, "home", dead, 1);
+	assert_int_equal(r->v4.answered, 0);
+	assert_int_equal(r->v4.silent, 1);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	assert_int_equal(nat_view_is_blocked(&r->v4), NAT_UNKNOWN);
 	world_done(&w);
 	/* The way out is refused aloud: that is said at once, and by whom. */
 	r = ask_servers(&w, "corporate-web", full, ARRAY_LEN(full));
@@ -258,6 +266,38 @@ static void nothing_answers(void **state)
 	assert_true(r->v4.refused);
 	assert_int_equal(r->v4.refused_by.ip[0], 192);
 	assert_true(w.took < ADIT_SEC(1));
+	world_done(&w);
+}
+
+/* Two ports of one host are one server; and where a host says itself that nobody is there, UDP gets that far. */
+static void silence_of_one_host_is_not_that_udp_is_blocked(void **state)
+{
+	static const enum stun_lab_manner dead[] = {STUN_LAB_DEAD, STUN_LAB_DEAD, STUN_LAB_DEAD};
+	static struct world w;
+	const struct nat_report *r;
+
+	(void)state;
+	world_init(&w, 6, dead, 2);
+	world_nat(&w, "home");
+	w.cfg.server[1] = adit_addr_with_port(w.cfg.server[0], STUN_LAB_PORT + 1);
+	r = world_run(&w);
+	assert_int_equal(r->v4.asked, 2);
+	assert_int_equal(r->v4.silent, 1);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	world_done(&w);
+	world_init(&w, 6, dead, 3);
+	world_nat(&w, "home");
+	w.cfg.server[2].port = STUN_LAB_PORT + 7; /* closed */
+	r = world_run(&w);
+	assert_int_equal(r->server[2].state, NAT_SERVER_REFUSED);
+	assert_false(r->v4.refused);
+	assert_int_equal(r->v4.silent, 0);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	world_done(&w);
+	/* A router's refusal is enough. */
+	r = ask_servers(&w, "corporate-web", dead, 1);
+	assert_true(r->v4.refused);
+	assert_int_equal(r->v4.kind, NAT_KIND_BLOCKED);
 	world_done(&w);
 }
 
@@ -658,6 +698,7 @@ int main(void)
 		cmocka_unit_test(dead_servers_are_named_and_the_rest_decides),
 		cmocka_unit_test(a_second_address_that_is_not_there_proves_nothing),
 		cmocka_unit_test(nothing_answers),
+		cmocka_unit_test(silence_of_one_host_is_not_that_udp_is_blocked),
 		cmocka_unit_test(without_servers_it_is_done_at_once),
 		cmocka_unit_test(loss_and_late_timers_do_not_change_the_result),
 		cmocka_unit_test(steps_and_blocks_are_measured),

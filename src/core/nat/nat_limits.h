@@ -19,6 +19,7 @@
 
 #define NAT_SERVERS_MAX 16 /* addresses of servers, both families together: eight names, two addresses each */
 #define NAT_PUBLICS_MAX 4 /* public addresses that are told by name */
+#define NAT_SILENT_MIN  2 /* where so many addresses are silent UDP is blocked; a single server may be dead */
 
 /* --- what the user's router is asked for (nat_budget.h) --- */
 
