@@ -366,6 +366,7 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 		cli_json_object_end(j);
 	}
 	cli_json_array_end(j);
+	cli_json_bool(j, "several", v->several);
 	answer_json(j, "translated", v->translated);
 	cli_json_bool(j, "nat64", v->nat64);
 	cli_json_bool(j, "rewrites_payload", v->rewrites);
@@ -373,6 +374,10 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 	cli_json_str(j, "filtering", nat_dep_name(v->filtering));
 	ports_json(j, &v->ports);
 	answer_json(j, "hairpin", v->hairpin);
+	if (v->hairpin == NAT_YES)
+		cli_json_bool(j, "hairpin_inside", v->hairpin_inside);
+	else
+		cli_json_null(j, "hairpin_inside");
 	answer_json(j, "clash", v->clash);
 	cli_json_uint(j, "nats_at_least", v->nats);
 	cli_json_bool(j, "carrier_nat", v->carrier);

@@ -82,10 +82,28 @@ static void one_silent_server_is_no_proof_that_udp_is_blocked(void **state)
 	assert_true(has(text, "\"kind\":\"unknown\",\"udp_blocked\":false,"));
 }
 
+static void json_has_all_that_the_screen_has(void **state)
+{
+	(void)state;
+	report_init(NAT_SERVER_GOOD);
+	r.v4.translated = NAT_YES;
+	said(cli_check_json);
+	assert_true(has(text, "\"several\":false,"));
+	assert_true(has(text, "\"hairpin\":null,\"hairpin_inside\":null,"));
+	r.v4.several = r.v4.hairpin_inside = true;
+	r.v4.hairpin = NAT_YES;
+	said(cli_check_json);
+	assert_true(has(text, "\"several\":true,"));
+	assert_true(has(text, "\"hairpin\":true,\"hairpin_inside\":true,"));
+	r.v4.hairpin_inside = false;
+	assert_true(has(said(cli_check_json), "\"hairpin\":true,\"hairpin_inside\":false,"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_silent_server_is_no_proof_that_udp_is_blocked),
+		cmocka_unit_test(json_has_all_that_the_screen_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
