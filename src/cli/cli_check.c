@@ -174,6 +174,8 @@ static void put_view(struct cli_msg *m, const struct nat_view *v)
 	char buf[160];
 	char addr[ADIT_ADDR_STRLEN];
 
+	if (v->asked == 0 && v->no_route)
+		cli_out(m, "IPv6: none here: this machine has no way to the servers' IPv6 addresses");
 	if (v->asked == 0)
 		return;
 	cli_out(m, "%s: %s", v->family == ADIT_FAMILY_V4 ? "IPv4" : "IPv6", view_words(v));
@@ -401,6 +403,7 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct 
 	cli_json_object(&j, NULL);
 	view_json(&j, "ipv4", &r->v4);
 	view_json(&j, "ipv6", &r->v6);
+	answer_json(&j, "ipv6_route", r->v6.asked > 0 ? NAT_YES : r->v6.no_route ? NAT_NO : NAT_UNKNOWN);
 	if (nat64->len > 0)
 		cli_json_str(&j, "nat64", adit_nat64_format(nat64, prefix));
 	else

@@ -68,7 +68,10 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r, con
 	char addr[ADIT_ADDR_STRLEN];
 
 	c->exit = CLI_EXIT_SERVER;
-	if (r->n_servers == 0)
+	if (r->n_servers == 0 && r->v6.no_route)
+		cli_error(&c->cli->msg, "name a server that has an IPv4 address: --stun 203.0.113.5",
+			  "no server could be asked: they have IPv6 addresses alone, and this machine has no IPv6");
+	else if (r->n_servers == 0)
 		cli_error(&c->cli->msg,
 			  "look at this machine's network and DNS, or name a server by its address: --stun 203.0.113.5",
 			  "no server could be asked: none of the names has an address");

@@ -99,11 +99,25 @@ static void json_has_all_that_the_screen_has(void **state)
 	assert_true(has(said(cli_check_json), "\"hairpin\":true,\"hairpin_inside\":false,"));
 }
 
+static void that_there_is_no_ipv6_is_said(void **state)
+{
+	(void)state;
+	report_init(NAT_SERVER_GOOD);
+	assert_false(has(said(cli_check_text), "IPv6"));
+	assert_true(has(said(cli_check_json), "\"ipv6\":null,\"ipv6_route\":null,"));
+	r.v6 = (struct nat_view){.family = ADIT_FAMILY_V6, .no_route = true};
+	assert_true(has(said(cli_check_text), "IPv6: none here"));
+	assert_true(has(said(cli_check_json), "\"ipv6\":null,\"ipv6_route\":false,"));
+	r.v6.asked = 1;
+	assert_true(has(said(cli_check_json), "\"ipv6_route\":true,"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_silent_server_is_no_proof_that_udp_is_blocked),
 		cmocka_unit_test(json_has_all_that_the_screen_has),
+		cmocka_unit_test(that_there_is_no_ipv6_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

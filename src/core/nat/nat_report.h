@@ -99,6 +99,7 @@ struct nat_public {
 /* One address family's view. */
 struct nat_view {
 	uint8_t family;
+	bool no_route; /* this machine has no way to servers of this family: they were not asked */
 	unsigned asked; /* servers of this family */
 	unsigned answered; /* of them; 0 with |asked| > 0: UDP is blocked, or they are all dead (|silent|) */
 	unsigned honest; /* of them, those that were believed */
