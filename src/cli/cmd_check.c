@@ -80,7 +80,7 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r, con
 			  adit_addr_format(&v->refused_by, addr));
 	else if (r->v4.kind != NAT_KIND_BLOCKED && r->v6.kind != NAT_KIND_BLOCKED)
 		cli_error(&c->cli->msg, cli_check_advice(r, services),
-			  "no server answers: it is dead or mistyped, or UDP is blocked here; one alone cannot tell");
+			  "no server answers: dead or mistyped, or UDP is blocked here; that cannot be told yet");
 	else
 		cli_error(&c->cli->msg,
 			  "try --stun with another server; if none answers, allow outgoing UDP to port 3478",
