@@ -151,6 +151,20 @@ static void put_publics(struct cli_msg *m, const struct nat_view *v)
 		cli_out(m, "              it rewrites addresses inside of packets, too");
 }
 
+/* Nobody answered, and what that means cannot be told. */
+static bool is_in_doubt(const struct nat_view *v)
+{
+	return v->asked > 0 && v->answered == 0 && nat_view_is_blocked(v) == NAT_UNKNOWN;
+}
+
+static const char *view_words(const struct nat_view *v)
+{
+	if (!is_in_doubt(v))
+		return cli_check_kind(v->kind);
+	return v->silent > 0 ? "not known: the server is dead or mistyped, or UDP is blocked"
+			     : "not known: no STUN server answers";
+}
+
 static void put_view(struct cli_msg *m, const struct nat_view *v)
 {
 	static const char *const hairpin[] = {"unknown", "no: the own public address is not reached from inside",
@@ -160,9 +174,11 @@ static void put_view(struct cli_msg *m, const struct nat_view *v)
 	char buf[160];
 	char addr[ADIT_ADDR_STRLEN];
 
+	if (v->asked == 0 && v->no_route)
+		cli_out(m, "IPv6: none here: this machine has no way to the servers' IPv6 addresses");
 	if (v->asked == 0)
 		return;
-	cli_out(m, "%s: %s", v->family == ADIT_FAMILY_V4 ? "IPv4" : "IPv6", cli_check_kind(v->kind));
+	cli_out(m, "%s: %s", v->family == ADIT_FAMILY_V4 ? "IPv4" : "IPv6", view_words(v));
 	if (v->answered == 0) {
 		if (v->refused)
 			cli_out(m, "  refused     by %s on the way", adit_addr_format(&v->refused_by, addr));
@@ -216,9 +232,13 @@ const char *cli_check_advice(const struct nat_report *r, const struct io_portmap
 
 	if (r->n_servers == 0)
 		return ""; /* nobody was asked */
-	if (r->v4.answered == 0 && r->v6.answered == 0)
-		return "allow outgoing UDP in the firewall, at least to port 3478; where that cannot be had, a relay "
-		       "over TLS gets through: --relay-file with turns:HOST:443";
+	if (r->v4.answered == 0 && r->v6.answered == 0) {
+		if (r->v4.kind == NAT_KIND_BLOCKED || r->v6.kind == NAT_KIND_BLOCKED)
+			return "allow outgoing UDP in the firewall, at least to port 3478; where that cannot be had, a "
+			       "relay over TLS gets through: --relay-file with turns:HOST:443";
+		return "look at the server's name and port, and name one at another address, too: --stun HOST; if that "
+		       "one does not answer either, UDP is blocked";
+	}
 	if (v->honest == 0 || v->kind == NAT_KIND_OPEN)
 		return "";
 	if (v->kind == NAT_KIND_UNKNOWN)
@@ -334,6 +354,7 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 	}
 	cli_json_object(j, key);
 	cli_json_str(j, "kind", nat_kind_name(v->kind));
+	answer_json(j, "udp_blocked", nat_view_is_blocked(v));
 	cli_json_uint(j, "servers_asked", v->asked);
 	cli_json_uint(j, "servers_answered", v->answered);
 	cli_json_uint(j, "servers_believed", v->honest);
@@ -347,6 +368,7 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 		cli_json_object_end(j);
 	}
 	cli_json_array_end(j);
+	cli_json_bool(j, "several", v->several);
 	answer_json(j, "translated", v->translated);
 	cli_json_bool(j, "nat64", v->nat64);
 	cli_json_bool(j, "rewrites_payload", v->rewrites);
@@ -354,6 +376,10 @@ static void view_json(struct cli_json *j, const char *key, const struct nat_view
 	cli_json_str(j, "filtering", nat_dep_name(v->filtering));
 	ports_json(j, &v->ports);
 	answer_json(j, "hairpin", v->hairpin);
+	if (v->hairpin == NAT_YES)
+		cli_json_bool(j, "hairpin_inside", v->hairpin_inside);
+	else
+		cli_json_null(j, "hairpin_inside");
 	answer_json(j, "clash", v->clash);
 	cli_json_uint(j, "nats_at_least", v->nats);
 	cli_json_bool(j, "carrier_nat", v->carrier);
@@ -377,6 +403,7 @@ void cli_check_json(struct cli_msg *m, const struct nat_report *r, const struct 
 	cli_json_object(&j, NULL);
 	view_json(&j, "ipv4", &r->v4);
 	view_json(&j, "ipv6", &r->v6);
+	answer_json(&j, "ipv6_route", r->v6.asked > 0 ? NAT_YES : r->v6.no_route ? NAT_NO : NAT_UNKNOWN);
 	if (nat64->len > 0)
 		cli_json_str(&j, "nat64", adit_nat64_format(nat64, prefix));
 	else

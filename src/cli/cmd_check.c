@@ -68,13 +68,19 @@ static void say_unreachable(struct check_cmd *c, const struct nat_report *r, con
 	char addr[ADIT_ADDR_STRLEN];
 
 	c->exit = CLI_EXIT_SERVER;
-	if (r->n_servers == 0)
+	if (r->n_servers == 0 && r->v6.no_route)
+		cli_error(&c->cli->msg, "name a server that has an IPv4 address: --stun 203.0.113.5",
+			  "no server could be asked: they have IPv6 addresses alone, and this machine has no IPv6");
+	else if (r->n_servers == 0)
 		cli_error(&c->cli->msg,
 			  "look at this machine's network and DNS, or name a server by its address: --stun 203.0.113.5",
 			  "no server could be asked: none of the names has an address");
 	else if (v->refused)
 		cli_error(&c->cli->msg, cli_check_advice(r, services), "UDP is blocked: %s refuses it on the way",
 			  adit_addr_format(&v->refused_by, addr));
+	else if (r->v4.kind != NAT_KIND_BLOCKED && r->v6.kind != NAT_KIND_BLOCKED)
+		cli_error(&c->cli->msg, cli_check_advice(r, services),
+			  "no server answers: dead or mistyped, or UDP is blocked here; that cannot be told yet");
 	else
 		cli_error(&c->cli->msg,
 			  "try --stun with another server; if none answers, allow outgoing UDP to port 3478",

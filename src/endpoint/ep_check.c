@@ -9,6 +9,7 @@
 #include "io/io_clock.h"
 #include "io/io_machine.h"
 #include "io/io_nat64.h"
+#include "io/io_route.h"
 #include "io/io_sockaddr.h"
 
 #define STATUS_MS 250 /* how often progress is told where nothing happens */
@@ -91,6 +92,11 @@ static void add_server(struct ep_check *c, struct nat_check_config *n, size_t na
 {
 	if (a->family == ADIT_FAMILY_NONE || n->n_servers == NAT_SERVERS_MAX)
 		return;
+	/* Without a way to IPv4 there may be a NAT64, of which is not known yet. */
+	if (adit_addr_is_v6(a) && !io_route_leads_to(a)) {
+		n->lacks_ipv6 = true;
+		return;
+	}
 	for (size_t i = 0; i < n->n_servers; i++)
 		if (adit_addr_eq(&n->server[i], a))
 			return;

@@ -1,5 +1,6 @@
 #include "io/io_route.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <stdio.h>
@@ -102,4 +103,11 @@ int io_route_default(enum adit_family family, struct adit_addr *ret_gateway, str
 	if (err == 0)
 		*ret_gateway = best;
 	return err;
+}
+
+bool io_route_leads_to(const struct adit_addr *to)
+{
+	struct adit_addr own;
+
+	return own_towards(to, &own) == 0 || (errno != ENETUNREACH && errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT);
 }

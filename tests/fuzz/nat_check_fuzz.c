@@ -26,6 +26,7 @@ static struct nat_check check;
 static struct sent sent[SENT_MAX];
 static size_t n_sent;
 static int n_open;
+static int open_max; /* descriptors there are */
 
 static void drain(adit_time now)
 {
@@ -34,7 +35,9 @@ static void drain(adit_time now)
 
 	while (nat_check_ops.output(&check, now, &out)) {
 		FUZZ_CHECK(++n < 10000);
-		if (out.kind == ADIT_OUT_OPEN)
+		if (out.kind == ADIT_OUT_OPEN && n_open >= open_max)
+			nat_check_ops.sock_failed(&check, now, out.sock);
+		else if (out.kind == ADIT_OUT_OPEN)
 			n_open++;
 		else if (out.kind == ADIT_OUT_CLOSE)
 			n_open--;
@@ -202,6 +205,8 @@ static void op(struct adit_rd *r, adit_time *now)
 		icmp(r, *now);
 	else if (what < 190)
 		raw(r, *now);
+	else if (what == 190)
+		open_max = adit_rd_u8(r) % NAT_CHECK_SOCKS;
 	else if (what < 195)
 		fail_sock(sent[what % SENT_MAX].sock, *now);
 	else if (what < 205)
@@ -233,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(sent, 0, sizeof(sent));
 	n_sent = 0;
 	n_open = 0;
+	open_max = 2 * NAT_CHECK_SOCKS;
 	nat_check_init(&check, now, &cfg);
 	drain(now);
 	while (adit_rd_left(&r) > 0) {

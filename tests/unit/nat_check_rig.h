@@ -14,7 +14,7 @@
 #include "lab/lab_species.h"
 #include "stun_lab.h"
 
-#define SERVERS 5
+#define SERVERS 8
 
 /* A host at home, its NAT, the Internet with servers on it. Its own router is 5 ms away, the servers 20 ms more. */
 struct world {

@@ -249,8 +249,16 @@ static void nothing_answers(void **state)
 	(void)state;
 	assert_int_equal(r->v4.answered, 0);
 	assert_int_equal(r->v4.kind, NAT_KIND_BLOCKED);
+	assert_int_equal(nat_view_is_blocked(&r->v4), NAT_YES);
 	assert_false(r->v4.refused);
 	assert_true(w.took < ADIT_SEC(6));
+	world_done(&w);
+	/* A single one may as well be dead. */
+	r = ask_servers(&w, "home", dead, 1);
+	assert_int_equal(r->v4.answered, 0);
+	assert_int_equal(r->v4.silent, 1);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	assert_int_equal(nat_view_is_blocked(&r->v4), NAT_UNKNOWN);
 	world_done(&w);
 	/* The way out is refused aloud: that is said at once, and by whom. */
 	r = ask_servers(&w, "corporate-web", full, ARRAY_LEN(full));
@@ -258,6 +266,38 @@ static void nothing_answers(void **state)
 	assert_true(r->v4.refused);
 	assert_int_equal(r->v4.refused_by.ip[0], 192);
 	assert_true(w.took < ADIT_SEC(1));
+	world_done(&w);
+}
+
+/* Two ports of one host are one server; and where a host says itself that nobody is there, UDP gets that far. */
+static void silence_of_one_host_is_not_that_udp_is_blocked(void **state)
+{
+	static const enum stun_lab_manner dead[] = {STUN_LAB_DEAD, STUN_LAB_DEAD, STUN_LAB_DEAD};
+	static struct world w;
+	const struct nat_report *r;
+
+	(void)state;
+	world_init(&w, 6, dead, 2);
+	world_nat(&w, "home");
+	w.cfg.server[1] = adit_addr_with_port(w.cfg.server[0], STUN_LAB_PORT + 1);
+	r = world_run(&w);
+	assert_int_equal(r->v4.asked, 2);
+	assert_int_equal(r->v4.silent, 1);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	world_done(&w);
+	world_init(&w, 6, dead, 3);
+	world_nat(&w, "home");
+	w.cfg.server[2].port = STUN_LAB_PORT + 7; /* closed */
+	r = world_run(&w);
+	assert_int_equal(r->server[2].state, NAT_SERVER_REFUSED);
+	assert_false(r->v4.refused);
+	assert_int_equal(r->v4.silent, 0);
+	assert_int_equal(r->v4.kind, NAT_KIND_UNKNOWN);
+	world_done(&w);
+	/* A router's refusal is enough. */
+	r = ask_servers(&w, "corporate-web", dead, 1);
+	assert_true(r->v4.refused);
+	assert_int_equal(r->v4.kind, NAT_KIND_BLOCKED);
 	world_done(&w);
 }
 
@@ -439,6 +479,40 @@ static void a_timeout_beyond_the_longest_wait_is_longer(void **state)
 	world_done(&w);
 }
 
+/* As many questions as there are: eight servers, two of them twins, a row of routers, and every age lives. */
+static void with_many_servers_and_routers_every_age_is_tried(void **state)
+{
+	static const enum stun_lab_manner manners[] = {STUN_LAB_TWIN,  STUN_LAB_TWIN,  STUN_LAB_PLAIN, STUN_LAB_PLAIN,
+						       STUN_LAB_PLAIN, STUN_LAB_PLAIN, STUN_LAB_PLAIN, STUN_LAB_PLAIN};
+	enum { ROUTERS = 6 };
+	struct adit_addr own = adit_addr_v4(10, 0, 0, 2, 0);
+	static struct world w;
+	const struct nat_view *v;
+	struct lab_net *inside;
+
+	(void)state;
+	world_init(&w, 3, manners, ARRAY_LEN(manners));
+	assert_non_null(lab_host_attach(w.host, w.home, &own, NULL));
+	inside = w.home;
+	for (uint8_t i = 0; i < ROUTERS; i++) {
+		struct lab_net *outside = i + 1 < ROUTERS ? lab_net_new(w.sim, NULL) : w.internet;
+		struct lab_site site = {.lan = adit_addr_v4(10, i, 0, 1, 0), .wan_count = 1, .seed = 3};
+		struct lab_nat *nat;
+
+		site.wan[0] =
+			i + 1 < ROUTERS ? adit_addr_v4(10, (uint8_t)(i + 1), 0, 2, 0) : adit_addr_v4(203, 0, 113, 9, 0);
+		assert_int_equal(lab_species_make("cloud-aws", &site, &nat, NULL), 0);
+		assert_non_null(lab_router_new(w.sim, nat, inside, &site.lan, outside, &site.wan[0], NULL));
+		inside = outside;
+	}
+	w.cfg.lifetime = true;
+	v = &world_run(&w)->v4;
+	assert_int_equal(v->n_hops, ROUTERS);
+	assert_int_equal(v->life, NAT_LIFE_LONGER);
+	assert_int_equal(v->life_low / ADIT_SEC(1), 305);
+	world_done(&w);
+}
+
 /* Without RESPONSE-PORT the socket asks again: that tells where ports are not kept, and nothing where they are. */
 static void without_response_port_random_ports_still_tell_the_timeout(void **state)
 {
@@ -501,6 +575,74 @@ static void a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check(void
 	}
 }
 
+/* A check whose sockets |fail_from| to |fail_to| cannot be opened. */
+static struct {
+	struct world w;
+	unsigned fail_from;
+	unsigned fail_to;
+} scarce;
+
+static void scarce_input(void *self, adit_time now, const struct adit_dgram *d)
+{
+	(void)self;
+	nat_check_input(&scarce.w.check, now, d);
+}
+
+static void scarce_icmp(void *self, adit_time now, const struct adit_icmp *icmp)
+{
+	(void)self;
+	nat_check_icmp(&scarce.w.check, now, icmp);
+}
+
+static void scarce_tick(void *self, adit_time now)
+{
+	(void)self;
+	nat_check_tick(&scarce.w.check, now);
+}
+
+static adit_time scarce_deadline(const void *self)
+{
+	(void)self;
+	return nat_check_deadline(&scarce.w.check);
+}
+
+static int scarce_output(void *self, adit_time now, struct adit_out *ret_out)
+{
+	(void)self;
+	while (nat_check_output(&scarce.w.check, now, ret_out)) {
+		if (ret_out->kind != ADIT_OUT_OPEN || ret_out->sock < scarce.fail_from ||
+		    ret_out->sock > scarce.fail_to)
+			return 1;
+		nat_check_sock_failed(&scarce.w.check, now, ret_out->sock);
+	}
+	return 0;
+}
+
+/* Out of descriptors: one socket, or all from there on, is not to be had. The last one is that of the TTL. */
+static void sockets_that_cannot_be_opened_do_not_hold_up_the_check(void **state)
+{
+	static const struct adit_machine_ops ops = {.input = scarce_input,
+						    .icmp = scarce_icmp,
+						    .tick = scarce_tick,
+						    .deadline = scarce_deadline,
+						    .output = scarce_output};
+	struct world *w = &scarce.w;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * NAT_CHECK_SOCKS; i++) {
+		scarce.fail_from = i / 2;
+		scarce.fail_to = i & 1 ? NAT_CHECK_SOCKS : i / 2;
+		world_init(w, 4, full, ARRAY_LEN(full));
+		world_nat(w, "home");
+		nat_check_init(&w->check, lab_host_now(w->host), &w->cfg);
+		assert_non_null(lab_machine_new(w->host, &ops, w, NULL, NULL));
+		if (!is_done(w) && !lab_sim_run_until(w->sim, ADIT_SEC(30), is_done, w))
+			fail_msg("it hangs without the sockets %u to %u", scarce.fail_from, scarce.fail_to);
+		assert_true(nat_check_deadline(&w->check) == ADIT_NEVER);
+		world_done(w);
+	}
+}
+
 static void it_can_be_stopped_at_any_time(void **state)
 {
 	(void)state;
@@ -556,6 +698,7 @@ int main(void)
 		cmocka_unit_test(dead_servers_are_named_and_the_rest_decides),
 		cmocka_unit_test(a_second_address_that_is_not_there_proves_nothing),
 		cmocka_unit_test(nothing_answers),
+		cmocka_unit_test(silence_of_one_host_is_not_that_udp_is_blocked),
 		cmocka_unit_test(without_servers_it_is_done_at_once),
 		cmocka_unit_test(loss_and_late_timers_do_not_change_the_result),
 		cmocka_unit_test(steps_and_blocks_are_measured),
@@ -563,8 +706,10 @@ int main(void)
 		cmocka_unit_test(the_carriers_nat_is_counted),
 		cmocka_unit_test(the_timeout_is_found),
 		cmocka_unit_test(a_timeout_beyond_the_longest_wait_is_longer),
+		cmocka_unit_test(with_many_servers_and_routers_every_age_is_tried),
 		cmocka_unit_test(without_response_port_random_ports_still_tell_the_timeout),
 		cmocka_unit_test(a_socket_that_fails_while_it_is_idle_does_not_hold_up_the_check),
+		cmocka_unit_test(sockets_that_cannot_be_opened_do_not_hold_up_the_check),
 		cmocka_unit_test(it_can_be_stopped_at_any_time),
 		cmocka_unit_test(the_table_of_pairs_is_the_designs),
 		cmocka_unit_test(every_species_is_named_rightly),

@@ -69,6 +69,7 @@ void nat_check_init(struct nat_check *c, adit_time now, const struct nat_check_c
 	c->began_at = now;
 	if (c->cfg.life_max == 0)
 		c->cfg.life_max = NAT_LIFE_MAX;
+	c->report.v6.no_route = cfg->lacks_ipv6;
 	stun_client_init(&c->client, cfg->rng, c->slot, NAT_CHECK_SLOTS);
 	for (size_t i = 0; i < cfg->n_servers && i < NAT_SERVERS_MAX; i++)
 		c->report.server[c->report.n_servers++] = (struct nat_server){.addr = cfg->server[i]};

@@ -30,6 +30,7 @@ struct nat_check_config {
 	const struct adit_log *log; /* borrowed, may be NULL */
 	struct adit_addr server[NAT_SERVERS_MAX]; /* with ports, each once; no more than that are taken */
 	size_t n_servers;
+	bool lacks_ipv6; /* some have IPv6 addresses, to which this machine has no way: those were left out */
 	bool lifetime; /* measure the time-out, too: minutes */
 	adit_dur life_max; /* longest wait of it; 0: NAT_LIFE_MAX */
 };

@@ -426,9 +426,11 @@ static void judge_hops(struct nat_view *v, const struct nat_scan *s)
 
 static void judge_answers(struct nat_view *v, const struct nat_report *r, const struct nat_scan *s)
 {
-	v->answered = v->honest = 0;
+	bool is_reached = false;
+
+	v->answered = v->honest = v->silent = 0;
 	v->refused = false;
-	for (size_t i = 0; i < r->n_servers; i++) {
+	for (unsigned i = 0; i < r->n_servers; i++) {
 		const struct nat_server *w = &r->server[i];
 
 		if (w->addr.family != s->family)
@@ -436,13 +438,20 @@ static void judge_answers(struct nat_view *v, const struct nat_report *r, const 
 		v->answered += w->state == NAT_SERVER_GOOD || w->state == NAT_SERVER_NONSENSE ||
 			       w->state == NAT_SERVER_ALONE || w->state == NAT_SERVER_ERROR;
 		v->honest += w->state == NAT_SERVER_GOOD;
+		v->silent += w->state == NAT_SERVER_DEAD && witness_of(r, i) == i;
+		if (w->state != NAT_SERVER_REFUSED)
+			continue;
 		/* By the server itself: there is none. By somebody else: not allowed, or no way. */
-		if (w->state == NAT_SERVER_REFUSED && !adit_addr_eq_ip(&w->offender, &w->addr)) {
+		if (adit_addr_eq_ip(&w->offender, &w->addr)) {
+			is_reached = true;
+		} else {
 			v->refused = true;
 			v->refused_by = w->offender;
 		}
 	}
 	v->refused = v->refused && v->answered == 0;
+	if (is_reached || v->answered > 0)
+		v->silent = 0;
 }
 
 void nat_judge(struct nat_check *c, const struct nat_scan *s)

@@ -15,6 +15,7 @@ static const uint16_t ages_s[] = {8,  18,  28,  33,  38,  48,  58,  63,  70,  88
 				  95, 118, 125, 150, 178, 185, 235, 245, 295, 305};
 
 _Static_assert(ARRAY_LEN(ages_s) <= NAT_POINTS_MAX && NAT_LIFE_POINTS <= NAT_POINTS_MAX, "points of a round");
+_Static_assert(NAT_CHECK_MAIN + 3 * (ARRAY_LEN(ages_s) + 1) <= NAT_CHECK_PROBES, "questions of MAIN and of the ages");
 _Static_assert(2 * NAT_CHECK_WIDE + NAT_CHECK_NARROW + 2 * NAT_CHECK_TWINS + 4 < NAT_CHECK_SOCKS, "sockets of MAIN");
 
 /* The questions of MAIN are judged and gone: but the servers' first answers and all else that is needed stays. */

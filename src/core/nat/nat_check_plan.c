@@ -260,6 +260,10 @@ void nat_plan_ttl(struct nat_check *c, struct nat_scan *s, adit_time now)
 
 	if (ttl == 0)
 		return;
+	if (s->sock[s->ttl_sock].failed) { /* no question would leave, and no time-out come */
+		s->ttl_asked = false;
+		return;
+	}
 	for (size_t i = 0; i < s->n_probes; i++) {
 		const struct nat_probe *q = &s->probe[i];
 

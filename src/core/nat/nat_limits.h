@@ -19,6 +19,7 @@
 
 #define NAT_SERVERS_MAX 16 /* addresses of servers, both families together: eight names, two addresses each */
 #define NAT_PUBLICS_MAX 4 /* public addresses that are told by name */
+#define NAT_SILENT_MIN  2 /* where so many addresses are silent UDP is blocked; a single server may be dead */
 
 /* --- what the user's router is asked for (nat_budget.h) --- */
 
@@ -38,8 +39,16 @@
 
 /* --- asking (nat_check.h) --- */
 
-#define NAT_CHECK_SLOTS  48 /* transactions under way */
-#define NAT_CHECK_PROBES 128 /* questions of one family in all */
+#define NAT_CHECK_SLOTS 48 /* transactions under way */
+/*
+ * Questions that are asked at once, of one family: to the servers; of the wide sockets and the narrow ones; to the 3
+ * other places of each twin, and 2 filters there with 2 packets each, and one for a clash; 2 and 2 for the hairpin; the
+ * TTLs. 84. Then 3 for each of the 21 ages of a mapping.
+ */
+#define NAT_CHECK_MAIN                                                                               \
+	(NAT_SERVERS_MAX + NAT_CHECK_WIDE * (NAT_CHECK_ASKED + NAT_CHECK_TWINS) + NAT_CHECK_NARROW + \
+	 (3 + 2 * 2 + 1) * NAT_CHECK_TWINS + 2 + 2 + NAT_TTL_TRIES * (NAT_TTL_MAX - 1))
+#define NAT_CHECK_PROBES (NAT_CHECK_MAIN + 3 * 21)
 #define NAT_CHECK_SOCKS  48 /* sockets of one family in all */
 /* Between two questions: the NAT sees them in order, and 200 a second (docs/rules.md 2). */
 #define NAT_CHECK_PACE   ADIT_MS(5)

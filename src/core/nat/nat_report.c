@@ -12,7 +12,7 @@ enum nat_kind nat_view_kind(const struct nat_view *v)
 	if (v->asked == 0)
 		return NAT_KIND_UNKNOWN;
 	if (v->answered == 0)
-		return NAT_KIND_BLOCKED;
+		return v->refused || v->silent >= NAT_SILENT_MIN ? NAT_KIND_BLOCKED : NAT_KIND_UNKNOWN;
 	if (v->translated == NAT_UNKNOWN)
 		return NAT_KIND_UNKNOWN;
 	if (is_open_filter(v))
@@ -52,6 +52,13 @@ enum nat_way nat_kind_way(enum nat_kind a, enum nat_kind b)
 	if (high == NAT_KIND_BLOCKED)
 		return NAT_WAY_RELAY;
 	return low == NAT_KIND_UNKNOWN ? NAT_WAY_UNKNOWN : table[low - NAT_KIND_OPEN][high - NAT_KIND_OPEN];
+}
+
+enum nat_answer nat_view_is_blocked(const struct nat_view *v)
+{
+	if (v->answered > 0)
+		return NAT_NO;
+	return v->kind == NAT_KIND_BLOCKED ? NAT_YES : NAT_UNKNOWN;
 }
 
 #define NAME_OF(names, i) ((size_t)(i) < ARRAY_LEN(names) ? (names)[i] : "")

@@ -67,7 +67,7 @@ enum nat_kind {
 	NAT_KIND_SEQUENTIAL, /* one for each destination, and the next can be told */
 	NAT_KIND_BLOCK, /* one for each destination, at random among few */
 	NAT_KIND_RANDOM, /* one for each destination, at random */
-	NAT_KIND_BLOCKED, /* no UDP */
+	NAT_KIND_BLOCKED, /* no UDP: refused, or NAT_SILENT_MIN servers are silent */
 };
 
 /* How two networks come together. */
@@ -99,11 +99,13 @@ struct nat_public {
 /* One address family's view. */
 struct nat_view {
 	uint8_t family;
+	bool no_route; /* this machine has no way to servers of this family: they were not asked */
 	unsigned asked; /* servers of this family */
-	unsigned answered; /* of them; 0 with |asked| > 0: UDP is blocked, or they are all dead */
+	unsigned answered; /* of them; 0 with |asked| > 0: UDP is blocked, or they are all dead (|silent|) */
 	unsigned honest; /* of them, those that were believed */
 	bool refused; /* nobody answered, and ICMP from a router on the way said that it must not be */
 	struct adit_addr refused_by;
+	unsigned silent; /* nobody answered: independent servers that said nothing; 0 where a server itself refused */
 
 	struct adit_addr local; /* our own address on the way to the servers; no port */
 	struct nat_public public[NAT_PUBLICS_MAX];
@@ -168,6 +170,9 @@ struct nat_report {
 
 /* Fills |kind| from the other fields. */
 enum nat_kind nat_view_kind(const struct nat_view *v);
+
+/* Is UDP blocked? UNKNOWN where nobody answered, and that may as well be the servers. */
+enum nat_answer nat_view_is_blocked(const struct nat_view *v);
 
 /* The table of docs/rules.md 2. Symmetric. */
 enum nat_way nat_kind_way(enum nat_kind a, enum nat_kind b);
