@@ -110,7 +110,10 @@ def behaviour_blocked(t):
     lab.mute("ra")
     r = run(lab, "--stun", FIRST, check=SERVER)
     assert "UDP" in r.stderr and "blocked" in r.stderr, r.stderr
-    assert json.loads(run(lab, "--json", "--stun", FIRST, check=SERVER).stdout)["ipv4"]["kind"] == "blocked"
+    v = json.loads(run(lab, "--json", "--stun", FIRST, check=SERVER).stdout)["ipv4"]
+    assert v["kind"] == "unknown" and v["udp_blocked"] is None, v
+    v = ask(lab, check=SERVER)
+    assert v["kind"] == "blocked" and v["udp_blocked"] is True, v
     r = run(lab, check=USAGE)
     assert "--stun" in r.stderr and not r.stdout, r.stderr
     run(lab, "--stun", FIRST, "extra", check=USAGE)
