@@ -43,6 +43,7 @@ struct io_upnp {
 	struct io_igd *igd;
 	uint16_t port; /* external, tried first */
 	uint32_t lease; /* asked for: 0 where the router knows only permanent ones */
+	uint32_t granted; /* what came of it, as far as the router tells */
 	enum result result;
 	struct adit_addr external;
 
@@ -73,9 +74,12 @@ static uint16_t random_port(void)
 
 static bool made(struct io_upnp *u, uint16_t port)
 {
-	if (!io_igd_is_ours(u->igd, port, u->cfg.own.port))
+	uint32_t lease = u->lease;
+
+	if (!io_igd_is_ours(u->igd, port, u->cfg.own.port, &lease))
 		return false;
 	u->port = port;
+	u->granted = lease;
 	return true;
 }
 
@@ -184,14 +188,14 @@ static void mapped(struct io_upnp *u)
 	adit_dur again = u->cfg.check;
 	bool is_news = !u->is_mapped || !adit_addr_eq(&external, &u->told_external);
 
-	if (u->lease != 0 && ADIT_SEC(u->lease) / 2 < again)
-		again = ADIT_SEC(u->lease) / 2;
+	if (u->granted != 0 && ADIT_SEC(u->granted) / 2 < again)
+		again = ADIT_SEC(u->granted) / 2;
 	io_timer_set(u->timer, io_clock_now() + again);
 	u->is_mapped = true;
 	u->none_told = false;
 	u->backoff = IO_UPNP_RETRY_MIN;
 	u->told_external = external;
-	u->told_lease = u->lease;
+	u->told_lease = u->granted;
 	u->has_entry = true;
 	if (is_news)
 		tell(u, IO_UPNP_MAPPED, "");
