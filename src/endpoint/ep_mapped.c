@@ -317,18 +317,10 @@ void ep_mapped_end(struct ep_mapped *m)
 		return;
 	m->is_ending = true;
 	m->end_until = adit_time_add(io_clock_now(), END_MAX);
-	for (unsigned f = 0; f < 2; f++) {
-		struct side *s = &m->side[f];
-
-		if (!s->portmap)
-			continue;
-		if (s->is_mapped) {
-			io_portmap_end(s->portmap);
-			continue;
-		}
-		io_portmap_free(s->portmap);
-		s->portmap = NULL;
-	}
+	/* Also where nothing is mapped yet: the router may be at it. */
+	for (unsigned f = 0; f < 2; f++)
+		if (m->side[f].portmap)
+			io_portmap_end(m->side[f].portmap);
 }
 
 bool ep_mapped_is_over(const struct ep_mapped *m)

@@ -37,6 +37,7 @@ struct io_upnp {
 	bool is_busy;
 	bool is_closed;
 	atomic_bool is_unwanted; /* tells the worker: make no mapping any more */
+	atomic_bool has_asked; /* tells the loop: this step may make one */
 
 	/* The worker's. */
 	enum step step;
@@ -88,6 +89,9 @@ static bool make(struct io_upnp *u)
 	uint16_t own = u->cfg.own.port;
 	uint16_t port = u->port;
 
+	u->has_asked = true; /* before the look: io_upnp_end() does both the other way round */
+	if (u->is_unwanted)
+		return false;
 	for (unsigned i = 0; i < IO_UPNP_TRIES; i++) {
 		enum io_igd_answer answer = io_igd_add(u->igd, port, own, u->lease);
 
@@ -175,6 +179,7 @@ static void start(struct io_upnp *u, enum step step)
 		return;
 	u->step = step;
 	u->is_busy = true;
+	u->has_asked = false;
 	io_timer_set(u->timer, ADIT_NEVER);
 	if (uv_queue_work(u->loop, &u->work, on_work, on_done) < 0) {
 		u->is_busy = false;
@@ -343,7 +348,11 @@ void io_upnp_end(struct io_upnp *u, bool keep)
 	u->want_end = true;
 	u->is_unwanted = true;
 	u->keep = keep;
-	go_on(u);
+	/* A search takes seconds, and nothing comes of it any more. */
+	if (u->is_busy && !u->has_asked && !u->has_entry && !u->is_over)
+		deleted(u);
+	else
+		go_on(u);
 }
 
 bool io_upnp_is_busy(const struct io_upnp *u)

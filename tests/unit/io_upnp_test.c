@@ -129,6 +129,56 @@ static int setup(void **state)
 	return sem_init(&router.begun, 0, 0) | sem_init(&router.go, 0, 0);
 }
 
+static void the_end_deletes_what_is_being_made(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	router.stops_in_add = true;
+	begin(&rig);
+	sem_wait(&router.begun);
+	io_upnp_end(rig.upnp, false);
+	assert_int_equal(rig.told[IO_UPNP_ENDED], 0);
+	sem_post(&router.go);
+	await(&rig, IO_UPNP_ENDED);
+	assert_int_equal(router.deleted, 1);
+	finish(&rig);
+}
+
+static void the_end_does_not_wait_for_a_search(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	router.stops_in_find = true;
+	begin(&rig);
+	sem_wait(&router.begun);
+	io_upnp_end(rig.upnp, false);
+	assert_int_equal(rig.told[IO_UPNP_ENDED], 1);
+	sem_post(&router.go);
+	finish(&rig);
+	assert_int_equal(router.added, 0);
+	assert_int_equal(rig.told[IO_UPNP_ENDED], 1);
+}
+
+/* The one above, where whoever is told does not free it at once. */
+static void an_end_during_a_search_is_told_once(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	router.stops_in_find = true;
+	begin(&rig);
+	sem_wait(&router.begun);
+	io_upnp_end(rig.upnp, false);
+	sem_post(&router.go);
+	while (io_upnp_is_busy(rig.upnp))
+		uv_run(&rig.loop, UV_RUN_ONCE);
+	assert_int_equal(rig.told[IO_UPNP_ENDED], 1);
+	assert_int_equal(rig.told[IO_UPNP_NONE] + rig.told[IO_UPNP_MAPPED] + rig.told[IO_UPNP_WITHDRAWN], 0);
+	finish(&rig);
+}
+
 static void a_lease_that_the_router_cuts_is_renewed_by_what_it_gave(void **state)
 {
 	struct rig rig;
@@ -171,6 +221,9 @@ static void what_a_router_tells_of_a_lease_is_taken_within_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_end_deletes_what_is_being_made, setup),
+		cmocka_unit_test_setup(the_end_does_not_wait_for_a_search, setup),
+		cmocka_unit_test_setup(an_end_during_a_search_is_told_once, setup),
 		cmocka_unit_test_setup(a_lease_that_the_router_cuts_is_renewed_by_what_it_gave, setup),
 		cmocka_unit_test_setup(what_a_router_tells_of_a_lease_is_taken_within_limits, setup),
 	};

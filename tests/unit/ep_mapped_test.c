@@ -1,0 +1,164 @@
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint/ep_mapped.h"
+#include "io/io_clock.h"
+#include "io/io_route.h"
+
+/* In place of io_portmap.c and the routing table. */
+struct io_portmap {
+	struct io_portmap_config cfg;
+	io_portmap_told *told;
+	void *ctx;
+	unsigned ended;
+	unsigned checked;
+	struct adit_addr seen;
+};
+
+static struct {
+	struct io_portmap *portmap[2]; /* IPv4, IPv6: the one in use */
+	unsigned made[2];
+	struct adit_addr gateway[2]; /* family NONE: no route */
+	struct adit_addr own[2];
+} net;
+
+static unsigned is_v6(enum adit_family family)
+{
+	return family == ADIT_FAMILY_V6;
+}
+
+int __wrap_io_route_default(enum adit_family family, struct adit_addr *ret_gateway, struct adit_addr *ret_own);
+int __wrap_io_route_default(enum adit_family family, struct adit_addr *ret_gateway, struct adit_addr *ret_own)
+{
+	unsigned f = is_v6(family);
+
+	if (net.gateway[f].family == ADIT_FAMILY_NONE)
+		return ADIT_ENOENT;
+	*ret_gateway = net.gateway[f];
+	*ret_own = net.own[f];
+	return 0;
+}
+
+int __wrap_io_portmap_new(uv_loop_t *loop, const struct io_portmap_config *cfg, io_portmap_told *told, void *ctx,
+			  struct io_portmap **ret_portmap);
+int __wrap_io_portmap_new(uv_loop_t *loop, const struct io_portmap_config *cfg, io_portmap_told *told, void *ctx,
+			  struct io_portmap **ret_portmap)
+{
+	unsigned f = is_v6(cfg->family);
+	struct io_portmap *p = calloc(1, sizeof(*p));
+
+	(void)loop;
+	assert_non_null(p);
+	assert_null(net.portmap[f]);
+	p->cfg = *cfg;
+	p->told = told;
+	p->ctx = ctx;
+	net.portmap[f] = p;
+	net.made[f]++;
+	*ret_portmap = p;
+	return 0;
+}
+
+void __wrap_io_portmap_free(struct io_portmap *p);
+void __wrap_io_portmap_free(struct io_portmap *p)
+{
+	if (p)
+		net.portmap[is_v6(p->cfg.family)] = NULL;
+	free(p);
+}
+
+void __wrap_io_portmap_end(struct io_portmap *p);
+void __wrap_io_portmap_end(struct io_portmap *p)
+{
+	p->ended++;
+}
+
+void __wrap_io_portmap_check(struct io_portmap *p);
+void __wrap_io_portmap_check(struct io_portmap *p)
+{
+	p->checked++;
+}
+
+void __wrap_io_portmap_set_seen(struct io_portmap *p, const struct adit_addr *seen);
+void __wrap_io_portmap_set_seen(struct io_portmap *p, const struct adit_addr *seen)
+{
+	p->seen = *seen;
+}
+
+/* --- the one that is tested --- */
+
+struct rig {
+	uv_loop_t loop;
+	struct ep_mapped *mapped;
+};
+
+static void on_changed(void *ctx, enum adit_family family, const struct reach_mapping *map)
+{
+	(void)ctx;
+	(void)family;
+	(void)map;
+}
+
+static void on_told(void *ctx, const struct ep_mapped_state *st)
+{
+	(void)ctx;
+	(void)st;
+}
+
+static const struct ep_mapped_ops ops = {.changed = on_changed, .told = on_told};
+
+static void begin(struct rig *rig)
+{
+	struct ep_mapped_config c = {.asks = true, .port = 4500};
+
+	uv_loop_init(&rig->loop);
+	assert_int_equal(ep_mapped_new(&rig->loop, &c, &ops, rig, &rig->mapped), 0);
+	uv_run(&rig->loop, UV_RUN_ONCE);
+}
+
+static void finish(struct rig *rig)
+{
+	ep_mapped_close(rig->mapped);
+	uv_run(&rig->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&rig->loop), 0);
+	assert_null(net.portmap[0]);
+	assert_null(net.portmap[1]);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&net, 0, sizeof(net));
+	net.gateway[0] = adit_addr_v4(192, 168, 1, 1, 0);
+	net.own[0] = adit_addr_v4(192, 168, 1, 7, 0);
+	return 0;
+}
+
+static void the_end_waits_for_a_router_that_is_at_it(void **state)
+{
+	struct rig rig;
+	struct io_portmap *p;
+
+	(void)state;
+	begin(&rig);
+	p = net.portmap[0];
+	assert_non_null(p);
+	ep_mapped_end(rig.mapped);
+	assert_ptr_equal(net.portmap[0], p);
+	assert_int_equal(p->ended, 1);
+	assert_false(ep_mapped_is_over(rig.mapped));
+	p->told(p->ctx, &(struct io_portmap_event){.kind = IO_PORTMAP_ENDED, .why = ""});
+	assert_true(ep_mapped_is_over(rig.mapped));
+	finish(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_end_waits_for_a_router_that_is_at_it, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
