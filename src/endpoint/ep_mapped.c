@@ -17,6 +17,7 @@ struct side {
 	struct ep_mapped *owner;
 	struct io_portmap *portmap; /* NULL: nobody is asked */
 	struct adit_addr own; /* what the mapping leads to */
+	struct adit_addr gateway; /* who is asked */
 	bool is_used; /* |st| is worth telling */
 	bool is_mapped; /* |map| is what links were told */
 	struct reach_mapping map;
@@ -119,21 +120,34 @@ static void leave(struct side *s)
 	s->portmap = NULL;
 	if (s->is_mapped)
 		set_map(s, NULL);
-	s->own = (struct adit_addr){0};
+	s->is_used = false;
+	s->st.kind = EP_MAPPED_ASKING;
+	s->st.why[0] = 0;
 }
 
-static void ask(struct side *s, const struct adit_addr *own)
+/* |has_changed|: the own addresses have, if maybe not these. */
+static void ask(struct side *s, const struct adit_addr *own, const struct adit_addr *gateway, bool has_changed)
 {
-	struct io_portmap_config c = {
-		.family = family_of(s), .port = s->owner->cfg.port, .own = *own, .log = s->owner->cfg.log};
+	struct io_portmap_config c = {.family = family_of(s),
+				      .port = s->owner->cfg.port,
+				      .gateway = *gateway,
+				      .own = *own,
+				      .log = s->owner->cfg.log};
 
+	if (s->portmap && adit_addr_eq_ip(own, &s->own) && adit_addr_eq_ip(gateway, &s->gateway)) {
+		if (has_changed)
+			io_portmap_check(s->portmap);
+		return;
+	}
+	leave(s);
 	s->own = *own;
+	s->gateway = *gateway;
 	if (io_portmap_new(s->owner->loop, &c, on_portmap, s, &s->portmap) < 0)
 		s->portmap = NULL; /* no router, or no memory: it goes without */
 }
 
 /* A machine with a public address of its own is forwarded to by nobody, and its router is the provider's. */
-static void ask_v4(struct ep_mapped *m)
+static void ask_v4(struct ep_mapped *m, bool has_changed)
 {
 	struct side *s = &m->side[0];
 	struct adit_addr gateway;
@@ -143,13 +157,21 @@ static void ask_v4(struct ep_mapped *m)
 		leave(s);
 		return;
 	}
-	if (s->portmap && adit_addr_eq_ip(&own, &s->own)) {
-		io_portmap_check(s->portmap);
-		return;
-	}
-	leave(s);
+	ask(s, &own, &gateway, has_changed);
 	s->is_used = true;
-	ask(s, &own);
+}
+
+/* |own|: the first lasting one; NULL: there is none. */
+static void ask_v6(struct ep_mapped *m, const struct adit_addr *own, bool has_changed)
+{
+	struct side *s = &m->side[1];
+	struct adit_addr gateway;
+	struct adit_addr any;
+
+	if (!own || io_route_default(ADIT_FAMILY_V6, &gateway, &any) < 0)
+		leave(s);
+	else
+		ask(s, own, &gateway, has_changed);
 }
 
 static void forward_v4(struct ep_mapped *m)
@@ -169,7 +191,7 @@ static void on_begin(void *ctx)
 	if (m->cfg.forwarded)
 		forward_v4(m);
 	else if (m->cfg.asks)
-		ask_v4(m);
+		ask_v4(m, false);
 }
 
 /* --- from above --- */
@@ -236,19 +258,16 @@ static bool is_same(const struct ep_mapped *m, const struct reach_host *hosts, s
 
 void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, size_t n)
 {
-	const struct adit_addr *own = lasting_v6(hosts, n);
+	bool has_changed;
 
-	if (!m || !m->cfg.asks || m->is_ending || is_same(m, hosts, n))
+	if (!m || !m->cfg.asks || m->is_ending)
 		return;
+	has_changed = !is_same(m, hosts, n);
 	m->n_hosts = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
 	memcpy(m->host, hosts, m->n_hosts * sizeof(*hosts));
 	if (!m->cfg.forwarded && m->has_begun)
-		ask_v4(m);
-	if (own && adit_addr_eq_ip(own, &m->side[1].own))
-		return;
-	leave(&m->side[1]);
-	if (own)
-		ask(&m->side[1], own);
+		ask_v4(m, has_changed);
+	ask_v6(m, lasting_v6(hosts, n), has_changed);
 }
 
 static void works(struct side *s)

@@ -56,7 +56,10 @@ ADIT_MUST_CHECK int ep_mapped_new(uv_loop_t *loop, const struct ep_mapped_config
 				  void *ctx, struct ep_mapped **ret_mapped);
 /* A new link is told what there is. NULL is fine. */
 void ep_mapped_tell(const struct ep_mapped *m, struct link *link, adit_time now);
-/* Own addresses, whenever they change: IPv6 begins with the first lasting one. NULL is fine. */
+/*
+ * Own addresses, whenever they or the routers change, which are looked up here; otherwise it does no harm. IPv6 begins
+ * with the first lasting one. NULL is fine.
+ */
 void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, size_t n);
 /* What a link reports; others than MAPPED and HELD are passed over. NULL is fine. */
 void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e);

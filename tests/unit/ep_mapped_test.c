@@ -154,10 +154,90 @@ static void the_end_waits_for_a_router_that_is_at_it(void **state)
 	finish(&rig);
 }
 
+/* |v6|: NULL for none. */
+static void set_hosts(struct rig *rig, const char *v6)
+{
+	struct reach_host h[2] = {{.addr = net.own[0], .iface = ICE_IFACE_NORMAL}, {.iface = ICE_IFACE_NORMAL}};
+
+	if (v6)
+		assert_int_equal(adit_addr_parse(v6, strlen(v6), &h[1].addr), 0);
+	ep_mapped_set_hosts(rig->mapped, h, v6 ? 2 : 1);
+}
+
+static struct adit_addr router_v6(unsigned scope)
+{
+	struct adit_addr a = adit_addr_v6((const uint8_t[16]){0xfe, 0x80, [15] = 1}, 0);
+
+	a.scope = scope;
+	return a;
+}
+
+static void a_route_that_comes_after_the_address_begins_it(void **state)
+{
+	struct adit_addr gateway = net.gateway[0];
+	struct rig rig;
+
+	(void)state;
+	net.gateway[0] = (struct adit_addr){0};
+	begin(&rig);
+	set_hosts(&rig, "2001:db8::7");
+	assert_int_equal(net.made[0] + net.made[1], 0);
+	net.gateway[0] = gateway;
+	net.gateway[1] = router_v6(2);
+	set_hosts(&rig, "2001:db8::7");
+	assert_int_equal(net.made[0], 1);
+	assert_int_equal(net.made[1], 1);
+	assert_true(adit_addr_eq(&net.portmap[0]->cfg.gateway, &gateway));
+	assert_true(adit_addr_eq(&net.portmap[1]->cfg.gateway, &net.gateway[1]));
+	finish(&rig);
+}
+
+static void another_router_is_asked_instead_of_the_one_before(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	net.gateway[1] = router_v6(2);
+	begin(&rig);
+	set_hosts(&rig, "2001:db8::7");
+	net.portmap[0]->told(net.portmap[0]->ctx, &(struct io_portmap_event){.kind = IO_PORTMAP_WITHDRAWN, .why = ""});
+	net.gateway[0] = adit_addr_v4(192, 168, 1, 2, 0);
+	net.gateway[1] = router_v6(3);
+	set_hosts(&rig, "2001:db8::7");
+	assert_int_equal(ep_mapped_state(rig.mapped, ADIT_FAMILY_V4)->kind, EP_MAPPED_ASKING);
+	assert_int_equal(net.made[0], 2);
+	assert_int_equal(net.made[1], 2);
+	assert_true(adit_addr_eq(&net.portmap[0]->cfg.gateway, &net.gateway[0]));
+	assert_true(adit_addr_eq(&net.portmap[1]->cfg.gateway, &net.gateway[1]));
+	finish(&rig);
+}
+
+static void what_is_told_again_asks_nobody_and_other_addresses_beside_have_it_looked_after(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	begin(&rig);
+	set_hosts(&rig, NULL);
+	assert_int_equal(net.portmap[0]->checked, 1);
+	set_hosts(&rig, NULL);
+	set_hosts(&rig, NULL);
+	assert_int_equal(net.portmap[0]->checked, 1);
+	set_hosts(&rig, "fd00::7");
+	assert_int_equal(net.portmap[0]->checked, 2);
+	assert_int_equal(net.made[0], 1);
+	assert_int_equal(net.made[1], 0);
+	finish(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_end_waits_for_a_router_that_is_at_it, setup),
+		cmocka_unit_test_setup(a_route_that_comes_after_the_address_begins_it, setup),
+		cmocka_unit_test_setup(another_router_is_asked_instead_of_the_one_before, setup),
+		cmocka_unit_test_setup(what_is_told_again_asks_nobody_and_other_addresses_beside_have_it_looked_after,
+				       setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
