@@ -10,7 +10,8 @@
 #include "io/io_route.h"
 #include "io/io_timer.h"
 
-#define END_MAX ADIT_MS(2500) /* PORTMAP_DELETE_MAX and a little; the router's UPnP may hang */
+#define END_MAX   ADIT_MS(2500) /* PORTMAP_DELETE_MAX and a little; the router's UPnP may hang */
+#define SLEPT_MIN ADIT_SEC(5) /* a shorter sleep is not worth a question */
 
 /* One family. */
 struct side {
@@ -36,6 +37,7 @@ struct ep_mapped {
 	bool has_begun;
 	bool is_ending;
 	adit_time end_until;
+	adit_dur slept; /* as it was last looked at */
 };
 
 static struct side *side_of(struct ep_mapped *m, uint8_t family)
@@ -194,6 +196,14 @@ static void on_begin(void *ctx)
 		ask_v4(m, false);
 }
 
+/* How long the machine has slept since it was started: one of the clocks goes on meanwhile, the other does not. */
+static adit_dur slept(void)
+{
+	adit_time awake = uv_hrtime();
+
+	return adit_time_since(io_clock_now(), awake);
+}
+
 /* --- from above --- */
 
 int ep_mapped_new(uv_loop_t *loop, const struct ep_mapped_config *cfg, const struct ep_mapped_ops *ops, void *ctx,
@@ -209,6 +219,7 @@ int ep_mapped_new(uv_loop_t *loop, const struct ep_mapped_config *cfg, const str
 	m->cfg = *cfg;
 	m->ops = ops;
 	m->ctx = ctx;
+	m->slept = slept();
 	if (m->cfg.port == 0)
 		m->cfg.port = (uint16_t)(REACH_PORT_MIN + adit_rng_below(&rng, REACH_PORT_COUNT));
 	for (unsigned f = 0; f < 2; f++) {
@@ -268,6 +279,18 @@ void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, si
 	if (!m->cfg.forwarded && m->has_begun)
 		ask_v4(m, has_changed);
 	ask_v6(m, lasting_v6(hosts, n), has_changed);
+}
+
+void ep_mapped_look(struct ep_mapped *m)
+{
+	adit_dur now = slept();
+
+	if (!m || m->is_ending || now < m->slept + SLEPT_MIN)
+		return;
+	m->slept = now;
+	for (unsigned f = 0; f < 2; f++)
+		if (m->side[f].portmap)
+			io_portmap_check(m->side[f].portmap);
 }
 
 static void works(struct side *s)

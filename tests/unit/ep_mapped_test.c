@@ -87,6 +87,15 @@ void __wrap_io_portmap_set_seen(struct io_portmap *p, const struct adit_addr *se
 	p->seen = *seen;
 }
 
+static adit_dur asleep;
+
+adit_time __real_io_clock_now(void);
+adit_time __wrap_io_clock_now(void);
+adit_time __wrap_io_clock_now(void)
+{
+	return __real_io_clock_now() + asleep;
+}
+
 /* --- the one that is tested --- */
 
 struct rig {
@@ -131,6 +140,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&net, 0, sizeof(net));
+	asleep = 0;
 	net.gateway[0] = adit_addr_v4(192, 168, 1, 1, 0);
 	net.own[0] = adit_addr_v4(192, 168, 1, 7, 0);
 	return 0;
@@ -230,6 +240,26 @@ static void what_is_told_again_asks_nobody_and_other_addresses_beside_have_it_lo
 	finish(&rig);
 }
 
+static void after_a_sleep_the_mapping_is_looked_after_once(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	begin(&rig);
+	ep_mapped_look(rig.mapped);
+	assert_int_equal(net.portmap[0]->checked, 0);
+	asleep = ADIT_SEC(3600);
+	ep_mapped_look(rig.mapped);
+	ep_mapped_look(rig.mapped);
+	assert_int_equal(net.portmap[0]->checked, 1);
+	ep_mapped_end(rig.mapped);
+	asleep *= 2;
+	ep_mapped_look(rig.mapped);
+	assert_int_equal(net.portmap[0]->checked, 1);
+	ep_mapped_look(NULL);
+	finish(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup(another_router_is_asked_instead_of_the_one_before, setup),
 		cmocka_unit_test_setup(what_is_told_again_asks_nobody_and_other_addresses_beside_have_it_looked_after,
 				       setup),
+		cmocka_unit_test_setup(after_a_sleep_the_mapping_is_looked_after_once, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
