@@ -309,13 +309,19 @@ static void fails(struct side *s)
 		tell(s, EP_MAPPED_DEAD, "nothing that is sent to it from outside arrives");
 }
 
+/* Serve hears it when it registers, connect when it meets the peer. */
+static bool tells_how_seen(const struct reach_event *e)
+{
+	return (e->kind == REACH_EVENT_HELD || e->kind == REACH_EVENT_MEETING) && e->mapped.family != ADIT_FAMILY_NONE;
+}
+
 void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e)
 {
 	struct side *s = m ? side_of(m, e->mapped.family) : NULL;
 
 	if (!s || m->is_ending)
 		return;
-	if (e->kind == REACH_EVENT_HELD && s->portmap) {
+	if (tells_how_seen(e) && s->portmap) {
 		struct adit_addr seen = adit_addr_with_port(e->mapped, 0);
 
 		io_portmap_set_seen(s->portmap, &seen);

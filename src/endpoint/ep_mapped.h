@@ -63,7 +63,7 @@ void ep_mapped_tell(const struct ep_mapped *m, struct link *link, adit_time now)
 void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, size_t n);
 /* Now and then: after a sleep of the machine the router may have forgotten. NULL is fine. */
 void ep_mapped_look(struct ep_mapped *m);
-/* What a link reports; others than MAPPED and HELD are passed over. NULL is fine. */
+/* What a link reports; others than MAPPED, HELD and MEETING are passed over. NULL is fine. */
 void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e);
 /* NULL: that family has nothing to tell. |m| may be NULL. */
 const struct ep_mapped_state *ep_mapped_state(const struct ep_mapped *m, enum adit_family family);

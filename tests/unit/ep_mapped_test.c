@@ -260,6 +260,25 @@ static void after_a_sleep_the_mapping_is_looked_after_once(void **state)
 	finish(&rig);
 }
 
+static void how_servers_see_us_is_handed_on_by_both_sides(void **state)
+{
+	struct reach_event held = {.kind = REACH_EVENT_HELD, .mapped = adit_addr_v4(203, 0, 113, 9, 5000)};
+	struct reach_event met = {.kind = REACH_EVENT_MEETING, .mapped = adit_addr_v4(203, 0, 113, 8, 0)};
+	struct reach_event unknown = {.kind = REACH_EVENT_MEETING};
+	struct adit_addr want = adit_addr_v4(203, 0, 113, 9, 0);
+	struct rig rig;
+
+	(void)state;
+	begin(&rig);
+	ep_mapped_heard(rig.mapped, &held);
+	assert_true(adit_addr_eq(&net.portmap[0]->seen, &want));
+	ep_mapped_heard(rig.mapped, &met);
+	assert_true(adit_addr_eq(&net.portmap[0]->seen, &met.mapped));
+	ep_mapped_heard(rig.mapped, &unknown);
+	assert_true(adit_addr_eq(&net.portmap[0]->seen, &met.mapped));
+	finish(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup(another_router_is_asked_instead_of_the_one_before, setup),
 		cmocka_unit_test_setup(what_is_told_again_asks_nobody_and_other_addresses_beside_have_it_looked_after,
 				       setup),
+		cmocka_unit_test_setup(how_servers_see_us_is_handed_on_by_both_sides, setup),
 		cmocka_unit_test_setup(after_a_sleep_the_mapping_is_looked_after_once, setup),
 	};
 
