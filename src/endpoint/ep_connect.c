@@ -16,7 +16,7 @@
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
 #define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: TimeoutStopSec= in systemd/ is longer */
 #define GOODBYE_MS     1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS   10000 /* when a clock that was set is noticed; each time wakes an idle session */
+#define UTC_EVERY_MS   10000 /* when a clock that was set, or a sleep, is noticed; each time wakes an idle session */
 #define WAITING_MAX    4096 /* accepted connections that wait for stream credit or for a session */
 
 struct ep_door {
@@ -412,6 +412,7 @@ static void on_utc(uv_timer_t *timer)
 	struct ep_connect *c = timer->data;
 
 	link_set_utc(link_of(c), io_clock_now(), io_clock_utc());
+	ep_mapped_look(c->mapped);
 }
 
 static int make_link(struct ep_connect *c, const struct ep_connect_config *cfg, struct link **ret_link)

@@ -10,13 +10,15 @@
 #include "io/io_route.h"
 #include "io/io_timer.h"
 
-#define END_MAX ADIT_MS(2500) /* PORTMAP_DELETE_MAX and a little; the router's UPnP may hang */
+#define END_MAX   ADIT_MS(2500) /* PORTMAP_DELETE_MAX and a little; the router's UPnP may hang */
+#define SLEPT_MIN ADIT_SEC(5) /* a shorter sleep is not worth a question */
 
 /* One family. */
 struct side {
 	struct ep_mapped *owner;
 	struct io_portmap *portmap; /* NULL: nobody is asked */
 	struct adit_addr own; /* what the mapping leads to */
+	struct adit_addr gateway; /* who is asked */
 	bool is_used; /* |st| is worth telling */
 	bool is_mapped; /* |map| is what links were told */
 	struct reach_mapping map;
@@ -35,6 +37,7 @@ struct ep_mapped {
 	bool has_begun;
 	bool is_ending;
 	adit_time end_until;
+	adit_dur slept; /* as it was last looked at */
 };
 
 static struct side *side_of(struct ep_mapped *m, uint8_t family)
@@ -119,21 +122,34 @@ static void leave(struct side *s)
 	s->portmap = NULL;
 	if (s->is_mapped)
 		set_map(s, NULL);
-	s->own = (struct adit_addr){0};
+	s->is_used = false;
+	s->st.kind = EP_MAPPED_ASKING;
+	s->st.why[0] = 0;
 }
 
-static void ask(struct side *s, const struct adit_addr *own)
+/* |has_changed|: the own addresses have, if maybe not these. */
+static void ask(struct side *s, const struct adit_addr *own, const struct adit_addr *gateway, bool has_changed)
 {
-	struct io_portmap_config c = {
-		.family = family_of(s), .port = s->owner->cfg.port, .own = *own, .log = s->owner->cfg.log};
+	struct io_portmap_config c = {.family = family_of(s),
+				      .port = s->owner->cfg.port,
+				      .gateway = *gateway,
+				      .own = *own,
+				      .log = s->owner->cfg.log};
 
+	if (s->portmap && adit_addr_eq_ip(own, &s->own) && adit_addr_eq_ip(gateway, &s->gateway)) {
+		if (has_changed)
+			io_portmap_check(s->portmap);
+		return;
+	}
+	leave(s);
 	s->own = *own;
+	s->gateway = *gateway;
 	if (io_portmap_new(s->owner->loop, &c, on_portmap, s, &s->portmap) < 0)
 		s->portmap = NULL; /* no router, or no memory: it goes without */
 }
 
 /* A machine with a public address of its own is forwarded to by nobody, and its router is the provider's. */
-static void ask_v4(struct ep_mapped *m)
+static void ask_v4(struct ep_mapped *m, bool has_changed)
 {
 	struct side *s = &m->side[0];
 	struct adit_addr gateway;
@@ -143,13 +159,21 @@ static void ask_v4(struct ep_mapped *m)
 		leave(s);
 		return;
 	}
-	if (s->portmap && adit_addr_eq_ip(&own, &s->own)) {
-		io_portmap_check(s->portmap);
-		return;
-	}
-	leave(s);
+	ask(s, &own, &gateway, has_changed);
 	s->is_used = true;
-	ask(s, &own);
+}
+
+/* |own|: the first lasting one; NULL: there is none. */
+static void ask_v6(struct ep_mapped *m, const struct adit_addr *own, bool has_changed)
+{
+	struct side *s = &m->side[1];
+	struct adit_addr gateway;
+	struct adit_addr any;
+
+	if (!own || io_route_default(ADIT_FAMILY_V6, &gateway, &any) < 0)
+		leave(s);
+	else
+		ask(s, own, &gateway, has_changed);
 }
 
 static void forward_v4(struct ep_mapped *m)
@@ -169,7 +193,15 @@ static void on_begin(void *ctx)
 	if (m->cfg.forwarded)
 		forward_v4(m);
 	else if (m->cfg.asks)
-		ask_v4(m);
+		ask_v4(m, false);
+}
+
+/* How long the machine has slept since it was started: one of the clocks goes on meanwhile, the other does not. */
+static adit_dur slept(void)
+{
+	adit_time awake = uv_hrtime();
+
+	return adit_time_since(io_clock_now(), awake);
 }
 
 /* --- from above --- */
@@ -187,6 +219,7 @@ int ep_mapped_new(uv_loop_t *loop, const struct ep_mapped_config *cfg, const str
 	m->cfg = *cfg;
 	m->ops = ops;
 	m->ctx = ctx;
+	m->slept = slept();
 	if (m->cfg.port == 0)
 		m->cfg.port = (uint16_t)(REACH_PORT_MIN + adit_rng_below(&rng, REACH_PORT_COUNT));
 	for (unsigned f = 0; f < 2; f++) {
@@ -236,19 +269,28 @@ static bool is_same(const struct ep_mapped *m, const struct reach_host *hosts, s
 
 void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, size_t n)
 {
-	const struct adit_addr *own = lasting_v6(hosts, n);
+	bool has_changed;
 
-	if (!m || !m->cfg.asks || m->is_ending || is_same(m, hosts, n))
+	if (!m || !m->cfg.asks || m->is_ending)
 		return;
+	has_changed = !is_same(m, hosts, n);
 	m->n_hosts = n < REACH_HOSTS_MAX ? n : REACH_HOSTS_MAX;
 	memcpy(m->host, hosts, m->n_hosts * sizeof(*hosts));
 	if (!m->cfg.forwarded && m->has_begun)
-		ask_v4(m);
-	if (own && adit_addr_eq_ip(own, &m->side[1].own))
+		ask_v4(m, has_changed);
+	ask_v6(m, lasting_v6(hosts, n), has_changed);
+}
+
+void ep_mapped_look(struct ep_mapped *m)
+{
+	adit_dur now = slept();
+
+	if (!m || m->is_ending || now < m->slept + SLEPT_MIN)
 		return;
-	leave(&m->side[1]);
-	if (own)
-		ask(&m->side[1], own);
+	m->slept = now;
+	for (unsigned f = 0; f < 2; f++)
+		if (m->side[f].portmap)
+			io_portmap_check(m->side[f].portmap);
 }
 
 static void works(struct side *s)
@@ -267,13 +309,19 @@ static void fails(struct side *s)
 		tell(s, EP_MAPPED_DEAD, "nothing that is sent to it from outside arrives");
 }
 
+/* Serve hears it when it registers, connect when it meets the peer. */
+static bool tells_how_seen(const struct reach_event *e)
+{
+	return (e->kind == REACH_EVENT_HELD || e->kind == REACH_EVENT_MEETING) && e->mapped.family != ADIT_FAMILY_NONE;
+}
+
 void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e)
 {
 	struct side *s = m ? side_of(m, e->mapped.family) : NULL;
 
 	if (!s || m->is_ending)
 		return;
-	if (e->kind == REACH_EVENT_HELD && s->portmap) {
+	if (tells_how_seen(e) && s->portmap) {
 		struct adit_addr seen = adit_addr_with_port(e->mapped, 0);
 
 		io_portmap_set_seen(s->portmap, &seen);
@@ -317,18 +365,10 @@ void ep_mapped_end(struct ep_mapped *m)
 		return;
 	m->is_ending = true;
 	m->end_until = adit_time_add(io_clock_now(), END_MAX);
-	for (unsigned f = 0; f < 2; f++) {
-		struct side *s = &m->side[f];
-
-		if (!s->portmap)
-			continue;
-		if (s->is_mapped) {
-			io_portmap_end(s->portmap);
-			continue;
-		}
-		io_portmap_free(s->portmap);
-		s->portmap = NULL;
-	}
+	/* Also where nothing is mapped yet: the router may be at it. */
+	for (unsigned f = 0; f < 2; f++)
+		if (m->side[f].portmap)
+			io_portmap_end(m->side[f].portmap);
 }
 
 bool ep_mapped_is_over(const struct ep_mapped *m)

@@ -56,9 +56,14 @@ ADIT_MUST_CHECK int ep_mapped_new(uv_loop_t *loop, const struct ep_mapped_config
 				  void *ctx, struct ep_mapped **ret_mapped);
 /* A new link is told what there is. NULL is fine. */
 void ep_mapped_tell(const struct ep_mapped *m, struct link *link, adit_time now);
-/* Own addresses, whenever they change: IPv6 begins with the first lasting one. NULL is fine. */
+/*
+ * Own addresses, whenever they or the routers change, which are looked up here; otherwise it does no harm. IPv6 begins
+ * with the first lasting one. NULL is fine.
+ */
 void ep_mapped_set_hosts(struct ep_mapped *m, const struct reach_host *hosts, size_t n);
-/* What a link reports; others than MAPPED and HELD are passed over. NULL is fine. */
+/* Now and then: after a sleep of the machine the router may have forgotten. NULL is fine. */
+void ep_mapped_look(struct ep_mapped *m);
+/* What a link reports; others than MAPPED, HELD and MEETING are passed over. NULL is fine. */
 void ep_mapped_heard(struct ep_mapped *m, const struct reach_event *e);
 /* NULL: that family has nothing to tell. |m| may be NULL. */
 const struct ep_mapped_state *ep_mapped_state(const struct ep_mapped *m, enum adit_family family);

@@ -16,7 +16,7 @@
 #define DRAIN_EVERY_MS 20 /* how often it is looked whether what was taken has been delivered */
 #define DRAIN_MAX      ADIT_SEC(30) /* ... and for how long: TimeoutStopSec= in systemd/ is longer */
 #define GOODBYE_MS     1000 /* how long the last packets may take to leave */
-#define UTC_EVERY_MS   10000 /* when a clock that was set is noticed; each time wakes an idle session */
+#define UTC_EVERY_MS   10000 /* when a clock that was set, or a sleep, is noticed; each time wakes an idle session */
 
 struct serve_lane {
 	struct adit_list node;
@@ -401,6 +401,7 @@ static void on_utc(uv_timer_t *timer)
 {
 	struct ep_serve *s = timer->data;
 
+	ep_mapped_look(s->mapped);
 	adit_list_each (it, &s->lanes) {
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 

@@ -219,21 +219,35 @@ uint16_t io_igd_add_any(struct io_igd *g, uint16_t external, uint16_t internal, 
 	return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-bool io_igd_is_ours(struct io_igd *g, uint16_t external, uint16_t internal)
+/* Zero is "for ever", and what routers say that do not know. */
+uint32_t io_igd_lease(uint32_t asked, const char *told)
+{
+	unsigned long seconds = strtoul(told, NULL, 10);
+
+	if (seconds == 0 || (asked != 0 && seconds > asked))
+		return asked;
+	if (seconds < IO_UPNP_LEASE_MIN)
+		return IO_UPNP_LEASE_MIN;
+	return seconds < UINT32_MAX ? (uint32_t)seconds : 0;
+}
+
+bool io_igd_is_ours(struct io_igd *g, uint16_t external, uint16_t internal, uint32_t *lease)
 {
 	char outside[NUMBER_LEN];
 	char client[FIELD_LEN] = "";
 	char inside[FIELD_LEN] = "";
 	char desc[FIELD_LEN] = "";
 	char enabled[FIELD_LEN] = "";
-	char lease[FIELD_LEN] = "";
+	char told[FIELD_LEN] = "";
 
 	snprintf(outside, sizeof(outside), "%u", external);
 	if (UPNP_GetSpecificPortMappingEntry(g->urls.controlURL, g->data.first.servicetype, outside, "UDP", NULL,
-					     client, inside, desc, enabled, lease) != UPNPCOMMAND_SUCCESS)
+					     client, inside, desc, enabled, told) != UPNPCOMMAND_SUCCESS)
 		return true; /* not every router answers that */
-	if (strcmp(client, g->client) == 0 && strtoul(inside, NULL, 10) == internal)
+	if (strcmp(client, g->client) == 0 && strtoul(inside, NULL, 10) == internal) {
+		*lease = io_igd_lease(*lease, told);
 		return true;
+	}
 	snprintf(g->why, sizeof(g->why), "the router gives our port to another host");
 	return false;
 }

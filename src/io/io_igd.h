@@ -44,8 +44,13 @@ bool io_igd_is_connected(struct io_igd *g);
 enum io_igd_answer io_igd_add(struct io_igd *g, uint16_t external, uint16_t internal, uint32_t lease);
 /* The router chooses the port, like |external| where it can: version 2 only. 0: it did not. */
 uint16_t io_igd_add_any(struct io_igd *g, uint16_t external, uint16_t internal, uint32_t lease);
-/* Whose is the mapping of |external|? Some routers say yes to a second host and leave the port to the first. */
-bool io_igd_is_ours(struct io_igd *g, uint16_t external, uint16_t internal);
+/*
+ * Whose is the mapping of |external|? Some routers say yes to a second host and leave the port to the first. True:
+ * |lease|, as it was asked for, becomes what the router made of it.
+ */
+bool io_igd_is_ours(struct io_igd *g, uint16_t external, uint16_t internal, uint32_t *lease);
+/* How long a mapping lasts that was asked for with |asked| seconds, of which the router tells |told|. */
+uint32_t io_igd_lease(uint32_t asked, const char *told);
 /* What cannot be deleted runs out, or its router is gone. */
 void io_igd_delete(struct io_igd *g, uint16_t external);
 /* A sentence about what failed last. */

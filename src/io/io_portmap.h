@@ -73,8 +73,8 @@ void io_portmap_set_seen(struct io_portmap *p, const struct adit_addr *seen);
 void io_portmap_proven(struct io_portmap *p);
 void io_portmap_suspect(struct io_portmap *p);
 /*
- * Deletes the mapping; ENDED follows: within PORTMAP_DELETE_MAX, with UPnP as long as the router takes, or a search for
- * one that has begun (four seconds). Who cannot wait frees it; the mapping then ends with its lease.
+ * Deletes the mapping, and one that is being made; ENDED follows, maybe within: after PORTMAP_DELETE_MAX at the latest,
+ * with UPnP as long as the router takes. Who cannot wait frees it; the mapping then ends with its lease.
  */
 void io_portmap_end(struct io_portmap *p);
 /*

@@ -17,6 +17,7 @@
 #define IO_UPNP_DISCOVER_MS 1000
 #define IO_UPNP_TTL         2 /* of the multicast: UPnP DA 1.1, 1.3.2 */
 #define IO_UPNP_LEASE       3600u /* seconds asked for, as IGD:2 recommends (WANIPConnection:2, 2.5.16) */
+#define IO_UPNP_LEASE_MIN   20u /* seconds: a router that tells less is not asked more often for it */
 /* A mapping is made again at half of its lease, and looked after at least so often: a router that restarts tells
  * nobody. */
 #define IO_UPNP_CHECK ADIT_SEC(120)

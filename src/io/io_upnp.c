@@ -37,12 +37,14 @@ struct io_upnp {
 	bool is_busy;
 	bool is_closed;
 	atomic_bool is_unwanted; /* tells the worker: make no mapping any more */
+	atomic_bool has_asked; /* tells the loop: this step may make one */
 
 	/* The worker's. */
 	enum step step;
 	struct io_igd *igd;
 	uint16_t port; /* external, tried first */
 	uint32_t lease; /* asked for: 0 where the router knows only permanent ones */
+	uint32_t granted; /* what came of it, as far as the router tells */
 	enum result result;
 	struct adit_addr external;
 
@@ -73,9 +75,12 @@ static uint16_t random_port(void)
 
 static bool made(struct io_upnp *u, uint16_t port)
 {
-	if (!io_igd_is_ours(u->igd, port, u->cfg.own.port))
+	uint32_t lease = u->lease;
+
+	if (!io_igd_is_ours(u->igd, port, u->cfg.own.port, &lease))
 		return false;
 	u->port = port;
+	u->granted = lease;
 	return true;
 }
 
@@ -84,6 +89,9 @@ static bool make(struct io_upnp *u)
 	uint16_t own = u->cfg.own.port;
 	uint16_t port = u->port;
 
+	u->has_asked = true; /* before the look: io_upnp_end() does both the other way round */
+	if (u->is_unwanted)
+		return false;
 	for (unsigned i = 0; i < IO_UPNP_TRIES; i++) {
 		enum io_igd_answer answer = io_igd_add(u->igd, port, own, u->lease);
 
@@ -171,6 +179,7 @@ static void start(struct io_upnp *u, enum step step)
 		return;
 	u->step = step;
 	u->is_busy = true;
+	u->has_asked = false;
 	io_timer_set(u->timer, ADIT_NEVER);
 	if (uv_queue_work(u->loop, &u->work, on_work, on_done) < 0) {
 		u->is_busy = false;
@@ -184,14 +193,14 @@ static void mapped(struct io_upnp *u)
 	adit_dur again = u->cfg.check;
 	bool is_news = !u->is_mapped || !adit_addr_eq(&external, &u->told_external);
 
-	if (u->lease != 0 && ADIT_SEC(u->lease) / 2 < again)
-		again = ADIT_SEC(u->lease) / 2;
+	if (u->granted != 0 && ADIT_SEC(u->granted) / 2 < again)
+		again = ADIT_SEC(u->granted) / 2;
 	io_timer_set(u->timer, io_clock_now() + again);
 	u->is_mapped = true;
 	u->none_told = false;
 	u->backoff = IO_UPNP_RETRY_MIN;
 	u->told_external = external;
-	u->told_lease = u->lease;
+	u->told_lease = u->granted;
 	u->has_entry = true;
 	if (is_news)
 		tell(u, IO_UPNP_MAPPED, "");
@@ -339,7 +348,11 @@ void io_upnp_end(struct io_upnp *u, bool keep)
 	u->want_end = true;
 	u->is_unwanted = true;
 	u->keep = keep;
-	go_on(u);
+	/* A search takes seconds, and nothing comes of it any more. */
+	if (u->is_busy && !u->has_asked && !u->has_entry && !u->is_over)
+		deleted(u);
+	else
+		go_on(u);
 }
 
 bool io_upnp_is_busy(const struct io_upnp *u)

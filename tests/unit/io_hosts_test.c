@@ -231,6 +231,38 @@ static void an_answer_that_is_cut_short_or_an_error_is_no_address(void **state)
 	assert_int_equal(io_ifaddr_read(&done, sizeof(done), &got, 1, &n), ADIT_EPROTO);
 }
 
+static void of_routes_only_the_main_default_ones_are_news(void **state)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t dst_len;
+		uint8_t table;
+		bool is_news;
+	} rows[] = {
+		{RTM_NEWROUTE, 0, RT_TABLE_MAIN, true},   {RTM_DELROUTE, 0, RT_TABLE_MAIN, true},
+		{RTM_NEWROUTE, 16, RT_TABLE_MAIN, false}, {RTM_DELROUTE, 128, RT_TABLE_MAIN, false},
+		{RTM_NEWROUTE, 0, RT_TABLE_LOCAL, false}, {RTM_NEWROUTE, 0, RT_TABLE_COMPAT, false},
+		{RTM_NEWADDR, 24, RT_TABLE_LOCAL, true},  {RTM_DELLINK, 24, RT_TABLE_LOCAL, true},
+	};
+	struct {
+		struct nlmsghdr h;
+		struct rtmsg m;
+	} two[2] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		two[0].h = (struct nlmsghdr){.nlmsg_len = sizeof(two[0]), .nlmsg_type = RTM_NEWROUTE};
+		two[0].m = (struct rtmsg){.rtm_dst_len = 24, .rtm_table = RT_TABLE_MAIN};
+		two[1].h = (struct nlmsghdr){.nlmsg_len = sizeof(two[1]), .nlmsg_type = rows[i].type};
+		two[1].m = (struct rtmsg){.rtm_dst_len = rows[i].dst_len, .rtm_table = rows[i].table};
+		assert_int_equal(io_hosts_is_news(&two[1], sizeof(two[1])), rows[i].is_news);
+		assert_int_equal(io_hosts_is_news(two, sizeof(two)), rows[i].is_news);
+	}
+	assert_false(io_hosts_is_news(two, sizeof(two[0])));
+	assert_true(io_hosts_is_news(two, sizeof(two[0]) - 1)); /* who knows */
+	assert_false(io_hosts_is_news(two, 0));
+}
+
 struct seen {
 	unsigned times;
 	size_t n;
@@ -308,14 +340,17 @@ static int watch_changes(void)
 		return 77;
 	(void)put("/proc/self/setgroups", "deny");
 	(void)put("/proc/self/uid_map", "0 0 1");
-	if (!run("ip link add docker0 type veth peer name x0 && ip link set x0 up && ip link set docker0 up && "
+	/* Link-local addresses would come seconds later, each a reason to look at everything. */
+	if (!run("ip link add docker0 type veth peer name x0 && ip link set docker0 addrgenmode none && "
+		 "ip link set x0 addrgenmode none && ip link set x0 up && ip link set docker0 up && "
 		 "ip addr add 172.17.0.1/16 dev docker0"))
 		return 77;
 	uv_loop_init(&loop);
 	if (io_hosts_new(&loop, on_changed, &seen, &h) != 0 || seen.times != 1 || seen.n != 1 ||
 	    seen.hosts[0].iface != ICE_IFACE_VIRTUAL)
 		return 1;
-	if (!run("ip link add lan type veth peer name x1 && ip link set x1 up && ip link set lan up && "
+	if (!run("ip link add lan type veth peer name x1 && ip link set lan addrgenmode none && "
+		 "ip link set x1 addrgenmode none && ip link set x1 up && ip link set lan up && "
 		 "ip addr add 10.9.8.7/24 dev lan"))
 		return 2;
 	turn(&loop, &seen, 2);
@@ -332,10 +367,21 @@ static int watch_changes(void)
 	turn(&loop, &seen, 4);
 	if (seen.times != 4 || seen.n != 3)
 		return 10;
+	/* Routers, with the same addresses; then none, as the way there is down. */
+	if (!run("ip route add default via 10.9.8.1"))
+		return 11;
+	turn(&loop, &seen, 5);
+	if (seen.times != 5 || seen.n != 3)
+		return 12;
+	if (!run("ip -6 route add default via 2001:db8::1 && ip route replace default via 10.9.8.2"))
+		return 13;
+	turn(&loop, &seen, 6);
+	if (seen.times != 6 || seen.n != 3)
+		return 14;
 	if (!run("ip link set lan down"))
 		return 4;
-	turn(&loop, &seen, 5);
-	if (seen.times != 5 || seen.n != 1)
+	turn(&loop, &seen, 7);
+	if (seen.times != 7 || seen.n != 1)
 		return 5;
 	io_hosts_close(h);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -369,6 +415,7 @@ int main(void)
 		cmocka_unit_test(addresses_of_which_nothing_is_known_are_told),
 		cmocka_unit_test(what_the_kernel_says_of_an_address_is_read),
 		cmocka_unit_test(an_answer_that_is_cut_short_or_an_error_is_no_address),
+		cmocka_unit_test(of_routes_only_the_main_default_ones_are_news),
 		cmocka_unit_test(what_there_is_comes_at_once_and_without_loopback),
 		cmocka_unit_test(addresses_that_come_and_go_are_told),
 	};

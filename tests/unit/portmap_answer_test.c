@@ -127,7 +127,7 @@ static void a_replayed_answer_changes_nothing_and_costs_one_question_in_ten_seco
 		assert_int_equal(say(&r, old, len), ADIT_EREPLAY);
 		assert_true(adit_addr_eq(portmap_external(&r.p), &want));
 		run_for(&r, 0);
-		if (r.p.state == PORTMAP_ASK) /* the true router answers what the replay made us ask */
+		if (r.p.pcp_is_out) /* the true router answers what the replay made us ask */
 			assert_int_equal(grant(&r, 7200, epoch_of(&r), "203.0.113.9:4500"), 0);
 	}
 	assert_int_equal(r.pcp, 2);
@@ -150,6 +150,52 @@ static void an_announcement_after_a_restart_makes_the_mapping_anew_within_five_s
 	assert_int_equal(announce(&r, 5), 0); /* it is said several times */
 	run_for(&r, ADIT_SEC(30));
 	assert_int_equal(portmap_stats(&r.p)->restarts, 1);
+	no_event(&r);
+}
+
+/* A router that comes up in two steps tells of both. */
+static void a_second_restart_within_ten_seconds_is_asked_about_when_they_are_over(void **state)
+{
+	struct rig r;
+	unsigned asked;
+
+	(void)state;
+	start_mapped(&r, 7200);
+	run_for(&r, ADIT_SEC(100));
+	assert_int_equal(announce(&r, 0), 0);
+	while (r.pcp == 1)
+		run_until(&r, portmap_deadline(&r.p));
+	assert_int_equal(grant(&r, 7200, 5, "203.0.113.9:4500"), 0);
+	event(&r, PORTMAP_EVENT_RESTORED);
+	run_for(&r, ADIT_SEC(1));
+	asked = r.pcp;
+	assert_int_equal(announce(&r, 0), 0);
+	assert_int_equal(announce(&r, 0), 0);
+	run_for(&r, PORTMAP_HINT_GAP - ADIT_SEC(1));
+	assert_int_equal(r.pcp, asked + 1);
+	assert_non_null(portmap_external(&r.p));
+	assert_int_equal(grant(&r, 7200, 9, "203.0.113.9:4500"), 0);
+	event(&r, PORTMAP_EVENT_RESTORED);
+	no_event(&r);
+}
+
+/* It must not cost the renewal its time. */
+static void a_hint_that_waits_never_waits_longer_than_the_renewal(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	start_mapped(&r, 8);
+	assert_int_equal(announce(&r, 0), 0);
+	while (r.pcp == 1)
+		run_until(&r, portmap_deadline(&r.p));
+	assert_int_equal(grant(&r, 8, 5, "203.0.113.9:4500"), 0);
+	event(&r, PORTMAP_EVENT_RESTORED);
+	assert_int_equal(announce(&r, 0), 0);
+	run_for(&r, ADIT_SEC(5));
+	assert_int_equal(r.pcp, 3);
+	assert_int_equal(grant(&r, 8, 5, "203.0.113.9:4500"), 0);
+	event(&r, PORTMAP_EVENT_RESTORED);
 	no_event(&r);
 }
 
@@ -378,6 +424,8 @@ int main(void)
 		cmocka_unit_test(addresses_that_nobody_can_reach_are_no_mapping),
 		cmocka_unit_test(a_replayed_answer_changes_nothing_and_costs_one_question_in_ten_seconds),
 		cmocka_unit_test(an_announcement_after_a_restart_makes_the_mapping_anew_within_five_seconds),
+		cmocka_unit_test(a_second_restart_within_ten_seconds_is_asked_about_when_they_are_over),
+		cmocka_unit_test(a_hint_that_waits_never_waits_longer_than_the_renewal),
 		cmocka_unit_test(an_announcement_with_a_true_epoch_is_nothing),
 		cmocka_unit_test(epochs_that_jump_about_cost_one_question_in_ten_seconds),
 		cmocka_unit_test(a_restart_seen_in_a_renewals_answer_is_told),

@@ -217,6 +217,7 @@ static void what_was_learnt_is_told_once_and_used(void **state)
 	reach_set_memory(a->reach, &a->memory);
 	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
 	assert_int_equal(a->last[REACH_EVENT_MEETING].own_kind, NAT_KIND_RANDOM);
+	assert_true(adit_addr_eq(&a->last[REACH_EVENT_MEETING].mapped, &a->outside));
 	reach_stats(a->reach, &stats);
 	assert_in_range(stats.questions_sent, 2, 8);
 	assert_true(stats.ttl_known);

@@ -313,15 +313,30 @@ void portmap_refused(struct portmap *p, const char *reason, uint32_t seconds)
 	p->retry_at = adit_time_add(p->now, ADIT_SEC(seconds));
 }
 
+/* Not sooner than the gap allows, nor later than the mapping would be asked for without it. */
+static adit_time hint_at(const struct portmap *p, adit_dur delay)
+{
+	adit_time at = adit_time_add(p->now, delay);
+
+	if (p->now < p->hint_at)
+		at = adit_time_min(p->hint_at, adit_time_min(p->renew_at, p->retry_at));
+	return at > p->now ? at : p->now;
+}
+
 void portmap_hint(struct portmap *p, adit_dur delay)
 {
-	if (p->now < p->hint_at || p->state == PORTMAP_DELETE || p->state == PORTMAP_DONE)
+	adit_time at = hint_at(p, delay);
+
+	if (p->state == PORTMAP_DELETE || p->state == PORTMAP_DONE)
 		return;
-	p->hint_at = adit_time_add(p->now, delay + PORTMAP_HINT_GAP);
+	/* It is asked already, and again until there is an answer. */
+	if (p->state == PORTMAP_ASK && p->now < p->hint_at)
+		return;
+	p->hint_at = adit_time_add(at, PORTMAP_HINT_GAP);
 	if (p->state == PORTMAP_ASK)
-		p->send_at = adit_time_min(p->send_at, adit_time_add(p->now, delay));
+		p->send_at = adit_time_min(p->send_at, at);
 	else
-		ask(p, delay);
+		ask(p, at - p->now);
 }
 
 /* ---- the end ---- */

@@ -196,7 +196,7 @@ struct portmap {
 	adit_time expire_at;
 	adit_time retry_at; /* WAIT */
 	adit_time no_renew_until; /* an error said so */
-	adit_time hint_at; /* before it, no hint is taken */
+	adit_time hint_at; /* before it, a hint has to wait */
 
 	unsigned verify_failures;
 	bool delete_then_ask;

@@ -193,8 +193,8 @@ enum reach_event_kind {
 	REACH_EVENT_LOST, /* serve: not registered with |mediator| any more; it goes on trying */
 	REACH_EVENT_MEDIATOR, /* |mediator| does not answer or refuses (|code|, 0: silence), or does not know the peer
 				 (404) */
-	REACH_EVENT_MEETING, /* the peer is found: both descriptions are known; |own_kind|, |peer_kind|, |way|, |round|
-			      */
+	REACH_EVENT_MEETING, /* the peer is found: both descriptions are known; |own_kind|, |peer_kind|, |way|, |round|,
+				and |mapped|, no port: how servers see us over IPv4, NONE where that is not known */
 	REACH_EVENT_HEARD, /* an authentic check came over |sock| from |remote|: QUIC may be accepted from there */
 	REACH_EVENT_VALID, /* our own check was answered over it, too: data may flow; comes for each pair that is */
 	/* The attempt is over: |verdict|, |how| RELAYED: but for a relayed pair; connect tries again after a pause. */

@@ -143,6 +143,7 @@ static void meeting_tell(struct reach *r)
 	reach_push(r, &(struct reach_event){
 			      .kind = REACH_EVENT_MEETING,
 			      .mediator = r->mediator,
+			      .mapped = r->own.public,
 			      .instance = r->peer.instance,
 			      .own_kind = r->own.kind,
 			      .peer_kind = r->peer.kind,
