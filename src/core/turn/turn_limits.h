@@ -61,11 +61,15 @@
 /* Requests on a living allocation, which find the server's death: at 0, 0.5, 1.5, 3.5 s, given up at 5.5 s. */
 #define TURN_LIVE_SENDS     4
 #define TURN_LIVE_LAST_WAIT 4
+/* Where somebody waits (turn_set_again()) both are sent beside their schedule, too, but so far apart. */
+#define TURN_AGAIN ADIT_MS(400)
 /* On a stream nothing is sent twice (RFC 8489 6.2.2: Ti = 39.5 s); ours are shorter for the same reason. */
 #define TURN_STREAM_ASK_WAIT  ADIT_SEC(12)
 #define TURN_STREAM_LIVE_WAIT ADIT_SEC(6)
 /* A connection to the server: TCP's first three SYNs (0, 1, 3 s) and an answer; TLS adds two round trips. */
 #define TURN_STREAM_UP_WAIT ADIT_SEC(10)
+/* Where somebody waits another takes its place instead of the third SYN, behind which there is none until 7 s. */
+#define TURN_STREAM_AGAIN ADIT_SEC(3)
 
 #define TURN_LIFETIME     600u /* seconds asked for, RFC 8656 3.2 */
 #define TURN_LIFETIME_MIN 10u /* seconds. Ours: shorter ones could not be renewed in time */
