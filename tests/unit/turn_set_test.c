@@ -354,6 +354,37 @@ static void who_waits_for_a_connection_does_not_wait_for_the_systems_syns(void *
 	event(&r, TURN_SET_EVENT_READY);
 }
 
+static void after_a_move_a_connection_has_a_second_to_show_that_it_lives(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.cfg.servers[0].transport = TURN_TCP;
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	/* The address of another interface was it: nothing is lost, and later on there is more time again. */
+	turn_set_moved(&r.t, r.now);
+	run_for(&r, ADIT_SEC(2));
+	no_event(&r);
+	assert_int_equal(r.s[0].refreshes, 1);
+	r.s[0].is_dead = true;
+	turn_set_doubt(&r.t, r.now);
+	run_for(&r, ADIT_SEC(3));
+	no_event(&r);
+	/* It is under way already, and in vain. */
+	turn_set_moved(&r.t, r.now);
+	run_for(&r, ADIT_MS(500));
+	turn_set_moved(&r.t, r.now);
+	r.s[0].is_dead = r.s[0].has_allocation = false;
+	run_for(&r, ADIT_MS(500) - 1);
+	no_event(&r);
+	run_for(&r, 1 + 3 * r.rtt[0]);
+	event(&r, TURN_SET_EVENT_LOST);
+	event(&r, TURN_SET_EVENT_READY);
+	assert_int_equal(r.opened[0], 2);
+}
+
 static void streams_begin_only_where_udp_does_not_answer(void **state)
 {
 	struct turn_set_event e;
@@ -555,6 +586,7 @@ int main(void)
 		cmocka_unit_test(who_waits_hears_soon_that_the_server_has_forgotten),
 		cmocka_unit_test(one_that_refuses_does_not_keep_who_waits_from_asking_the_silent_ones),
 		cmocka_unit_test(who_waits_for_a_connection_does_not_wait_for_the_systems_syns),
+		cmocka_unit_test(after_a_move_a_connection_has_a_second_to_show_that_it_lives),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
 		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),
 		cmocka_unit_test(the_end_releases_and_closes_everything),

@@ -185,8 +185,10 @@ void turn_icmp(struct turn *t, adit_time now, const struct adit_icmp *icmp);
 void turn_sock_failed(struct turn *t, adit_time now, uint32_t sock);
 void turn_stream_up(struct turn *t, adit_time now);
 void turn_stream_down(struct turn *t, adit_time now);
-/* Something speaks against the allocation: our address has changed, or nothing comes. The server is asked at once. */
+/* Something speaks against the allocation: nothing comes. The server is asked at once. */
 void turn_doubt(struct turn *t, adit_time now);
+/* Our address has changed: the same, and a connection gets less time for its answer. */
+void turn_moved(struct turn *t, adit_time now);
 /* Somebody waits, and the network may be back only now: what was not answered is asked again at once. */
 void turn_again(struct turn *t, adit_time now);
 void turn_tick(struct turn *t, adit_time now);
@@ -268,6 +270,7 @@ struct turn {
 	adit_time expire_at; /* the allocation */
 	adit_time refresh_at;
 	bool is_refreshing;
+	bool is_moved; /* and nothing has shown that the connection outlived it */
 	adit_time refresh_sent_at;
 	adit_time heard_at;
 	adit_time unheard_since; /* data went out and nothing came since; NEVER: it did */

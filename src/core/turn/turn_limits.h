@@ -66,6 +66,8 @@
 /* On a stream nothing is sent twice (RFC 8489 6.2.2: Ti = 39.5 s); ours are shorter for the same reason. */
 #define TURN_STREAM_ASK_WAIT  ADIT_SEC(12)
 #define TURN_STREAM_LIVE_WAIT ADIT_SEC(6)
+/* Our address has changed, and with it mostly the one that the connection had: TCP cannot live on then. */
+#define TURN_STREAM_MOVED_WAIT ADIT_SEC(1)
 /* A connection to the server: TCP's first three SYNs (0, 1, 3 s) and an answer; TLS adds two round trips. */
 #define TURN_STREAM_UP_WAIT ADIT_SEC(10)
 /* Where somebody waits another takes its place instead of the third SYN, behind which there is none until 7 s. */

@@ -431,8 +431,9 @@ void turn_set_again(struct turn_set *s, adit_time now)
 
 void turn_set_moved(struct turn_set *s, adit_time now)
 {
-	s->moved_at = now;
-	turn_set_doubt(s, now);
+	s->now = s->moved_at = now;
+	for (size_t i = 0; i < s->cfg.n; i++)
+		turn_moved(&s->members[i], now);
 	if (s->state != TURN_SET_WAIT)
 		return;
 	s->backoff = TURN_RETRY_MIN;
