@@ -385,6 +385,40 @@ static void after_a_move_a_connection_has_a_second_to_show_that_it_lives(void **
 	assert_int_equal(r.opened[0], 2);
 }
 
+static void one_that_falls_silent_after_its_challenge_holds_up_the_others_for_two_seconds(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	r.s[2].is_mute = true;
+	begin(&r);
+	run_for(&r, ADIT_SEC(1));
+	no_event(&r);
+	run_for(&r, ADIT_MS(500));
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_false(adit_addr_eq(&e.server, &r.s[2].addr));
+	run_for(&r, ADIT_SEC(10));
+	no_event(&r);
+	assert_int_equal(r.open[0] + r.open[1], 1);
+	assert_false(r.open[2]);
+}
+
+static void the_chosen_one_goes_on_from_another_port(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.s[0].has_allocation = true;
+	begin(&r);
+	e = event(&r, TURN_SET_EVENT_FAILED);
+	assert_int_equal(e.why, TURN_WHY_TAKEN);
+	assert_int_equal(r.opened[0], TURN_PORTS_MAX);
+}
+
 static void streams_begin_only_where_udp_does_not_answer(void **state)
 {
 	struct turn_set_event e;
@@ -587,6 +621,8 @@ int main(void)
 		cmocka_unit_test(one_that_refuses_does_not_keep_who_waits_from_asking_the_silent_ones),
 		cmocka_unit_test(who_waits_for_a_connection_does_not_wait_for_the_systems_syns),
 		cmocka_unit_test(after_a_move_a_connection_has_a_second_to_show_that_it_lives),
+		cmocka_unit_test(one_that_falls_silent_after_its_challenge_holds_up_the_others_for_two_seconds),
+		cmocka_unit_test(the_chosen_one_goes_on_from_another_port),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
 		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),
 		cmocka_unit_test(the_end_releases_and_closes_everything),

@@ -106,6 +106,8 @@
 #define TURN_SERVERS_MAX 8 /* four, each with an address of either family */
 /* UDP is the better way (no head-of-line blocking) and gets this much of a start, TCP as much before TLS. */
 #define TURN_STREAM_DELAY ADIT_MS(300)
+/* The first to answer gets so long for the rest, ours: then the others go on beside it. It is three sends over UDP. */
+#define TURN_GO_WAIT ADIT_SEC(2)
 /* All servers have failed: the next round, doubling. 60 s is what RFC 8656 7.4 wants after 486 and 508. */
 #define TURN_RETRY_MIN ADIT_SEC(2)
 #define TURN_RETRY_MAX ADIT_SEC(60)

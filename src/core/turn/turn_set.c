@@ -193,6 +193,7 @@ void turn_set_start(struct turn_set *s, adit_time now)
 static void choose(struct turn_set *s, size_t i)
 {
 	s->chosen = i;
+	s->go_on_at = s->now + TURN_GO_WAIT;
 	turn_go(&s->members[i], s->now);
 }
 
@@ -244,8 +245,11 @@ static void ready(struct turn_set *s, size_t i)
 	s->backoff = TURN_RETRY_MIN;
 	for (size_t k = 0; k < s->cfg.n; k++) {
 		s->start_at[k] = ADIT_NEVER;
-		/* One that wants no credentials may have made an allocation without being told to. */
-		if (k != i && turn_state(&s->members[k]) == TURN_READY)
+		/*
+		 * One that wants no credentials may have made an allocation without being told to; of one that was
+		 * told, and was too slow, the answer may be on its way.
+		 */
+		if (k != i && (turn_state(&s->members[k]) == TURN_READY || turn_state(&s->members[k]) == TURN_ALLOCATE))
 			turn_end(&s->members[k], s->now);
 		else if (k != i)
 			turn_stop(&s->members[k]);
@@ -296,7 +300,8 @@ static void on_event(struct turn_set *s, size_t i, const struct turn_event *e)
 {
 	switch (e->kind) {
 	case TURN_EVENT_HELD:
-		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
+		/* The chosen one comes here again from another server, or from another port of ours. */
+		if (s->state == TURN_SET_RACE && (s->chosen == s->cfg.n || s->chosen == i))
 			choose(s, i);
 		break;
 	case TURN_EVENT_READY:
@@ -478,6 +483,8 @@ void turn_set_tick(struct turn_set *s, adit_time now)
 	drain(s);
 	if (s->state == TURN_SET_WAIT && now >= s->retry_at)
 		race(s);
+	if (s->state == TURN_SET_RACE && s->chosen != s->cfg.n && now >= s->go_on_at)
+		choose_next(s);
 	if (s->state == TURN_SET_RACE)
 		race_tick(s);
 }
@@ -488,8 +495,8 @@ adit_time turn_set_deadline(const struct turn_set *s)
 
 	for (size_t i = 0; i < s->cfg.n; i++) {
 		at = adit_time_min(at, turn_deadline(&s->members[i]));
-		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
-			at = adit_time_min(at, s->start_at[i]);
+		if (s->state == TURN_SET_RACE)
+			at = adit_time_min(at, s->chosen == s->cfg.n ? s->start_at[i] : s->go_on_at);
 	}
 	return at;
 }

@@ -4,7 +4,7 @@
  * Start here: turn_set_init() with the servers, turn_set_start(), then the verbs of base/machine.h. The words are those
  * of turn.h. All servers are asked at the same time, those over a stream a little later; the first whose challenge
  * comes is the nearest by what counts, its round trip, and gets the request that makes it keep an allocation. The
- * others have kept nothing. What the first refuses the next is asked for. When the server in use
+ * others have kept nothing. What the first refuses, or does not do soon, the next is asked for. When the server in use
  * is gone everything begins anew, with other relayed addresses; permissions are kept in mind and asked for again. A
  * server whose allocations come and go has to wait, ever longer. When all have failed there is another round later, for
  * ever.
@@ -72,6 +72,7 @@ struct turn_set {
 	adit_time ready_at;
 	adit_time moved_at; /* our address changed last; 0: never */
 	size_t chosen; /* RACE: who was told to go on; READY: who has the allocation; n: nobody */
+	adit_time go_on_at; /* RACE, somebody is chosen: others may go on, too */
 	adit_time retry_at; /* WAIT */
 	adit_dur backoff;
 	struct turn_set_fault {
