@@ -46,7 +46,7 @@ void link_relay_sock_down(struct link_relay *r, adit_time now, uint32_t sock, co
 void link_relay_doubt(struct link_relay *r, adit_time now);
 /* Likewise: our addresses have changed. */
 void link_relay_moved(struct link_relay *r, adit_time now);
-/* There is no path: servers that have not answered are asked again soon. */
+/* There is no path: servers that have not answered are asked again at once (turn_set_again()). */
 void link_relay_again(struct link_relay *r, adit_time now);
 void link_relay_tick(struct link_relay *r, adit_time now);
 adit_time link_relay_deadline(const struct link_relay *r);

@@ -21,7 +21,8 @@ struct event {
 	void (*happen)(struct sim_link *w, const struct adit_rng *rng);
 	bool no_mediator;
 	adit_dur within; /* bytes flow again, at the 95th percentile */
-	bool is_relayed; /* there is no direct way, and connect alone has a relay */
+	bool is_relayed; /* there is no direct way, and |owner| alone has a relay */
+	enum punch_role owner;
 };
 
 /* Newer bytes are those that are sent from now on. */
@@ -101,6 +102,33 @@ static void blacks_out(struct sim_link *w, const struct adit_rng *rng)
 	sim_link_cut(w, role, false);
 }
 
+/* Connect's alone: a relay that it has was silent to it all the while. */
+static void connect_blacks_out(struct sim_link *w, const struct adit_rng *rng)
+{
+	sim_link_cut(w, PUNCH_CONNECT, true);
+	sim_link_run(w, ADIT_SEC(60) + adit_rng_below(rng, ADIT_SEC(1)));
+	sim_link_cut(w, PUNCH_CONNECT, false);
+}
+
+/* How long a router needs to be back differs. */
+static void loses_power(struct sim_link *w, const struct adit_rng *rng, enum punch_role role)
+{
+	adit_dur d = ADIT_SEC(3) + adit_rng_below(rng, ADIT_SEC(57));
+
+	lab_router_reboot(w->router[role], d);
+	sim_link_run(w, d);
+}
+
+static void connect_loses_power(struct sim_link *w, const struct adit_rng *rng)
+{
+	loses_power(w, rng, PUNCH_CONNECT);
+}
+
+static void serve_loses_power(struct sim_link *w, const struct adit_rng *rng)
+{
+	loses_power(w, rng, PUNCH_SERVE);
+}
+
 static void sleeps(struct sim_link *w, const struct adit_rng *rng)
 {
 	sim_link_sleep(w, either(rng), ADIT_SEC(600));
@@ -125,8 +153,13 @@ static const struct event events[] = {
 	{"mappings gone", forgets, .within = ADIT_SEC(1)}, /* silence alone tells of it */
 	{"and again", forgets_again, .within = ADIT_SEC(1)},
 	{"both addresses", both_roam, .within = ADIT_MS(1500)}, /* the first offer goes where serve was */
-	{"relayed, serve moves", serve_roams, .within = ADIT_SEC(2),
-	 .is_relayed = true}, /* silence alone tells connect */
+	{"relayed, serve moves", serve_roams, .within = ADIT_SEC(2), .is_relayed = true,
+	 .owner = PUNCH_CONNECT}, /* silence alone tells connect */
+	/* Some five round trips one after the other: the allocation's, the mediator's, through the relay. */
+	{"relayed, blackout", connect_blacks_out, .within = ADIT_MS(1500), .is_relayed = true, .owner = PUNCH_CONNECT},
+	{"relayed, no power", connect_loses_power, .within = ADIT_MS(1500), .is_relayed = true, .owner = PUNCH_CONNECT},
+	/* Connect's offer was answered by nobody, and is repeated ever more rarely. */
+	{"relayed, serve's", serve_loses_power, .within = ADIT_SEC(8), .is_relayed = true, .owner = PUNCH_SERVE},
 	{"asleep, no mediator", naps, true, ADIT_SEC(1)},
 	{"reboot, no mediator", reboots, true, ADIT_SEC(1)},
 	{"blackout, no mediator", blacks_out, true, ADIT_SEC(1)},
@@ -168,7 +201,7 @@ static adit_dur live_through(struct sim_link *w, const struct event *e, uint64_t
 	if (e->is_relayed) {
 		cfg.nats[0] = cfg.nats[1] = "mapping=apd,filter=apd,ports=random";
 		cfg.direct_at_first = false;
-		cfg.relays[PUNCH_SERVE] = false;
+		cfg.relays[!e->owner] = false;
 	}
 	sim_link_init(w, &cfg, seed);
 	if (traced)

@@ -134,6 +134,31 @@ static void resends_are_the_same_bytes(void **state)
 	assert_int_equal(r.sent_len, STUN_HEADER_LEN);
 }
 
+static void what_is_asked_again_goes_out_beside_the_schedule(void **state)
+{
+	struct stun_result res;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	ask(&r, 0, 1);
+	stun_client_again(&r.c, 0, 1, ADIT_MS(100)); /* the first is not out yet */
+	assert_true(take(&r, 0));
+	assert_false(take(&r, 0));
+	stun_client_again(&r.c, ADIT_MS(99), 1, ADIT_MS(100));
+	stun_client_again(&r.c, ADIT_MS(99), 2, 0);
+	assert_false(take(&r, ADIT_MS(99)));
+	stun_client_again(&r.c, ADIT_MS(100), 1, ADIT_MS(100));
+	assert_true(take(&r, ADIT_MS(100)));
+	assert_false(take(&r, ADIT_MS(100)));
+	assert_int_equal(stun_client_deadline(&r.c), ADIT_MS(500));
+	/* Which of the two was answered nobody knows. */
+	assert_int_equal(answer(&r, ADIT_MS(130), &res), 1);
+	assert_int_equal(res.sends, 2);
+	assert_int_equal(res.rtt, 0);
+	assert_int_equal(stun_client_rto(&r.c, ADIT_MS(130), &r.server), STUN_RTO);
+}
+
 static void an_answer_ends_the_transaction_and_is_read(void **state)
 {
 	struct stun_binding b;
@@ -504,6 +529,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resends_follow_the_rfc8489_schedule),
 		cmocka_unit_test(resends_are_the_same_bytes),
+		cmocka_unit_test(what_is_asked_again_goes_out_beside_the_schedule),
 		cmocka_unit_test(an_answer_ends_the_transaction_and_is_read),
 		cmocka_unit_test(what_is_no_answer_of_ours_changes_nothing),
 		cmocka_unit_test(an_answer_from_elsewhere_counts_where_that_was_asked_for),

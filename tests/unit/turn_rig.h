@@ -23,6 +23,7 @@ struct rig_server {
 	const char *pass;
 	char nonce[TURN_NONCE_MAX];
 	bool is_dead;
+	bool is_mute; /* answers no request that is authentic */
 	bool is_senile; /* takes every nonce for an old one */
 	bool is_new; /* RFC 8489: nonce cookie, SHA-256, user hash */
 	unsigned refuse_allocate, refuse_refresh, refuse_permit, refuse_bind;
@@ -205,6 +206,8 @@ static inline size_t rig_answer(struct rig_server *s, const struct stun_msg *m, 
 	int len;
 
 	s->asked++;
+	if (is_known && s->is_mute)
+		return 0;
 	if (s->alternate.port && code == 401)
 		code = 300;
 	if (is_known && m->method != STUN_BINDING)

@@ -24,6 +24,7 @@ struct rig {
 	struct adit_rng_seeded seed;
 	adit_time now;
 	unsigned opened[N];
+	unsigned sent[N];
 	bool open[N];
 	struct mail mail[MAIL];
 	size_t n_mail;
@@ -38,6 +39,7 @@ static void post(struct rig *r, const struct adit_out *o)
 	assert_true(r->n_mail < MAIL);
 	*m = (struct mail){.at = r->now + r->rtt[i], .sock = o->sock, .from = r->s[i].addr};
 	assert_true(adit_addr_eq(&o->remote, &r->s[i].addr));
+	r->sent[i]++;
 	m->len = rig_take(&r->s[i], o->data, o->len, m->data, sizeof(m->data));
 	r->n_mail += m->len > 0;
 }
@@ -250,9 +252,171 @@ static void after_an_outage_servers_are_asked_without_waiting_for_their_turn(voi
 			turn_set_moved(&r.t, r.now);
 		else
 			turn_set_again(&r.t, r.now);
-		run_for(&r, is_moved ? ADIT_SEC(1) : TURN_RETRY_MIN + ADIT_SEC(1));
+		run_for(&r, ADIT_SEC(1));
 		event(&r, TURN_SET_EVENT_READY);
 	}
+}
+
+/* As a link does that has no path. */
+static void wait_for(struct rig *r, adit_dur d)
+{
+	adit_time until = r->now + d;
+
+	while (r->now < until) {
+		turn_set_again(&r->t, r->now);
+		run_for(r, until - r->now < ADIT_MS(500) ? until - r->now : ADIT_MS(500));
+	}
+}
+
+static void who_waits_for_a_server_has_its_first_answer_half_a_second_after_it_is_back(void **state)
+{
+	static const unsigned away_ms[] = {2100, 3700, 7600, 11400, 11600, 13100, 24300, 60000, 115900};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(away_ms); i++) {
+		struct rig r;
+
+		prepare(&r, 1);
+		r.s[0].is_dead = true;
+		begin(&r);
+		wait_for(&r, ADIT_MS(away_ms[i]));
+		assert_in_range(r.sent[0], 2 * away_ms[i] / 1000 - 1, 5 * away_ms[i] / 2000 + 3);
+		if (away_ms[i] > 10500) /* and a second in begin() */
+			event(&r, TURN_SET_EVENT_FAILED);
+		r.s[0].is_dead = false;
+		wait_for(&r, ADIT_MS(500) + 2 * r.rtt[0]);
+		event(&r, TURN_SET_EVENT_READY);
+	}
+}
+
+static void who_waits_hears_soon_that_the_server_has_forgotten(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	r.s[0].is_dead = true;
+	turn_set_doubt(&r.t, r.now);
+	turn_set_tick(&r.t, r.now);
+	wait_for(&r, ADIT_MS(2100)); /* by itself it asks at 0, 0.5, 1.5, 3.5 s */
+	r.s[0].is_dead = false;
+	r.s[0].has_allocation = false;
+	wait_for(&r, ADIT_MS(500) + 3 * r.rtt[0]);
+	event(&r, TURN_SET_EVENT_LOST);
+	event(&r, TURN_SET_EVENT_READY);
+}
+
+static void one_that_refuses_does_not_keep_who_waits_from_asking_the_silent_ones(void **state)
+{
+	struct turn_set_event e;
+	unsigned asked;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 2);
+	r.s[0].pass = "another";
+	r.s[1].is_dead = true;
+	begin(&r);
+	run_for(&r, ADIT_SEC(100));
+	e = event(&r, TURN_SET_EVENT_FAILED);
+	assert_int_equal(e.why, TURN_WHY_CREDENTIALS);
+	while (r.t.state != TURN_SET_WAIT)
+		run_for(&r, ADIT_MS(100));
+	asked = r.s[0].asked;
+	wait_for(&r, ADIT_SEC(30));
+	assert_in_range(r.s[0].asked - asked, 0, 2);
+	no_event(&r);
+	r.s[1].is_dead = false;
+	wait_for(&r, ADIT_MS(500) + 2 * r.rtt[1]);
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_true(adit_addr_eq(&e.server, &r.s[1].addr));
+}
+
+static void who_waits_for_a_connection_does_not_wait_for_the_systems_syns(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.cfg.servers[0].transport = TURN_TLS;
+	r.s[0].is_dead = true;
+	assert_int_equal(turn_set_init(&r.t, &r.cfg), 0);
+	turn_set_start(&r.t, r.now);
+	wait_for(&r, ADIT_MS(9900));
+	assert_int_equal(r.opened[0], 4);
+	/* It is given up like any other. */
+	wait_for(&r, ADIT_SEC(1));
+	event(&r, TURN_SET_EVENT_FAILED);
+	r.s[0].is_dead = false;
+	wait_for(&r, TURN_RETRY_MIN + 2 * TURN_STREAM_DELAY + ADIT_MS(500));
+	event(&r, TURN_SET_EVENT_READY);
+}
+
+static void after_a_move_a_connection_has_a_second_to_show_that_it_lives(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.cfg.servers[0].transport = TURN_TCP;
+	begin(&r);
+	event(&r, TURN_SET_EVENT_READY);
+	/* The address of another interface was it: nothing is lost, and later on there is more time again. */
+	turn_set_moved(&r.t, r.now);
+	run_for(&r, ADIT_SEC(2));
+	no_event(&r);
+	assert_int_equal(r.s[0].refreshes, 1);
+	r.s[0].is_dead = true;
+	turn_set_doubt(&r.t, r.now);
+	run_for(&r, ADIT_SEC(3));
+	no_event(&r);
+	/* It is under way already, and in vain. */
+	turn_set_moved(&r.t, r.now);
+	run_for(&r, ADIT_MS(500));
+	turn_set_moved(&r.t, r.now);
+	r.s[0].is_dead = r.s[0].has_allocation = false;
+	run_for(&r, ADIT_MS(500) - 1);
+	no_event(&r);
+	run_for(&r, 1 + 3 * r.rtt[0]);
+	event(&r, TURN_SET_EVENT_LOST);
+	event(&r, TURN_SET_EVENT_READY);
+	assert_int_equal(r.opened[0], 2);
+}
+
+static void one_that_falls_silent_after_its_challenge_holds_up_the_others_for_two_seconds(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 3);
+	r.s[2].is_mute = true;
+	begin(&r);
+	run_for(&r, ADIT_SEC(1));
+	no_event(&r);
+	run_for(&r, ADIT_MS(500));
+	e = event(&r, TURN_SET_EVENT_READY);
+	assert_false(adit_addr_eq(&e.server, &r.s[2].addr));
+	run_for(&r, ADIT_SEC(10));
+	no_event(&r);
+	assert_int_equal(r.open[0] + r.open[1], 1);
+	assert_false(r.open[2]);
+}
+
+static void the_chosen_one_goes_on_from_another_port(void **state)
+{
+	struct turn_set_event e;
+	struct rig r;
+
+	(void)state;
+	prepare(&r, 1);
+	r.s[0].has_allocation = true;
+	begin(&r);
+	e = event(&r, TURN_SET_EVENT_FAILED);
+	assert_int_equal(e.why, TURN_WHY_TAKEN);
+	assert_int_equal(r.opened[0], TURN_PORTS_MAX);
 }
 
 static void streams_begin_only_where_udp_does_not_answer(void **state)
@@ -452,6 +616,13 @@ int main(void)
 		cmocka_unit_test(while_one_comes_and_goes_the_others_do_not_wait),
 		cmocka_unit_test(when_all_fail_the_most_telling_reason_is_told_once_and_rounds_go_on),
 		cmocka_unit_test(after_an_outage_servers_are_asked_without_waiting_for_their_turn),
+		cmocka_unit_test(who_waits_for_a_server_has_its_first_answer_half_a_second_after_it_is_back),
+		cmocka_unit_test(who_waits_hears_soon_that_the_server_has_forgotten),
+		cmocka_unit_test(one_that_refuses_does_not_keep_who_waits_from_asking_the_silent_ones),
+		cmocka_unit_test(who_waits_for_a_connection_does_not_wait_for_the_systems_syns),
+		cmocka_unit_test(after_a_move_a_connection_has_a_second_to_show_that_it_lives),
+		cmocka_unit_test(one_that_falls_silent_after_its_challenge_holds_up_the_others_for_two_seconds),
+		cmocka_unit_test(the_chosen_one_goes_on_from_another_port),
 		cmocka_unit_test(streams_begin_only_where_udp_does_not_answer),
 		cmocka_unit_test(new_credentials_are_used_from_the_next_allocation_on),
 		cmocka_unit_test(the_end_releases_and_closes_everything),

@@ -164,20 +164,39 @@ int stun_client_bind(struct stun_client *c, adit_time now, const struct stun_ask
 	return stun_client_send(c, now, tx, &b);
 }
 
+void stun_client_again(struct stun_client *c, adit_time now, uint32_t tag, adit_dur gap)
+{
+	for (size_t i = 0; i < c->n_tx; i++) {
+		struct stun_tx *tx = &c->tx[i];
+
+		if (tx->state == STUN_TX_WAIT && tx->ask.tag == tag && tx->sends > 0 &&
+		    adit_time_since(now, tx->sent_at) >= gap)
+			tx->extra_due = true;
+	}
+}
+
+static void schedule(struct stun_tx *tx, adit_time now)
+{
+	tx->due = false;
+	tx->sends++;
+	/* RFC 8489 6.2.1: the last one is waited for Rm times the first RTO, whatever it has grown to. */
+	tx->again_at = adit_time_add(now, tx->sends == tx->ask.sends ? tx->ask.rto * tx->ask.last_wait : tx->rto);
+	tx->rto *= 2;
+}
+
 int stun_client_output(struct stun_client *c, adit_time now, struct adit_out *ret_out)
 {
 	for (size_t i = 0; i < c->n_tx; i++) {
 		struct stun_tx *tx = &c->tx[i];
 
-		if (tx->state != STUN_TX_WAIT || !tx->due)
+		if (tx->state != STUN_TX_WAIT || (!tx->due && !tx->extra_due))
 			continue;
-		tx->due = false;
-		tx->sends++;
+		if (tx->due)
+			schedule(tx, now);
+		else
+			tx->extras++;
+		tx->extra_due = false;
 		tx->sent_at = now;
-		/* RFC 8489 6.2.1: the last one is waited for Rm times the first RTO, whatever it has grown to. */
-		tx->again_at =
-			adit_time_add(now, tx->sends == tx->ask.sends ? tx->ask.rto * tx->ask.last_wait : tx->rto);
-		tx->rto *= 2;
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
 					     .sock = tx->ask.sock,
 					     .local = tx->ask.local,
@@ -206,7 +225,7 @@ static struct stun_result result_of(const struct stun_tx *tx, enum stun_end end)
 				    .tag = tx->ask.tag,
 				    .sock = tx->ask.sock,
 				    .to = tx->ask.to,
-				    .sends = tx->sends,
+				    .sends = tx->sends + tx->extras,
 				    .violated = tx->violated};
 }
 
@@ -284,7 +303,7 @@ int stun_client_input(struct stun_client *c, adit_time now, const struct adit_dg
 	ret_result->from = d->remote;
 	ret_result->local = d->local;
 	ret_result->end = end_of(c, &m, &ret_result->code);
-	if (tx->sends == 1) {
+	if (ret_result->sends == 1) {
 		ret_result->rtt = adit_time_since(now, tx->sent_at);
 		rtt_learn(c, now, &tx->ask.to, ret_result->rtt);
 	}

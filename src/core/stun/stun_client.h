@@ -99,6 +99,8 @@ struct stun_tx {
 	uint16_t method;
 	unsigned sends;
 	bool due; /* to be sent */
+	bool extra_due; /* likewise, beside the schedule */
+	unsigned extras; /* sent so */
 	bool violated;
 	adit_dur rto;
 	adit_time sent_at; /* last */
@@ -165,6 +167,11 @@ int stun_client_output(struct stun_client *c, adit_time now, struct adit_out *re
 /* 1: another transaction has ended without an answer. */
 int stun_client_event(struct stun_client *c, struct stun_result *ret_result);
 
+/*
+ * The network may be back only now: what waits under |tag| is sent once more beside its schedule, unless that was done
+ * less than |gap| ago. When it is given up stays as it was.
+ */
+void stun_client_again(struct stun_client *c, adit_time now, uint32_t tag, adit_dur gap);
 /* Ends without a result those with |tag|; all of one socket. */
 void stun_client_cancel(struct stun_client *c, uint32_t tag);
 void stun_client_cancel_sock(struct stun_client *c, uint32_t sock);

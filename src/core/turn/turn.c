@@ -153,6 +153,7 @@ void turn_reconnect(struct turn *t)
 	disconnect(t);
 	t->want_open = true;
 	turn_set_state(t, TURN_CONNECT);
+	t->opened_at = t->now;
 	t->up_until = t->now + TURN_STREAM_UP_WAIT;
 	if (!turn_is_stream(t))
 		ask(t);
@@ -170,6 +171,20 @@ void turn_start(struct turn *t, adit_time now)
 	t->n_tried = 1;
 	t->events_n = 0;
 	turn_reconnect(t);
+}
+
+void turn_again(struct turn *t, adit_time now)
+{
+	adit_time until = t->up_until;
+
+	t->now = now;
+	if (t->state == TURN_CONNECT && adit_time_since(now, t->opened_at) >= TURN_STREAM_AGAIN) {
+		turn_reconnect(t);
+		t->up_until = until;
+	} else if (!turn_is_stream(t)) {
+		stun_client_again(&t->stun, now, TURN_TAG_ALLOCATE, TURN_AGAIN);
+		stun_client_again(&t->stun, now, TURN_TAG_REFRESH, TURN_AGAIN);
+	}
 }
 
 void turn_stream_up(struct turn *t, adit_time now)

@@ -185,8 +185,12 @@ void turn_icmp(struct turn *t, adit_time now, const struct adit_icmp *icmp);
 void turn_sock_failed(struct turn *t, adit_time now, uint32_t sock);
 void turn_stream_up(struct turn *t, adit_time now);
 void turn_stream_down(struct turn *t, adit_time now);
-/* Something speaks against the allocation: our address has changed, or nothing comes. The server is asked at once. */
+/* Something speaks against the allocation: nothing comes. The server is asked at once. */
 void turn_doubt(struct turn *t, adit_time now);
+/* Our address has changed: the same, and a connection gets less time for its answer. */
+void turn_moved(struct turn *t, adit_time now);
+/* Somebody waits, and the network may be back only now: what was not answered is asked again at once. */
+void turn_again(struct turn *t, adit_time now);
 void turn_tick(struct turn *t, adit_time now);
 adit_time turn_deadline(const struct turn *t);
 int turn_output(struct turn *t, adit_time now, struct adit_out *ret_out);
@@ -259,12 +263,14 @@ struct turn {
 	struct adit_addr tried[TURN_REDIRECTS_MAX + 1];
 	size_t n_tried;
 	adit_time up_until; /* CONNECT, RELEASE: given up then */
+	adit_time opened_at; /* CONNECT */
 
 	struct adit_addr relayed[2]; /* v4, v6; family NONE: none */
 	struct adit_addr mapped;
 	adit_time expire_at; /* the allocation */
 	adit_time refresh_at;
 	bool is_refreshing;
+	bool is_moved; /* and nothing has shown that the connection outlived it */
 	adit_time refresh_sent_at;
 	adit_time heard_at;
 	adit_time unheard_since; /* data went out and nothing came since; NEVER: it did */

@@ -61,11 +61,17 @@
 /* Requests on a living allocation, which find the server's death: at 0, 0.5, 1.5, 3.5 s, given up at 5.5 s. */
 #define TURN_LIVE_SENDS     4
 #define TURN_LIVE_LAST_WAIT 4
+/* Where somebody waits (turn_set_again()) both are sent beside their schedule, too, but so far apart. */
+#define TURN_AGAIN ADIT_MS(400)
 /* On a stream nothing is sent twice (RFC 8489 6.2.2: Ti = 39.5 s); ours are shorter for the same reason. */
 #define TURN_STREAM_ASK_WAIT  ADIT_SEC(12)
 #define TURN_STREAM_LIVE_WAIT ADIT_SEC(6)
+/* Our address has changed, and with it mostly the one that the connection had: TCP cannot live on then. */
+#define TURN_STREAM_MOVED_WAIT ADIT_SEC(1)
 /* A connection to the server: TCP's first three SYNs (0, 1, 3 s) and an answer; TLS adds two round trips. */
 #define TURN_STREAM_UP_WAIT ADIT_SEC(10)
+/* Where somebody waits another takes its place instead of the third SYN, behind which there is none until 7 s. */
+#define TURN_STREAM_AGAIN ADIT_SEC(3)
 
 #define TURN_LIFETIME     600u /* seconds asked for, RFC 8656 3.2 */
 #define TURN_LIFETIME_MIN 10u /* seconds. Ours: shorter ones could not be renewed in time */
@@ -100,6 +106,8 @@
 #define TURN_SERVERS_MAX 8 /* four, each with an address of either family */
 /* UDP is the better way (no head-of-line blocking) and gets this much of a start, TCP as much before TLS. */
 #define TURN_STREAM_DELAY ADIT_MS(300)
+/* The first to answer gets so long for the rest, ours: then the others go on beside it. It is three sends over UDP. */
+#define TURN_GO_WAIT ADIT_SEC(2)
 /* All servers have failed: the next round, doubling. 60 s is what RFC 8656 7.4 wants after 486 and 508. */
 #define TURN_RETRY_MIN ADIT_SEC(2)
 #define TURN_RETRY_MAX ADIT_SEC(60)

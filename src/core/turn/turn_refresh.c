@@ -61,6 +61,7 @@ static struct adit_addr mapped_of(const struct stun_msg *m)
 
 void turn_refresh_begin(struct turn *t, const struct stun_msg *m)
 {
+	t->is_moved = false;
 	t->mapped = mapped_of(m);
 	set_lifetime(t, m);
 	t->keep_at = t->now + TURN_KEEPALIVE;
@@ -72,6 +73,7 @@ void turn_refresh_result(struct turn *t, const struct stun_result *r)
 	if (r->end == STUN_END_ERROR)
 		adit_trace(t->cfg.log, ADIT_LOG_DECIDE, "turn-refused code=%u", r->code);
 	if (r->end == STUN_END_ANSWER) {
+		t->is_moved = false;
 		set_lifetime(t, &r->msg);
 		return;
 	}
@@ -111,6 +113,17 @@ void turn_doubt(struct turn *t, adit_time now)
 	t->now = now;
 	if (t->state == TURN_READY && !t->is_refreshing)
 		t->refresh_at = adit_time_min(t->refresh_at, now);
+}
+
+void turn_moved(struct turn *t, adit_time now)
+{
+	if (t->state == TURN_READY && turn_is_stream(t) && !t->is_moved) {
+		stun_client_cancel(&t->stun, TURN_TAG_REFRESH); /* it has more time */
+		t->is_refreshing = false;
+		t->is_moved = true;
+	}
+	turn_doubt(t, now);
+	turn_again(t, now);
 }
 
 static bool is_quiet(const struct turn *t)

@@ -47,7 +47,7 @@ int turn_request_begin(struct turn *t, uint32_t tag, struct stun_build *ret_buil
 	if (t->state == TURN_RELEASE)
 		a.rto = TURN_RELEASE_RTO;
 	if (turn_is_stream(t)) {
-		a.rto = is_live ? TURN_STREAM_LIVE_WAIT : TURN_STREAM_ASK_WAIT;
+		a.rto = !is_live ? TURN_STREAM_ASK_WAIT : t->is_moved ? TURN_STREAM_MOVED_WAIT : TURN_STREAM_LIVE_WAIT;
 		a.sends = a.last_wait = 1;
 	}
 	if (tag == TURN_TAG_KEEP)

@@ -87,6 +87,7 @@ static void start_member(struct turn_set *s, size_t i)
 	struct turn *t = &s->members[i];
 
 	s->start_at[i] = ADIT_NEVER;
+	s->faults[i].why = TURN_WHY_NONE;
 	if (turn_state(t) == TURN_RELEASE)
 		turn_stop(t); /* the server forgets what it gave by itself */
 	(void)!turn_aim(t, &s->cfg.servers[i]);
@@ -122,10 +123,10 @@ static void race(struct turn_set *s)
 			least = adit_time_min(least, head_start(&s->cfg.servers[i]));
 	set_state(s, TURN_SET_RACE);
 	s->chosen = s->cfg.n;
-	s->why = TURN_WHY_NONE;
 	for (size_t i = 0; i < s->cfg.n; i++) {
 		adit_time at = not_before(s, i);
 
+		s->faults[i].why = TURN_WHY_NONE;
 		s->start_at[i] = at > s->now ? at : s->now + head_start(&s->cfg.servers[i]) - least;
 	}
 	race_tick(s);
@@ -192,7 +193,17 @@ void turn_set_start(struct turn_set *s, adit_time now)
 static void choose(struct turn_set *s, size_t i)
 {
 	s->chosen = i;
+	s->go_on_at = s->now + TURN_GO_WAIT;
 	turn_go(&s->members[i], s->now);
+}
+
+static void choose_next(struct turn_set *s)
+{
+	s->chosen = s->cfg.n;
+	for (size_t i = 0; i < s->cfg.n && s->chosen == s->cfg.n; i++)
+		if (turn_state(&s->members[i]) == TURN_HELD)
+			choose(s, i);
+	race_tick(s);
 }
 
 /* Nobody waits for an answer, and nobody will start. */
@@ -206,16 +217,21 @@ static bool is_over(const struct turn_set *s)
 
 static void give_up(struct turn_set *s)
 {
+	size_t by = 0;
+
+	for (size_t i = 1; i < s->cfg.n; i++)
+		if (s->faults[i].why > s->faults[by].why)
+			by = i;
 	set_state(s, TURN_SET_WAIT);
 	s->retry_at = s->now + s->backoff;
 	s->backoff = 2 * s->backoff > TURN_RETRY_MAX ? TURN_RETRY_MAX : 2 * s->backoff;
-	if (s->told == s->why)
+	if (s->told == s->faults[by].why)
 		return;
-	s->told = s->why;
+	s->told = s->faults[by].why;
 	push(s, &(struct turn_set_event){.kind = TURN_SET_EVENT_FAILED,
-					 .server = s->cfg.servers[s->why_of].addr,
-					 .why = s->why,
-					 .code = s->code});
+					 .server = s->cfg.servers[by].addr,
+					 .why = s->faults[by].why,
+					 .code = s->faults[by].code});
 }
 
 static void ready(struct turn_set *s, size_t i)
@@ -229,8 +245,11 @@ static void ready(struct turn_set *s, size_t i)
 	s->backoff = TURN_RETRY_MIN;
 	for (size_t k = 0; k < s->cfg.n; k++) {
 		s->start_at[k] = ADIT_NEVER;
-		/* One that wants no credentials may have made an allocation without being told to. */
-		if (k != i && turn_state(&s->members[k]) == TURN_READY)
+		/*
+		 * One that wants no credentials may have made an allocation without being told to; of one that was
+		 * told, and was too slow, the answer may be on its way.
+		 */
+		if (k != i && (turn_state(&s->members[k]) == TURN_READY || turn_state(&s->members[k]) == TURN_ALLOCATE))
 			turn_end(&s->members[k], s->now);
 		else if (k != i)
 			turn_stop(&s->members[k]);
@@ -254,17 +273,9 @@ static void failed(struct turn_set *s, size_t i, const struct turn_event *e)
 	}
 	if (s->state != TURN_SET_RACE)
 		return;
-	if (e->why > s->why) {
-		s->why = e->why;
-		s->code = e->code;
-		s->why_of = i;
-	}
-	if (i == s->chosen)
-		s->chosen = s->cfg.n;
-	for (size_t k = 0; k < s->cfg.n && s->chosen == s->cfg.n; k++)
-		if (turn_state(&s->members[k]) == TURN_HELD)
-			choose(s, k);
-	race_tick(s);
+	s->faults[i] = (struct turn_set_fault){.why = e->why, .code = e->code, .at = s->now};
+	if (i == s->chosen || s->chosen == s->cfg.n)
+		choose_next(s);
 	if (is_over(s))
 		give_up(s);
 }
@@ -289,7 +300,8 @@ static void on_event(struct turn_set *s, size_t i, const struct turn_event *e)
 {
 	switch (e->kind) {
 	case TURN_EVENT_HELD:
-		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
+		/* The chosen one comes here again from another server, or from another port of ours. */
+		if (s->state == TURN_SET_RACE && (s->chosen == s->cfg.n || s->chosen == i))
 			choose(s, i);
 		break;
 	case TURN_EVENT_READY:
@@ -387,19 +399,46 @@ void turn_set_doubt(struct turn_set *s, adit_time now)
 		turn_doubt(&s->members[s->chosen], now);
 }
 
+/* A connection costs its server more than a datagram. */
+static bool is_due_again(const struct turn_set *s, size_t i)
+{
+	const struct turn_set_fault *f = &s->faults[i];
+	adit_dur wait = s->cfg.servers[i].transport == TURN_UDP ? 0 : TURN_RETRY_MIN;
+
+	if (f->why > TURN_WHY_SILENT)
+		wait = TURN_RETRY_MAX;
+	return f->why != TURN_WHY_NONE && s->start_at[i] == ADIT_NEVER && adit_time_since(s->now, f->at) >= wait;
+}
+
+static void start_again(struct turn_set *s)
+{
+	for (size_t i = 0; i < s->cfg.n; i++) {
+		adit_time at = not_before(s, i);
+
+		if (!is_due_again(s, i))
+			continue;
+		s->start_at[i] = at > s->now ? at : s->now + head_start(&s->cfg.servers[i]);
+		if (s->state == TURN_SET_WAIT)
+			set_state(s, TURN_SET_RACE);
+	}
+	race_tick(s);
+}
+
 void turn_set_again(struct turn_set *s, adit_time now)
 {
 	s->now = now;
-	if (s->state != TURN_SET_WAIT || s->why > TURN_WHY_SILENT)
-		return; /* who has refused does so again */
-	s->backoff = TURN_RETRY_MIN;
-	s->retry_at = adit_time_min(s->retry_at, adit_time_add(now, TURN_RETRY_MIN));
+	for (size_t i = 0; i < s->cfg.n; i++)
+		turn_again(&s->members[i], now);
+	if (s->state == TURN_SET_RACE || s->state == TURN_SET_WAIT)
+		start_again(s);
+	drain(s);
 }
 
 void turn_set_moved(struct turn_set *s, adit_time now)
 {
-	s->moved_at = now;
-	turn_set_doubt(s, now);
+	s->now = s->moved_at = now;
+	for (size_t i = 0; i < s->cfg.n; i++)
+		turn_moved(&s->members[i], now);
 	if (s->state != TURN_SET_WAIT)
 		return;
 	s->backoff = TURN_RETRY_MIN;
@@ -444,6 +483,8 @@ void turn_set_tick(struct turn_set *s, adit_time now)
 	drain(s);
 	if (s->state == TURN_SET_WAIT && now >= s->retry_at)
 		race(s);
+	if (s->state == TURN_SET_RACE && s->chosen != s->cfg.n && now >= s->go_on_at)
+		choose_next(s);
 	if (s->state == TURN_SET_RACE)
 		race_tick(s);
 }
@@ -454,8 +495,8 @@ adit_time turn_set_deadline(const struct turn_set *s)
 
 	for (size_t i = 0; i < s->cfg.n; i++) {
 		at = adit_time_min(at, turn_deadline(&s->members[i]));
-		if (s->state == TURN_SET_RACE && s->chosen == s->cfg.n)
-			at = adit_time_min(at, s->start_at[i]);
+		if (s->state == TURN_SET_RACE)
+			at = adit_time_min(at, s->chosen == s->cfg.n ? s->start_at[i] : s->go_on_at);
 	}
 	return at;
 }

@@ -4,9 +4,10 @@
  * Start here: turn_set_init() with the servers, turn_set_start(), then the verbs of base/machine.h. The words are those
  * of turn.h. All servers are asked at the same time, those over a stream a little later; the first whose challenge
  * comes is the nearest by what counts, its round trip, and gets the request that makes it keep an allocation. The
- * others have kept nothing. What the first refuses the next is asked for. When the server in use is gone everything
- * begins anew, with other relayed addresses; permissions are kept in mind and asked for again. A server whose
- * allocations come and go has to wait, ever longer. When all have failed there is another round later, for ever.
+ * others have kept nothing. What the first refuses, or does not do soon, the next is asked for. When the server in use
+ * is gone everything begins anew, with other relayed addresses; permissions are kept in mind and asked for again. A
+ * server whose allocations come and go has to wait, ever longer. When all have failed there is another round later, for
+ * ever.
  *
  * The set uses the sockets |sock| to |sock| + n - 1, a server each.
  */
@@ -71,11 +72,14 @@ struct turn_set {
 	adit_time ready_at;
 	adit_time moved_at; /* our address changed last; 0: never */
 	size_t chosen; /* RACE: who was told to go on; READY: who has the allocation; n: nobody */
+	adit_time go_on_at; /* RACE, somebody is chosen: others may go on, too */
 	adit_time retry_at; /* WAIT */
 	adit_dur backoff;
-	enum turn_why why; /* of this round: the most telling one */
-	unsigned code;
-	size_t why_of;
+	struct turn_set_fault {
+		enum turn_why why; /* NONE: it has not failed */
+		unsigned code;
+		adit_time at;
+	} faults[TURN_SERVERS_MAX]; /* of this round */
 	enum turn_why told; /* the last FAILED, until something works */
 	struct adit_addr permits[TURN_PERMITS_MAX]; /* no port; family NONE: free */
 	size_t next_permit; /* the one to go when all are used */
@@ -109,7 +113,10 @@ void turn_set_stream_down(struct turn_set *s, adit_time now, uint32_t sock);
 void turn_set_doubt(struct turn_set *s, adit_time now);
 /* Our address has changed: likewise, and what is lost with it does not count against the server. */
 void turn_set_moved(struct turn_set *s, adit_time now);
-/* There is no way without it: where no server has answered, they are asked again in TURN_RETRY_MIN at the latest. */
+/*
+ * There is no way without it: whoever has not answered is asked again at once. Who has refused does so again, and is
+ * left alone for TURN_RETRY_MAX. To be called twice a second at most, as long as it is so.
+ */
 void turn_set_again(struct turn_set *s, adit_time now);
 void turn_set_tick(struct turn_set *s, adit_time now);
 adit_time turn_set_deadline(const struct turn_set *s);
