@@ -149,6 +149,8 @@ static const struct event events[] = {
 	{"other address", roams, .within = ADIT_SEC(1)},
 	{"router, then host", roams_late, .within = ADIT_MS(1500)}, /* what has just been found is gone, too */
 	{"60 s blackout", blacks_out, .within = ADIT_SEC(1)},
+	{"no power, connect's", connect_loses_power, .within = ADIT_SEC(1)},
+	{"no power, serve's", serve_loses_power, .within = ADIT_SEC(1)},
 	{"10 min asleep", sleeps, .within = ADIT_SEC(1)},
 	{"mappings gone", forgets, .within = ADIT_SEC(1)}, /* silence alone tells of it */
 	{"and again", forgets_again, .within = ADIT_SEC(1)},
@@ -158,8 +160,7 @@ static const struct event events[] = {
 	/* Some five round trips one after the other: the allocation's, the mediator's, through the relay. */
 	{"relayed, blackout", connect_blacks_out, .within = ADIT_MS(1500), .is_relayed = true, .owner = PUNCH_CONNECT},
 	{"relayed, no power", connect_loses_power, .within = ADIT_MS(1500), .is_relayed = true, .owner = PUNCH_CONNECT},
-	/* Connect's offer was answered by nobody, and is repeated ever more rarely. */
-	{"relayed, serve's", serve_loses_power, .within = ADIT_SEC(8), .is_relayed = true, .owner = PUNCH_SERVE},
+	{"relayed, serve's", serve_loses_power, .within = ADIT_SEC(2), .is_relayed = true, .owner = PUNCH_SERVE},
 	{"asleep, no mediator", naps, true, ADIT_SEC(1)},
 	{"reboot, no mediator", reboots, true, ADIT_SEC(1)},
 	{"blackout, no mediator", blacks_out, true, ADIT_SEC(1)},

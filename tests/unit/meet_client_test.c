@@ -193,6 +193,32 @@ static void an_offer_that_was_taken_back_is_not_repeated(void **state)
 	assert_int_equal(a->count[MEET_EVENT_SILENT], 0);
 }
 
+/* For |seconds|, asked for as often as one likes: how often the offer has gone to the peer. */
+static uint64_t offered_within(struct rig *r, struct rig_peer *a, unsigned seconds)
+{
+	uint64_t before = r->servers[0]->stats.introduced;
+
+	for (unsigned i = 0; i < 100 * seconds; i++) {
+		meet_client_again(&a->c, r->now);
+		rig_run(r, ADIT_MS(10));
+	}
+	return r->servers[0]->stats.introduced - before;
+}
+
+static void an_offer_is_repeated_twice_a_second_where_somebody_waits(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = serving(r, ADIT_MS(20));
+	struct rig_peer *a = asking(r, ADIT_MS(15), NULL);
+
+	b->answers = false;
+	assert_true(offered_within(r, a, 1) <= 3);
+	assert_in_range(offered_within(r, a, 6), 12, 17);
+	rig_run(r, ADIT_SEC(9));
+	assert_int_equal(a->count[MEET_EVENT_SILENT], 1);
+	assert_int_equal(offered_within(r, a, 1), 0);
+}
+
 static void losses_are_repaired(void **state)
 {
 	struct rig *r = *state;
@@ -667,6 +693,7 @@ int main(void)
 		T(a_cookie_that_was_lost_is_asked_for_anew),
 		T(the_next_mediators_cookie_is_kept_for_its_turn),
 		T(an_offer_that_was_taken_back_is_not_repeated),
+		T(an_offer_is_repeated_twice_a_second_where_somebody_waits),
 		T(losses_are_repaired),
 		T(a_mediator_is_asked_over_ipv4_where_that_answers),
 		T(a_mediator_that_is_silent_over_one_family_answers_over_the_other),

@@ -705,8 +705,22 @@ static void retry(struct meet_client *c, struct meet_entry *e)
 	e->tries++;
 	e->rto *= 2;
 	e->retry_at = adit_time_add(c->now, e->rto);
+	e->again_at = adit_time_add(c->now, MEET_AGAIN);
 	e->want_send = true;
 	e->want_other = e->state == MEET_STATE_ASKING && e->other.family != ADIT_FAMILY_NONE;
+}
+
+void meet_client_again(struct meet_client *c, adit_time now)
+{
+	c->now = now;
+	for (size_t i = 0; i < c->n; i++) {
+		struct meet_entry *e = &c->entries[i];
+
+		if (c->cfg.role != MEET_CONNECT || e->state != MEET_STATE_PROVING || e->tries == 1 || now < e->again_at)
+			continue;
+		e->again_at = adit_time_add(now, MEET_AGAIN);
+		e->want_send = true;
+	}
 }
 
 static void retry_borrowing(struct meet_client *c)

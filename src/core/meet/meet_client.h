@@ -97,6 +97,7 @@ struct meet_entry {
 	unsigned cookies; /* taken since the last rest: one that has grown old is taken anew, but not for ever */
 	adit_time sent_at;
 	adit_time retry_at; /* of the request under way */
+	adit_time again_at; /* beside its schedule not before */
 	adit_time wake_at; /* refresh, backoff, the connect side's turn */
 	adit_dur rto;
 	adit_dur backoff;
@@ -199,6 +200,11 @@ void meet_client_set_utc(struct meet_client *c, adit_time now, adit_utc utc);
 void meet_client_serve(struct meet_client *c, adit_time now);
 /* Connect: fetches the cookies ahead, so that an offer within the next minute goes through on its first try. */
 void meet_client_prepare(struct meet_client *c, adit_time now);
+/*
+ * Connect: the peer may be back only now. An offer that nobody has answered goes out once more beside its schedule,
+ * unless it did so less than MEET_AGAIN ago. When it is given up stays as it was.
+ */
+void meet_client_again(struct meet_client *c, adit_time now);
 /*
  * What goes to mediators of this address family leaves from another socket now: registrations are renewed from there,
  * and what is under way is asked again. Cookies, being for an address, are fetched anew.

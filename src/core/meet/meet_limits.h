@@ -64,6 +64,7 @@
 #define MEET_RTO           ADIT_MS(500) /* RFC 8489 6.2.1 */
 #define MEET_TRIES         5 /* sends at 0, 0.5, 1.5, 3.5, 7.5 s, then given up at 15.5 s */
 #define MEET_LAST_WAIT     ADIT_SEC(8) /* for the answer to the last of them */
+#define MEET_AGAIN         ADIT_MS(400) /* between two sends where somebody waits (meet_client_again()) */
 #define MEET_BACKOFF       ADIT_SEC(10) /* until a mediator that refused is asked anew, doubling ... */
 #define MEET_BACKOFF_MAX   ADIT_SEC(120) /* ... up to this; one that is silent, once each keepalive */
 #define MEET_FAILOVER      ADIT_MS(1500) /* without an answer the next mediator is asked too */

@@ -349,8 +349,10 @@ void reach_again(struct reach *r, adit_time now)
 	if (r->state == REACH_IDLE)
 		return;
 	if (r->cfg.role == MEET_CONNECT) {
-		if (is_attempt_alive(r))
+		if (is_attempt_alive(r)) {
+			meet_client_again(&r->meet, now);
 			return;
+		}
 		for (unsigned f = 0; f < 2; f++)
 			if (r->home[f] != REACH_NO_SOCK && r->measure.view[f].kind == NAT_KIND_UNKNOWN)
 				reach_measure_start(r, f);
