@@ -227,7 +227,7 @@ uint32_t io_igd_lease(uint32_t asked, const char *told)
 	if (seconds == 0 || (asked != 0 && seconds > asked))
 		return asked;
 	if (seconds < IO_UPNP_LEASE_MIN)
-		return IO_UPNP_LEASE_MIN;
+		return asked != 0 && asked < IO_UPNP_LEASE_MIN ? asked : IO_UPNP_LEASE_MIN;
 	return seconds < UINT32_MAX ? (uint32_t)seconds : 0;
 }
 

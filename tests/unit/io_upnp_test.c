@@ -208,6 +208,7 @@ static void what_a_router_tells_of_a_lease_is_taken_within_limits(void **state)
 		{3600, "soon", 3600},
 		{3600, "-1", 3600},
 		{3600, "1", IO_UPNP_LEASE_MIN},
+		{10, "10", 10},
 		{0, "0", 0},
 		{0, "604800", 604800}, /* IGD:2 knows no permanent ones */
 		{0, "99999999999999999999", 0},
