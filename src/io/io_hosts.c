@@ -82,12 +82,18 @@ static bool is_default_route(const struct nlmsghdr *h)
 	return m.rtm_dst_len == 0 && m.rtm_table == RT_TABLE_MAIN;
 }
 
+/* NLMSG_OK() without its comparison of numbers with and without a sign. */
+static bool is_whole(const struct nlmsghdr *h, int left)
+{
+	return left >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= (unsigned)left;
+}
+
 bool io_hosts_is_news(const void *data, size_t len)
 {
 	const struct nlmsghdr *h = data;
 	int left = (int)len;
 
-	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+	for (; is_whole(h, left); h = NLMSG_NEXT(h, left))
 		if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) || is_default_route(h))
 			return true;
 	return left > 0; /* cut short */
