@@ -182,11 +182,19 @@ static void serve_sends_low_ttl_openers_first_and_nothing_louder_before_it_hears
 	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(35));
 	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(15));
 	adit_time met_at;
+	unsigned left = 0;
 
 	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
 	met_at = r->now;
 	assert_int_equal(b->low_at, met_at);
 	assert_true(b->full_at == ADIT_NEVER);
+	/* Its answer leaves after them: where all are near, the peer's check comes at once. */
+	for (size_t i = 0; i < r->n_wire; i++)
+		if (adit_addr_eq_ip(&r->wire[i].from, &b->outside)) {
+			assert_true(r->wire[i].order >= b->low_order);
+			left++;
+		}
+	assert_int_equal(left, 1);
 	assert_true(rig_until(r, a, REACH_EVENT_MEETING, 1, ADIT_SEC(5)));
 	assert_int_equal(a->full_at, r->now); /* it knows that the peer is there */
 	/* Both began within a millisecond, half of both round trips after the answer had left. */

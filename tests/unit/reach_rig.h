@@ -75,7 +75,8 @@ struct rig_peer {
 	size_t n_flows;
 	unsigned sent; /* to other peers */
 	adit_time full_at; /* the first of them with the system's TTL */
-	adit_time low_at; /* the first of them with a low one */
+	adit_time low_at; /* the first of them with a low one; ... */
+	uint64_t low_order; /* ... what had left before it has a lower order than this */
 	uint16_t last_port; /* the socket that the last of them left from */
 	unsigned sent_low;
 	struct reach_event last[RIG_KINDS];
@@ -405,6 +406,8 @@ static inline void rig_send(struct rig *r, struct rig_peer *p, const struct adit
 			p->sent++;
 			p->sent_low += o->ttl != 0;
 			p->last_port = s->port;
+			if (*first == ADIT_NEVER && o->ttl)
+				p->low_order = r->order;
 			if (*first == ADIT_NEVER)
 				*first = r->now;
 		}

@@ -23,6 +23,23 @@ static void nothing_heard_brings_fresh_sockets_on_both_sides(void **state)
 	assert_true(b->last_port != first[1]);
 }
 
+static void a_round_that_is_over_for_the_peer_alone_brings_a_fresh_socket_too(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_serving(r, RIG_NAT_STEADY, ADIT_MS(20));
+	struct rig_peer *a = rig_connecting(r, RIG_NAT_STEADY, ADIT_MS(20));
+	uint16_t first;
+
+	a->is_deaf = true; /* serve hears it, and goes on for a while */
+	assert_true(rig_until(r, b, REACH_EVENT_HEARD, 1, ADIT_SEC(5)));
+	first = b->last_port;
+	assert_true(rig_until(r, b, REACH_EVENT_MEETING, 2, ADIT_SEC(5)));
+	a->is_deaf = false;
+	assert_true(rig_until(r, a, REACH_EVENT_VALID, 1, ADIT_SEC(2)));
+	assert_int_equal(a->last[REACH_EVENT_VALID].round, 2);
+	assert_true(b->last_port != first);
+}
+
 static void a_second_round_costs_no_answer_though_the_registration_moves_meanwhile(void **state)
 {
 	struct rig *r = *state;
@@ -311,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(one, nothing_heard_brings_fresh_sockets_on_both_sides),
+		RIG_TEST(one, a_round_that_is_over_for_the_peer_alone_brings_a_fresh_socket_too),
 		RIG_TEST(one, a_second_round_costs_no_answer_though_the_registration_moves_meanwhile),
 		RIG_TEST(one, in_the_second_round_both_send_at_one_moment_and_nothing_before),
 		RIG_TEST(one, in_the_third_round_serve_waits_for_the_peer_to_go_first),

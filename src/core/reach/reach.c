@@ -599,7 +599,12 @@ int reach_output(struct reach *r, adit_time now, struct adit_out *ret_out)
 	/* The last words, likewise. */
 	if (r->state == REACH_IDLE && output_meet(r, ret_out))
 		return 1;
-	if (reach_socks_output(r, ret_out) || output_meet(r, ret_out) || reach_measure_output(r, ret_out))
+	if (reach_socks_output(r, ret_out))
+		return 1;
+	/* The own NAT is open before the answer brings the peer's first check; where packets are to cross, after it. */
+	if (r->start == REACH_START_APART && reach_round_output(r, ret_out))
+		return 1;
+	if (output_meet(r, ret_out) || reach_measure_output(r, ret_out))
 		return 1;
 	if (reach_relay_output(r, ret_out) || reach_round_output(r, ret_out) || reach_window_output(r, ret_out))
 		return 1;

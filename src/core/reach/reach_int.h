@@ -141,6 +141,8 @@ void reach_remote_add(struct reach *r, size_t i);
 void reach_punch(struct reach *r, adit_time start_at);
 /* Nothing of this round goes on. Sockets that nobody took are closed, homes stay. */
 void reach_round_stop(struct reach *r);
+/* It has failed: its homes are not used for another, as whatever spoilt them may last (docs/rules.md 1). */
+void reach_round_spend(struct reach *r);
 /* The first valid pair. */
 void reach_round_won(struct reach *r, const struct ice_account *a, enum reach_how how);
 /* Closes what nobody took; connect has nothing open then. */

@@ -218,6 +218,12 @@ static enum news news_of(const struct reach *r, const struct meet_offer *o, cons
 	return o->stamp > r->peer_stamp ? NEWS_ROUND : NEWS_OLD;
 }
 
+/* Not the present round's once more, nor somebody else's. */
+static bool is_later(const struct reach *r, const struct reach_desc *peer)
+{
+	return peer->instance == r->peer.instance && (peer->attempt != r->attempt || peer->round != r->round);
+}
+
 /* GCRA: so many at once, so many a minute. */
 static bool may_offer(struct reach *r)
 {
@@ -272,6 +278,8 @@ static void on_offer(struct reach *r, const struct meet_event *ev)
 	}
 	if (!may_offer(r))
 		return;
+	if (r->state == REACH_PUNCHING && is_later(r, &peer))
+		reach_round_spend(r); /* for the peer the present round has failed, a little sooner than for us */
 	reach_round_stop(r);
 	if (!r->has_peer || peer.instance != r->peer.instance || peer.attempt != r->attempt)
 		reach_attempt_start(r);

@@ -384,7 +384,15 @@ void reach_attempt_failed(struct reach *r, enum reach_verdict verdict)
 	reach_set_state(r, REACH_RESTING, adit_time_add(r->now, pause));
 }
 
-/* Nothing came of it. The homes are not used for another: whatever spoilt them may last (docs/rules.md 1). */
+void reach_round_spend(struct reach *r)
+{
+	for (unsigned f = 0; f < 2; f++) {
+		r->is_spent[f] = !r->plan.keep_home;
+		nat_ttl_failed(&r->measure.view[f].ttl);
+	}
+}
+
+/* Nothing came of it. */
 static void round_failed(struct reach *r)
 {
 	/* One that could not carry a check for as long as a search lasts is dead, and the next search has no flows
@@ -394,10 +402,7 @@ static void round_failed(struct reach *r)
 	reach_fire_stop(r);
 	adit_trace(r->cfg.log, ADIT_LOG_DECIDE, "reach_round_failed round=%u heard=%d", (unsigned)r->round,
 		   r->heard_any);
-	for (unsigned f = 0; f < 2; f++) {
-		r->is_spent[f] = !r->plan.keep_home;
-		nat_ttl_failed(&r->measure.view[f].ttl);
-	}
+	reach_round_spend(r);
 	reach_window_close(r);
 	if (r->round >= REACH_ROUNDS || (r->plan.is_last && !wants_relay)) {
 		reach_attempt_failed(r, reach_verdict_of(r));
