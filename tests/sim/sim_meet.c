@@ -54,6 +54,11 @@ static bool is_forward(const char *text)
 	return strcmp(text, "forward") == 0;
 }
 
+static bool is_mapped(const char *text)
+{
+	return strcmp(text, "mapped") == 0;
+}
+
 /* ---- the nets ---- */
 
 static struct lab_nat *forwarding(struct sim_meet *w, const struct adit_addr *lan, const struct adit_addr *wan,
@@ -75,7 +80,7 @@ static int add_router(struct sim_meet *w, int side, const char *text, struct lab
 	struct lab_nat *nat = NULL;
 	struct lab_router *r;
 
-	if (is_forward(text))
+	if (is_forward(text) || is_mapped(text))
 		nat = forwarding(w, lan, wan, own);
 	else if (lab_species_make(text, &site, &nat, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
@@ -334,6 +339,9 @@ static void tell(struct sim_meet *w, int side)
 		r->server = adit_addr_with_port(w->server[SIM_REACH_MEDIATORS].addrs[0], SIM_MEDIATOR_PORT);
 	if (is_forward(w->cell.nats[side]))
 		r->cfg.port = FWD_PORT;
+	if (is_mapped(w->cell.nats[side]))
+		r->mapping = (struct reach_mapping){.port = FWD_PORT,
+						    .external = adit_addr_with_port(uplink_of(w, side), FWD_PORT)};
 	r->n_hosts = 1;
 }
 

@@ -6,7 +6,8 @@
  *   serve=linux connect=symmetric-random share=none med=2 addrs=1 stun=0 hops=8 rtt=87 skew=1234.500 late=100 loss=0
  *
  *   serve, connect   the side's NATs, from inside out, joined by "/": texts of lab_species.h; none: a public host, or
- *                    one on the shared net itself; forward: Linux with a port forwarded, which the engine is told
+ *                    one on the shared net itself; forward: Linux with a port forwarded, which the engine is told;
+ *                    mapped: the same by a mapping protocol, so with the router's own outside address
  *   share            a NAT that both sides have in common, between their own ones and the Internet
  *   med, addrs       mediators, and addresses of each; stun=1: one more STUN server that is no mediator
  *   hops             routers of the Internet between any two

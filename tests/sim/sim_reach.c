@@ -40,6 +40,8 @@ static void begin(struct sim_peer *p, adit_time now)
 	for (unsigned i = 0; i < r->n_hosts; i++)
 		hosts[i] = (struct reach_host){.addr = r->hosts[i], .iface = ICE_IFACE_NORMAL};
 	reach_set_hosts(r->reach, now, hosts, r->n_hosts);
+	if (r->mapping.port != 0)
+		reach_set_mapped(r->reach, now, ADIT_FAMILY_V4, &r->mapping);
 	if (r->has_memory)
 		reach_set_memory(r->reach, &r->memory);
 	if (r->trusted.family != ADIT_FAMILY_NONE)

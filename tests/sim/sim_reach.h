@@ -22,6 +22,7 @@ struct sim_reach {
 	struct adit_addr server; /* a further STUN server, with a port; NONE: none */
 	struct adit_addr hosts[SIM_REACH_HOSTS]; /* its own addresses */
 	unsigned n_hosts;
+	struct reach_mapping mapping; /* that its router has told it of; port 0: none */
 	struct adit_addr trusted; /* the peer's address, if the user typed it; NONE: not */
 
 	struct reach_memory memory; /* of an earlier run; and what was learnt in this one */
