@@ -412,6 +412,7 @@ static void on_utc(uv_timer_t *timer)
 	struct ep_connect *c = timer->data;
 
 	link_set_utc(link_of(c), io_clock_now(), io_clock_utc());
+	io_lane_touch(c->lane);
 	ep_mapped_look(c->mapped);
 }
 

@@ -406,6 +406,7 @@ static void on_utc(uv_timer_t *timer)
 		struct serve_lane *lane = adit_container(it, struct serve_lane, node);
 
 		link_set_utc(io_lane_link(lane->io), io_clock_now(), io_clock_utc());
+		io_lane_touch(lane->io);
 	}
 }
 

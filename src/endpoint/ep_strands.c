@@ -156,6 +156,7 @@ static void on_up(struct strand *st)
 		return;
 	st->is_up = true;
 	link_strand_note(link_of(s), st->number, true, &st->stats);
+	io_lane_touch(s->cfg.lane);
 	s->ops->changed(s->ctx, count_up(s), NULL);
 }
 
@@ -171,6 +172,7 @@ static void on_down(struct strand *st, const struct ep_strand_down *down)
 	st->is_ending = true;
 	st->is_up = false;
 	link_strand_note(link_of(s), st->number, false, &st->stats);
+	io_lane_touch(s->cfg.lane);
 	s->ops->changed(s->ctx, count_up(s), &e);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "io/io_clock.h"
 #include "io/io_nat64.h"
@@ -14,10 +15,11 @@
 
 #define OUTPUTS_PER_TURN 32 /* sends of one lane before the others and the reads get their turn */
 #define OUTPUTS_AT_ONCE  2 /* sends before events: half of what a stream holds unsent */
+#define PORT_BUCKETS     256 /* of sockets by their port: thousands of lanes have several thousand */
 
 /* One of the system's sockets, used by one lane or more; a connection by just one. */
 struct net_sock {
-	struct adit_list node; /* in io_net.socks */
+	struct adit_list node; /* in one of io_net.socks; a connection's in none */
 	struct io_net *net;
 	struct io_udp *udp; /* NULL: it is a connection ... */
 	struct io_turn_tcp *tcp; /* ... to |remote| */
@@ -37,16 +39,17 @@ struct lane_sock {
 
 struct io_lane {
 	struct adit_list node; /* in io_net.lanes */
+	struct adit_list turn; /* in io_net.touched: is to be run */
+	struct adit_heap_node due; /* in io_net.due, since it was run for the first time */
 	struct io_net *net;
-	struct link *link; /* NULL: removed, freed at the end of the turn */
+	struct link *link;
 	io_lane_event *event;
 	void *ctx;
 	const struct io_lane_strands *strands; /* NULL: there are none */
 	void *strands_ctx;
 	struct adit_list socks; /* of struct lane_sock, by_lane */
-	bool dirty;
 	bool blocked; /* |pending| waits for its socket */
-	bool removed;
+	bool removed; /* freed at the end of the turn */
 	struct adit_out pending;
 	uint8_t *pending_data; /* IO_SOCK_BATCH_MAX bytes, made when first needed */
 };
@@ -61,7 +64,10 @@ struct io_net {
 	struct io_timer *timer;
 	struct io_nat64 *nat64;
 	struct adit_list lanes;
-	struct adit_list socks;
+	size_t n_lanes;
+	struct adit_list touched; /* of them; by their |turn| */
+	struct adit_heap due; /* of them, by their deadlines */
+	struct adit_list socks[PORT_BUCKETS];
 	bool running;
 };
 
@@ -72,7 +78,8 @@ static void idle_tick(uv_idle_t *idle)
 
 void io_lane_touch(struct io_lane *lane)
 {
-	lane->dirty = true;
+	if (!adit_list_is_linked(&lane->turn))
+		adit_list_push_back(&lane->net->touched, &lane->turn);
 	if (!lane->net->running)
 		uv_idle_start(&lane->net->idle, idle_tick);
 }
@@ -202,10 +209,10 @@ static struct net_sock *net_find(struct io_net *net, enum adit_family family, ui
 {
 	if (port == 0)
 		return NULL;
-	adit_list_each (it, &net->socks) {
+	adit_list_each (it, &net->socks[port % PORT_BUCKETS]) {
 		struct net_sock *s = adit_container(it, struct net_sock, node);
 
-		if (s->udp && s->family == family && io_udp_port(s->udp) == port)
+		if (s->family == family && io_udp_port(s->udp) == port)
 			return s;
 	}
 	return NULL;
@@ -240,6 +247,7 @@ static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
 		return NULL;
 	s->net = net;
 	s->family = family;
+	adit_list_init(&s->node);
 	adit_list_init(&s->users);
 	err = is_udp ? io_udp_open(net->loop, family, out->local.port, &sock_ops, s, &s->udp) : conn_open(s, out);
 	if (err < 0) {
@@ -248,9 +256,10 @@ static struct net_sock *net_open(struct io_net *net, const struct adit_out *out)
 		free(s);
 		return NULL;
 	}
-	if (is_udp)
+	if (is_udp) {
 		io_udp_set_nat64(s->udp, io_nat64_get(net->nat64));
-	adit_list_push_back(&net->socks, &s->node);
+		adit_list_push_back(&net->socks[io_udp_port(s->udp) % PORT_BUCKETS], &s->node);
+	}
 	return s;
 }
 
@@ -413,7 +422,9 @@ static void lane_run(struct io_lane *lane)
 		left -= n;
 		any = lane_events(lane);
 	} while ((n == OUTPUTS_AT_ONCE || any) && left > 0);
-	lane->dirty = left <= 0; /* else what the events touched has been run */
+	adit_list_del(&lane->turn); /* what the events touched has been run ... */
+	if (left <= 0)
+		io_lane_touch(lane); /* ... but for what others have to be let at first */
 }
 
 static void lane_free(struct io_lane *lane)
@@ -421,6 +432,9 @@ static void lane_free(struct io_lane *lane)
 	adit_list_each_safe (it, tmp, &lane->socks)
 		lane_sock_free(adit_container(it, struct lane_sock, by_lane));
 	adit_list_del(&lane->node);
+	adit_list_del(&lane->turn);
+	adit_heap_remove(&lane->net->due, &lane->due);
+	lane->net->n_lanes--;
 	link_free(lane->link);
 	free(lane->pending_data);
 	free(lane);
@@ -435,50 +449,59 @@ static adit_time lane_deadline(const struct io_lane *lane)
 	return lane->blocked && at < soon ? soon : at;
 }
 
-/* Once per turn of the loop, before it sleeps. */
+static void lane_turn(struct io_lane *lane)
+{
+	if (lane->removed)
+		return;
+	lane_run(lane);
+	if (lane->strands && !lane->removed)
+		lane->strands->ran(lane->strands_ctx, false);
+	adit_heap_set(&lane->net->due, &lane->due, lane_deadline(lane));
+}
+
+/*
+ * Once per turn of the loop, before it sleeps. What one of thousands of lanes costs may not depend on the others, so
+ * only those are looked at that were touched.
+ */
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct io_net *net = adit_container(prepare, struct io_net, prepare);
-	adit_time deadline = ADIT_NEVER;
-	bool more = false;
+	const struct adit_heap_node *first;
+	struct adit_list now, gone;
 
 	uv_idle_stop(&net->idle);
 	net->running = true;
-	adit_list_each (it, &net->lanes) {
-		struct io_lane *lane = adit_container(it, struct io_lane, node);
+	/* |now| becomes the list's head; what is touched from here on has its turn next time. */
+	adit_list_push_front(&net->touched, &now);
+	adit_list_del(&net->touched);
+	adit_list_init(&gone);
+	while (!adit_list_is_empty(&now)) {
+		struct io_lane *lane = adit_container(now.next, struct io_lane, turn);
 
-		if (lane->removed || !lane->dirty)
+		lane_turn(lane);
+		if (!lane->removed)
 			continue;
-		lane_run(lane);
-		if (lane->strands && !lane->removed)
-			lane->strands->ran(lane->strands_ctx, false);
+		adit_list_del(&lane->turn);
+		adit_list_push_back(&gone, &lane->turn);
 	}
 	net->running = false;
-	adit_list_each_safe (it, tmp, &net->lanes) {
-		struct io_lane *lane = adit_container(it, struct io_lane, node);
-
-		if (lane->removed) {
-			lane_free(lane);
-			continue;
-		}
-		more |= lane->dirty;
-		deadline = adit_time_min(deadline, lane_deadline(lane));
-	}
-	if (more)
+	while (!adit_list_is_empty(&gone))
+		lane_free(adit_container(gone.next, struct io_lane, turn));
+	if (!adit_list_is_empty(&net->touched))
 		uv_idle_start(&net->idle, idle_tick);
-	io_timer_set(net->timer, deadline);
+	first = adit_heap_first(&net->due);
+	io_timer_set(net->timer, first ? first->at : ADIT_NEVER);
 }
 
 static void on_timer(void *ctx)
 {
 	struct io_net *net = ctx;
 	adit_time now = io_clock_now();
+	struct adit_heap_node *first;
 
-	adit_list_each (it, &net->lanes) {
-		struct io_lane *lane = adit_container(it, struct io_lane, node);
-
-		if (!lane->removed && link_deadline(lane->link) <= now)
-			io_lane_touch(lane);
+	while ((first = adit_heap_first(&net->due)) && first->at <= now) {
+		adit_heap_remove(&net->due, first); /* until it was run */
+		io_lane_touch(adit_container(first, struct io_lane, due));
 	}
 }
 
@@ -515,7 +538,9 @@ int io_net_new(uv_loop_t *loop, const struct adit_log *log, struct io_net **ret_
 	net->loop = loop;
 	net->log = log;
 	adit_list_init(&net->lanes);
-	adit_list_init(&net->socks);
+	adit_list_init(&net->touched);
+	for (size_t i = 0; i < PORT_BUCKETS; i++)
+		adit_list_init(&net->socks[i]);
 	r = io_timer_new(loop, on_timer, net, &net->timer);
 	if (r < 0) {
 		free(net);
@@ -557,6 +582,7 @@ void io_net_close(struct io_net *net)
 		return;
 	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
+	adit_heap_done(&net->due);
 	io_timer_close(net->timer);
 	io_nat64_close(net->nat64);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
@@ -567,14 +593,18 @@ int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void
 {
 	struct io_lane *lane = calloc(1, sizeof(*lane));
 
-	if (!lane)
+	if (!lane || adit_heap_reserve(&net->due, net->n_lanes + 1) < 0) {
+		free(lane);
 		return ADIT_ENOMEM;
+	}
 	lane->net = net;
 	lane->link = link;
 	lane->event = event;
 	lane->ctx = ctx;
 	adit_list_init(&lane->socks);
+	adit_list_init(&lane->turn);
 	adit_list_push_back(&net->lanes, &lane->node);
+	net->n_lanes++;
 	link_set_nat64(link, io_clock_now(), io_nat64_get(net->nat64));
 	io_lane_touch(lane);
 	*ret_lane = lane;

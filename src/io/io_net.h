@@ -2,8 +2,8 @@
  * Runs links over the system's UDP sockets: the counterpart of lab/'s simulator for the real world.
  *
  * Each link is a lane. A lane asks for sockets by number; two lanes that pin the same port share one. Once per turn of
- * the loop every lane that heard something or was touched is run: outputs are sent, events delivered, the timer armed
- * anew.
+ * the loop every lane that heard something, was touched, or whose deadline has come is run: outputs are sent, events
+ * delivered, its deadline noted anew. Lanes that rest cost nothing, however many there are.
  */
 #ifndef ADIT_IO_NET_H
 #define ADIT_IO_NET_H
