@@ -145,11 +145,26 @@ static void a_home_that_cannot_be_opened_is_tried_with_another_port(void **state
 	struct rig *r = *state;
 	struct rig_peer *b = rig_peer(r, MEET_SERVE, RIG_NAT_STEADY, ADIT_MS(20));
 
-	b->fail_opens = 3;
+	b->fail_opens = REACH_REOPEN_SOON; /* of a machine with thousands of sockets */
 	reach_start(b->reach, r->now);
-	rig_run(r, ADIT_SEC(30));
+	rig_run(r, ADIT_MS(200));
 	assert_int_equal(b->count[REACH_EVENT_HELD], 1);
 	assert_int_equal(b->bad_sends, 0);
+}
+
+static void where_no_home_can_be_opened_that_is_tried_more_and_more_rarely(void **state)
+{
+	struct rig *r = *state;
+	struct rig_peer *b = rig_peer(r, MEET_SERVE, RIG_NAT_STEADY, ADIT_MS(20));
+
+	b->fail_opens = 1000;
+	reach_start(b->reach, r->now);
+	rig_run(r, ADIT_SEC(60));
+	/* Then after 1, 3, 7, 15 and 31 s; and a few that measure. */
+	assert_in_range(1000 - b->fail_opens, REACH_REOPEN_SOON + 1 + 5, REACH_REOPEN_SOON + 1 + 5 + 6);
+	b->fail_opens = 0;
+	rig_run(r, ADIT_SEC(10));
+	assert_int_equal(b->count[REACH_EVENT_HELD], 1);
 }
 
 /* Each socket that is open, at each of many moments: whatever is lost, the peers meet in the end. */
@@ -220,6 +235,7 @@ int main(void)
 		RIG_TEST(one, datagrams_for_other_sockets_are_not_ours),
 		RIG_TEST(one, datagrams_that_came_together_are_taken_apart),
 		RIG_TEST(one, a_home_that_cannot_be_opened_is_tried_with_another_port),
+		RIG_TEST(one, where_no_home_can_be_opened_that_is_tried_more_and_more_rarely),
 		cmocka_unit_test(sockets_may_fail_at_any_time),
 		RIG_TEST(one, a_home_that_is_taken_is_replaced_and_the_registration_moves),
 	};

@@ -67,10 +67,9 @@ void reach_init(struct reach *r, const struct reach_config *cfg, adit_time now)
 	r->past = r->past_room;
 	r->measure.slot = r->ask_slots;
 	r->home[0] = r->home[1] = r->last_home[0] = r->last_home[1] = REACH_NO_SOCK;
-	r->state_until = r->reopen_at = ADIT_NEVER;
+	r->state_until = r->reopen[0].at = r->reopen[1].at = ADIT_NEVER;
 	r->ask_by = r->start_at = r->loud_at = ADIT_NEVER;
 	r->pause = REACH_PAUSE;
-	r->reopen = REACH_REOPEN;
 	nat_budget_init(&r->own_budget);
 	if (!r->cfg.budget)
 		r->cfg.budget = &r->own_budget;
@@ -174,7 +173,7 @@ void reach_set_hosts(struct reach *r, adit_time now, const struct reach_host *ho
 	memcpy(r->hosts, hosts, n * sizeof(*hosts));
 	r->n_hosts = n;
 	meet_client_set_own(&r->meet, now, reach_has_host(r, 0), reach_has_host(r, 1));
-	r->reopen = REACH_REOPEN;
+	r->reopen[0].failed = r->reopen[1].failed = 0;
 	reach_relay_forget(r);
 	reach_measure_forget(r);
 	for (unsigned f = 0; f < 2; f++) {
@@ -391,7 +390,7 @@ void reach_stop(struct reach *r, adit_time now)
 	reach_salvo_init(&r->salvo, &r->cfg.rng, r->cfg.budget);
 	r->home[0] = r->home[1] = REACH_NO_SOCK;
 	r->has_peer = r->is_held = false;
-	r->reopen_at = ADIT_NEVER;
+	r->reopen[0].at = r->reopen[1].at = ADIT_NEVER;
 	reach_set_state(r, REACH_IDLE, ADIT_NEVER);
 }
 

@@ -349,6 +349,12 @@ struct reach_sock {
 	adit_time opened_at;
 };
 
+/* A home that could not be opened. */
+struct reach_reopen {
+	adit_time at; /* then with another port; NEVER: it could, or nobody wants one */
+	unsigned failed; /* in a row */
+};
+
 /* A packet from home, some times. */
 struct reach_opener {
 	struct adit_addr to;
@@ -418,8 +424,7 @@ struct reach {
 	uint16_t home[2]; /* v4, v6: entries of |socks|; REACH_NO_SOCK */
 	bool is_spent[2]; /* a round has failed with this home */
 	bool wants_fresh;
-	adit_time reopen_at; /* a home could not be opened */
-	adit_dur reopen; /* how long after that */
+	struct reach_reopen reopen[2];
 	unsigned n_mediators;
 	unsigned refused_by[MEET_MEDIATORS_MAX]; /* the code of this attempt; 0: none */
 	struct reach_measure measure;

@@ -95,8 +95,9 @@
 #define REACH_PORT_MIN   16384u
 #define REACH_PORT_COUNT 16384u
 #define REACH_HOME_OLD   ADIT_SEC(10) /* the youngest death of a mapping was seen at 48 s: most of that is left */
-#define REACH_REOPEN     ADIT_SEC(1) /* a home that could not be opened: another port after this, doubling ... */
-#define REACH_REOPEN_MAX ADIT_SEC(64) /* ... up to this: the machine may have no address of that family */
+#define REACH_REOPEN_SOON   8u /* a home that could not be opened: so many other ports at once, as others have theirs */
+#define REACH_REOPEN        ADIT_SEC(1) /* then one after this, doubling ... */
+#define REACH_REOPEN_DOUBLE 6u /* ... so often: the machine may have no address of that family */
 
 /* Measuring (reach_measure.h). */
 #define REACH_DESTS_MAX     16u /* servers with their other addresses */

@@ -120,13 +120,18 @@ static uint16_t home_port(const struct reach *r, unsigned family)
 		if (s->state == REACH_SOCK_TAKEN && s->port == pinned && reach_family_index(s->family) == family)
 			return random_port(r);
 	}
-	return pinned != 0 && r->reopen == REACH_REOPEN ? pinned : random_port(r);
+	return pinned != 0 && r->reopen[family].failed == 0 ? pinned : random_port(r);
 }
 
 static void home_open(struct reach *r, unsigned family)
 {
-	uint16_t slot = reach_sock_open(r, REACH_USE_HOME, reach_family_of(family), home_port(r, family));
+	struct reach_reopen *again = &r->reopen[family];
+	uint16_t slot;
 
+	if (again->at == ADIT_NEVER)
+		again->failed = 0; /* the one before it could be opened */
+	again->at = ADIT_NEVER;
+	slot = reach_sock_open(r, REACH_USE_HOME, reach_family_of(family), home_port(r, family));
 	r->home[family] = slot;
 	r->is_spent[family] = false;
 	if (slot == REACH_NO_SOCK)
@@ -175,6 +180,17 @@ void reach_home_renew(struct reach *r, unsigned family)
 		home_open(r, family);
 }
 
+static void home_failed(struct reach *r, unsigned family)
+{
+	struct reach_reopen *again = &r->reopen[family];
+	unsigned late = again->failed < REACH_REOPEN_SOON ? 0 : again->failed - REACH_REOPEN_SOON;
+
+	r->home[family] = REACH_NO_SOCK;
+	again->at = again->failed < REACH_REOPEN_SOON ? r->now : adit_time_add(r->now, REACH_REOPEN << late);
+	if (late < REACH_REOPEN_DOUBLE)
+		again->failed++;
+}
+
 void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock)
 {
 	uint16_t slot = reach_sock_find(r, sock);
@@ -191,26 +207,25 @@ void reach_sock_failed(struct reach *r, adit_time now, uint32_t sock)
 	r->socks[slot].state = REACH_SOCK_FREE;
 	r->stats.socks_open--;
 	reach_measure_sock_failed(r, slot);
-	for (unsigned f = 0; f < 2; f++) {
-		if (r->home[f] != slot)
-			continue;
-		r->home[f] = REACH_NO_SOCK;
-		r->reopen_at = adit_time_add(now, r->reopen);
-		r->reopen = 2 * r->reopen < REACH_REOPEN_MAX ? 2 * r->reopen : REACH_REOPEN_MAX;
-	}
+	for (unsigned f = 0; f < 2; f++)
+		if (r->home[f] == slot)
+			home_failed(r, f);
+	reach_socks_tick(r);
 	reach_step(r);
 }
 
 void reach_socks_tick(struct reach *r)
 {
-	if (r->now < r->reopen_at)
-		return;
-	r->reopen_at = ADIT_NEVER;
-	if (r->state != REACH_IDLE)
-		reach_homes_open(r);
+	for (unsigned f = 0; f < 2; f++) {
+		if (r->now < r->reopen[f].at)
+			continue;
+		if (r->state != REACH_IDLE)
+			reach_homes_open(r);
+		r->reopen[f].at = ADIT_NEVER;
+	}
 }
 
 adit_time reach_socks_deadline(const struct reach *r)
 {
-	return r->n_due > 0 ? r->now : r->reopen_at;
+	return r->n_due > 0 ? r->now : adit_time_min(r->reopen[0].at, r->reopen[1].at);
 }
