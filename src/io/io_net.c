@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
 #include "base/list.h"
 #include "io/io_clock.h"
+#include "io/io_heap.h"
 #include "io/io_nat64.h"
 #include "io/io_sock.h"
 #include "io/io_timer.h"
@@ -40,7 +40,7 @@ struct lane_sock {
 struct io_lane {
 	struct adit_list node; /* in io_net.lanes */
 	struct adit_list turn; /* in io_net.touched: is to be run */
-	struct adit_heap_node due; /* in io_net.due, since it was run for the first time */
+	struct io_heap_node due; /* in io_net.due, since it was run for the first time */
 	struct io_net *net;
 	struct link *link;
 	io_lane_event *event;
@@ -66,7 +66,7 @@ struct io_net {
 	struct adit_list lanes;
 	size_t n_lanes;
 	struct adit_list touched; /* of them; by their |turn| */
-	struct adit_heap due; /* of them, by their deadlines */
+	struct io_heap due; /* of them, by their deadlines */
 	struct adit_list socks[PORT_BUCKETS];
 	bool running;
 };
@@ -433,7 +433,7 @@ static void lane_free(struct io_lane *lane)
 		lane_sock_free(adit_container(it, struct lane_sock, by_lane));
 	adit_list_del(&lane->node);
 	adit_list_del(&lane->turn);
-	adit_heap_remove(&lane->net->due, &lane->due);
+	io_heap_remove(&lane->net->due, &lane->due);
 	lane->net->n_lanes--;
 	link_free(lane->link);
 	free(lane->pending_data);
@@ -456,7 +456,7 @@ static void lane_turn(struct io_lane *lane)
 	lane_run(lane);
 	if (lane->strands && !lane->removed)
 		lane->strands->ran(lane->strands_ctx, false);
-	adit_heap_set(&lane->net->due, &lane->due, lane_deadline(lane));
+	io_heap_set(&lane->net->due, &lane->due, lane_deadline(lane));
 }
 
 /*
@@ -466,7 +466,7 @@ static void lane_turn(struct io_lane *lane)
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct io_net *net = adit_container(prepare, struct io_net, prepare);
-	const struct adit_heap_node *first;
+	const struct io_heap_node *first;
 	struct adit_list now, gone;
 
 	uv_idle_stop(&net->idle);
@@ -489,7 +489,7 @@ static void on_prepare(uv_prepare_t *prepare)
 		lane_free(adit_container(gone.next, struct io_lane, turn));
 	if (!adit_list_is_empty(&net->touched))
 		uv_idle_start(&net->idle, idle_tick);
-	first = adit_heap_first(&net->due);
+	first = io_heap_first(&net->due);
 	io_timer_set(net->timer, first ? first->at : ADIT_NEVER);
 }
 
@@ -497,10 +497,10 @@ static void on_timer(void *ctx)
 {
 	struct io_net *net = ctx;
 	adit_time now = io_clock_now();
-	struct adit_heap_node *first;
+	struct io_heap_node *first;
 
-	while ((first = adit_heap_first(&net->due)) && first->at <= now) {
-		adit_heap_remove(&net->due, first); /* until it was run */
+	while ((first = io_heap_first(&net->due)) && first->at <= now) {
+		io_heap_remove(&net->due, first); /* until it was run */
 		io_lane_touch(adit_container(first, struct io_lane, due));
 	}
 }
@@ -582,7 +582,7 @@ void io_net_close(struct io_net *net)
 		return;
 	adit_list_each_safe (it, tmp, &net->lanes)
 		lane_free(adit_container(it, struct io_lane, node));
-	adit_heap_done(&net->due);
+	io_heap_done(&net->due);
 	io_timer_close(net->timer);
 	io_nat64_close(net->nat64);
 	uv_close((uv_handle_t *)&net->prepare, on_prepare_closed);
@@ -593,7 +593,7 @@ int io_net_add(struct io_net *net, struct link *link, io_lane_event *event, void
 {
 	struct io_lane *lane = calloc(1, sizeof(*lane));
 
-	if (!lane || adit_heap_reserve(&net->due, net->n_lanes + 1) < 0) {
+	if (!lane || io_heap_reserve(&net->due, net->n_lanes + 1) < 0) {
 		free(lane);
 		return ADIT_ENOMEM;
 	}

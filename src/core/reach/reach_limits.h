@@ -92,9 +92,9 @@
 	    */
 
 /* Home's port: below Linux' ephemeral range (32768), so nobody holds it by accident; above the services. */
-#define REACH_PORT_MIN   16384u
-#define REACH_PORT_COUNT 16384u
-#define REACH_HOME_OLD   ADIT_SEC(10) /* the youngest death of a mapping was seen at 48 s: most of that is left */
+#define REACH_PORT_MIN      16384u
+#define REACH_PORT_COUNT    16384u
+#define REACH_HOME_OLD      ADIT_SEC(10) /* the youngest death of a mapping was seen at 48 s: most of that is left */
 #define REACH_REOPEN_SOON   8u /* a home that could not be opened: so many other ports at once, as others have theirs */
 #define REACH_REOPEN        ADIT_SEC(1) /* then one after this, doubling ... */
 #define REACH_REOPEN_DOUBLE 6u /* ... so often: the machine may have no address of that family */

@@ -1,26 +1,26 @@
-#include "base/heap.h"
+#include "io/io_heap.h"
 
 #include <stdlib.h>
 
-static struct adit_heap_node **at_place(const struct adit_heap *h, size_t place)
+static struct io_heap_node **at_place(const struct io_heap *h, size_t place)
 {
 	return &h->nodes[place - 1];
 }
 
-static void put(struct adit_heap *h, size_t place, struct adit_heap_node *node)
+static void put(struct io_heap *h, size_t place, struct io_heap_node *node)
 {
 	*at_place(h, place) = node;
 	node->place = place;
 }
 
-static void rise(struct adit_heap *h, struct adit_heap_node *node, size_t place)
+static void rise(struct io_heap *h, struct io_heap_node *node, size_t place)
 {
 	for (; place > 1 && (*at_place(h, place / 2))->at > node->at; place /= 2)
 		put(h, place, *at_place(h, place / 2));
 	put(h, place, node);
 }
 
-static void sink(struct adit_heap *h, struct adit_heap_node *node, size_t place)
+static void sink(struct io_heap *h, struct io_heap_node *node, size_t place)
 {
 	while (2 * place <= h->n) {
 		size_t child = 2 * place;
@@ -35,7 +35,7 @@ static void sink(struct adit_heap *h, struct adit_heap_node *node, size_t place)
 	put(h, place, node);
 }
 
-static void settle(struct adit_heap *h, struct adit_heap_node *node, size_t place)
+static void settle(struct io_heap *h, struct io_heap_node *node, size_t place)
 {
 	if (place > 1 && (*at_place(h, place / 2))->at > node->at)
 		rise(h, node, place);
@@ -43,16 +43,16 @@ static void settle(struct adit_heap *h, struct adit_heap_node *node, size_t plac
 		sink(h, node, place);
 }
 
-int adit_heap_reserve(struct adit_heap *h, size_t n)
+int io_heap_reserve(struct io_heap *h, size_t n)
 {
 	size_t room = h->room > 0 ? h->room : 4;
-	struct adit_heap_node **nodes;
+	struct io_heap_node **nodes;
 
 	if (n <= h->room)
 		return 0;
 	while (room < n)
 		room *= 2;
-	nodes = reallocarray(h->nodes, room, sizeof(struct adit_heap_node *));
+	nodes = reallocarray(h->nodes, room, sizeof(struct io_heap_node *));
 	if (!nodes)
 		return ADIT_ENOMEM;
 	h->nodes = nodes;
@@ -60,7 +60,7 @@ int adit_heap_reserve(struct adit_heap *h, size_t n)
 	return 0;
 }
 
-void adit_heap_set(struct adit_heap *h, struct adit_heap_node *node, adit_time at)
+void io_heap_set(struct io_heap *h, struct io_heap_node *node, adit_time at)
 {
 	if (node->place == 0)
 		node->place = ++h->n;
@@ -68,10 +68,10 @@ void adit_heap_set(struct adit_heap *h, struct adit_heap_node *node, adit_time a
 	settle(h, node, node->place);
 }
 
-void adit_heap_remove(struct adit_heap *h, struct adit_heap_node *node)
+void io_heap_remove(struct io_heap *h, struct io_heap_node *node)
 {
 	size_t place = node->place;
-	struct adit_heap_node *last;
+	struct io_heap_node *last;
 
 	if (place == 0)
 		return;
@@ -81,13 +81,13 @@ void adit_heap_remove(struct adit_heap *h, struct adit_heap_node *node)
 	node->place = 0;
 }
 
-struct adit_heap_node *adit_heap_first(const struct adit_heap *h)
+struct io_heap_node *io_heap_first(const struct io_heap *h)
 {
 	return h->n > 0 ? h->nodes[0] : NULL;
 }
 
-void adit_heap_done(struct adit_heap *h)
+void io_heap_done(struct io_heap *h)
 {
 	free(h->nodes);
-	*h = (struct adit_heap){0};
+	*h = (struct io_heap){0};
 }
