@@ -83,7 +83,7 @@ int link_new(const struct link_config *cfg, adit_time now, struct link **ret_lin
 	if (l->cfg.connections > FWD_CONNECTIONS_MAX)
 		l->cfg.connections = FWD_CONNECTIONS_MAX;
 	l->since = l->search_at = now;
-	l->linger_at = l->migrate_at = ADIT_NEVER;
+	l->linger_at = l->migrate_at = l->restart_at = ADIT_NEVER;
 	link_watch_init(&l->watch, now);
 	link_alarm_init(&l->alarm);
 	link_idle_init(&l->idle);
@@ -218,7 +218,7 @@ static void session_retire(struct link *l, adit_time now)
 	l->retired = l->session;
 	l->session = NULL;
 	l->session_path = NULL;
-	l->migrate_at = ADIT_NEVER;
+	l->migrate_at = l->restart_at = ADIT_NEVER;
 	link_path_drop(l, now, old);
 	if (!l->incoming)
 		link_path_drop_all(l, now);
@@ -375,6 +375,10 @@ void link_tick(struct link *l, adit_time now)
 	relay_ask(l, now);
 	if (l->state == LINK_OUTAGE && now >= l->linger_at)
 		link_end(l, now, LINK_REASON_LINGER, FWD_CLOSE_DONE);
+	if (now >= l->restart_at) {
+		l->restart_at = ADIT_NEVER;
+		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE);
+	}
 	if (now >= l->migrate_at)
 		link_move_migrate(l, now);
 	session_tick(l->session, now, l->session_path);
@@ -391,7 +395,7 @@ adit_time link_deadline(const struct link *l)
 	adit_time t = link_find_deadline(&l->find, l->since);
 
 	t = adit_time_min(t, paths_deadline(l));
-	t = adit_time_min(t, adit_time_min(l->linger_at, l->migrate_at));
+	t = adit_time_min(t, adit_time_min(l->linger_at, adit_time_min(l->migrate_at, l->restart_at)));
 	t = adit_time_min(t, link_watch_deadline(l));
 	t = adit_time_min(t, adit_time_min(link_relay_deadline(&l->relay), relay_ask_at(l)));
 	t = adit_time_min(t, session_deadline(l->session, l->session_path));
@@ -528,7 +532,8 @@ static void incoming_events(struct link *l, adit_time now)
 		l->incoming_up = e;
 		l->has_incoming_up = true;
 		on_up(l, now, &e);
-		link_end(l, now, LINK_REASON_REPLACED, FWD_CLOSE_REPLACED);
+		link_end(l, now, l->restart_at == ADIT_NEVER ? LINK_REASON_REPLACED : LINK_REASON_RESTART,
+			 FWD_CLOSE_REPLACED);
 	}
 }
 

@@ -119,6 +119,7 @@ struct link {
 	adit_time search_at; /* when the search for a path began */
 	adit_time linger_at; /* OUTAGE: when the session is over */
 	adit_time migrate_at; /* a migration QUIC put off */
+	adit_time restart_at; /* serve: a newer program answers on its path: the session ends then; or NEVER */
 	adit_time ran_at; /* when a datagram or the clock was last handed in */
 	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;

@@ -120,6 +120,12 @@
 /* An address that sent a valid probe may begin a QUIC handshake for this long: a slot pair lives 128 s at most. */
 #define LINK_KNOWN_FOR ADIT_SEC(128)
 
+/*
+ * Serve: the peer's new program answers, so its Initial follows within a round trip; where that is lost, others 1 and 3
+ * s later. So long the session before is kept, and with it the socket.
+ */
+#define LINK_NEWCOMER ADIT_SEC(5)
+
 /* From the first Initial to the answered hello. The TLS handshake has 10 s of its own (quic_limits.h). */
 #define LINK_ADMIT_WITHIN ADIT_SEC(15)
 

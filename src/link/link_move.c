@@ -258,11 +258,18 @@ static void on_lost(struct link *l, adit_time now, struct link_path *p)
 		link_session_end(l->incoming, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, false);
 }
 
-/* The path in use was answered by a program that was started after the session began: the session is gone over there.
+/*
+ * The path in use was answered by a program that was started after the session began: the session is gone over there.
+ * On the serve side its end would close the socket that the newcomer has just asked over and is about to begin its
+ * handshake with, at a port that may never be opened again: the newcomer has time for that first.
  */
 static void on_restarted(struct link *l, adit_time now, struct link_path *p)
 {
-	if (p == l->session_path && l->session)
+	if (p != l->session_path || !l->session)
+		return;
+	if (l->cfg.role == PUNCH_SERVE)
+		l->restart_at = adit_time_add(now, LINK_NEWCOMER);
+	else
 		link_end(l, now, LINK_REASON_RESTART, FWD_CLOSE_DONE);
 }
 

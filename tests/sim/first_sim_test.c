@@ -120,12 +120,73 @@ static void at_a_known_address_it_takes_three_and_the_time_of_a_slot(void **stat
 	assert_true(longest <= 3 * RTT + ADIT_MS(350));
 }
 
+/*
+ * A program that is killed |life| after it was admitted, with a byte under way, and started anew |pause| later: how
+ * long until it is admitted again. |*ret_reason|: why the serve side has ended the session before.
+ */
+static adit_dur comes_back(adit_dur life, adit_dur pause, enum link_reason *ret_reason)
+{
+	struct sim_link_config cfg = apart("linux", "linux");
+	adit_time began;
+
+	cfg.no_mediator = true;
+	sim_link_init(&world, &cfg, 50);
+	start(PUNCH_SERVE);
+	rig_run(&world.r, ADIT_SEC(2));
+	start(PUNCH_CONNECT);
+	assert_true(rig_wait(&world.r, &world.r.connect, LINK_EVENT_UP, 1, ADIT_SEC(5)));
+	rig_run(&world.r, life);
+	world.r.connect.to_send = 1;
+	rig_open(&world.r, RIG_ECHO);
+	rig_run(&world.r, ADIT_MS(1));
+	rig_kill(&world.r.connect);
+	rig_run(&world.r, pause);
+	began = lab_sim_now(world.r.sim);
+	start(PUNCH_CONNECT);
+	assert_true(rig_wait(&world.r, &world.r.connect, LINK_EVENT_UP, 2, ADIT_SEC(5)));
+	began = lab_sim_now(world.r.sim) - began;
+	rig_run(&world.r, ADIT_SEC(1));
+	assert_int_equal(world.r.connect.n[LINK_EVENT_DOWN], 0);
+	assert_int_equal(world.r.serve.n[LINK_EVENT_UP], 2);
+	assert_int_equal(world.r.serve.n[LINK_EVENT_DOWN], 1);
+	*ret_reason = world.r.serve.down.reason;
+	sim_link_done(&world);
+	return began;
+}
+
+/*
+ * The serve side asks whether the one before lives, and hears who has come: before that one's handshake, just then, or
+ * after it. The ports may be those of a slot that is over, which are not opened again.
+ */
+static void a_program_that_was_killed_and_started_anew_is_let_in_as_soon(void **state)
+{
+	enum link_reason reason;
+	adit_dur longest = 0;
+	unsigned restarts = 0;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned life = 0; life < 2000; life += 200) {
+		for (unsigned pause = 0; pause <= 600; pause += 20, n++) {
+			adit_dur took = comes_back(ADIT_MS(life), ADIT_MS(pause), &reason);
+
+			longest = took > longest ? took : longest;
+			restarts += reason == LINK_REASON_RESTART;
+		}
+	}
+	printf("started anew: %.1f ms at most; %u of %u were heard before they came in\n", (double)longest / 1e6,
+	       restarts, n);
+	assert_true(longest <= 3 * RTT + ADIT_MS(350));
+	assert_true(restarts > 0 && restarts < n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_a_mediator_it_takes_six_round_trips),
 		cmocka_unit_test(a_remembered_peer_is_never_later_and_sooner_where_the_router_changes_ports),
 		cmocka_unit_test(at_a_known_address_it_takes_three_and_the_time_of_a_slot),
+		cmocka_unit_test(a_program_that_was_killed_and_started_anew_is_let_in_as_soon),
 	};
 
 	return cmocka_run_group_tests_name("first_sim", tests, NULL, NULL);

@@ -329,6 +329,28 @@ static void a_restarted_connect_side_is_found_out_by_a_question_too(void **state
 	rig_done(&r);
 }
 
+/* It takes the ticket's key for another one, so its handshake fails: the session before is over all the same. */
+static void a_restarted_connect_side_that_does_not_come_in_has_ended_its_session(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 25, false);
+	rig_up(&r);
+	r.connect.to_send = 1;
+	rig_open(&r, RIG_ECHO);
+	rig_run(&r, LINK_ALARM_ASK);
+	rig_kill(&r.connect);
+	memcpy(r.connect.cfg.peer_key, rig_public[2], 32);
+	rig_start(&r.connect);
+	assert_true(rig_wait(&r, &r.connect, LINK_EVENT_DOWN, 1, ADIT_SEC(2)));
+	assert_int_equal(r.serve.n[LINK_EVENT_DOWN], 0);
+	assert_true(rig_wait(&r, &r.serve, LINK_EVENT_DOWN, 1, LINK_NEWCOMER));
+	assert_int_equal(r.serve.down.reason, LINK_REASON_RESTART);
+	assert_int_equal(rig_state(&r.serve), LINK_SEEKING);
+	rig_done(&r);
+}
+
 static void a_restarted_serve_side_is_noticed_and_found_again(void **state)
 {
 	struct rig r;
@@ -631,6 +653,7 @@ int main(void)
 		cmocka_unit_test(another_port_of_the_peers_nat_in_mid_session_is_followed),
 		cmocka_unit_test(a_restarted_connect_side_replaces_its_old_session),
 		cmocka_unit_test(a_restarted_connect_side_is_found_out_by_a_question_too),
+		cmocka_unit_test(a_restarted_connect_side_that_does_not_come_in_has_ended_its_session),
 		cmocka_unit_test(a_restarted_serve_side_is_noticed_and_found_again),
 		cmocka_unit_test(an_outage_longer_than_linger_ends_the_session),
 		cmocka_unit_test(closing_says_goodbye_with_a_code),
