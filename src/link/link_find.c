@@ -116,6 +116,8 @@ void link_find_done(struct link_find *f)
 {
 	free(f->store);
 	f->store = NULL;
+	free(f->senders);
+	f->senders = NULL;
 	reach_done(f->reach);
 	free(f->reach);
 	f->reach = NULL;
@@ -458,6 +460,16 @@ static int input_reach(struct link_find *f, adit_time now, const struct adit_dgr
 		f->fold_at = fold_at;
 	f->reach_busy |= err != ADIT_EIGNORED;
 	return err;
+}
+
+/* Where memory is out the oldest sender is forgotten. */
+void link_find_make_room(struct link_find *f)
+{
+	if (!punch_replay_is_full(&f->replay))
+		return;
+	f->senders = calloc(PUNCH_INSTANCES_MAX, sizeof(f->senders[0]));
+	if (f->senders)
+		punch_replay_lend(&f->replay, f->senders);
 }
 
 int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram *d)

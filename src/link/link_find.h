@@ -36,6 +36,7 @@ struct link_find {
 	const struct link_config *cfg; /* the link's own */
 	struct punch_config punch_cfg; /* the paths keep their holes open with the same */
 	struct punch_replay replay; /* of the whole lane: the finder's and the paths' */
+	struct punch_replay_sender *senders; /* lent to it once it needs them */
 	struct punch punch;
 	struct punch_store *store; /* lent to |punch| while it looks for the peer */
 	bool punch_busy; /* it was touched and may have outputs; else it is left alone until |punch_at| */
@@ -100,6 +101,8 @@ void link_find_stop(struct link_find *f, adit_time now);
 ADIT_MUST_CHECK int link_find_take(struct link_find *f, adit_time now, uint32_t sock);
 void link_find_released(struct link_find *f, adit_time now, uint32_t sock);
 
+/* Before STUN comes in, to a path or here: whoever sends it may be new. */
+void link_find_make_room(struct link_find *f);
 /* STUN alone. 0: it was for one of them; EIGNORED: it was not; others: drop. */
 int link_find_input(struct link_find *f, adit_time now, const struct adit_dgram *d);
 void link_find_icmp(struct link_find *f, adit_time now, const struct adit_icmp *icmp);

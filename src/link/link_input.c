@@ -39,6 +39,7 @@ static int stun_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	int r;
 
+	link_find_make_room(&l->find);
 	if (!link_path_find(l, d->sock, &d->remote))
 		follow_question(l, now, d);
 	r = paths_input(l, now, d);

@@ -123,14 +123,12 @@ struct link {
 	adit_time ran_at; /* when a datagram or the clock was last handed in */
 	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
-	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
 	struct link_alarm alarm;
 	struct link_age age;
 	struct link_idle idle;
 	struct link_memory memory; /* what was told last of it, or in an earlier run; no family: nothing */
 	unsigned switches;
-	struct link_known known[LINK_KNOWN_MAX];
 	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
 	struct link_strands *strands; /* NULL: nobody has asked for one yet */
@@ -140,7 +138,6 @@ struct link {
 	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
 	struct link_event incoming_up; /* the UP that waits until the old session's DOWN was told */
 	bool has_incoming_up;
-	struct link_event queue[LINK_QUEUE_MAX];
 	size_t n_queue;
 	uint8_t *probe; /* room for a padded probe, |probe_size| bytes */
 	size_t probe_size;
@@ -148,6 +145,10 @@ struct link {
 	size_t n_close;
 	adit_utc utc;
 	adit_time utc_at;
+	/* Last, as of each the first places alone are used by most, and a page that nobody touches costs nothing. */
+	struct link_event queue[LINK_QUEUE_MAX];
+	struct link_path path[LINK_PATHS_MAX];
+	struct link_known known[LINK_KNOWN_MAX];
 };
 
 bool link_path_in_use(const struct link *l, const struct link_path *p);

@@ -94,6 +94,7 @@ void link_session_free(struct link_session *s)
 	adit_list_each_safe (it, tmp, &s->streams)
 		stream_free(adit_container(it, struct link_stream, node));
 	quic_free(s->quic);
+	free(s->services);
 	free(s->early_names);
 	free(s->slots);
 	free(s);
@@ -203,6 +204,8 @@ static void come_up(struct link_session *s, struct link_event *ret_event)
 	s->ready = s->was_up = true;
 	if (s->connection == 0)
 		quic_share(s->quic, s->connections);
+	if (s->connection > 0 || s->connections < 2)
+		quic_drop_tls(s->quic); /* else strands' beginnings are exported */
 	*ret_event = (struct link_event){.kind = LINK_EVENT_UP, .services = s->services, .n_services = s->n_services};
 	memcpy(ret_event->peer_key, quic_peer_key(s->quic), QUIC_KEY_LEN);
 }
@@ -275,13 +278,24 @@ static void number_early(struct link_session *s)
 	s->early_names = NULL;
 }
 
+static bool keep_services(struct link_session *s, const struct fwd_service *services, size_t n)
+{
+	s->services = calloc(n + 1, sizeof(services[0]));
+	if (!s->services)
+		return false;
+	memcpy(s->services, services, n * sizeof(services[0]));
+	s->n_services = n;
+	return true;
+}
+
 static int read_welcome(struct link_session *s, adit_time now, struct link_event *ret_event)
 {
+	struct fwd_service services[FWD_SERVICES_MAX];
 	uint8_t buf[FWD_WELCOME_MAX];
 	struct fwd_welcome w;
 	uint8_t secret[TRUST_EXPORTER_LEN];
 	size_t len = peek_flat(s->hello, buf, sizeof(buf));
-	int used = fwd_welcome_decode(buf, len, s->services, ARRAY_LEN(s->services), &w);
+	int used = fwd_welcome_decode(buf, len, services, ARRAY_LEN(services), &w);
 
 	if (used == ADIT_EAGAIN)
 		return 0;
@@ -297,11 +311,11 @@ static int read_welcome(struct link_session *s, adit_time now, struct link_event
 		s->code = w.status;
 		return 0;
 	}
-	if (!trust_keys_is_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_SERVE, secret, w.proof)) {
+	if (!trust_keys_is_proof(s->cfg->crypto, s->cfg->k, TRUST_ROLE_SERVE, secret, w.proof) ||
+	    !keep_services(s, services, w.n_services)) {
 		link_session_end(s, now, LINK_REASON_FAILED, FWD_CLOSE_PROTOCOL, true);
 		return 0;
 	}
-	s->n_services = w.n_services;
 	s->compresses = w.features & FWD_FEATURE_PACK;
 	s->connections = read_connections(s, w.tlvs, w.tlvs_len);
 	number_early(s);

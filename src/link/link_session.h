@@ -52,7 +52,7 @@ struct link_session {
 	uint8_t session_id[FWD_SESSION_ID_LEN];
 	unsigned connections; /* that the session may have, from UP on */
 	bool reported; /* DOWN was handed out */
-	struct fwd_service services[FWD_SERVICES_MAX]; /* connect: as the welcome listed them */
+	struct fwd_service *services; /* connect, from UP on: as the welcome listed them */
 	size_t n_services;
 	struct fwd_reasm reasm;
 	struct fwd_reasm_slot *slots; /* LINK_REASM_SLOTS; NULL: no payload came in pieces yet */

@@ -187,6 +187,11 @@ const uint8_t *quic_peer_key(const struct quic *q);
 
 /* RFC 8446 7.5 exporter with an empty context: equal on both sides. 0 or EDEAD. */
 ADIT_MUST_CHECK int quic_export(struct quic *q, const char *label, uint8_t *out, size_t len);
+/*
+ * After HANDSHAKE: nothing more will be exported, and what TLS keeps of memory, 14 KB, goes. A peer that says more in
+ * it is in the wrong: RFC 9001 6 forbids TLS's own key updates, and tickets are not given here.
+ */
+void quic_drop_tls(struct quic *q);
 
 /*
  * RFC 9221: queues a copy. 0; EFULL: the queue is full (drop it and count); EINVAL: empty (those are our own), or

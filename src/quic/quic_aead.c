@@ -15,7 +15,8 @@
 /* What a native handle of ours points at, with the lowest bit set. */
 struct own {
 	const struct adit_aead *aead;
-	struct adit_aead_key *key;
+	struct adit_aead_key *key; /* NULL: for the next update, which may be hours away */
+	uint8_t raw[ADIT_AEAD_KEY_LEN]; /* until then */
 };
 
 static struct own *own_of(const ngtcp2_crypto_aead_ctx *ctx)
@@ -32,13 +33,21 @@ static int own_new(const struct adit_aead *aead, const uint8_t key[ADIT_AEAD_KEY
 	if (!o)
 		return ADIT_ENOMEM;
 	o->aead = aead;
-	o->key = aead->key_new(key);
-	if (!o->key) {
-		free(o);
-		return ADIT_ENOMEM;
-	}
+	o->key = NULL;
+	memcpy(o->raw, key, sizeof(o->raw));
 	ret_ctx->native_handle = (void *)((uintptr_t)o | 1);
 	return 0;
+}
+
+/* NULL: there is no memory for it now. */
+static struct adit_aead_key *own_key(struct own *o)
+{
+	if (!o->key) {
+		o->key = o->aead->key_new(o->raw);
+		if (o->key)
+			adit_bytes_wipe(o->raw, sizeof(o->raw));
+	}
+	return o->key;
 }
 
 static void ctx_free(ngtcp2_crypto_aead_ctx *ctx)
@@ -47,6 +56,7 @@ static void ctx_free(ngtcp2_crypto_aead_ctx *ctx)
 
 	if (o) {
 		o->aead->key_free(o->key);
+		adit_bytes_wipe(o, sizeof(*o));
 		free(o);
 	} else if (ctx->native_handle) {
 		ngtcp2_crypto_aead_ctx_free(ctx);
@@ -59,11 +69,15 @@ int quic_aead_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_c
 		   size_t aad_len)
 {
 	struct own *o = own_of(ctx);
+	struct adit_aead_key *key;
 
 	if (!o)
 		return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, text, text_len, nonce, nonce_len, aad, aad_len);
 	assert(nonce_len == ADIT_AEAD_NONCE_LEN);
-	o->aead->seal(o->key, dest, text, text_len, nonce, aad, aad_len);
+	key = own_key(o);
+	if (!key)
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	o->aead->seal(key, dest, text, text_len, nonce, aad, aad_len);
 	return 0;
 }
 
@@ -72,11 +86,13 @@ int quic_aead_open(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_c
 		   size_t aad_len)
 {
 	struct own *o = own_of(ctx);
+	struct adit_aead_key *key;
 
 	if (!o)
 		return ngtcp2_crypto_decrypt_cb(dest, aead, ctx, text, text_len, nonce, nonce_len, aad, aad_len);
 	assert(nonce_len == ADIT_AEAD_NONCE_LEN);
-	return o->aead->open(o->key, dest, text, text_len, nonce, aad, aad_len) ? 0 : NGTCP2_ERR_DECRYPT;
+	key = own_key(o);
+	return key && o->aead->open(key, dest, text, text_len, nonce, aad, aad_len) ? 0 : NGTCP2_ERR_DECRYPT;
 }
 
 void quic_aead_delete(ngtcp2_conn *conn, ngtcp2_crypto_aead_ctx *ctx, void *user)
@@ -171,7 +187,7 @@ static int packet_key_make(struct quic *q, const uint8_t *secret, struct packet_
 	if (expand_label(secret, "quic key", key, sizeof(key)) == 0 &&
 	    expand_label(secret, "quic iv", ret->iv, sizeof(ret->iv)) == 0 &&
 	    expand_label(secret, "quic hp", hp, sizeof(hp)) == 0 && own_new(q->aead, key, &ret->aead) == 0) {
-		rv = own_hp_new(hp, &ret->hp);
+		rv = own_key(own_of(&ret->aead)) ? own_hp_new(hp, &ret->hp) : ADIT_ENOMEM;
 		if (rv != 0)
 			ctx_free(&ret->aead);
 	}

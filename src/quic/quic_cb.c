@@ -130,6 +130,17 @@ static int cb_handshake_confirmed(ngtcp2_conn *conn, void *user)
 	return 0;
 }
 
+static int cb_crypto_data(ngtcp2_conn *conn, ngtcp2_crypto_level level, uint64_t offset, const uint8_t *data,
+			  size_t len, void *user)
+{
+	struct quic *q = user;
+
+	if (q->tls)
+		return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, len, user);
+	ngtcp2_conn_set_tls_alert(conn, GNUTLS_A_UNEXPECTED_MESSAGE);
+	return NGTCP2_ERR_CRYPTO;
+}
+
 static int cb_stream_open(ngtcp2_conn *conn, int64_t id, void *user)
 {
 	struct quic_stream *s;
@@ -225,7 +236,7 @@ static int cb_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, s
 void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server)
 {
 	*cb = (ngtcp2_callbacks){
-		.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+		.recv_crypto_data = cb_crypto_data,
 		.handshake_completed = cb_handshake_completed,
 		.encrypt = quic_aead_seal,
 		.decrypt = cb_decrypt,

@@ -257,6 +257,12 @@ void quic_tls_free(struct quic *q)
 	q->tls = NULL;
 }
 
+void quic_drop_tls(struct quic *q)
+{
+	if (q->handshaken)
+		quic_tls_free(q);
+}
+
 bool quic_tls_is_complete(const struct quic *q)
 {
 	gnutls_datum_t alpn;
@@ -274,7 +280,7 @@ const char *quic_tls_cipher(const struct quic *q)
 
 int quic_export(struct quic *q, const char *label, uint8_t *out, size_t len)
 {
-	if (q->state != QUIC_OPEN || !q->handshaken)
+	if (q->state != QUIC_OPEN || !q->handshaken || !q->tls)
 		return ADIT_EDEAD;
 	if (gnutls_prf_rfc5705(q->tls, strlen(label), label, 0, NULL, len, (char *)out) < 0)
 		return ADIT_EDEAD;

@@ -208,7 +208,8 @@ static inline void rig_on_event(struct side *s, const struct link_event *e)
 		break;
 	case LINK_EVENT_UP:
 		s->up = *e;
-		memcpy(s->services, e->services, e->n_services * sizeof(e->services[0]));
+		if (e->n_services > 0)
+			memcpy(s->services, e->services, e->n_services * sizeof(e->services[0]));
 		break;
 	case LINK_EVENT_DOWN:
 		s->down = *e;

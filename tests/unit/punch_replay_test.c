@@ -8,6 +8,8 @@
 
 static struct punch_replay r;
 
+static struct punch_replay_sender many[PUNCH_INSTANCES_MAX];
+
 static int setup(void **state)
 {
 	(void)state;
@@ -77,17 +79,44 @@ static void each_instance_has_its_own_time(void **state)
 	assert_int_equal(punch_replay_check(&r, 0, 1, T0), ADIT_EREPLAY);
 }
 
-static void an_evicted_instance_raises_the_horizon(void **state)
+static void evict(unsigned places)
 {
-	(void)state;
-	for (unsigned i = 0; i < PUNCH_INSTANCES_MAX; i++)
+	for (unsigned i = 0; i < places; i++)
 		assert_int_equal(punch_replay_check(&r, 0, 100 + i, T0 + i), 0);
 	assert_int_equal(r.horizon, 0);
 	assert_int_equal(punch_replay_check(&r, 0, 1, T0 + 1000), 0); /* in the place of instance 100 */
 	assert_int_equal(punch_replay_check(&r, 0, 100, T0), ADIT_EREPLAY);
 	assert_int_equal(punch_replay_check(&r, 0, 7, T0 - 5), ADIT_EREPLAY);
 	assert_int_equal(punch_replay_check(&r, 0, 100, T0 + 1), 0);
-	assert_int_equal(r.n, PUNCH_INSTANCES_MAX);
+	assert_int_equal(r.n, places);
+}
+
+static void an_evicted_instance_raises_the_horizon(void **state)
+{
+	(void)state;
+	evict(PUNCH_INSTANCES_FEW);
+	punch_replay_init(&r);
+	punch_replay_lend(&r, many);
+	evict(PUNCH_INSTANCES_MAX);
+}
+
+static void with_more_places_nobody_is_forgotten(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PUNCH_INSTANCES_FEW; i++) {
+		assert_false(punch_replay_is_full(&r));
+		assert_int_equal(punch_replay_check(&r, 0, 100 + i, T0 + i), 0);
+	}
+	assert_true(punch_replay_is_full(&r));
+	punch_replay_lend(&r, many);
+	assert_false(punch_replay_is_full(&r));
+	assert_int_equal(punch_replay_check(&r, 0, 1, T0 + 1000), 0);
+	assert_int_equal(r.horizon, 0);
+	for (unsigned i = 0; i < PUNCH_INSTANCES_FEW; i++) {
+		assert_int_equal(punch_replay_check(&r, 0, 100 + i, T0 + i), ADIT_EREPLAY);
+		assert_int_equal(punch_replay_check(&r, 0, 100 + i, T0 + 10 + i), 0);
+	}
+	assert_true(punch_replay_horizon(&r, T0 + ADIT_SEC(1)) == T0 + 1000);
 }
 
 static void a_kept_horizon_refuses_what_was_captured_before(void **state)
@@ -173,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup(nothing_is_fresh_twice_in_any_order, setup),
 		cmocka_unit_test_setup(each_instance_has_its_own_time, setup),
 		cmocka_unit_test_setup(an_evicted_instance_raises_the_horizon, setup),
+		cmocka_unit_test_setup(with_more_places_nobody_is_forgotten, setup),
 		cmocka_unit_test_setup(a_kept_horizon_refuses_what_was_captured_before, setup),
 		cmocka_unit_test_setup(a_peer_ahead_of_time_is_not_locked_out_later, setup),
 		cmocka_unit_test_setup(drift_over_a_long_silence_is_no_replay, setup),

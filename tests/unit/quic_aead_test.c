@@ -13,8 +13,7 @@ static bool flows_are_over(struct pair *pair)
 	return a.at_end && b.at_end;
 }
 
-/* |n| bytes each way on a stream of their own, checked byte by byte. */
-static void transfer(uint64_t n)
+static void transfer_begin(uint64_t n)
 {
 	static uint64_t salt;
 
@@ -27,11 +26,22 @@ static void transfer(uint64_t n)
 	assert_int_equal(quic_stream_open(p.client.q, &a.s), 0);
 	quic_stream_set_user(a.s, &a);
 	flow_go(&a, 0);
+}
+
+static void transfer_end(void)
+{
 	assert_true(pair_run_until(&p, ADIT_SEC(60), flows_are_over));
 	assert_false(a.is_wrong);
 	assert_false(b.is_wrong);
-	assert_int_equal(a.rx_at, n);
-	assert_int_equal(b.rx_at, n);
+	assert_int_equal(a.rx_at, b.tx_end);
+	assert_int_equal(b.rx_at, a.tx_end);
+}
+
+/* |n| bytes each way on a stream of their own, checked byte by byte. */
+static void transfer(uint64_t n)
+{
+	transfer_begin(n);
+	transfer_end();
 }
 
 static const char *aead_of(const struct pair_side *side)
@@ -93,6 +103,8 @@ static void keys_are_updated_by_either_side_again_and_again(void **state)
 	p.client.link.loss_per_mille = p.server.link.loss_per_mille = 20;
 	p.client.link.jitter = p.server.link.jitter = ADIT_MS(5);
 	assert_true(pair_connect(&p));
+	quic_drop_tls(p.client.q);
+	quic_drop_tls(p.server.q);
 	transfer(100000);
 	for (int round = 0; round < 6; round++) {
 		struct quic *q = round % 2 ? p.server.q : p.client.q;
@@ -188,6 +200,27 @@ static bool scarce_open(struct adit_aead_key *k, uint8_t *dest, const uint8_t *t
 	return true;
 }
 
+/* |n| keys were to be had in all, four of which are in use. */
+static void update_of_scarce(long n)
+{
+	pair_run(&p, ADIT_SEC(1));
+	assert_int_equal(keys_alive, 4);
+	assert_int_equal(ngtcp2_conn_initiate_key_update(p.client.q->conn, p.client.q->clock), 0);
+	transfer_begin(1000);
+	pair_run(&p, ADIT_MS(200));
+	/* The client seals, the server opens and answers, the client opens. Who cannot say anything is done for. */
+	if (n == 4 || n == 6) {
+		assert_true(n == 4 ? p.client.is_closed : p.server.is_closed);
+		return;
+	}
+	/* What cannot be opened yet is as good as lost: it comes again. */
+	assert_false(p.client.is_closed || p.server.is_closed);
+	keys_left = 8;
+	transfer_end();
+	pair_run(&p, ADIT_SEC(1));
+	assert_int_equal(keys_alive, 4);
+}
+
 static void every_key_may_find_no_memory_and_none_is_left_behind(void **state)
 {
 	static const struct adit_aead aead = {
@@ -207,17 +240,11 @@ static void every_key_may_find_no_memory_and_none_is_left_behind(void **state)
 		pair_init(&p, 4, ADIT_MS(10));
 		quic_creds_set_aead(p.client_creds, &aead);
 		quic_creds_set_aead(p.server_creds, &aead);
-		is_up = pair_connect(&p);
+		is_up = pair_connect(&p) && !p.client.is_closed && !p.server.is_closed;
+		/* Two keys for each side at the start, and the next two when they are wanted. */
+		assert_int_equal(is_up, n >= 4);
 		if (is_up)
-			pair_run(&p, ADIT_SEC(1));
-		/* Two keys for each side at the start, and the next two as soon as the handshake is confirmed. */
-		if (n >= 8) {
-			assert_true(is_up);
-			assert_false(p.client.is_closed || p.server.is_closed);
-			assert_int_equal(keys_alive, 8);
-		} else {
-			assert_true(!is_up || p.client.is_closed || p.server.is_closed);
-		}
+			update_of_scarce(n);
 		pair_done(&p);
 		assert_int_equal(keys_alive, 0);
 	} while (n++ < 8);

@@ -39,6 +39,7 @@
 
 /* Replay (punch_replay.h). */
 #define PUNCH_INSTANCES_MAX 64 /* senders remembered per lane */
+#define PUNCH_INSTANCES_FEW 4 /* of them without memory of their own: most peers are started anew rarely */
 #define PUNCH_STAMPS_MAX    16 /* stamps remembered per sender for reordering */
 #define PUNCH_LATE          ADIT_SEC(5) /* a stamp that comes this much after its turn: a replay (a queue holds 1-2 s) */
 #define PUNCH_DRIFT         1000 /* one part in this many of the silence is granted on top: clocks drift */

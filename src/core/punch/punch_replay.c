@@ -1,6 +1,5 @@
 #include "core/punch/punch_replay.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 void punch_replay_init(struct punch_replay *r)
@@ -8,25 +7,44 @@ void punch_replay_init(struct punch_replay *r)
 	memset(r, 0, sizeof(*r));
 }
 
+static struct punch_replay_sender *senders_of(struct punch_replay *r)
+{
+	return r->many ? r->many : r->few;
+}
+
+bool punch_replay_is_full(const struct punch_replay *r)
+{
+	return !r->many && r->n == PUNCH_INSTANCES_FEW;
+}
+
+void punch_replay_lend(struct punch_replay *r, struct punch_replay_sender *many)
+{
+	memcpy(many, senders_of(r), r->n * sizeof(many[0]));
+	r->many = many;
+}
+
 /* Linear: at most PUNCH_INSTANCES_MAX, nearly always one or two. */
 static struct punch_replay_sender *find(struct punch_replay *r, uint64_t instance)
 {
+	struct punch_replay_sender *senders = senders_of(r);
+
 	for (size_t i = 0; i < r->n; i++)
-		if (r->senders[i].instance == instance)
-			return &r->senders[i];
+		if (senders[i].instance == instance)
+			return &senders[i];
 	return NULL;
 }
 
 /* When full, the sender with the oldest newest stamp goes; nothing as old as that is taken from a stranger any more. */
 static struct punch_replay_sender *make_room(struct punch_replay *r)
 {
-	struct punch_replay_sender *oldest = &r->senders[0];
+	struct punch_replay_sender *senders = senders_of(r);
+	struct punch_replay_sender *oldest = senders;
 
-	if (r->n < PUNCH_INSTANCES_MAX)
-		return &r->senders[r->n++];
+	if (r->n < (r->many ? PUNCH_INSTANCES_MAX : PUNCH_INSTANCES_FEW))
+		return &senders[r->n++];
 	for (size_t i = 1; i < r->n; i++)
-		if (r->senders[i].newest < oldest->newest)
-			oldest = &r->senders[i];
+		if (senders[i].newest < oldest->newest)
+			oldest = &senders[i];
 	punch_replay_set_horizon(r, oldest->newest);
 	return oldest;
 }
@@ -108,11 +126,12 @@ adit_utc punch_replay_stamp(struct punch_replay *r, adit_time now, adit_utc utc)
 
 adit_utc punch_replay_horizon(const struct punch_replay *r, adit_utc utc)
 {
+	const struct punch_replay_sender *senders = r->many ? r->many : r->few;
 	adit_utc newest = r->horizon;
 
 	for (size_t i = 0; i < r->n; i++)
-		if (r->senders[i].newest > newest)
-			newest = r->senders[i].newest;
+		if (senders[i].newest > newest)
+			newest = senders[i].newest;
 	return newest < utc ? newest : utc;
 }
 

@@ -14,6 +14,7 @@
 #ifndef ADIT_PUNCH_REPLAY_H
 #define ADIT_PUNCH_REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +32,8 @@ struct punch_replay_sender {
 };
 
 struct punch_replay {
-	struct punch_replay_sender senders[PUNCH_INSTANCES_MAX];
+	struct punch_replay_sender few[PUNCH_INSTANCES_FEW];
+	struct punch_replay_sender *many; /* borrowed, PUNCH_INSTANCES_MAX of them; NULL: there are the few alone */
 	size_t n;
 	adit_utc horizon;
 	adit_utc sent; /* our own newest stamp */
@@ -39,6 +41,11 @@ struct punch_replay {
 };
 
 void punch_replay_init(struct punch_replay *r);
+
+/* Are the few places taken, and no others there? Then the next new sender makes the oldest forgotten. */
+bool punch_replay_is_full(const struct punch_replay *r);
+/* PUNCH_INSTANCES_MAX places, for good: |many| is borrowed as long as |r| is used. */
+void punch_replay_lend(struct punch_replay *r, struct punch_replay_sender *many);
 
 /* 0: fresh, and remembered. EREPLAY: not to be answered. */
 ADIT_MUST_CHECK int punch_replay_check(struct punch_replay *r, adit_time now, uint64_t instance, adit_utc stamp);
