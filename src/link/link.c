@@ -60,11 +60,11 @@ void link_set_state(struct link *l, adit_time now, enum link_state state)
 }
 
 /* Full only if one input made more events than LINK_QUEUE_MAX allows for: then the newest is the least important. */
-struct link_event *link_queue(struct link *l, enum link_event_kind kind)
+struct link_queued *link_queue(struct link *l, enum link_event_kind kind)
 {
-	struct link_event *e = &l->queue[l->n_queue < LINK_QUEUE_MAX ? l->n_queue++ : LINK_QUEUE_MAX - 1];
+	struct link_queued *e = &l->queue[l->n_queue < LINK_QUEUE_MAX ? l->n_queue++ : LINK_QUEUE_MAX - 1];
 
-	*e = (struct link_event){.kind = kind};
+	*e = (struct link_queued){.kind = kind};
 	return e;
 }
 
@@ -109,7 +109,9 @@ void link_free(struct link *l)
 	free(l->probe);
 	link_relay_done(&l->relay);
 	link_find_done(&l->find);
-	adit_bytes_wipe(l, sizeof(*l)); /* keys are in the paths, too */
+	link_path_reap(l, true);
+	free(l->known);
+	adit_bytes_wipe(l, sizeof(*l)); /* keys are in |find|, too */
 	free(l);
 }
 
@@ -179,7 +181,7 @@ void link_set_utc(struct link *l, adit_time now, adit_utc utc)
 	link_find_set_utc(&l->find, now, utc);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
-			punch_path_set_utc(&l->path[i].keep, now, utc);
+			punch_path_set_utc(l->path[i].keep, now, utc);
 }
 
 void link_start(struct link *l, adit_time now)
@@ -295,6 +297,7 @@ static void reap(struct link *l, adit_time now)
 
 	link_session_free(l->retired);
 	l->retired = NULL;
+	link_path_reap(l, false);
 	if (!l->incoming || !l->incoming->reported)
 		return;
 	link_session_free(l->incoming);
@@ -323,7 +326,7 @@ static adit_time relay_ask_at(const struct link *l)
 
 	if (!l->session || !p || p->lost || l->relay.info.state != LINK_RELAY_READY)
 		return ADIT_NEVER;
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	rtt = quic_rtt(l->session->quic) > v.rtt ? quic_rtt(l->session->quic) : v.rtt;
 	at = adit_time_add(v.owed_since, 2 * link_choose_patience(rtt));
 	return at > again_at ? at : again_at;
@@ -345,7 +348,7 @@ static adit_time paths_deadline(const struct link *l)
 
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
-			t = adit_time_min(t, punch_path_deadline(&l->path[i].keep));
+			t = adit_time_min(t, punch_path_deadline(l->path[i].keep));
 	return t;
 }
 
@@ -367,7 +370,7 @@ void link_tick(struct link *l, adit_time now)
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
 		if (!l->path[i].used)
 			continue;
-		punch_path_tick(&l->path[i].keep, now);
+		punch_path_tick(l->path[i].keep, now);
 		link_move_path_events(l, now, &l->path[i]);
 	}
 	link_move_found(l, now);
@@ -411,15 +414,15 @@ static int session_output(struct link *l, adit_time now, struct link_session *s,
 
 	if (!s || link_stands_still(p))
 		return 0;
-	quic_set_payload(s->quic, punch_path_size(&p->keep));
+	quic_set_payload(s->quic, punch_path_size(p->keep));
 	while (quic_output(s->quic, now, &b)) {
 		struct link_path *to = link_path_by_gen(l, b.path);
 
 		if (!to)
 			continue; /* a path that is gone: lost on the way */
-		punch_path_sent(&to->keep, now);
+		punch_path_sent(to->keep, now);
 		if ((b.seg_size ? b.seg_size : b.len) > PUNCH_SIZE_BASE)
-			punch_path_sent_full(&to->keep, now);
+			punch_path_sent_full(to->keep, now);
 		*ret_out = (struct adit_out){.kind = ADIT_OUT_SEND,
 					     .sock = to->sock,
 					     .local = to->info.local,
@@ -443,7 +446,7 @@ static int own_output(struct link *l, adit_time now, struct adit_out *ret_out)
 	if (link_strands_output(l, ret_out) || link_find_output(&l->find, now, ret_out))
 		return 1;
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
-		if (l->path[i].used && punch_path_output(&l->path[i].keep, now, ret_out))
+		if (l->path[i].used && punch_path_output(l->path[i].keep, now, ret_out))
 			return 1;
 	return session_output(l, now, l->session, l->session_path, ret_out) ||
 	       session_output(l, now, l->incoming, l->incoming_path, ret_out);
@@ -537,12 +540,28 @@ static void incoming_events(struct link *l, adit_time now)
 	}
 }
 
+static void queue_take(struct link *l, struct link_event *ret_event)
+{
+	const struct link_queued *e = &l->queue[0];
+
+	*ret_event = (struct link_event){
+		.kind = e->kind, .why = e->why, .reason = e->reason, .mediator = e->mediator, .learnt = e->learnt};
+	if (e->kind == LINK_EVENT_MEET) {
+		ret_event->meet = e->meet;
+	} else if (e->kind == LINK_EVENT_RELAY) {
+		ret_event->relay = e->relay;
+	} else {
+		ret_event->path = e->path;
+		ret_event->was = e->was;
+	}
+	l->n_queue--;
+	memmove(l->queue, l->queue + 1, l->n_queue * sizeof(l->queue[0]));
+}
+
 int link_event(struct link *l, adit_time now, struct link_event *ret_event)
 {
 	if (l->n_queue > 0) {
-		*ret_event = l->queue[0];
-		l->n_queue--;
-		memmove(l->queue, l->queue + 1, l->n_queue * sizeof(l->queue[0]));
+		queue_take(l, ret_event);
 		return 1;
 	}
 	incoming_events(l, now);
@@ -585,7 +604,7 @@ static void status_paths(const struct link *l, adit_time now, struct link_status
 			continue;
 		if (p == l->session_path && ret_status->n_paths > 0)
 			ret_status->paths[ret_status->n_paths] = ret_status->paths[0];
-		punch_path_view(&p->keep, &v);
+		punch_path_view(p->keep, &v);
 		*s = (struct link_path_status){
 			.info = p->info,
 			.is_used = p == l->session_path,

@@ -74,7 +74,7 @@ void link_alarm_raise(struct link *l, adit_time now)
 {
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
-			punch_path_ask(&l->path[i].keep, now);
+			punch_path_ask(l->path[i].keep, now);
 	if (!l->session || l->state == LINK_OVER)
 		return;
 	link_relay_doubt(&l->relay, now);
@@ -122,7 +122,7 @@ static adit_time silence_at(const struct link *l)
 
 	if (l->state != LINK_UP || !l->session_path || a->at != ADIT_NEVER)
 		return ADIT_NEVER;
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (v.owed_sent_at == ADIT_NEVER)
 		return ADIT_NEVER;
 	rtt = link_path_slowest(l, &v);
@@ -145,7 +145,7 @@ static void ask(struct link *l, adit_time now)
 	if (a->silent_asks++ == 0)
 		a->at_ease_until = adit_time_add(now, LINK_ALARM_AT_EASE);
 	a->asked_at = now;
-	punch_path_ask(&l->session_path->keep, now);
+	punch_path_ask(l->session_path->keep, now);
 	if (a->silent_asks < LINK_ALARM_ASKS || now < a->ready_until)
 		return;
 	a->ready_until = adit_time_add(now, LINK_ALARM_READY);
@@ -157,7 +157,7 @@ static void on_silence(struct link *l, adit_time now)
 	struct link_alarm *a = &l->alarm;
 	struct punch_path_view v;
 
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	a->silent_asks = asks_of(a, &v);
 	a->silent_from = v.owed_sent_at;
 	if (a->silent_asks < LINK_ALARM_ASKS) {
@@ -202,7 +202,7 @@ static void alarm_step(struct link *l, adit_time now)
 		on_silence(l, now);
 	if (l->alarm.at == ADIT_NEVER || l->state != LINK_UP || !l->session_path)
 		return;
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (v.heard_at > l->alarm.at)
 		answered(l, now);
 }

@@ -41,8 +41,8 @@ static void trial_end(struct link *l, adit_time now, struct link_path *p)
 	l->idle.trial = LINK_TRIAL_NONE;
 	if (!p)
 		return;
-	punch_path_set_turn(&p->keep, 0);
-	punch_path_set_every(&p->keep, now, link_keep_every(&l->idle.keep));
+	punch_path_set_turn(p->keep, 0);
+	punch_path_set_every(p->keep, now, link_keep_every(&l->idle.keep));
 	p->ask_at = now;
 }
 
@@ -57,7 +57,7 @@ static void place_of(const struct link_path *p, struct link_memory *ret_place)
 {
 	struct punch_path_view v;
 
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	*ret_place = (struct link_memory){
 		.network = mapped_of(p, &v),
 		.peer = adit_addr_with_port(p->info.remote, 0),
@@ -122,7 +122,7 @@ void link_idle_forget(struct link *l, adit_time now)
 	link_idle_init(&l->idle);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
-			punch_path_set_every(&l->path[i].keep, now, PUNCH_PATH_KEEPALIVE);
+			punch_path_set_every(l->path[i].keep, now, PUNCH_PATH_KEEPALIVE);
 }
 
 /* --- the trial --- */
@@ -189,10 +189,10 @@ static void trial_begin(struct link *l, adit_time now, struct link_path *p)
 		return;
 	d->sock = p->sock;
 	d->gen = p->gen;
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	/* The peer keeps it until our next question: after its own, and a rest that may be twice as long. */
-	punch_path_set_every(&p->keep, now, 3 * d->rest + LINK_KEEP_TURN);
-	punch_path_set_turn(&p->keep, d->rest);
+	punch_path_set_every(p->keep, now, 3 * d->rest + LINK_KEEP_TURN);
+	punch_path_set_turn(p->keep, d->rest);
 	trial_part(l, now, p, LINK_TRIAL_OURS, rested_at(l, &v, 0));
 }
 
@@ -217,8 +217,8 @@ static bool was_remapped(const struct punch_path_view *v, adit_time since)
 
 static void doubt(struct link *l, adit_time now, struct link_path *p)
 {
-	punch_path_ask(&l->session_path->keep, now);
-	punch_path_ask(&p->keep, now);
+	punch_path_ask(l->session_path->keep, now);
+	punch_path_ask(p->keep, now);
 	trial_part(l, now, p, LINK_TRIAL_SURE, ADIT_NEVER);
 }
 
@@ -256,7 +256,7 @@ static void step_sure(struct link *l, adit_time now, struct link_path *p)
 {
 	struct punch_path_view v;
 
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (adit_time_since(now, l->idle.at) >= LINK_KEEP_TURN) {
 		trial_end(l, now, p);
 	} else if (v.answered_sent_at != ADIT_NEVER && v.answered_sent_at >= l->idle.at) {
@@ -310,7 +310,7 @@ static void trial_step(struct link *l, adit_time now)
 		trial_look(l, now);
 		return;
 	}
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	if (l->idle.trial == LINK_TRIAL_OURS)
 		step_ours(l, now, p, &v);
 	else
@@ -347,7 +347,7 @@ void link_idle_lost(struct link *l, adit_time now)
 
 	if (!l->session_path || l->cfg.role != PUNCH_CONNECT)
 		return;
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (was_too_long(l, &v) && v.owed_since != ADIT_NEVER && v.idle_sent_at <= v.owed_since)
 		fell(l, now);
 }
@@ -356,7 +356,7 @@ static void look_at_used(struct link *l, adit_time now)
 {
 	struct punch_path_view v;
 
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (was_too_long(l, &v) && was_remapped(&v, v.idle_sent_at) && v.remapped_at > l->session_path->since)
 		fell(l, now); /* once: a new mapping begins a new age (link_watch.c) */
 }
@@ -375,7 +375,7 @@ void link_idle_step(struct link *l, adit_time now)
 		trial_step(l, now);
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used && !link_idle_tries(l, &l->path[i]))
-			punch_path_set_every(&l->path[i].keep, now, link_idle_every(l, &l->path[i]));
+			punch_path_set_every(l->path[i].keep, now, link_idle_every(l, &l->path[i]));
 	tell(l);
 }
 

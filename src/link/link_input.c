@@ -14,7 +14,7 @@ static void follow_question(struct link *l, adit_time now, const struct adit_dgr
 
 	if (l->cfg.role == PUNCH_SERVE && l->session && l->session_path && d->sock >= LINK_REACH_SOCKS)
 		k = link_known_find(l, now, d->sock, &d->remote);
-	if (!k || k->instance != l->session_path->instance || !punch_path_is_question(&l->session_path->keep, d))
+	if (!k || k->instance != l->session_path->instance || !punch_path_is_question(l->session_path->keep, d))
 		return;
 	p = link_path_new(l, now, d->sock, &k->info, k->instance);
 	if (p)
@@ -25,13 +25,13 @@ static void follow_question(struct link *l, adit_time now, const struct adit_dgr
 static int paths_input(struct link *l, adit_time now, const struct adit_dgram *d)
 {
 	struct link_path *p = link_path_find(l, d->sock, &d->remote);
-	int r = p ? punch_path_input(&p->keep, now, d) : ADIT_EIGNORED;
+	int r = p ? punch_path_input(p->keep, now, d) : ADIT_EIGNORED;
 
 	if (r == ADIT_EIGNORED && l->session_path && l->session_path != p && l->session_path->sock == d->sock)
-		r = punch_path_input(&l->session_path->keep, now, d);
+		r = punch_path_input(l->session_path->keep, now, d);
 	for (size_t i = 0; i < LINK_PATHS_MAX && r == ADIT_EIGNORED; i++)
 		if (l->path[i].used && l->path[i].sock == d->sock)
-			r = punch_path_input(&l->path[i].keep, now, d);
+			r = punch_path_input(l->path[i].keep, now, d);
 	return r;
 }
 
@@ -81,9 +81,9 @@ static int begin_incoming(struct link *l, adit_time now, struct link_known *k, c
 
 void link_heard(struct link *l, adit_time now, struct link_path *p)
 {
-	punch_path_heard(&p->keep, now);
+	punch_path_heard(p->keep, now);
 	if (link_path_in_use(l, p))
-		punch_path_sent(&p->keep, now); /* data were flowing: silence after them is worth a question */
+		punch_path_sent(p->keep, now); /* data were flowing: silence after them is worth a question */
 	link_move_path_events(l, now, p);
 }
 

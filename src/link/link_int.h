@@ -22,7 +22,7 @@ struct link_path {
 	uint32_t gen;
 	uint32_t was_gen; /* serve: what QUIC knows it by until the peer's first packet over it as it is now; 0: none */
 	uint32_t sock;
-	struct punch_path keep;
+	struct punch_path *keep; /* made with the first path in this place, freed by link_path_reap() */
 	struct link_path_info info;
 	uint64_t instance; /* of the peer's program */
 	adit_time since;
@@ -110,6 +110,23 @@ struct link_strands {
 	bool has_out;
 };
 
+/* An event of the link's own that waits for the driver; a peer has room for LINK_QUEUE_MAX, so it is small. */
+struct link_queued {
+	enum link_event_kind kind;
+	enum link_why why;
+	enum link_reason reason;
+	const char *mediator;
+	const struct link_memory *learnt;
+	union {
+		struct reach_event meet; /* MEET */
+		struct link_relay_info relay; /* RELAY */
+		struct {
+			struct link_path_info path;
+			struct link_path_info was;
+		}; /* others */
+	};
+};
+
 struct link {
 	struct link_config cfg;
 	struct link_find find;
@@ -123,12 +140,15 @@ struct link {
 	adit_time ran_at; /* when a datagram or the clock was last handed in */
 	adit_time relay_asked_at; /* whether the allocation is still there, as the path over it was silent */
 	uint32_t last_gen;
+	struct link_path path[LINK_PATHS_MAX];
 	struct link_watch watch;
 	struct link_alarm alarm;
 	struct link_age age;
 	struct link_idle idle;
 	struct link_memory memory; /* what was told last of it, or in an earlier run; no family: nothing */
 	unsigned switches;
+	struct link_known *known; /* |max_known| places, as many as were ever needed at once */
+	size_t max_known;
 	struct link_session *session; /* up, or on its way there */
 	struct link_path *session_path;
 	struct link_strands *strands; /* NULL: nobody has asked for one yet */
@@ -138,6 +158,7 @@ struct link {
 	struct link_session *retired; /* over and reported; freed when the driver has left its events behind */
 	struct link_event incoming_up; /* the UP that waits until the old session's DOWN was told */
 	bool has_incoming_up;
+	struct link_queued queue[LINK_QUEUE_MAX];
 	size_t n_queue;
 	uint8_t *probe; /* room for a padded probe, |probe_size| bytes */
 	size_t probe_size;
@@ -145,10 +166,6 @@ struct link {
 	size_t n_close;
 	adit_utc utc;
 	adit_time utc_at;
-	/* Last, as of each the first places alone are used by most, and a page that nobody touches costs nothing. */
-	struct link_event queue[LINK_QUEUE_MAX];
-	struct link_path path[LINK_PATHS_MAX];
-	struct link_known known[LINK_KNOWN_MAX];
 };
 
 bool link_path_in_use(const struct link *l, const struct link_path *p);
@@ -169,6 +186,8 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 void link_path_drop(struct link *l, adit_time now, struct link_path *p);
 /* The session is over: what stood by for it. */
 void link_path_drop_all(struct link *l, adit_time now);
+/* Frees what paths that were dropped have left; |all|: and what there is, with the link. */
+void link_path_reap(struct link *l, bool all);
 /* How large a packet over the session's path may be is measured anew: over a path that is new to the session. */
 void link_path_measure(struct link *l, adit_time now);
 enum link_class link_path_class(const struct link_path *p);
@@ -180,7 +199,7 @@ struct link_path *link_path_by_gen(struct link *l, uint32_t gen);
 /* To QUIC it is another one from now on. */
 void link_path_renew(struct link *l, struct link_path *p);
 
-/* An address that has sent a valid probe over |sock|. The oldest makes room. */
+/* An address that has sent a valid probe over |sock|. The oldest makes room; no entry stays where it was. */
 void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance);
 /* NULL where it never did, or too long ago. */
 struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote);
@@ -190,7 +209,7 @@ struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock,
 void link_set_state(struct link *l, adit_time now, enum link_state state);
 /* Before anything else is done at |now|: was the machine asleep? */
 void link_wake(struct link *l, adit_time now);
-struct link_event *link_queue(struct link *l, enum link_event_kind kind);
+struct link_queued *link_queue(struct link *l, enum link_event_kind kind);
 void link_queue_path(struct link *l, enum link_event_kind kind, const struct link_path *p);
 void link_quic_config(const struct link *l, const struct link_path *p, struct quic_config *ret_cfg);
 /* A session without a living path: no timer of its runs. */

@@ -81,6 +81,7 @@
 /* Addresses that sent a valid probe. A volley and every slot's pairs may be heard within one round trip: forgetting the
  * one that the peer has chosen meanwhile costs a handshake's 10 s. The oldest is forgotten. */
 #define LINK_KNOWN_MAX PUNCH_HOLES_MAX
+#define LINK_KNOWN_FEW 4u /* places that are made at first, and doubled */
 /* Events of the link's own that wait for the driver: one input makes three at most, four mediators that fail at once
  * two each. */
 #define LINK_QUEUE_MAX 16

@@ -42,7 +42,7 @@ static void leave(struct link *l, adit_time now, struct link_path *p)
 
 static void tell_switch(struct link *l, const struct link_path *from, const struct link_path *to, enum link_why why)
 {
-	struct link_event *e = link_queue(l, LINK_EVENT_SWITCHED);
+	struct link_queued *e = link_queue(l, LINK_EVENT_SWITCHED);
 
 	e->path = to->info;
 	e->was = from->info;
@@ -78,7 +78,7 @@ void link_move_to(struct link *l, adit_time now, struct link_path *p, enum link_
 		p->used_at = now;
 		p->left_at = ADIT_NEVER;
 		l->alarm.ready_until = now; /* ... and so was that */
-		punch_path_stand_by(&p->keep, now, false);
+		punch_path_stand_by(p->keep, now, false);
 		leave(l, now, old);
 	}
 	migrate(l, now, old != p && !was_outage && (why == LINK_WHY_BETTER || why == LINK_WHY_AGE));
@@ -126,7 +126,7 @@ static struct link_path *path_of(struct link *l, adit_time now, const struct lin
 	if (!p)
 		p = link_path_new(l, now, f->sock, &f->info, f->instance);
 	if (p && f->info.rtt > 0)
-		punch_path_proven(&p->keep, now, f->info.rtt);
+		punch_path_proven(p->keep, now, f->info.rtt);
 	return p;
 }
 
@@ -209,7 +209,7 @@ static void on_heard(struct link *l, adit_time now, const struct link_found *f)
 
 static void on_news(struct link *l, const struct link_found *f)
 {
-	struct link_event *e = link_queue(l, LINK_EVENT_MEET);
+	struct link_queued *e = link_queue(l, LINK_EVENT_MEET);
 
 	e->meet = f->news;
 	if (f->news.kind <= REACH_EVENT_MEETING && f->news.mediator < l->find.n_mediators)
@@ -307,7 +307,7 @@ void link_move_path_events(struct link *l, adit_time now, struct link_path *p)
 {
 	struct punch_path_event e;
 
-	while (p->used && punch_path_event(&p->keep, &e)) {
+	while (p->used && punch_path_event(p->keep, &e)) {
 		struct link_path_info info = p->info;
 
 		switch (e.kind) {

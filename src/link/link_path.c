@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 bool link_path_in_use(const struct link *l, const struct link_path *p)
 {
 	return p == l->session_path || p == l->incoming_path;
@@ -35,6 +37,19 @@ void link_path_drop_all(struct link *l, adit_time now)
 		link_path_drop(l, now, &l->path[i]);
 }
 
+void link_path_reap(struct link *l, bool all)
+{
+	for (size_t i = 0; i < LINK_PATHS_MAX; i++) {
+		struct link_path *p = &l->path[i];
+
+		if (!p->keep || (p->used && !all))
+			continue;
+		adit_bytes_wipe(p->keep, sizeof(*p->keep));
+		free(p->keep);
+		p->keep = NULL;
+	}
+}
+
 /*
  * Of the stand-bys, whose time is over first: what is lost, then what was not heard for longest. Not over |sock|, which
  * would be closed with its last path.
@@ -50,7 +65,7 @@ static struct link_path *make_room(struct link *l, adit_time now, uint32_t sock)
 
 		if (link_path_in_use(l, p) || p->sock == sock)
 			continue;
-		punch_path_view(&p->keep, &a);
+		punch_path_view(p->keep, &a);
 		if (!least || (p->lost && !least->lost) || (p->lost == least->lost && a.heard_at < b.heard_at)) {
 			least = p;
 			b = a;
@@ -64,6 +79,7 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 				uint64_t instance)
 {
 	struct link_path *p = NULL;
+	struct punch_path *keep;
 
 	for (size_t i = 0; i < LINK_PATHS_MAX && !p; i++)
 		if (!l->path[i].used)
@@ -72,12 +88,17 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 		p = make_room(l, now, sock);
 	if (!p || p->used)
 		return NULL;
+	keep = p->keep ? p->keep : malloc(sizeof(*keep));
+	if (!keep)
+		return NULL;
+	p->keep = keep;
 	if (!sock_in_use(l, sock) && link_find_take(&l->find, now, sock) < 0)
 		return NULL;
 	*p = (struct link_path){
 		.used = true,
 		.gen = ++l->last_gen,
 		.sock = sock,
+		.keep = keep,
 		.info = *info,
 		.instance = instance,
 		.since = now,
@@ -89,10 +110,10 @@ struct link_path *link_path_new(struct link *l, adit_time now, uint32_t sock, co
 	};
 	if (p->info.took == 0)
 		p->info.took = adit_time_since(now, l->search_at);
-	punch_path_init(&p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
+	punch_path_init(p->keep, &l->find.punch_cfg, now, sock, &info->local, &info->remote, instance);
 	if (sock == LINK_RELAY_SOCK)
-		punch_path_set_relayed(&p->keep);
-	punch_path_set_utc(&p->keep, now, l->utc + adit_time_since(now, l->utc_at));
+		punch_path_set_relayed(p->keep);
+	punch_path_set_utc(p->keep, now, l->utc + adit_time_since(now, l->utc_at));
 	adit_trace(l->cfg.log, ADIT_LOG_DECIDE, "path-new gen=%u sock=%u how=%s", p->gen, sock,
 		   link_how_name(info->how));
 	return p;
@@ -113,7 +134,7 @@ void link_path_measure(struct link *l, adit_time now)
 		l->probe = more;
 		l->probe_size = max;
 	}
-	punch_path_measure(&l->session_path->keep, now, l->probe, max);
+	punch_path_measure(l->session_path->keep, now, l->probe, max);
 }
 
 enum link_class link_path_class(const struct link_path *p)
@@ -150,33 +171,64 @@ void link_path_renew(struct link *l, struct link_path *p)
 	p->gen = ++l->last_gen;
 }
 
-void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance)
+static struct link_known *known_at(struct link *l, uint32_t sock, const struct adit_addr *remote)
 {
-	struct link_known *slot = &l->known[0];
-
-	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
+	for (size_t i = 0; i < l->max_known; i++) {
 		struct link_known *k = &l->known[i];
 
-		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, &info->remote)) {
-			slot = k;
-			break;
-		}
-		if (!k->used ? slot->used : (slot->used && k->at < slot->at))
-			slot = k;
+		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, remote))
+			return k;
 	}
-	*slot = (struct link_known){.used = true, .sock = sock, .info = *info, .instance = instance, .at = now};
+	return NULL;
+}
+
+/* The first of more places; NULL: there are enough, or no memory for them. */
+static struct link_known *known_more(struct link *l)
+{
+	size_t max = l->max_known > 0 ? 2 * l->max_known : LINK_KNOWN_FEW;
+	struct link_known *all = max <= LINK_KNOWN_MAX ? realloc(l->known, max * sizeof(*all)) : NULL;
+	struct link_known *more;
+
+	if (!all)
+		return NULL;
+	more = all + l->max_known;
+	memset(more, 0, (max - l->max_known) * sizeof(*more));
+	l->known = all;
+	l->max_known = max;
+	return more;
+}
+
+/* NULL: there is no memory. */
+static struct link_known *known_room(struct link *l)
+{
+	struct link_known *oldest = l->known;
+	struct link_known *more;
+
+	for (size_t i = 0; i < l->max_known; i++) {
+		if (!l->known[i].used)
+			return &l->known[i];
+		if (l->known[i].at < oldest->at)
+			oldest = &l->known[i];
+	}
+	more = known_more(l);
+	return more ? more : oldest;
+}
+
+void link_known_add(struct link *l, adit_time now, uint32_t sock, const struct link_path_info *info, uint64_t instance)
+{
+	struct link_known *k = known_at(l, sock, &info->remote);
+
+	if (!k)
+		k = known_room(l);
+	if (k)
+		*k = (struct link_known){.used = true, .sock = sock, .info = *info, .instance = instance, .at = now};
 }
 
 struct link_known *link_known_find(struct link *l, adit_time now, uint32_t sock, const struct adit_addr *remote)
 {
-	for (size_t i = 0; i < LINK_KNOWN_MAX; i++) {
-		struct link_known *k = &l->known[i];
+	struct link_known *k = known_at(l, sock, remote);
 
-		if (k->used && k->sock == sock && adit_addr_eq(&k->info.remote, remote) &&
-		    adit_time_since(now, k->at) <= LINK_KNOWN_FOR)
-			return k;
-	}
-	return NULL;
+	return k && adit_time_since(now, k->at) <= LINK_KNOWN_FOR ? k : NULL;
 }
 
 static bool has_host(const struct reach_host *hosts, size_t n, const struct adit_addr *addr)
@@ -217,7 +269,7 @@ void link_path_set_hosts(struct link *l, adit_time now, const struct reach_host 
 		if (has_host(hosts, n, &p->info.local))
 			continue;
 		p->info.local = (struct adit_addr){.family = ADIT_FAMILY_NONE};
-		punch_path_set_local(&p->keep, &p->info.local);
+		punch_path_set_local(p->keep, &p->info.local);
 		any = true;
 	}
 	if (!any)

@@ -71,7 +71,7 @@ void link_route_get(const struct link *l, struct link_route *ret_route)
 		.sock = p->sock,
 		.local = p->info.local,
 		.remote = p->info.remote,
-		.payload = punch_path_size(&p->keep),
+		.payload = punch_path_size(p->keep),
 		.is_still = link_stands_still(p),
 		.is_gentle = l->is_gentle,
 	};
@@ -226,9 +226,9 @@ void link_strand_heard(struct link *l, adit_time now, const struct link_strand_s
 	if (!p)
 		return;
 	if (signs->sent)
-		punch_path_sent(&p->keep, now);
+		punch_path_sent(p->keep, now);
 	if (signs->sent_full)
-		punch_path_sent_full(&p->keep, now);
+		punch_path_sent_full(p->keep, now);
 	if (signs->heard)
 		link_heard(l, now, p);
 	link_watch_step(l, now);

@@ -23,7 +23,7 @@ static bool stands_by(const struct link *l, const struct link_path *p)
 
 void link_watch_stand_by(struct link *l, adit_time now, struct link_path *p)
 {
-	punch_path_stand_by(&p->keep, now, true);
+	punch_path_stand_by(p->keep, now, true);
 	p->better = 0;
 	p->ask_at = l->cfg.role == PUNCH_CONNECT ? now : ADIT_NEVER;
 	l->watch.prune_at = adit_time_min(l->watch.prune_at, adit_time_add(now, LINK_LATE));
@@ -47,7 +47,7 @@ static void view(const struct link *l, const struct link_path *p, struct link_vi
 	*ret_view = (struct link_view){.is_there = p->used && p != l->incoming_path};
 	if (!ret_view->is_there)
 		return;
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	ret_view->is_lost = p->lost;
 	ret_view->shares_sock = l->session_path && p->sock == l->session_path->sock;
 	ret_view->class = link_path_class(p);
@@ -78,7 +78,7 @@ static void compare(struct link *l, adit_time now)
 
 		if (!p->used)
 			continue;
-		punch_path_view(&p->keep, &v);
+		punch_path_view(p->keep, &v);
 		note_steadiness(p, &v, now);
 		if (!stands_by(l, p) || v.answers == p->answers)
 			continue;
@@ -122,7 +122,7 @@ static bool is_stale(const struct link *l, const struct link_path *p, adit_time 
 {
 	struct punch_path_view v;
 
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	return v.answered_at == ADIT_NEVER || adit_time_since(now, v.answered_at) > link_idle_every(l, p) / 5 * 4;
 }
 
@@ -137,10 +137,10 @@ static void ask_stand_bys(struct link *l, adit_time now)
 		p->ask_at = adit_time_add(now, next_ask(l, p));
 		if (p->lost)
 			continue;
-		punch_path_ask(&p->keep, now);
+		punch_path_ask(p->keep, now);
 		if (link_path_class(p) == link_path_class(l->session_path) && !l->session_path->lost &&
 		    is_stale(l, l->session_path, now))
-			punch_path_ask(&l->session_path->keep, now);
+			punch_path_ask(l->session_path->keep, now);
 	}
 }
 
@@ -163,9 +163,9 @@ static void ask_all(struct link *l, adit_time now)
 
 		if (!p->used || p == l->incoming_path)
 			continue;
-		punch_path_view(&p->keep, &v);
+		punch_path_view(p->keep, &v);
 		if (v.answered_sent_at == ADIT_NEVER || v.answered_sent_at < w->doubt_at)
-			punch_path_ask(&p->keep, now);
+			punch_path_ask(p->keep, now);
 	}
 	w->doubt_ask_at = ++w->doubt_asks < LINK_DOUBT_ASKS ? adit_time_add(now, LINK_DOUBT_STEP) : ADIT_NEVER;
 }
@@ -181,7 +181,7 @@ static void doubt(struct link *l, adit_time now)
 	struct link_watch *w = &l->watch;
 	struct punch_path_view v;
 
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	w->rtt = link_path_slowest(l, &v);
 	if (v.owed_since == ADIT_NEVER || (w->doubt_at != ADIT_NEVER && v.owed_since > w->doubt_at))
 		doubt_end(w);
@@ -232,7 +232,7 @@ struct link_path *link_watch_refuge(struct link *l, adit_time now)
 
 	if (!decides(l))
 		return NULL;
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	return choice(l, now, true, since != ADIT_NEVER ? since : v.owed_since);
 }
 
@@ -278,7 +278,7 @@ static void note_ages(struct link *l)
 
 		if (!p->used || link_path_class(p) != LINK_CLASS_DIRECT || p == l->incoming_path || p->is_buried)
 			continue;
-		punch_path_view(&p->keep, &v);
+		punch_path_view(p->keep, &v);
 		if (v.remapped_at != ADIT_NEVER && v.remapped_at > p->since) {
 			link_age_died(&l->age, adit_time_since(v.remapped_at, p->since + LINK_AGE_WATCH));
 			p->since = v.remapped_at; /* no filter minds the new one, but the peer has to learn of it */
@@ -306,7 +306,7 @@ static struct link_path *successor(struct link *l, adit_time now)
 		if (!stands_by(l, p) || p->lost || link_path_class(p) != LINK_CLASS_DIRECT ||
 		    p->left_at != ADIT_NEVER || 2 * age_of(p, now) > age_of(l->session_path, now))
 			continue;
-		punch_path_view(&p->keep, &v);
+		punch_path_view(p->keep, &v);
 		if (v.answered_at != ADIT_NEVER && (!best || p->since > best->since))
 			best = p;
 	}
@@ -349,7 +349,7 @@ static bool is_unasked(const struct link_path *p, adit_time now)
 	struct punch_path_view v;
 	adit_time since = p->left_at != ADIT_NEVER ? p->left_at : p->since;
 
-	punch_path_view(&p->keep, &v);
+	punch_path_view(p->keep, &v);
 	if (v.asked_at != ADIT_NEVER && v.asked_at > since)
 		since = v.asked_at;
 	return adit_time_since(now, since) >= (LINK_UNASKED > 2 * v.peer_every ? LINK_UNASKED : 2 * v.peer_every);
@@ -400,7 +400,7 @@ static void prune(struct link *l, adit_time now)
 static void cut_now(struct link *l, adit_time now)
 {
 	l->watch.cut_at = ADIT_NEVER;
-	punch_path_cut(&l->session_path->keep, now);
+	punch_path_cut(l->session_path->keep, now);
 	link_move_path_events(l, now, l->session_path);
 }
 
@@ -415,7 +415,7 @@ static void cut_used(struct link *l, adit_time now)
 	}
 	if (!decides(l))
 		return;
-	punch_path_ask(&l->session_path->keep, now);
+	punch_path_ask(l->session_path->keep, now);
 	if (w->doubt_at == ADIT_NEVER)
 		w->doubt_at = w->doubt_ask_at = now;
 	w->cut_at = adit_time_add(now, LINK_CUT_WAIT + w->rtt);
@@ -428,7 +428,7 @@ void link_watch_cut(struct link *l, adit_time now, uint32_t sock)
 
 		if (!p->used || p->sock != sock || p == l->session_path)
 			continue;
-		punch_path_cut(&p->keep, now);
+		punch_path_cut(p->keep, now);
 		link_move_path_events(l, now, p);
 	}
 	if (l->session_path && l->session_path->sock == sock && !l->session_path->lost)
@@ -471,7 +471,7 @@ adit_time link_watch_deadline(const struct link *l)
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (stands_by(l, &l->path[i]))
 			at = adit_time_min(at, l->path[i].ask_at);
-	punch_path_view(&l->session_path->keep, &v);
+	punch_path_view(l->session_path->keep, &v);
 	if (w->doubt_at == ADIT_NEVER && has_stand_by(l))
 		at = adit_time_min(at, adit_time_add(v.owed_since, link_choose_patience(w->rtt)));
 	return at;

@@ -120,7 +120,7 @@ static adit_time first_of_paths(const struct link *l)
 
 	for (size_t i = 0; i < LINK_PATHS_MAX; i++)
 		if (l->path[i].used)
-			at = adit_time_min(at, punch_path_deadline(&l->path[i].keep));
+			at = adit_time_min(at, punch_path_deadline(l->path[i].keep));
 	return at;
 }
 
