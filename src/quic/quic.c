@@ -161,6 +161,7 @@ static void settings_fill(struct quic *q, const struct quic_config *cfg, ngtcp2_
 	s->cc_algo = cfg->cubic ? NGTCP2_CC_ALGO_CUBIC : QUIC_SHIM_CC_BBR;
 	s->initial_ts = q->clock;
 	s->handshake_timeout = QUIC_HANDSHAKE_TIMEOUT;
+	s->ack_thresh = 1; /* as soon as it is asked: when that is, quic_pack_heard() says */
 	/* Packets are as long as the place we give it for them. Its own search knows four sizes, 1444 the largest. */
 	s->no_pmtud = 1;
 	s->no_tx_udp_payload_size_shaping = 1;
@@ -525,10 +526,12 @@ int quic_input(struct quic *q, adit_time now, uint32_t path, const uint8_t *data
 			q->stats.dropped++;
 			continue;
 		}
-		if (input_one(q, path, data + at, n))
-			authentic++;
-		else
+		if (!input_one(q, path, data + at, n)) {
 			q->stats.dropped++;
+			continue;
+		}
+		authentic++;
+		quic_pack_heard(q, n);
 	}
 	if (q->state == QUIC_OPEN) {
 		if (authentic > 0) {
@@ -572,7 +575,7 @@ adit_time quic_deadline(const struct quic *q)
 		return ADIT_NEVER;
 	if (q->pack.is_yielding)
 		return q->clock + q->slept;
-	t = ngtcp2_conn_get_expiry(q->conn);
+	t = quic_pack_holds(q) ? q->pack.hold_until : ngtcp2_conn_get_expiry(q->conn);
 	if (q->migration_waits)
 		t = adit_time_min(t, rests_at(q));
 	return adit_time_add(t, q->slept);

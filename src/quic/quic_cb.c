@@ -28,6 +28,8 @@ int quic_cb_read(struct quic *q, const uint8_t *data, size_t len)
 
 	reading = q;
 	q->rx_is_new = false;
+	q->rx_is_next = false;
+	q->rx_has_data = false;
 	q->rx_is_early = false;
 	rv = ngtcp2_conn_read_pkt(q->conn, &q->paths.lib, NULL, data, len, q->clock);
 	reading = NULL;
@@ -62,6 +64,7 @@ static bool packet_heard(struct quic *q, const uint8_t *header, size_t header_le
 	if (!quic_replay_note(&q->replay, number))
 		return true; /* the library knows that too */
 	q->rx_is_new = true;
+	q->rx_is_next = is_next;
 	q->rx_is_early = q->paths.is_shown && quic_frames_are_probing(payload, len);
 	return !q->rx_is_early && quic_order_accepts(q, is_next, payload, len);
 }
@@ -157,10 +160,12 @@ static int cb_stream_open(ngtcp2_conn *conn, int64_t id, void *user)
 static int cb_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t id, uint64_t offset, const uint8_t *data,
 			  size_t len, void *user, void *stream)
 {
+	struct quic *q = user;
+
 	(void)conn;
 	(void)id;
 	(void)offset;
-	(void)user;
+	q->rx_has_data = true;
 	if (quic_stream_heard(stream, data, len, (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0) < 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	return 0;
@@ -228,6 +233,7 @@ static int cb_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, s
 		quic_heal_asked(q);
 		return 0;
 	}
+	q->rx_has_data = true;
 	if (quic_dgrams_push(&q->rx_dgrams, data, len) < 0)
 		q->stats.dgrams_dropped++;
 	return 0;

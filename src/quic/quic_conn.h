@@ -62,6 +62,8 @@ struct quic_pack {
 	adit_time pace_at; /* when the bytes that were put out are over */
 	bool is_yielding; /* QUIC_WAKEUP_MAX reached: to be called again at once */
 	bool is_stuck; /* the library gave up on the path: wait for the peer */
+	unsigned heard; /* packets since the library was last asked for what it has to say */
+	adit_time hold_until; /* it is not asked before, if that was a lone one */
 };
 
 struct quic {
@@ -85,6 +87,8 @@ struct quic {
 	bool credit_wanted; /* quic_stream_open() said EAGAIN */
 	bool rx_is_early; /* packet_heard(): to be kept in |early| */
 	bool rx_is_new; /* cb_decrypt(): the datagram being read is authentic and came for the first time */
+	bool rx_is_next; /* and none before it is missing */
+	bool rx_has_data; /* and has bytes for the user */
 	uint8_t pin[QUIC_KEY_LEN];
 	uint8_t peer_key[QUIC_KEY_LEN];
 
@@ -140,6 +144,11 @@ int quic_cb_read(struct quic *q, const uint8_t *data, size_t len);
 void quic_cb_fill(ngtcp2_callbacks *cb, bool is_server);
 
 /* -- quic_pack.c -- */
+
+/* A packet of |len| bytes came. */
+void quic_pack_heard(struct quic *q, size_t len);
+/* Is what the library has to say kept back for now (QUIC_HOLD)? */
+bool quic_pack_holds(const struct quic *q);
 
 /*
  * Where batches are built: QUIC_BATCH_MAX bytes and a packet. One for all connections of the thread, for a batch lives

@@ -74,6 +74,17 @@
 #define QUIC_WAKEUP_MAX (256 * 1024)
 
 /*
+ * After a lone packet of data what the library has to say by itself, most often that it came, waits for bytes of ours
+ * to go with: an echo or an answer is one packet then, where it was two. A second packet ends it (RFC 9000 13.2.2). A
+ * full one, a download's, waits for its second an eighth of a round trip, as the library would have it: slow lines have
+ * fewer acknowledgements for that. RFC 9000 13.2.1 allows max_ack_delay, 25 ms.
+ */
+#define QUIC_HOLD          ADIT_MS(1)
+#define QUIC_HOLD_MAX      ADIT_MS(25)
+#define QUIC_HOLD_FULL     600 /* bytes from which on it is taken for one of many */
+#define QUIC_HOLD_FULL_RTT 8 /* so many times it fits into a round trip */
+
+/*
  * How late a driver may be: what it lost is sent after, no more. A busy machine is late by a few scheduler's ticks, and
  * what is never sent would be taken for what the path carries: it would be slower each time.
  */

@@ -153,6 +153,31 @@ static ngtcp2_ssize pack_rest(struct quic *q, ngtcp2_path *path, uint8_t *dest, 
 					 0, q->clock);
 }
 
+static adit_dur hold_for(const struct quic *q, size_t len)
+{
+	struct quic_shim_stat st;
+
+	if (len < QUIC_HOLD_FULL)
+		return QUIC_HOLD;
+	quic_shim_stat_get(q->conn, &st);
+	st.rtt /= QUIC_HOLD_FULL_RTT;
+	return st.rtt < QUIC_HOLD ? QUIC_HOLD : st.rtt > QUIC_HOLD_MAX ? QUIC_HOLD_MAX : st.rtt;
+}
+
+void quic_pack_heard(struct quic *q, size_t len)
+{
+	struct quic_pack *k = &q->pack;
+	bool is_lone = k->heard == 0 && q->rx_is_next && q->rx_has_data && q->confirmed;
+
+	k->hold_until = is_lone ? adit_time_add(q->clock, hold_for(q, len)) : q->clock;
+	k->heard++;
+}
+
+bool quic_pack_holds(const struct quic *q)
+{
+	return q->pack.heard > 0 && q->pack.hold_until > q->clock;
+}
+
 /*
  * Writes one packet of |len| bytes at most to |dest|: datagrams first, then streams in their order, as many as fit.
  * Returns its length, 0 (nothing to send, or not now), or the library's error. Between two PACK_AGAIN nothing but
@@ -160,13 +185,17 @@ static ngtcp2_ssize pack_rest(struct quic *q, ngtcp2_path *path, uint8_t *dest, 
  */
 static ngtcp2_ssize pack_packet(struct quic *q, ngtcp2_path *path, uint8_t *dest, size_t len)
 {
+	size_t d_len;
+
 	if (q->heal.asks)
 		return pack_question(q, path, dest, len);
+	if (!quic_sched_next(&q->sched) && !pack_next_dgram(q, len, &d_len) && quic_pack_holds(q))
+		return 0;
+	q->pack.heard = 0;
 	pack_ask_ack(q, len);
 	while (q->handshaken) {
 		struct quic_turn *t;
 		const uint8_t *d;
-		size_t d_len;
 		ngtcp2_ssize n;
 
 		d = pack_next_dgram(q, len, &d_len);
