@@ -24,7 +24,8 @@ static void average(struct quic_floor *f, adit_time now, const struct quic_shim_
 
 /*
  * The library's samples say too much where packets leave in bunches: one takes all that arrived since the first packet
- * of a bunch was acknowledged, and the time only until then.
+ * of a bunch was acknowledged, and the time only until then. And what arrived while this process had no processor
+ * counts for when it has one again: once too little, then once too much.
  */
 static void count(struct quic_floor *f, adit_time now, const struct quic_shim_stat *st)
 {
@@ -35,8 +36,9 @@ static void count(struct quic_floor *f, adit_time now, const struct quic_shim_st
 	if (f->counted_at > 0 && took < QUIC_FLOOR_ARRIVES)
 		return;
 	rate = f->counted_at > 0 && all > f->counted ? (double)(all - f->counted) / (double)took : 0;
-	if (rate > f->arrives)
-		f->arrives = rate;
+	if (rate > f->arrives && f->lately > f->arrives)
+		f->arrives = rate < f->lately ? rate : f->lately;
+	f->lately = rate;
 	f->counted = all;
 	f->counted_at = now;
 }
@@ -89,7 +91,7 @@ static adit_dur queue_of(adit_dur floor, bool shared)
 	return floor / 32 > least ? floor / 32 : least;
 }
 
-/* The pacer's; where the connection is shared what arrives, but no less than the pacer's would be without a probe. */
+/* The pacer's; where the connection is shared what arrives, unless the pacer's would be far more without a probe. */
 static double rate_of(const struct quic_floor *f, const struct quic_shim_stat *st, bool shared)
 {
 	double least = st->pacing_rate / QUIC_PROBE_GAIN;
@@ -97,7 +99,7 @@ static double rate_of(const struct quic_floor *f, const struct quic_shim_stat *s
 
 	if (!shared || rate > st->pacing_rate)
 		return st->pacing_rate;
-	return rate > least ? rate : least;
+	return rate * QUIC_RATE_DOUBT > least ? rate : least;
 }
 
 adit_dur quic_floor_wait(const struct quic_floor *f, adit_time now, const struct quic_shim_stat *st)

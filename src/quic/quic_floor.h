@@ -29,7 +29,8 @@ struct quic_floor {
 	adit_dur last; /* of the one before */
 	adit_dur ever; /* the library's, of the path as it knows it */
 	double rate; /* of the library's samples, bytes per nanosecond, falling no faster than in QUIC_FLOOR_AVERAGE */
-	double arrives; /* measured over QUIC_FLOOR_ARRIVES, bytes per nanosecond, the most in the present window */
+	double lately; /* arrived in the last QUIC_FLOOR_ARRIVES, bytes per nanosecond */
+	double arrives; /* twice in a row, the most in the present window */
 	double arrived; /* in the one before */
 	uint64_t sent; /* bytes ever: to be kept by whoever sends */
 	uint64_t counted; /* of them had arrived or were lost at |counted_at| */

@@ -162,6 +162,38 @@ static void beside_small_things_a_probe_for_more_fills_no_queue(void **state)
 	assert_int_equal(quic_floor_wait(&f, f.fell_at, &st), 0);
 }
 
+/* A process that had no processor for a while counts what came meanwhile all at once. */
+static void a_bunch_is_not_taken_for_a_faster_path(void **state)
+{
+	struct quic_floor f = {0};
+	struct quic_shim_stat st = path(RTT, and_queue(QUIC_QUEUE_SHARED + ADIT_MS(1)));
+	adit_time now = ADIT_SEC(5);
+
+	(void)state;
+	st.pacing_rate = RATE * QUIC_PROBE_GAIN;
+	now = arrive(&f, now, &st, RATE);
+	f.sent += (uint64_t)(RATE * (double)ADIT_MS(50));
+	now = arrive(&f, now, &st, RATE);
+	quic_floor_shared(&f, now);
+	assert_in_range(quic_floor_wait(&f, f.fell_at, &st), ADIT_MS(1) - 20, ADIT_MS(1) + 20);
+}
+
+/* What the library's estimate is beyond what arrives, BBR's cycles would pile up in the queue. */
+static void a_little_more_than_arrives_is_not_believed_and_far_more_is(void **state)
+{
+	struct quic_floor f = {0};
+	struct quic_shim_stat st = path(RTT, and_queue(QUIC_QUEUE_SHARED + ADIT_MS(1)));
+	adit_time now = ADIT_SEC(5);
+
+	(void)state;
+	st.pacing_rate = 1.2 * RATE * QUIC_PROBE_GAIN;
+	now = arrive(&f, now, &st, RATE);
+	quic_floor_shared(&f, now);
+	assert_in_range(quic_floor_wait(&f, f.fell_at, &st), ADIT_MS(1) - 20, ADIT_MS(1) + 20);
+	st.pacing_rate = 2 * RATE * QUIC_PROBE_GAIN;
+	assert_int_equal(quic_floor_wait(&f, f.fell_at, &st), 0);
+}
+
 static void a_measure_that_is_too_low_takes_no_more_than_the_probe(void **state)
 {
 	struct quic_floor f = {0};
@@ -245,6 +277,8 @@ int main(void)
 		cmocka_unit_test(a_route_that_has_become_longer_is_believed_after_two_windows),
 		cmocka_unit_test(a_new_path_begins_with_what_is_measured_on_it),
 		cmocka_unit_test(beside_small_things_a_probe_for_more_fills_no_queue),
+		cmocka_unit_test(a_bunch_is_not_taken_for_a_faster_path),
+		cmocka_unit_test(a_little_more_than_arrives_is_not_believed_and_far_more_is),
 		cmocka_unit_test(a_measure_that_is_too_low_takes_no_more_than_the_probe),
 		cmocka_unit_test(one_that_is_too_high_takes_no_more_than_the_pacer),
 		cmocka_unit_test(what_was_small_is_forgotten_once_nothing_small_comes),
