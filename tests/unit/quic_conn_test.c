@@ -616,12 +616,13 @@ static void a_peer_that_goes_on_with_tls_is_sent_away(void **state)
 	(void)state;
 	for (int from_server = 0; from_server < 2; from_server++) {
 		struct pair p;
-		struct pair_side *from = from_server ? &p.server : &p.client;
+		struct pair_side *from;
 		uint8_t secret[8];
 		uint8_t buf[1200];
 		ngtcp2_ssize n;
 
 		pair_init(&p, 21, ADIT_MS(5));
+		from = from_server ? &p.server : &p.client;
 		assert_true(pair_connect(&p));
 		assert_int_equal(quic_export(p.client.q, "EXPORTER-adit", secret, sizeof(secret)), 0);
 		quic_drop_tls(p.client.q);
