@@ -608,44 +608,6 @@ static void a_peer_that_opens_a_unidirectional_stream_is_sent_away(void **state)
 	}
 }
 
-/* QUIC has no use for TLS after its handshake, so a peer that says more in it is told that this was not expected. */
-static void a_peer_that_goes_on_with_tls_is_sent_away(void **state)
-{
-	static const uint8_t key_update[5] = {24, 0, 0, 1, 0}; /* RFC 8446 4.6.3 */
-
-	(void)state;
-	for (int from_server = 0; from_server < 2; from_server++) {
-		struct pair p;
-		struct pair_side *from;
-		uint8_t secret[8];
-		uint8_t buf[1200];
-		ngtcp2_ssize n;
-
-		pair_init(&p, 21, ADIT_MS(5));
-		from = from_server ? &p.server : &p.client;
-		assert_true(pair_connect(&p));
-		assert_int_equal(quic_export(p.client.q, "EXPORTER-adit", secret, sizeof(secret)), 0);
-		quic_drop_tls(p.client.q);
-		quic_drop_tls(p.server.q);
-		assert_int_equal(quic_export(p.client.q, "EXPORTER-adit", secret, sizeof(secret)), ADIT_EDEAD);
-		pair_run(&p, ADIT_SEC(1));
-		assert_false(p.client.is_closed);
-		assert_int_equal(ngtcp2_conn_submit_crypto_data(from->q->conn, NGTCP2_CRYPTO_LEVEL_APPLICATION,
-								key_update, sizeof(key_update)),
-				 0);
-		n = ngtcp2_conn_write_pkt(from->q->conn, NULL, NULL, buf, sizeof(buf), from->q->clock);
-		assert_true(n > 0);
-		pair_send_one(from, buf, (size_t)n);
-		pair_run(&p, ADIT_MS(100));
-		assert_true(pair_other(from)->is_closed);
-		assert_int_equal(pair_other(from)->close.code,
-				 0x010a); /* RFC 9001 4.8, RFC 8446 6: unexpected_message */
-		assert_true(from->is_closed);
-		assert_int_equal(from->close.code, 0x010a);
-		pair_done(&p);
-	}
-}
-
 /* A datagram that was queued for a larger packet than the new path is known to carry is dropped, not stuck. */
 static void a_datagram_too_large_after_a_migration_blocks_nothing(void **state)
 {
@@ -772,91 +734,6 @@ static void silence_means_something_only_while_an_answer_is_due(void **state)
 	pair_done(&p);
 }
 
-/* -- what goes with what -- */
-
-static unsigned echoes;
-
-static void echo_news(struct pair_side *side, struct quic_stream *s, unsigned news)
-{
-	struct quic_vec vec;
-
-	(void)news;
-	while (quic_stream_peek(s, &vec, 1) > 0) {
-		quic_stream_consume(s, vec.len);
-		echoes += side->is_server ? 0 : 1;
-		if (side->is_server || echoes < 50)
-			assert_int_equal(quic_stream_write(s, "x", 1), 0);
-	}
-}
-
-static void a_byte_and_its_echo_are_one_packet_each(void **state)
-{
-	struct pair p;
-	struct quic_stream *s;
-	uint64_t before;
-
-	(void)state;
-	pair_init(&p, 40, ADIT_MS(10));
-	p.client.on_news = p.server.on_news = echo_news;
-	assert_true(pair_connect(&p));
-	pair_run(&p, ADIT_SEC(1));
-	echoes = 0;
-	before = p.client.link.sent + p.server.link.sent;
-	assert_int_equal(quic_stream_open(p.client.q, &s), 0);
-	assert_int_equal(quic_stream_write(s, "x", 1), 0);
-	pair_run(&p, ADIT_SEC(2));
-	assert_int_equal(echoes, 50);
-	assert_in_range(p.client.link.sent + p.server.link.sent - before, 100, 104);
-	pair_done(&p);
-}
-
-/* |len| bytes in one packet: when, after it came, is it acknowledged? */
-static adit_dur until_acknowledged(struct pair *p, size_t len)
-{
-	static const uint8_t bytes[QUIC_PAYLOAD_MIN];
-	struct quic_stream *s;
-	uint64_t before = p->server.link.sent;
-	adit_time came;
-
-	assert_int_equal(quic_stream_open(p->client.q, &s), 0);
-	assert_int_equal(quic_stream_write(s, bytes, len), 0);
-	came = p->now + ADIT_MS(10);
-	while (p->server.link.sent == before)
-		assert_true(pair_step(p, p->now + ADIT_SEC(1)));
-	return p->now - came;
-}
-
-static bool swallow(struct pair_side *side, uint8_t *data, size_t len)
-{
-	(void)data;
-	(void)len;
-	side->on_send = NULL;
-	return false;
-}
-
-static void only_a_lone_packet_waits_for_company(void **state)
-{
-	struct pair p;
-	struct quic_stream *s;
-
-	(void)state;
-	pair_init(&p, 41, ADIT_MS(10));
-	assert_true(pair_connect(&p));
-	pair_run(&p, ADIT_SEC(1));
-	assert_int_equal(until_acknowledged(&p, 1), QUIC_HOLD);
-	pair_run(&p, ADIT_SEC(1));
-	assert_in_range(until_acknowledged(&p, QUIC_HOLD_FULL), ADIT_MS(20) / 8 - ADIT_MS(1),
-			ADIT_MS(20) / 8 + ADIT_MS(1));
-	pair_run(&p, ADIT_SEC(1));
-	/* Behind one that is missing. */
-	p.client.on_send = swallow;
-	assert_int_equal(quic_stream_open(p.client.q, &s), 0);
-	assert_int_equal(quic_stream_write(s, "x", 1), 0);
-	pair_run(&p, ADIT_MS(1));
-	assert_int_equal(until_acknowledged(&p, 1), 0);
-	pair_done(&p);
-}
-
 static void half_built_connections_can_be_freed(void **state)
 {
 	struct pair p;
@@ -896,13 +773,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(datagram_queues_have_an_end_and_count_what_they_drop),
 		cmocka_unit_test(datagrams_flow_again_after_an_outage),
 		cmocka_unit_test(a_peer_that_opens_a_unidirectional_stream_is_sent_away),
-		cmocka_unit_test(a_peer_that_goes_on_with_tls_is_sent_away),
 		cmocka_unit_test(a_datagram_too_large_after_a_migration_blocks_nothing),
 		cmocka_unit_test(packets_are_as_large_as_they_may_be),
 		cmocka_unit_test(a_path_that_shrinks_lets_the_last_resort_through),
 		cmocka_unit_test(silence_means_something_only_while_an_answer_is_due),
-		cmocka_unit_test(a_byte_and_its_echo_are_one_packet_each),
-		cmocka_unit_test(only_a_lone_packet_waits_for_company),
 		cmocka_unit_test(half_built_connections_can_be_freed),
 	};
 	const struct CMUnitTest volumes[] = {
