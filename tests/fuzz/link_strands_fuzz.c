@@ -55,6 +55,8 @@ static void set_up(void)
 	l->session->connections = NUMBERS;
 	l->path[0].used = true;
 	l->path[0].gen = 1;
+	l->path[0].keep = calloc(1, sizeof(*l->path[0].keep));
+	FUZZ_CHECK(l->path[0].keep);
 	l->path[0].info.remote = adit_addr_v4(192, 0, 2, 1, 4433);
 	l->session_path = &l->path[0];
 	FUZZ_CHECK(link_strand_grant(l, NUMBERS, &none) == ADIT_EINVAL && l->strands);
