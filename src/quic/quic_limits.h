@@ -104,7 +104,7 @@
 #define QUIC_PROBE_GAIN 1.25
 
 /*
- * Its idea of the rate comes out too high on busy machines, where packets come in bunches, by up to so many times
+ * BBR's idea of the rate comes out too high on busy machines, where packets come in bunches, by up to so many times
  * (measured: 1.16), and only rises while it probes. What is more than that is a path that has become faster.
  */
 #define QUIC_RATE_DOUBT 1.25
